@@ -1,0 +1,66 @@
+// Answers: what do clients and nodes say to each other?
+//
+// The native client protocol and the handshake that opens every connection,
+// as plain values. Many sessions may share one connection; requests and replies
+// travel in batches and in any order. Their Cap'n Proto form is in wire/codec.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "wire/command.h"
+#include "wire/ids.h"
+#include "wire/result.h"
+
+namespace quorate {
+
+// Bumped when an older node could not understand a newer one. A higher minor
+// version may only add message types and fields, which older nodes skip.
+inline constexpr std::uint16_t kProtocolMajor = 1;
+inline constexpr std::uint16_t kProtocolMinor = 0;
+
+enum class PeerRole : std::uint8_t { kReplica, kClient };
+
+// First frame of both sides of every connection.
+struct Hello {
+  std::uint16_t major = kProtocolMajor;
+  std::uint16_t minor = kProtocolMinor;
+  PeerRole role = PeerRole::kClient;
+  // Of the cluster; a client may leave it empty, a replica may not.
+  std::string cluster_id;
+  // kReplica: the sender's index. As a node's answer to a client: that node's.
+  ReplicaId node{};
+  // kReplica: number drawn when the node's directory was created; a node that
+  // comes back with another one has lost its disk and is refused.
+  std::uint64_t incarnation = 0;
+};
+
+// Sent instead of a Hello before closing: why the connection is refused, with
+// what was found, what was expected and what to do.
+struct Reject {
+  std::string reason;
+};
+
+// Client to node. Commands keep their ids across retries.
+struct ClientRequest {
+  CommandBatchPtr batch;
+};
+
+// Node to client. `origin` is not sent.
+struct ClientReplies {
+  std::vector<ClientReply> replies;
+};
+
+struct StatusRequest {};
+
+// One JSON object, the node's part of `quorate status`.
+struct StatusReply {
+  std::string json;
+};
+
+using ClientMessage = std::variant<Hello, Reject, ClientRequest, ClientReplies,
+                                   StatusRequest, StatusReply>;
+
+}  // namespace quorate

@@ -1,0 +1,139 @@
+#include "wire/command.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "wire/check.h"
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace quorate {
+
+std::string_view Name(OperationKind kind) {
+  switch (kind) {
+    case OperationKind::kGet: return "get";
+    case OperationKind::kPut: return "put";
+    case OperationKind::kDelete: return "delete";
+    case OperationKind::kCompareAndSet: return "cas";
+    case OperationKind::kAdd: return "add";
+    case OperationKind::kAppend: return "append";
+    case OperationKind::kScan: return "scan";
+  }
+  return "unknown";
+}
+
+std::uint64_t HashKey(std::string_view key) {
+  return XXH3_64bits(key.data(), key.size());
+}
+
+bool SameContents(const CommandBatch& a, const CommandBatch& b) {
+  if (&a == &b) return true;
+  if (a.digest() != b.digest()) return false;
+  if (a.commands().size() != b.commands().size()) return false;
+  for (std::size_t i = 0; i < a.commands().size(); ++i) {
+    const Command& x = a.commands()[i];
+    const Command& y = b.commands()[i];
+    if (x.id != y.id || x.acknowledged != y.acknowledged ||
+        x.operation_count != y.operation_count) {
+      return false;
+    }
+  }
+  return std::ranges::equal(a.operations(), b.operations());
+}
+
+void CommandBatchBuilder::Reserve(std::size_t commands, std::size_t operations,
+                                  std::size_t bytes) {
+  commands_.reserve(commands);
+  operations_.reserve(operations);
+  lengths_.reserve(operations);
+  arena_.reserve(bytes);
+}
+
+void CommandBatchBuilder::AddCommand(CommandId id, std::uint64_t acknowledged,
+                                     std::uint32_t origin) {
+  commands_.push_back(Command{
+      .id = id,
+      .acknowledged = acknowledged,
+      .first_operation = static_cast<std::uint32_t>(operations_.size()),
+      .operation_count = 0,
+      .origin = origin});
+}
+
+void CommandBatchBuilder::AddOperation(const Operation& operation) {
+  QUORATE_CHECK(!commands_.empty(), "an operation belongs to a command");
+  ++commands_.back().operation_count;
+  arena_.append(operation.key);
+  arena_.append(operation.value);
+  arena_.append(operation.expected);
+  lengths_.push_back({static_cast<std::uint32_t>(operation.key.size()),
+                      static_cast<std::uint32_t>(operation.value.size()),
+                      static_cast<std::uint32_t>(operation.expected.size())});
+  const std::uint64_t hash =
+      operation.key_hash != 0 ? operation.key_hash : HashKey(operation.key);
+  operations_.push_back(Operation{.kind = operation.kind,
+                                  .number = operation.number,
+                                  .key_hash = hash});
+  bytes_ = arena_.size();
+}
+
+void CommandBatchBuilder::AddCopy(const CommandBatch& from,
+                                  const Command& command) {
+  AddCommand(command.id, command.acknowledged, command.origin);
+  for (const Operation& operation : from.operations(command)) {
+    AddOperation(operation);
+  }
+}
+
+CommandBatchPtr CommandBatchBuilder::Finish() {
+  std::shared_ptr<CommandBatch> batch(new CommandBatch);
+  batch->arena_ = std::move(arena_);
+  batch->commands_ = std::move(commands_);
+  batch->operations_ = std::move(operations_);
+
+  std::uint64_t digest = XXH3_64bits(batch->arena_.data(),
+                                     batch->arena_.size());
+  const auto mix = [&digest](std::uint64_t value) {
+    digest = (digest ^ value) * 0x9E3779B97F4A7C15ull;
+    digest ^= digest >> 29;
+  };
+  const char* at = batch->arena_.data();
+  const auto take = [&at](std::uint32_t length) {
+    const std::string_view view(at, length);
+    at += length;
+    return view;
+  };
+  for (std::size_t i = 0; i < lengths_.size(); ++i) {
+    Operation& operation = batch->operations_[i];
+    operation.key = take(lengths_[i].key);
+    operation.value = take(lengths_[i].value);
+    operation.expected = take(lengths_[i].expected);
+    mix((std::uint64_t{lengths_[i].key} << 32) | lengths_[i].value);
+    mix((std::uint64_t{lengths_[i].expected} << 8) |
+        static_cast<std::uint64_t>(operation.kind));
+    mix(static_cast<std::uint64_t>(operation.number));
+  }
+  for (const Command& command : batch->commands_) {
+    mix(static_cast<std::uint64_t>(command.id.client));
+    mix(command.id.sequence);
+    mix(command.acknowledged);
+    mix(command.operation_count);
+  }
+  batch->digest_ = digest;
+
+  arena_.clear();
+  commands_.clear();
+  operations_.clear();
+  lengths_.clear();
+  bytes_ = 0;
+  return batch;
+}
+
+CommandBatchPtr MakeBatch(CommandId id, const Operation& operation,
+                          std::uint32_t origin) {
+  CommandBatchBuilder builder;
+  builder.AddCommand(id, id.sequence - 1, origin);
+  builder.AddOperation(operation);
+  return builder.Finish();
+}
+
+}  // namespace quorate

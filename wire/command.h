@@ -1,0 +1,152 @@
+// Answers: what does a client ask for, and how do commands travel together?
+//
+// A command is one client's numbered request: one or more operations on keys,
+// applied atomically. Commands that reach a node in one turn of its event loop
+// share an instance as a CommandBatch. A batch is immutable once built and
+// shared by pointer: it is never copied per peer. Keys and values are views
+// into the batch's own arena. Pure values.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "wire/ids.h"
+
+namespace quorate {
+
+enum class OperationKind : std::uint8_t {
+  kGet,            // key
+  kPut,            // key, value
+  kDelete,         // key
+  kCompareAndSet,  // key, value = new, expected = old; a missing key is ""
+  kAdd,            // key, number; blind: the reply carries no value
+  kAppend,         // key, value = suffix
+  kScan,           // key = first key, value = end of range (exclusive; "" = no
+                   // end), number = most rows
+};
+inline constexpr int kOperationKinds = 7;
+
+// "get", "put", "delete", "cas", "add", "append", "scan".
+std::string_view Name(OperationKind kind);
+
+struct Operation {
+  OperationKind kind{};
+  std::string_view key;
+  std::string_view value;
+  std::string_view expected;
+  std::int64_t number = 0;
+  // HashKey(key), filled by CommandBatchBuilder so that no table below hashes
+  // the key's bytes again.
+  std::uint64_t key_hash = 0;
+
+  // Compares contents, not addresses.
+  friend bool operator==(const Operation&, const Operation&) = default;
+};
+
+// Does the operation leave the state as it is?
+constexpr bool IsReadOnly(OperationKind kind) {
+  return kind == OperationKind::kGet || kind == OperationKind::kScan;
+}
+
+// XXH3 of the key: the same on every machine and in every process.
+std::uint64_t HashKey(std::string_view key);
+
+// The identity of one request. Sequence numbers of a client start at 1; a retry
+// carries the number of the original.
+struct CommandId {
+  ClientId client{};
+  std::uint64_t sequence = 0;
+  friend auto operator<=>(const CommandId&, const CommandId&) = default;
+};
+
+// One command inside a batch; `first_operation` and `operation_count` index the
+// batch's operations.
+struct Command {
+  CommandId id;
+  // Every sequence up to this one has been answered to the client; its cached
+  // results may go. Always < id.sequence.
+  std::uint64_t acknowledged = 0;
+  std::uint32_t first_operation = 0;
+  std::uint16_t operation_count = 0;
+  // Where the reply goes at the node that received the command: a connection's
+  // number there, 0 elsewhere. Local to one process, never sent or stored.
+  std::uint32_t origin = 0;
+};
+
+class CommandBatch;
+using CommandBatchPtr = std::shared_ptr<const CommandBatch>;
+
+class CommandBatch {
+ public:
+  CommandBatch(const CommandBatch&) = delete;
+  CommandBatch& operator=(const CommandBatch&) = delete;
+
+  std::span<const Command> commands() const { return commands_; }
+  // Every operation of every command, in order.
+  std::span<const Operation> operations() const { return operations_; }
+  std::span<const Operation> operations(const Command& command) const {
+    return std::span<const Operation>(operations_)
+        .subspan(command.first_operation, command.operation_count);
+  }
+  // Bytes of all keys and values.
+  std::size_t byte_size() const { return arena_.size(); }
+  // XXH3 over everything that travels (not `origin`): equal batches have equal
+  // digests on every machine. Names a payload where the payload is left out.
+  std::uint64_t digest() const { return digest_; }
+
+ private:
+  friend class CommandBatchBuilder;
+  CommandBatch() = default;
+
+  std::string arena_;
+  std::vector<Command> commands_;
+  std::vector<Operation> operations_;
+  std::uint64_t digest_ = 0;
+};
+
+// Equal in everything that travels.
+bool SameContents(const CommandBatch& a, const CommandBatch& b);
+
+// Builds one batch. Usage: for each command AddCommand, then its AddOperation
+// calls; Finish at the end leaves the builder empty. Copies keys and values
+// once, into the arena.
+class CommandBatchBuilder {
+ public:
+  // Room for what is known to come; optional.
+  void Reserve(std::size_t commands, std::size_t operations,
+               std::size_t bytes);
+  void AddCommand(CommandId id, std::uint64_t acknowledged,
+                  std::uint32_t origin = 0);
+  // Adds to the last command. Ignores operation.key_hash unless it is non-zero,
+  // in which case it is taken over as HashKey(key).
+  void AddOperation(const Operation& operation);
+  // Adds a copy of another batch's command with its operations.
+  void AddCopy(const CommandBatch& from, const Command& command);
+
+  std::size_t command_count() const { return commands_.size(); }
+  std::size_t byte_size() const { return bytes_; }
+  bool empty() const { return commands_.empty(); }
+
+  CommandBatchPtr Finish();
+
+ private:
+  struct Lengths {
+    std::uint32_t key, value, expected;
+  };
+  std::string arena_;
+  std::vector<Command> commands_;
+  // Views are set in Finish, when the arena no longer moves.
+  std::vector<Operation> operations_;
+  std::vector<Lengths> lengths_;
+  std::size_t bytes_ = 0;
+};
+
+// One command with one operation, for tests and simple callers.
+CommandBatchPtr MakeBatch(CommandId id, const Operation& operation,
+                          std::uint32_t origin = 0);
+
+}  // namespace quorate

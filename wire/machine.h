@@ -1,0 +1,136 @@
+// Answers: what is a protocol to the world around it?
+//
+// A machine is a pure value: Step takes one event in and gives one struct of
+// effects out. Equal state and event give equal state and effects: no clock,
+// thread, randomness, I/O or callback lives below this line. The same object
+// runs under the event loop (replica/shell), the simulator (tests/sim) and the
+// explorer. Time arrives as ticks, the disk as RecordsDurable.
+//
+// Durable before visible: a machine appends records to `persist` in the order
+// of their effects, numbered on from the last one, and a message or reply that
+// rests on a record appears in `messages` or `replies` only in the step that
+// learns that the record is durable. So whatever a step hands out may leave at
+// once; `rests_on` is kept for checkers to assert exactly that.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "wire/command.h"
+#include "wire/ids.h"
+#include "wire/message.h"
+#include "wire/record.h"
+#include "wire/result.h"
+
+namespace quorate {
+
+// ---- events ---------------------------------------------------------------
+
+struct MessageReceived {
+  ReplicaId from{};
+  Message message;
+};
+
+// Commands of this node's clients, all that came in one turn of the loop.
+// Each has been checked against wire/limits.h; `origin` is set.
+struct ClientCommands {
+  std::vector<CommandBatchPtr> batches;
+};
+
+// Every record up to `through` is on disk.
+struct RecordsDurable {
+  RecordSequence through = 0;
+};
+
+// Time passes. One tick is Settings::tick_ms of the shell's clock, or of the
+// simulator's.
+struct Tick {};
+
+// The shell's failure detector changed its mind about a peer.
+struct PeerSuspected {
+  ReplicaId peer{};
+  bool suspected = true;
+};
+
+using Event = std::variant<MessageReceived, ClientCommands, RecordsDurable,
+                           Tick, PeerSuspected>;
+
+// ---- effects --------------------------------------------------------------
+
+struct OutgoingMessage {
+  ReplicaSet to;  // Never contains the sender.
+  Message message;
+  // The record this message rests on; durable when the message appears here.
+  RecordSequence rests_on = 0;
+};
+
+struct OutgoingReply {
+  ClientReply reply;
+  RecordSequence rests_on = 0;
+};
+
+// A decision this replica has learned, in the order it learned them.
+struct CommittedInstance {
+  InstanceId instance;
+  Value value;
+  DependencySet deps;
+  // Decided without the Accept round. Meaningful at the command leader.
+  bool fast_path = false;
+};
+
+// The effects of one step. Cleared by the caller, not by the machine, so that
+// a caller may let several steps gather into one.
+struct Actions {
+  // Append to the journal in this order; then, or later, RecordsDurable.
+  std::vector<Record> persist;
+  // Nothing waits for these records: they may join the next write that
+  // somebody waits for. True unless some message, reply or decision waits.
+  bool persist_is_lazy = true;
+  std::vector<OutgoingMessage> messages;
+  std::vector<OutgoingReply> replies;
+  // For observers (commit latency, traces, checkers).
+  std::vector<CommittedInstance> committed;
+  // Executed here in this order, for observers.
+  std::vector<InstanceId> executed;
+
+  void Clear() {
+    persist.clear();
+    persist_is_lazy = true;
+    messages.clear();
+    replies.clear();
+    committed.clear();
+    executed.clear();
+  }
+};
+
+class Machine {
+ public:
+  virtual ~Machine() = default;
+
+  // Appends the effects of `event` to `actions`.
+  virtual void Step(const Event& event, Actions& actions) = 0;
+
+  // Rebuilds the state from the journal of an earlier life: called any number
+  // of times before the first Step, with the records in order. Has no effects;
+  // what must be said after a restart comes with the first Tick.
+  virtual void Restore(std::span<const Record> records) = 0;
+
+  // An independent copy.
+  virtual std::unique_ptr<Machine> Clone() const = 0;
+
+  // Equal states have equal fingerprints, in every process. Covers what the
+  // machine's future depends on, statistics excluded.
+  virtual std::uint64_t Fingerprint() const = 0;
+
+  // The first broken invariant of protocol.md 10 that one machine can see.
+  virtual absl::Status CheckInvariants() const = 0;
+
+  // The sequence of the newest record appended or restored.
+  virtual RecordSequence last_record() const = 0;
+};
+
+}  // namespace quorate

@@ -1,0 +1,183 @@
+// Answers: what do replicas say to each other?
+//
+// The messages of EPaxos, recovery's included (protocol.md 2.4), as plain
+// values. The sender of a message is the connection it came on, never a field.
+// Deliveries may be lost, repeated and reordered; every handler is idempotent.
+// Payloads are shared, immutable batches; a null payload inside a Value means
+// that it was left out for a receiver that should have it already.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "wire/command.h"
+#include "wire/dependency_set.h"
+#include "wire/ids.h"
+
+namespace quorate {
+
+// What an instance carries: a client's commands or nothing.
+enum class ValueKind : std::uint8_t {
+  kNone,      // not known here
+  kNoop,      // decided to have no effect
+  kCommands,  // the payload its command leader proposed
+};
+
+struct Value {
+  ValueKind kind = ValueKind::kNone;
+  // kCommands only. Null when left out; `digest` then names it.
+  CommandBatchPtr batch;
+  // batch->digest(), kept when the batch is left out. 0 unless kCommands.
+  std::uint64_t digest = 0;
+
+  static Value Noop() { return {ValueKind::kNoop, nullptr, 0}; }
+  static Value Commands(CommandBatchPtr batch) {
+    const std::uint64_t digest = batch->digest();
+    return {ValueKind::kCommands, std::move(batch), digest};
+  }
+  // The same value with the payload left out.
+  Value WithoutPayload() const { return {kind, nullptr, digest}; }
+  bool payload_missing() const {
+    return kind == ValueKind::kCommands && batch == nullptr;
+  }
+  // One payload an instance: equal digests are equal values.
+  friend bool operator==(const Value& a, const Value& b) {
+    return a.kind == b.kind && a.digest == b.digest;
+  }
+};
+
+// How far an instance has come at one replica.
+enum class InstanceStatus : std::uint8_t {
+  kUnknown,
+  kPreAccepted,
+  kAccepted,
+  kCommitted,
+};
+std::string_view Name(InstanceStatus status);
+
+// Command leader to all (or to a fast quorum): order these commands.
+struct PreAccept {
+  InstanceId instance;
+  CommandBatchPtr batch;
+  DependencySet initial_deps;
+  // The fast quorum fixed by the command leader (Atlas rule); empty otherwise.
+  ReplicaSet fast_quorum;
+};
+
+// The replica's own view: initial_deps plus the conflicts it knows.
+struct PreAcceptReply {
+  InstanceId instance;
+  DependencySet deps;
+};
+
+// Proposer to all: accept this value at this ballot.
+struct Accept {
+  InstanceId instance;
+  Ballot ballot;
+  Value value;
+  DependencySet deps;
+};
+
+struct AcceptReply {
+  InstanceId instance;
+  Ballot ballot;
+};
+
+// A ballot was refused: a higher one has been promised.
+struct Nack {
+  InstanceId instance;
+  Ballot promised_ballot;
+};
+
+// The decision. Valid at any ballot.
+struct Commit {
+  InstanceId instance;
+  Value value;
+  DependencySet deps;
+};
+
+// Recoverer to all: promise this ballot and tell what you know.
+struct Recover {
+  InstanceId instance;
+  Ballot ballot;
+  // Known payload, if any (Atlas rule); null otherwise.
+  CommandBatchPtr batch;
+};
+
+struct RecoverReply {
+  InstanceId instance;
+  Ballot ballot;
+  InstanceStatus status = InstanceStatus::kUnknown;
+  Ballot accepted_ballot;
+  Value value;
+  DependencySet deps;
+  // status is kPreAccepted and deps equals the command leader's initial_deps.
+  bool matches_initial = false;
+};
+
+// Recoverer to its quorum: would these initial dependencies have been safe?
+struct Validate {
+  InstanceId instance;
+  Ballot ballot;
+  CommandBatchPtr batch;
+  DependencySet initial_deps;
+};
+
+struct ValidateReply {
+  struct Conflict {
+    InstanceId instance;
+    bool committed = false;
+    friend bool operator==(const Conflict&, const Conflict&) = default;
+  };
+  InstanceId instance;
+  Ballot ballot;
+  std::vector<Conflict> conflicts;
+};
+
+// A recovery of `instance` waits for others; it has this many matching votes.
+struct Waiting {
+  InstanceId instance;
+  std::uint8_t matching_votes = 0;
+};
+
+// Is somebody at work on this instance?
+struct Inquire {
+  InstanceId instance;
+};
+
+// Answer when it is not committed; a committed one is answered with Commit.
+struct InquireReply {
+  InstanceId instance;
+  InstanceStatus status = InstanceStatus::kUnknown;
+  Ballot promised_ballot;
+  bool working_on_it = false;
+};
+
+// How far the sender is. Sent on the tick; lets peers resend commits that the
+// sender lacks, and lets everybody forget what everybody has executed.
+struct Frontier {
+  // Every instance up to here is committed at the sender.
+  DependencySet committed;
+  // Every instance up to here is committed *stably* and executed there.
+  DependencySet executed;
+  // truncation.md B: every instance the sender may still need lies above.
+  DependencySet base_floor;
+};
+
+// The instance lies at or below what the sender has forgotten.
+struct Truncated {
+  InstanceId instance;
+  DependencySet drop_floor;
+};
+
+using Message =
+    std::variant<PreAccept, PreAcceptReply, Accept, AcceptReply, Nack, Commit,
+                 Recover, RecoverReply, Validate, ValidateReply, Waiting,
+                 Inquire, InquireReply, Frontier, Truncated>;
+
+// "PreAccept", ...
+std::string_view Name(const Message& message);
+
+}  // namespace quorate

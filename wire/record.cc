@@ -1,0 +1,18 @@
+#include "wire/record.h"
+
+#include "wire/overloaded.h"
+
+namespace quorate {
+
+std::string_view Name(const Record& record) {
+  return std::visit(
+      Overloaded{[](const PreAcceptedRecord&) { return "PreAccepted"; },
+                 [](const AcceptedRecord&) { return "Accepted"; },
+                 [](const PromisedRecord&) { return "Promised"; },
+                 [](const ValidatedRecord&) { return "Validated"; },
+                 [](const CommittedRecord&) { return "Committed"; },
+                 [](const FloorRecord&) { return "Floor"; }},
+      record);
+}
+
+}  // namespace quorate

@@ -1,0 +1,78 @@
+// Answers: what does a client hear back?
+//
+// A reply is three-valued (done, definitely not done, unknown): a command that
+// was refused is never seen later, and one whose fate is not known is never
+// called failed. Pure values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "wire/ids.h"
+#include "wire/command.h"
+
+namespace quorate {
+
+enum class OperationStatus : std::uint8_t {
+  kOk,          // applied; for a get or cas: see OperationResult
+  kNotFound,    // get or delete of a missing key
+  kMismatch,    // cas: the value was not the expected one; nothing changed
+  kNotANumber,  // add: the value is no 64-bit decimal number; nothing changed
+  kTooLarge,    // append: the value would pass kMaxValueBytes; nothing changed
+};
+
+// What one operation gave. `value`: the value read (get), or the value found
+// (cas that did not match). `rows`: a scan's rows in key order.
+struct OperationResult {
+  OperationStatus status = OperationStatus::kOk;
+  std::string value;
+  std::vector<std::pair<std::string, std::string>> rows;
+  friend bool operator==(const OperationResult&,
+                         const OperationResult&) = default;
+};
+
+// One result an operation, in the command's order. Nearly every command has
+// one operation.
+using CommandResult = absl::InlinedVector<OperationResult, 1>;
+
+enum class ReplyStatus : std::uint8_t {
+  kDone,     // executed; results follow
+  kRefused,  // definitely not done and never will be under this sequence
+  kUnknown,  // may or may not be done; a retry in the same session is safe
+};
+
+// Why a command was not done.
+enum class RefusalReason : std::uint8_t {
+  kNone,
+  kBusy,            // a queue is full; try again later
+  kKeyTooLarge,     // kMaxKeyBytes
+  kValueTooLarge,   // kMaxValueBytes
+  kTooManyOperations,  // kMaxOperationsPerCommand
+  kPipelineFull,    // kMaxPipelinePerSession
+  kStaleSequence,   // executed and acknowledged earlier; its result is gone
+  kShuttingDown,
+  kMalformed,
+};
+// "busy: the node's queue is full; try again later", ...: names limit and
+// remedy. Empty for kNone.
+std::string_view Explain(RefusalReason reason);
+
+struct ClientReply {
+  CommandId id;
+  // Connection number at the replying node (Command::origin).
+  std::uint32_t origin = 0;
+  ReplyStatus status = ReplyStatus::kDone;
+  RefusalReason reason = RefusalReason::kNone;
+  // The instance that carried the command; slot 0 when none did.
+  InstanceId instance;
+  CommandResult results;
+  // From the command leader's receipt to the decision. The shell's clock
+  // fills it in; 0 below the shell.
+  std::uint32_t commit_latency_us = 0;
+};
+
+}  // namespace quorate
