@@ -1,0 +1,100 @@
+// Answers: in which order do committed instances take effect, and what do they
+// give?
+//
+// Gathers committed instances into the dependency graph, takes its strongly
+// connected components in topological order (inside one by instance id),
+// drops repeated commands by session and applies the rest to the key-value
+// state machine. The order is a pure function of the committed graph: any
+// arrival order gives the same (protocol.md 4). Event driven: Commit does all
+// the work it enables and nothing is ever scanned again. Pure, copyable.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "executor/graph_executor.h"
+#include "executor/kv_state_machine.h"
+#include "executor/session_table.h"
+#include "wire/command.h"
+#include "wire/commutation.h"
+#include "wire/dependency_set.h"
+#include "wire/ids.h"
+#include "wire/result.h"
+
+namespace quorate {
+
+// One executed command of a batch that asked for its reply.
+struct ExecutedCommand {
+  InstanceId instance;
+  CommandId id;
+  std::uint32_t origin = 0;
+  ReplyStatus status = ReplyStatus::kDone;
+  RefusalReason reason = RefusalReason::kNone;  // kStaleSequence
+  CommandResult results;
+};
+
+struct Executed {
+  // In execution order, noops left out.
+  std::vector<InstanceId> instances;
+  // Commands whose `origin` is not 0, in execution order.
+  std::vector<ExecutedCommand> commands;
+  void Clear() {
+    instances.clear();
+    commands.clear();
+  }
+};
+
+struct ExecutorStats {
+  std::uint64_t executed_instances = 0;
+  std::uint64_t executed_commands = 0;
+  std::uint64_t repeated_commands = 0;
+  std::uint64_t waiting_instances = 0;  // committed, not executed
+  std::uint64_t largest_component = 0;
+  std::uint64_t components = 0;
+  // Components by size: [i] counts sizes in [2^i, 2^(i+1)).
+  std::array<std::uint64_t, 24> component_sizes{};
+};
+
+class Executor {
+ public:
+  Executor(int columns, ConflictMode mode);
+
+  // `batch` is null for a noop. Each instance is committed once; a repeated
+  // call is ignored. Appends what this enables to `executed`.
+  void Commit(InstanceId instance, CommandBatchPtr batch,
+              const DependencySet& deps, Executed& executed);
+
+  // Every instance up to here is committed (executed) here.
+  const DependencySet& committed_frontier() const;
+  const DependencySet& executed_frontier() const;
+
+  // The uncommitted instance that the oldest waiting instance waits for: what
+  // recovery should look at first. Nullopt when nothing waits.
+  struct Blocked {
+    InstanceId waiting;
+    InstanceId on;
+  };
+  std::optional<Blocked> OldestBlocked() const;
+
+  // The result of a command that has been executed and is still cached.
+  const CommandResult* FindResult(CommandId id) const;
+  // Was it executed, whether or not its result is still kept?
+  bool WasExecuted(CommandId id) const;
+
+  // Equal on replicas that have executed the same instances, however far their
+  // executions interleaved.
+  std::uint64_t state_hash() const;
+  std::uint64_t Fingerprint() const;
+  const ExecutorStats& stats() const;
+  const KvStateMachine& state_machine() const { return state_; }
+
+ private:
+  GraphExecutor order_;
+  KvStateMachine state_;
+  SessionTable sessions_;
+};
+
+}  // namespace quorate

@@ -1,0 +1,99 @@
+// Answers: how does a program use the store?
+//
+// A client keeps one connection, to one node at a time, and carries any number
+// of sessions over it. Submit queues a command; all commands of one turn of the
+// event loop leave in one frame. When the node dies, stalls or shuts down, the
+// client goes to another one and sends every unanswered command again under its
+// old number, so that each executes at most once. Completions arrive a frame at
+// a time. Single-threaded: all calls on the loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "replica/shell/config.h"
+#include "wire/client_message.h"
+#include "wire/command.h"
+#include "wire/result.h"
+
+struct uv_loop_s;
+
+namespace quorate {
+
+struct ClientOptions {
+  std::vector<Endpoint> nodes;
+  // Index of the node to begin with; others are tried in order after it.
+  std::size_t first_node = 0;
+  std::string cluster_id;
+  // Milliseconds a command may stay unanswered before the client goes to
+  // another node, and before it gives up with ReplyStatus::kUnknown.
+  int retry_timeout_ms = 1000;
+  int give_up_timeout_ms = 10000;
+};
+
+// One answered (or given up) command.
+struct Completion {
+  std::size_t session = 0;
+  std::uint64_t sequence = 0;
+  std::uint64_t tag = 0;  // as given to Submit
+  ReplyStatus status = ReplyStatus::kDone;
+  RefusalReason reason = RefusalReason::kNone;
+  InstanceId instance;
+  CommandResult results;
+  std::uint32_t commit_latency_us = 0;
+};
+
+struct ClientStats {
+  std::uint64_t submitted = 0;
+  std::uint64_t completed = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t unknown = 0;
+  std::uint64_t retried = 0;     // commands sent again
+  std::uint64_t reconnects = 0;  // connections after the first
+};
+
+class Client {
+ public:
+  using CompletionHandler = std::function<void(std::span<const Completion>)>;
+
+  // Starts connecting at once. `loop` must outlive the client.
+  Client(uv_loop_s* loop, ClientOptions options, CompletionHandler handler);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // A new session with a random id. Sessions are numbered from 0.
+  std::size_t OpenSession();
+  ClientId session_id(std::size_t session) const;
+
+  // Queues one command and returns its sequence number. Keys and values are
+  // copied before the call returns.
+  std::uint64_t Submit(std::size_t session,
+                       std::span<const Operation> operations,
+                       std::uint64_t tag = 0);
+
+  // Asks the connected node for its status; JSON, or an error after
+  // `timeout_ms`.
+  void RequestStatus(int timeout_ms,
+                     std::function<void(absl::StatusOr<std::string>)> done);
+
+  // Why the last connection attempt or connection failed; OK while connected.
+  const absl::Status& connection_status() const;
+  // Index in options.nodes of the node in use.
+  std::size_t current_node() const;
+  const ClientStats& stats() const;
+
+  // Closes the connection and all handles; `closed` runs when the loop no
+  // longer knows the client. Unanswered commands complete as kUnknown first.
+  void Close(std::function<void()> closed);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace quorate

@@ -1,0 +1,51 @@
+// Answers: what is one node, without its sockets, disk and clock?
+//
+// Protocol, executor and outbox as one machine: client commands become
+// instances, decisions are executed in order, replies leave after execution,
+// and nothing leaves before the record it rests on is durable. Pure.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "executor/executor.h"
+#include "replica/settings.h"
+#include "wire/machine.h"
+
+namespace quorate {
+
+// What `quorate status` and metrics show. Counts since the process started.
+struct ReplicaStatus {
+  DependencySet committed;
+  DependencySet executed;
+  DependencySet base_floor;
+  DependencySet drop_floor;
+  std::uint64_t state_hash = 0;
+  std::uint64_t keys = 0;
+  std::uint64_t own_in_flight = 0;
+  std::uint64_t queued_commands = 0;
+  std::uint64_t instances_in_memory = 0;
+  std::uint64_t index_entries = 0;
+  std::uint64_t fast_commits = 0;  // own instances
+  std::uint64_t slow_commits = 0;
+  std::uint64_t retransmissions = 0;
+  std::uint64_t stale_messages = 0;  // late, repeated or for another ballot
+  ExecutorStats executor;
+  std::optional<Executor::Blocked> oldest_blocked;
+};
+
+class Replica : public Machine {
+ public:
+  // The machine for settings.protocol rules; the settings must be valid
+  // (replica/paxos/quorum.h: ValidateSettings).
+  static std::unique_ptr<Replica> Create(const Settings& settings);
+
+  virtual ReplicaStatus Status() const = 0;
+  virtual const Executor& executor() const = 0;
+  std::unique_ptr<Machine> Clone() const override = 0;
+};
+
+}  // namespace quorate

@@ -1,0 +1,43 @@
+// Answers: what can be chosen about the protocol?
+//
+// Everything the pure machines take from the configuration. All nodes of a
+// cluster share these values, except where a comment says otherwise.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "wire/commutation.h"
+#include "wire/ids.h"
+
+namespace quorate {
+
+enum class FastPathRule : std::uint8_t { kEpaxos, kAtlas, kUnanimous };
+
+struct Settings {
+  int replicas = 3;
+  ReplicaId self{};  // differs from node to node
+  // Replicas that may be down at once: (replicas - 1) / 2 when 0.
+  int faults = 0;
+  // Replicas that may be down or slow while conflict-free commands still take
+  // the fast path: the largest that the bound allows when 0.
+  int fast_faults = 0;
+  FastPathRule fast_path = FastPathRule::kEpaxos;
+  ConflictMode conflicts = ConflictMode::kOperation;
+  // Send PreAccept to a fast quorum only, to the others after a timeout.
+  bool thrifty = false;
+  // Commands and bytes that may share an instance; 1 command turns batching off.
+  std::size_t batch_commands = 1024;
+  std::size_t batch_bytes = 512 * 1024;
+  // Own instances that may be undecided at once; further commands gather into
+  // the next batch. This is what makes batches grow under load without a timer.
+  std::size_t max_in_flight = 64;
+  // Commands waiting for a place in an instance; beyond it clients get busy.
+  std::size_t max_queued_commands = 64 * 1024;
+  // Milliseconds of the shell's clock, or of the simulator's, between ticks.
+  int tick_ms = 10;
+  // Ticks before an undecided own instance is sent again; doubles each time.
+  int retransmit_ticks = 5;
+};
+
+}  // namespace quorate

@@ -1,0 +1,62 @@
+// Answers: what does cluster.toml say?
+//
+// One file describes the whole cluster and is the same on every node; `serve
+// --node r1` picks the row. Every error names the file, the line and the
+// remedy. Unknown keys are errors: a misspelt setting must not pass silently.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "replica/settings.h"
+
+namespace quorate {
+
+struct Endpoint {
+  std::string host;
+  std::uint16_t port = 0;
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+// "127.0.0.1:7101".
+std::string ToString(const Endpoint& endpoint);
+absl::StatusOr<Endpoint> ParseEndpoint(std::string_view text);
+
+enum class Durability : std::uint8_t {
+  kFsync,   // nothing leaves before it is synced; the default
+  kMemory,  // nothing is written; named as not durable in every result
+};
+
+struct NodeConfig {
+  std::string name;  // "r1"
+  std::string site;  // region name; empty outside a WAN experiment
+  Endpoint peer;     // other replicas connect here
+  Endpoint client;   // clients connect here
+  std::string directory;
+};
+
+struct ClusterConfig {
+  std::string cluster_id;
+  std::string protocol = "epaxos";
+  Durability durability = Durability::kFsync;
+  // `replicas` is nodes.size(); `self` is set by NodeSettings.
+  Settings settings;
+  std::vector<NodeConfig> nodes;
+
+  // Index of the node of that name, nullopt if there is none.
+  std::optional<std::size_t> FindNode(std::string_view name) const;
+  // The settings as node `index` runs with them.
+  Settings NodeSettings(std::size_t index) const;
+};
+
+absl::StatusOr<ClusterConfig> LoadConfig(const std::string& path);
+absl::StatusOr<ClusterConfig> ParseConfig(std::string_view text,
+                                          std::string_view path);
+// Text that ParseConfig reads back to an equal configuration.
+std::string FormatConfig(const ClusterConfig& config);
+
+}  // namespace quorate
