@@ -119,15 +119,13 @@ ValidateReply Epaxos::ValidateHere(InstanceId id, Instance& instance,
   LearnPayload(id, instance, m.batch);
   instance.initial_deps = m.initial_deps;
   instance.initial_known = true;
-  // The record carries the payload only if none before it did; the status does
-  // not change.
-  instance.last_record = Persist(
-      ValidatedRecord{.instance = id,
-                      .batch = std::exchange(instance.payload_recorded, true)
-                                   ? nullptr
-                                   : m.batch,
-                      .initial_deps = m.initial_deps},
-      actions);
+  instance.payload_recorded = true;
+  // The status does not change.
+  instance.last_record = Persist(ValidatedRecord{.instance = id,
+                                                 .batch = m.batch,
+                                                 .initial_deps =
+                                                     m.initial_deps},
+                                 actions);
   return reply;
 }
 
