@@ -17,6 +17,8 @@ namespace {
 constexpr double kFullCore = 0.85;
 constexpr double kFullMachine = 0.90;
 constexpr double kFullDisk = 0.60;
+// Of a full machine, the part that must be ours to call it our own doing.
+constexpr double kOwnShare = 0.70;
 // Below this share of the offered rate an open loop is overloaded.
 constexpr double kServedShare = 0.97;
 
@@ -150,6 +152,7 @@ LoadShares MeasureShares(const RunFacts& facts, double window_s,
                     .open_loop = facts.rate.has_value()};
   if (facts.machine_cpu.total_s > 0) {
     shares.machine_busy = facts.machine_cpu.busy_s / facts.machine_cpu.total_s;
+    shares.machine_cores = facts.machine_cpu.total_s / window_s;
   }
   for (const NodeReport& node : facts.nodes) {
     const double cores = CpuGrowth(node).value_or(0) / window_s;
@@ -300,6 +303,8 @@ std::string_view DecideBottleneck(const LoadShares& shares) {
   if (shares.busiest_fsync >= kFullDisk) return "fsync";
   if (shares.busiest_node_cores >= kFullCore) return "nodes' CPU";
   if (shares.machine_busy >= kFullMachine) {
+    const double own = shares.client_cores + shares.all_nodes_cores;
+    if (own < kOwnShare * shares.machine_cores) return "other load";
     return shares.client_cores > shares.all_nodes_cores ? "client"
                                                         : "nodes' CPU";
   }

@@ -82,12 +82,14 @@ struct LoadShares {
   double busiest_node_cores = 0;
   double all_nodes_cores = 0;
   double machine_busy = 0;      // share of all cores, 0..1
+  double machine_cores = 0;
   double busiest_fsync = 0;     // share of the time, 0..1
   bool overloaded = false;
   bool open_loop = false;
 };
-// "client", "nodes' CPU", "fsync", "offered rate" (an open loop that was served
-// in full) or "round trips" (a closed loop that mostly waits).
+// "client", "nodes' CPU", "fsync", "other load" (somebody else uses the machine),
+// "offered rate" (an open loop that was served in full) or "round trips" (a
+// closed loop that mostly waits).
 std::string_view DecideBottleneck(const LoadShares& shares);
 
 }  // namespace quorate::bench

@@ -28,6 +28,14 @@ std::string FormatSignificant(double value) {
   return text;
 }
 
+std::string FormatTrimmed(double value) {
+  std::string text = FormatSignificant(value);
+  if (text.find('.') == std::string::npos) return text;
+  while (text.back() == '0') text.pop_back();
+  if (text.back() == '.') text.pop_back();
+  return text;
+}
+
 std::string FormatPercent(double percent) {
   char text[32];
   const bool whole = std::abs(percent - std::round(percent)) < 0.005;

@@ -13,7 +13,9 @@ namespace quorate::bench {
 std::string FormatCount(std::uint64_t count);
 // 0.0123 -> "0.012", 12.345 -> "12.3", 1234.5 -> "1,235".
 std::string FormatSignificant(double value);
-// 12.5 -> "12.5 %", 50 -> "50 %".
+// The same without trailing zeros: 5.0 -> "5", 0.50 -> "0.5".
+std::string FormatTrimmed(double value);
+// 12.5 -> "12.50 %", 50 -> "50 %".
 std::string FormatPercent(double percent);
 
 }  // namespace quorate::bench

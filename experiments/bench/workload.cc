@@ -118,12 +118,11 @@ std::string Describe(const WorkloadSpec& spec) {
     if (!text.empty()) text += ", ";
     text += FormatPercent(percent) + " " + name;
   }
-  text += "; " + FormatCount(spec.keys) + " keys, ";
+  text += "; " + FormatCount(spec.keys) + " keys: ";
   switch (spec.distribution) {
     case KeyChoice::kConflict:
       text += FormatPercent(spec.conflict) +
-              " of commands on one hot key, the others on keys of each client's "
-              "own";
+              " of commands on one hot key, the rest on each client's own";
       break;
     case KeyChoice::kUniform: text += "uniform"; break;
     case KeyChoice::kZipf: text += fmt::format("zipf {}", spec.zipf); break;

@@ -136,8 +136,17 @@ TEST(BottleneckTest, FindsTheDiskTheNodesAndTheFullMachine) {
   EXPECT_EQ(DecideBottleneck({.busiest_node_cores = 0.9}), "nodes' CPU");
   EXPECT_EQ(DecideBottleneck({.client_cores = 0.5,
                               .all_nodes_cores = 1.4,
-                              .machine_busy = 0.98}),
+                              .machine_busy = 0.98,
+                              .machine_cores = 2}),
             "nodes' CPU");
+}
+
+TEST(BottleneckTest, SaysWhenOtherProgramsFillTheMachine) {
+  EXPECT_EQ(DecideBottleneck({.client_cores = 0.1,
+                              .all_nodes_cores = 0.3,
+                              .machine_busy = 0.98,
+                              .machine_cores = 2}),
+            "other load");
 }
 
 TEST(BottleneckTest, AnIdleSystemWaitsForRoundTrips) {

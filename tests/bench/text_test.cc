@@ -21,6 +21,13 @@ TEST(TextTest, KeepsThreeDigits) {
   EXPECT_EQ(FormatSignificant(1234.5), "1,235");
 }
 
+TEST(TextTest, TrimsZerosBehindThePointOnly) {
+  EXPECT_EQ(FormatTrimmed(5.0), "5");
+  EXPECT_EQ(FormatTrimmed(0.5), "0.5");
+  EXPECT_EQ(FormatTrimmed(100), "100");
+  EXPECT_EQ(FormatTrimmed(0), "0");
+}
+
 TEST(TextTest, WritesWholePercentagesWithoutDecimals) {
   EXPECT_EQ(FormatPercent(50), "50 %");
   EXPECT_EQ(FormatPercent(99.5), "99.50 %");
