@@ -233,8 +233,8 @@ std::int64_t Sessions::NextDeadline() const {
     deadline = std::min(deadline, oldest_ms + policy_.give_up_timeout_ms);
   }
   if (!parcels_.empty() && parcels_.front().sent) {
-    deadline = std::min(deadline,
-                        parcels_.front().sent_ms + policy_.retry_timeout_ms);
+    deadline =
+        std::min(deadline, parcels_.front().sent_ms + policy_.retry_timeout_ms);
   }
   return deadline;
 }

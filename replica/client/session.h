@@ -54,8 +54,8 @@ class Sessions {
   // command that cannot be sent at all (no or too many operations, larger than
   // a frame, session full): its completion is ready for HandleTime.
   std::uint64_t Submit(std::size_t session,
-                       std::span<const Operation> operations,
-                       std::uint64_t tag, std::int64_t now_ms);
+                       std::span<const Operation> operations, std::uint64_t tag,
+                       std::int64_t now_ms);
 
   // The next request for the connected node, null when there is none. Each fits
   // a frame. It counts as sent from here on.

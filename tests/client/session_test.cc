@@ -423,7 +423,7 @@ TEST_F(SessionsTest, CompletesEveryCommandOnceUnderRandomTrouble) {
   };
   std::vector<std::size_t> numbers{session_};
   while (numbers.size() < 5) numbers.push_back(sessions_.Open());
-  std::vector<Command> at_node;           // sent on this connection, unanswered
+  std::vector<Command> at_node;  // sent on this connection, unanswered
   std::set<CommandId> doubtful;
   std::vector<CommandId> id_of_tag(1);
   std::int64_t now_ms = 0;
@@ -435,10 +435,13 @@ TEST_F(SessionsTest, CompletesEveryCommandOnceUnderRandomTrouble) {
     at_node[at] = at_node.back();
     at_node.pop_back();
     switch (draw(12)) {
-      case 0: Answer(command, ReplyStatus::kRefused,
-                     RefusalReason::kMalformed, now_ms); return;
-      case 1: Answer(command, ReplyStatus::kRefused, RefusalReason::kBusy,
-                     now_ms); return;
+      case 0:
+        Answer(command, ReplyStatus::kRefused, RefusalReason::kMalformed,
+               now_ms);
+        return;
+      case 1:
+        Answer(command, ReplyStatus::kRefused, RefusalReason::kBusy, now_ms);
+        return;
       case 2:
         Answer(command, ReplyStatus::kUnknown, RefusalReason::kNone, now_ms);
         doubtful.insert(command.id);
