@@ -22,7 +22,9 @@ absl::Status UvError(int error, const char* action) {
 
 Connection::Connection(uv_loop_t* loop, HandleCount& count, Owner* owner,
                        std::uint64_t tag)
-    : count_(count), owner_(owner), tag_(tag),
+    : count_(count),
+      owner_(owner),
+      tag_(tag),
       reader_(kMaxHandshakeFrameBytes) {
   const int error = uv_tcp_init(loop, &tcp_);
   QUORATE_CHECK(error == 0, "libuv initializes a handle of a live loop");
@@ -69,8 +71,8 @@ void Connection::ResumeReading() {
       [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
         const std::span<char> space =
             OwnerOf<Connection>(handle).reader_.Space();
-        *buffer = uv_buf_init(space.data(),
-                              static_cast<unsigned int>(space.size()));
+        *buffer =
+            uv_buf_init(space.data(), static_cast<unsigned int>(space.size()));
       },
       [](uv_stream_t* stream, ssize_t bytes, const uv_buf_t*) {
         Connection& self = OwnerOf<Connection>(stream);
@@ -106,8 +108,7 @@ void Connection::Read(std::size_t bytes) {
 }
 
 void Connection::Flush() {
-  if (!connected_ || owner_ == nullptr || write_under_way_ ||
-      output_.empty()) {
+  if (!connected_ || owner_ == nullptr || write_under_way_ || output_.empty()) {
     return;
   }
   uv_buf_t buffer =
@@ -128,11 +129,10 @@ void Connection::Flush() {
                            static_cast<unsigned int>(taken));
   writing_.data = this;
   write_under_way_ = true;
-  const int error = uv_write(&writing_, stream(), &buffer, 1,
-                             [](uv_write_t* request, int status) {
-                               static_cast<Connection*>(request->data)
-                                   ->Written(status);
-                             });
+  const int error = uv_write(
+      &writing_, stream(), &buffer, 1, [](uv_write_t* request, int status) {
+        static_cast<Connection*>(request->data)->Written(status);
+      });
   if (error != 0) {
     write_under_way_ = false;
     Fail(UvError(error, "cannot write"));

@@ -56,9 +56,7 @@ class Connection {
   std::string& output() { return output_; }
   void Flush();
   // Bytes that wait for the kernel to take them.
-  std::size_t queued_bytes() const {
-    return output_.size() + sending_.size();
-  }
+  std::size_t queued_bytes() const { return output_.size() + sending_.size(); }
 
   void PauseReading();
   void ResumeReading();

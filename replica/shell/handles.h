@@ -1,9 +1,9 @@
 // Answers: who owns a libuv handle, and when is the loop done with it?
 //
-// libuv hands memory back only in a callback that runs after uv_close. Handle<T>
-// owns one handle on the heap: destroying it closes it at once, no callback of
-// it runs afterwards, and the memory goes when the loop lets go. HandleCount
-// says when that has happened to all handles of one owner.
+// libuv hands memory back only in a callback that runs after uv_close.
+// Handle<T> owns one handle on the heap: destroying it closes it at once, no
+// callback of it runs afterwards, and the memory goes when the loop lets go.
+// HandleCount says when that has happened to all handles of one owner.
 #pragma once
 
 #include <uv.h>

@@ -83,11 +83,10 @@ std::optional<HelloRefusal> Handshake::CheckReplica(const Hello& hello) {
 
 std::optional<HelloRefusal> Handshake::CheckDialer(const Hello& hello) {
   if (hello.role != PeerRole::kReplica) {
-    return HelloRefusal{
-        Refusal::kWrongRole,
-        Concat("this is the address of node ", NameOf(self_),
-               " for replicas; clients connect to ",
-               ToString(config_.nodes[self_].client))};
+    return HelloRefusal{Refusal::kWrongRole,
+                        Concat("this is the address of node ", NameOf(self_),
+                               " for replicas; clients connect to ",
+                               ToString(config_.nodes[self_].client))};
   }
   if (auto refusal = CheckCluster(hello)) return refusal;
   const auto node = static_cast<std::size_t>(Index(hello.node));
@@ -95,7 +94,8 @@ std::optional<HelloRefusal> Handshake::CheckDialer(const Hello& hello) {
     return HelloRefusal{
         Refusal::kWrongNode,
         Concat("node ", NameOf(self_), " expects no call from node number ",
-               node + 1, " of the cluster; all nodes must have the same "
+               node + 1,
+               " of the cluster; all nodes must have the same "
                "[[node]] tables in the same order, and each its own name")};
   }
   return CheckReplica(hello);
@@ -122,11 +122,10 @@ std::optional<HelloRefusal> Handshake::CheckDialed(const Hello& hello,
 
 std::optional<HelloRefusal> Handshake::CheckClient(const Hello& hello) const {
   if (hello.role != PeerRole::kClient) {
-    return HelloRefusal{
-        Refusal::kWrongRole,
-        Concat("this is the address of node ", NameOf(self_),
-               " for clients; replicas connect to ",
-               ToString(config_.nodes[self_].peer))};
+    return HelloRefusal{Refusal::kWrongRole,
+                        Concat("this is the address of node ", NameOf(self_),
+                               " for clients; replicas connect to ",
+                               ToString(config_.nodes[self_].peer))};
   }
   return CheckCluster(hello);
 }

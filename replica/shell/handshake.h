@@ -55,8 +55,6 @@ class Handshake {
 
 // Of a pair of replicas the one with the higher index dials: one connection
 // carries both directions, and neither has to choose between two.
-constexpr bool Dials(std::size_t self, std::size_t peer) {
-  return self > peer;
-}
+constexpr bool Dials(std::size_t self, std::size_t peer) { return self > peer; }
 
 }  // namespace quorate

@@ -1,7 +1,7 @@
 // Answers: what came from outside and was refused, and how often?
 //
-// Bad input is counted by its reason, never logged a message at a time; `quorate
-// status` shows the counts. One enumerator a reason.
+// Bad input is counted by its reason, never logged a message at a time;
+// `quorate status` shows the counts. One enumerator a reason.
 #pragma once
 
 #include <array>
@@ -12,22 +12,22 @@
 namespace quorate {
 
 enum class Refusal : std::uint8_t {
-  kBadFrame,           // the stream is damaged, or not ours
-  kBadBody,            // a whole frame with garbage inside
-  kUnknownType,        // of a newer minor version; skipped
-  kUnexpectedFrame,    // the wrong type for this moment of this connection
-  kWrongVersion,       // another major version
+  kBadFrame,         // the stream is damaged, or not ours
+  kBadBody,          // a whole frame with garbage inside
+  kUnknownType,      // of a newer minor version; skipped
+  kUnexpectedFrame,  // the wrong type for this moment of this connection
+  kWrongVersion,     // another major version
   kForeignCluster,
-  kWrongRole,          // a client at the peers' port or the reverse
-  kWrongNode,          // a replica that should not be at this end
-  kWrongIncarnation,   // a replica that has lost its disk
-  kSilentConnection,   // no Hello in time
+  kWrongRole,         // a client at the peers' port or the reverse
+  kWrongNode,         // a replica that should not be at this end
+  kWrongIncarnation,  // a replica that has lost its disk
+  kSilentConnection,  // no Hello in time
   kTooManyConnections,
-  kOutputFull,         // the other side does not read
-  kBusy,               // commands: too many unanswered
+  kOutputFull,  // the other side does not read
+  kBusy,        // commands: too many unanswered
   kPipelineFull,
-  kOverLimit,          // commands: larger than wire/limits.h allows
-  kShuttingDown,       // commands
+  kOverLimit,     // commands: larger than wire/limits.h allows
+  kShuttingDown,  // commands
   kCount,
 };
 
