@@ -93,6 +93,9 @@ class EpaxosReplica final : public Replica {
     status.slow_commits = protocol_.stats().slow_commits;
     status.retransmissions = protocol_.stats().retransmissions;
     status.stale_messages = protocol_.stats().stale_messages;
+    status.recoveries_started = protocol_.stats().recoveries_started;
+    status.recovered_payloads = protocol_.stats().recovered_payloads;
+    status.recovered_noops = protocol_.stats().recovered_noops;
     status.executor = executor_.stats();
     status.oldest_blocked = executor_.OldestBlocked();
     return status;
@@ -130,8 +133,12 @@ class EpaxosReplica final : public Replica {
       const CommittedInstance& decision = actions.committed[i];
       executor_.Commit(decision.instance, decision.value.batch, decision.deps,
                        executed_);
+      if (decision.value.kind == ValueKind::kNoop) Resubmit(decision.instance);
     }
     for (ExecutedCommand& command : executed_.commands) {
+      // Its command leader answers; a batch that is shared in memory, as in
+      // the simulator, shows its origin to every replica.
+      if (command.instance.replica != settings_.self) continue;
       actions.replies.push_back(
           {.reply = {.id = command.id,
                      .origin = command.origin,
@@ -144,6 +151,19 @@ class EpaxosReplica final : public Replica {
                             executed_.instances.begin(),
                             executed_.instances.end());
     executed_.Clear();
+  }
+
+  // A recovery decided that an own instance has no effect, while its clients
+  // still wait: their commands go into a new instance, under their old numbers
+  // (protocol.md 2.8).
+  void Resubmit(InstanceId id) {
+    if (id.replica != settings_.self) return;
+    const epaxos::Instance* instance = protocol_.log().Find(id);
+    if (instance == nullptr || instance->initial_batch == nullptr) return;
+    const CommandBatch& batch = *instance->initial_batch;
+    const bool somebody_waits =
+        !batch.commands().empty() && batch.commands().front().origin != 0;
+    if (somebody_waits) batcher_.Add(instance->initial_batch);
   }
 
   Settings settings_;

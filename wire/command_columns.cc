@@ -83,8 +83,8 @@ absl::Status CheckOperations(const CommandColumns& columns) {
   }
   // 64 bits: no count of 32-bit lengths that fits a frame wraps around.
   std::uint64_t bytes = 0;
-  for (const auto& lengths : {columns.key_lengths, columns.value_lengths,
-                              columns.expected_lengths}) {
+  for (const auto& lengths :
+       {columns.key_lengths, columns.value_lengths, columns.expected_lengths}) {
     for (const std::uint32_t length : lengths) bytes += length;
   }
   if (bytes != columns.bytes.size()) {
@@ -122,13 +122,13 @@ CommandBatchPtr BatchOfCheckedColumns(const CommandColumns& columns) {
   for (std::size_t i = 0; i < columns.clients.size(); ++i) {
     const std::uint64_t sequence = columns.sequences[i];
     const auto count = At<std::uint16_t>(columns.operation_counts, i, 1);
-    batch->commands_.push_back(Command{
-        .id = {static_cast<ClientId>(columns.clients[i]), sequence},
-        .acknowledged = columns.acknowledged.empty()
-                            ? sequence - columns.unacknowledged[i]
-                            : columns.acknowledged[i],
-        .first_operation = first_operation,
-        .operation_count = count});
+    batch->commands_.push_back(
+        Command{.id = {static_cast<ClientId>(columns.clients[i]), sequence},
+                .acknowledged = columns.acknowledged.empty()
+                                    ? sequence - columns.unacknowledged[i]
+                                    : columns.acknowledged[i],
+                .first_operation = first_operation,
+                .operation_count = count});
     first_operation += count;
   }
 

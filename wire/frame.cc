@@ -121,10 +121,9 @@ absl::Status FrameReader::ReadHeader() {
         ": the other side does not speak quorate's protocol"));
   }
   if (header.check != HeaderCheck(header)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("frame header check is 0x", absl::Hex(header.check),
-                     ", expected 0x", absl::Hex(HeaderCheck(header)),
-                     ": the header was damaged on its way"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "frame header check is 0x", absl::Hex(header.check), ", expected 0x",
+        absl::Hex(HeaderCheck(header)), ": the header was damaged on its way"));
   }
   if (header.body_bytes % 8 != 0) {
     return absl::InvalidArgumentError(

@@ -89,8 +89,8 @@ class FrameReader {
   // Header and body of the frame at begin_; 0 until its header is verified.
   std::size_t frame_bytes_ = 0;
   std::size_t last_space_ = 0;
-  bool busy_ = false;             // a read has filled all the room it had
-  int turns_without_need_ = 0;    // for a buffer that one large frame left
+  bool busy_ = false;           // a read has filled all the room it had
+  int turns_without_need_ = 0;  // for a buffer that one large frame left
 };
 
 }  // namespace quorate

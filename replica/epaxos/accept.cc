@@ -52,6 +52,7 @@ void Epaxos::HandleAccept(ReplicaId from, const Accept& m, Actions& actions) {
     return;
   }
 
+  YieldTo(m.instance, *instance, m.ballot);
   if (value.kind == ValueKind::kCommands) {
     LearnPayload(m.instance, *instance, value.batch);
   }
@@ -74,8 +75,7 @@ void Epaxos::HandleAccept(ReplicaId from, const Accept& m, Actions& actions) {
 // ballot the value and its dependencies are chosen and never change.
 void Epaxos::HandleAcceptReply(ReplicaId from, const AcceptReply& m,
                                Actions& actions) {
-  Instance* instance =
-      IsSelf(m.instance.replica) ? log_.Find(m.instance) : nullptr;
+  Instance* instance = log_.Find(m.instance);
   if (instance == nullptr || !instance->leading ||
       instance->status != InstanceStatus::kAccepted ||
       instance->accepted_ballot != m.ballot) {
@@ -89,6 +89,7 @@ void Epaxos::HandleAcceptReply(ReplicaId from, const AcceptReply& m,
 void Epaxos::DecideAccept(InstanceId id, Instance& instance,
                           Actions& actions) {
   if (instance.status != InstanceStatus::kAccepted) return;
+  const bool recovered = !instance.accepted_ballot.is_initial();
   const ReplicaSet& voters = instance.leading->accept_voters;
   if (!voters.Contains(self_) || voters.size() < quorums_.classic()) return;
   MarkCommitted(id, instance, instance.value, instance.deps);
@@ -100,7 +101,13 @@ void Epaxos::DecideAccept(InstanceId id, Instance& instance,
                       .deps = instance.deps},
       actions);
   AnnounceCommit(id, instance, /*rests_on=*/0, actions);
-  ++stats_.slow_commits;
+  if (!recovered) {
+    ++stats_.slow_commits;
+  } else if (instance.value.kind == ValueKind::kNoop) {
+    ++stats_.recovered_noops;
+  } else {
+    ++stats_.recovered_payloads;
+  }
   Release(id, instance, /*fast_path=*/false, actions);
 }
 

@@ -11,6 +11,9 @@ void Epaxos::MarkCommitted(InstanceId id, Instance& instance, Value value,
   instance.status = InstanceStatus::kCommitted;
   instance.value = std::move(value);
   instance.deps = deps;
+  instance.recovering.Clear();
+  recoveries_.erase(id);
+  needed_.UnionWith(deps);
   if (id.slot == committed_[id.replica] + 1) {
     AdvanceCommittedFrontier(id.replica);
   }
@@ -30,14 +33,13 @@ void Epaxos::AdvanceCommittedFrontier(ReplicaId column) {
 void Epaxos::Release(InstanceId id, Instance& instance, bool fast_path,
                      Actions& actions) {
   if (std::exchange(instance.released, true)) return;
-  if (instance.leading) {
-    instance.leading.Clear();
-    --own_in_flight_;
-  }
+  instance.leading.Clear();
+  if (std::exchange(instance.in_flight, false)) --own_in_flight_;
   actions.committed.push_back({.instance = id,
                                .value = instance.value,
                                .deps = instance.deps,
                                .fast_path = fast_path});
+  EvaluateAllWaiting(actions);
 }
 
 // Those who were asked have the payload on the same connection; a lost one is

@@ -14,6 +14,8 @@ Epaxos::Epaxos(const Settings& settings)
       log_(settings.replicas),
       index_(settings.replicas, settings.conflicts),
       committed_(settings.replicas),
+      needed_(settings.replicas),
+      stuck_at_(settings.replicas),
       base_floor_(settings.replicas),
       drop_floor_(settings.replicas),
       candidate_floor_(settings.replicas),
@@ -48,9 +50,20 @@ void Epaxos::Handle(ReplicaId from, const Message& message, Actions& actions) {
           [&](const AcceptReply& m) { HandleAcceptReply(from, m, actions); },
           [&](const Commit& m) { HandleCommit(m, actions); },
           [&](const Frontier& m) { HandleFrontier(from, m, actions); },
-          // Recovery's messages are answered once recovery is part of this
-          // machine; no replica sends them yet.
-          [&](const auto&) { ++stats_.stale_messages; }},
+          [&](const Nack& m) { HandleNack(m); },
+          [&](const Recover& m) { HandleRecover(from, m, actions); },
+          [&](const RecoverReply& m) { HandleRecoverReply(from, m, actions); },
+          [&](const Validate& m) { HandleValidate(from, m, actions); },
+          [&](const ValidateReply& m) {
+            HandleValidateReply(from, m, actions);
+          },
+          [&](const Waiting& m) { HandleWaiting(m, actions); },
+          // A member hears Truncated only about what it has executed itself
+          // (g = 0); Inquire is not sent: a live command leader repeats
+          // itself and repairs (tick.cc), so silence is enough to go by.
+          [&](const Inquire&) { ++stats_.stale_messages; },
+          [&](const InquireReply&) { ++stats_.stale_messages; },
+          [&](const Truncated&) { ++stats_.stale_messages; }},
       message);
 }
 
@@ -69,12 +82,32 @@ void Epaxos::HandleDurable(RecordSequence through, Actions& actions) {
         DecidePreAccept(awaited.instance, *instance, actions);
         break;
       case OnDurable::kCountOwnAccept:
-        if (!instance->leading) break;
+        if (!instance->leading || instance->accepted_ballot != awaited.ballot) {
+          break;
+        }
         instance->leading->accept_voters.Insert(self_);
         DecideAccept(awaited.instance, *instance, actions);
         break;
       case OnDurable::kReleaseFastCommit:
         Release(awaited.instance, *instance, /*fast_path=*/true, actions);
+        break;
+      case OnDurable::kCountOwnPromise:
+        if (!instance->recovering ||
+            instance->recovering->ballot != awaited.ballot) {
+          break;
+        }
+        CountRecoverReply(
+            self_,
+            MakeRecoverReply(awaited.instance, *instance, awaited.ballot),
+            actions);
+        break;
+      case OnDurable::kCountOwnValidation:
+        if (!instance->recovering ||
+            instance->recovering->ballot != awaited.ballot) {
+          break;
+        }
+        instance->recovering->validated.Insert(self_);
+        DecideValidation(awaited.instance, *instance, actions);
         break;
     }
   }
@@ -111,9 +144,12 @@ RecordSequence Epaxos::Persist(Record record, Actions& actions) {
 }
 
 void Epaxos::Await(RecordSequence record, InstanceId id, OnDurable then,
-                   Actions& actions) {
+                   Actions& actions, Ballot ballot) {
   actions.persist_is_lazy = false;
-  awaited_.push_back({.sequence = record, .instance = id, .then = then});
+  awaited_.push_back({.sequence = record,
+                      .instance = id,
+                      .then = then,
+                      .ballot = ballot});
 }
 
 void Epaxos::Send(ReplicaId to, Message message, RecordSequence rests_on,

@@ -1,14 +1,15 @@
 // Answers: how do replicas agree on (commands, dependencies) without a leader?
 //
-// The failure-free path of EPaxos* (protocol.md 2.5; Moraru et al., SOSP'13,
-// Fig. 2, with the corrected rules of arXiv 2511.02743): any replica proposes,
-// a fast quorum that answers with exactly the command leader's dependencies
-// commits in one round trip, otherwise the union is accepted by a classic
-// quorum at ballot 0. No sequence numbers: clients hear after execution, so any
+// EPaxos* (protocol.md 2; Moraru et al., SOSP'13, Fig. 2, with the corrected
+// recovery of arXiv 2511.02743): any replica proposes, a fast quorum that
+// answers with exactly the command leader's dependencies commits in one round
+// trip, otherwise the union is accepted by a classic quorum at ballot 0. Any
+// replica finishes an instance whose command leader is gone. No sequence numbers: clients hear after execution, so any
 // fixed order inside a component will do (protocol.md 1.1).
 //
-// Split by phase: pre_accept.cc, accept.cc, commit.cc, tick.cc (retransmission,
-// frontiers, floors), restore.cc, invariants.cc. Pure, copyable. What must be
+// Split by phase: pre_accept.cc, accept.cc, commit.cc, recovery.cc, validate.cc,
+// tick.cc (retransmission, frontiers, floors), suspicion.cc (who recovers, and
+// when), restore.cc, invariants.cc. Pure, copyable. What must be
 // durable first is decided where a message is sent (Send's `rests_on`) and kept
 // by the Outbox; a vote of one's own counts when its record is durable.
 #pragma once
@@ -17,7 +18,9 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <set>
 #include <span>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "depsvc/conflict_index.h"
@@ -39,6 +42,11 @@ struct Stats {
   std::uint64_t stale_messages = 0;
   // Came without a payload that is not known here; repaired later.
   std::uint64_t missing_payloads = 0;
+  // Attempts begun, and how the instances they were about ended.
+  std::uint64_t recoveries_started = 0;
+  std::uint64_t recovered_payloads = 0;
+  std::uint64_t recovered_noops = 0;
+  std::uint64_t recoveries_waited = 0;
 };
 
 class Epaxos {
@@ -77,11 +85,15 @@ class Epaxos {
     kCountOwnPreAccept,
     kCountOwnAccept,
     kReleaseFastCommit,
+    kCountOwnPromise,
+    kCountOwnValidation,
   };
   struct AwaitedRecord {
     RecordSequence sequence = 0;
     InstanceId instance;
     OnDurable then{};
+    // The round that waits; ignored if it is over by then.
+    Ballot ballot;
   };
   // What was heard from a peer, and what was sent to repair its gaps.
   struct Peer {
@@ -132,6 +144,41 @@ class Epaxos {
   void RaiseBaseFloor(Actions& actions);
   void RaiseDropFloor(Actions& actions);
   void ForgetDropped();
+  // recovery.cc
+  void StartRecovery(InstanceId id, Actions& actions);
+  void HandleRecover(ReplicaId from, const Recover& m, Actions& actions);
+  void HandleRecoverReply(ReplicaId from, const RecoverReply& m,
+                          Actions& actions);
+  void CountRecoverReply(ReplicaId from, RecoverReply m, Actions& actions);
+  void HandleNack(const Nack& m);
+  void DecideRecovery(InstanceId id, Instance& instance, Actions& actions);
+  void GiveUp(InstanceId id, Instance& instance, Actions& actions);
+  void ProposeRecovered(InstanceId id, Instance& instance, Value value,
+                        const DependencySet& deps, Actions& actions);
+  RecoverReply MakeRecoverReply(InstanceId id, const Instance& instance,
+                                Ballot ballot) const;
+  int MatchingAnswers(const Recovering& recovering, ReplicaSet among) const;
+  // Ends rounds of our own that a higher ballot has overtaken.
+  void YieldTo(InstanceId id, Instance& instance, Ballot ballot);
+  // validate.cc
+  void StartValidation(InstanceId id, Instance& instance, Actions& actions);
+  void HandleValidate(ReplicaId from, const Validate& m, Actions& actions);
+  ValidateReply ValidateHere(InstanceId id, Instance& instance,
+                             const Validate& m, Actions& actions);
+  std::vector<ValidateReply::Conflict> FindInvalidating(
+      InstanceId id, const CommandBatch& batch,
+      const DependencySet& initial_deps) const;
+  void HandleValidateReply(ReplicaId from, const ValidateReply& m,
+                           Actions& actions);
+  void DecideValidation(InstanceId id, Instance& instance, Actions& actions);
+  void HandleWaiting(const Waiting& m, Actions& actions);
+  void EvaluateWaiting(InstanceId id, Instance& instance, Actions& actions);
+  void EvaluateAllWaiting(Actions& actions);
+  // suspicion.cc
+  void RecoverWhatIsStuck(Actions& actions);
+  bool NeedsRecovery(ReplicaId column);
+  void DriveRecoveries(Actions& actions);
+  void RepeatRecovery(InstanceId id, Instance& instance, Actions& actions);
   // restore.cc
   void RestorePayload(Instance& instance, InstanceId id,
                       const CommandBatchPtr& batch);
@@ -139,7 +186,7 @@ class Epaxos {
   // ---- small helpers shared by the phases (epaxos.cc) ----
   RecordSequence Persist(Record record, Actions& actions);
   void Await(RecordSequence record, InstanceId id, OnDurable then,
-             Actions& actions);
+             Actions& actions, Ballot ballot = {});
   void Send(ReplicaId to, Message message, RecordSequence rests_on,
             Actions& actions);
   void Broadcast(Message message, RecordSequence rests_on, Actions& actions);
@@ -173,6 +220,13 @@ class Epaxos {
   DependencySet committed_;
   std::array<Peer, kMaxReplicas> peers_;
   bool restored_unfinished_ = false;
+  // Undecided instances that this replica recovers, in order.
+  std::set<InstanceId> recoveries_;
+  // Highest slot of each column that anything here depends on.
+  DependencySet needed_;
+  // Per column: the frontier when it last moved, and ticks since.
+  DependencySet stuck_at_;
+  std::array<int, kMaxReplicas> stuck_ticks_{};
 
   // Floors (truncation.md B.2).
   DependencySet base_floor_;        // announced: its record is durable

@@ -4,7 +4,10 @@
 // durable (records of wire/record.h rebuild it).
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
+#include <optional>
 
 #include "replica/paxos/box.h"
 #include "wire/command.h"
@@ -14,7 +17,8 @@
 
 namespace quorate::epaxos {
 
-// What a proposer at ballot 0 keeps about its own instance. Votes are sets.
+// What a proposer keeps about a round that it leads: its own instance at
+// ballot 0, or the accept round that ends a recovery. Votes are sets.
 struct Leading {
   // PreAccept went to these; the others learn of the instance by its Commit.
   ReplicaSet asked;
@@ -30,6 +34,28 @@ struct Leading {
   bool fast_path_given_up = false;
   int age_ticks = 0;
   int next_retransmit_ticks = 0;
+};
+
+// One attempt to finish an instance at a ballot of our own (protocol.md 2.6).
+struct Recovering {
+  enum class Stage : std::uint8_t { kPromising, kValidating, kWaiting };
+
+  Stage stage = Stage::kPromising;
+  Ballot ballot;
+  // Answers to Recover; one's own counts once its promise is durable.
+  std::array<std::optional<RecoverReply>, kMaxReplicas> answers;
+  ReplicaSet answered;
+  // Q of the rules: who had answered when the attempt was decided.
+  ReplicaSet quorum;
+  // c, D and |R| of rule R5.
+  CommandBatchPtr batch;
+  DependencySet initial_deps;
+  int matching = 0;
+  ReplicaSet validated;
+  // I of the rules: conflicting instances that do not see this one, and
+  // whether one of them was reported as committed.
+  std::map<InstanceId, bool> conflicts;
+  int age_ticks = 0;
 };
 
 struct Instance {
@@ -53,6 +79,14 @@ struct Instance {
   // Newest record about this instance.
   RecordSequence last_record = 0;
   Box<Leading> leading;
+  Box<Recovering> recovering;
+  // Own, proposed in this life and not released: counts against max_in_flight.
+  bool in_flight = false;
+  // Highest ballot heard of in a refusal: the next attempt goes above it.
+  Ballot refused_by;
+  // Most matching votes that a waiting recovery of this instance announced
+  // (rule W3); -1: none. Never forgotten, whatever its ballot was.
+  int waiting_votes = -1;
 };
 
 }  // namespace quorate::epaxos

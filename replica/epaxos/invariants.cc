@@ -28,15 +28,36 @@ absl::Status CheckInstance(InstanceId id, const Instance& instance) {
       instance.value.payload_missing()) {
     return Broken("a status above unknown has a value", id);
   }
-  if (instance.leading && instance.status != InstanceStatus::kCommitted &&
+  if (instance.value.kind == ValueKind::kCommands &&
       instance.initial_batch == nullptr) {
-    return Broken("a command leader knows its payload", id);
+    return Broken("invariant 8: a known payload is indexed", id);
   }
   return absl::OkStatus();
 }
 
 void Mix(Fingerprint& print, const DependencySet& deps) {
   for (const std::uint64_t watermark : deps.watermarks()) print.Mix(watermark);
+}
+
+void Mix(Fingerprint& print, const Recovering& recovering) {
+  print.Mix(static_cast<std::uint64_t>(recovering.stage));
+  print.Mix(recovering.ballot.number());
+  print.Mix(recovering.answered.bits());
+  for (const auto& answer : recovering.answers) {
+    if (!answer) continue;
+    print.Mix(static_cast<std::uint64_t>(answer->status));
+    print.Mix(answer->accepted_ballot.number());
+    print.Mix(answer->value.digest);
+    print.Mix(answer->matches_initial ? 1 : 0);
+    Mix(print, answer->deps);
+  }
+  print.Mix(recovering.quorum.bits());
+  print.Mix(recovering.validated.bits());
+  for (const auto& [id, committed] : recovering.conflicts) {
+    print.Mix(id.slot * kMaxReplicas +
+              static_cast<std::uint64_t>(Index(id.replica)));
+    print.Mix(committed ? 1 : 0);
+  }
 }
 
 void Mix(Fingerprint& print, const Instance& instance) {
@@ -50,6 +71,10 @@ void Mix(Fingerprint& print, const Instance& instance) {
   print.Mix(instance.initial_known ? 1 : 0);
   Mix(print, instance.initial_deps);
   print.Mix(instance.released ? 1 : 0);
+  print.Mix(instance.refused_by.number());
+  print.Mix(static_cast<std::uint64_t>(instance.waiting_votes));
+  print.Mix(instance.recovering ? 1 : 0);
+  if (instance.recovering) Mix(print, *instance.recovering.get());
   print.Mix(instance.leading ? 1 : 0);
   if (!instance.leading) return;
   print.Mix(instance.leading->asked.bits());

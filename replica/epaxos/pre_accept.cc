@@ -31,6 +31,7 @@ InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
   leading.asked =
       settings_.thrifty ? ChooseFastQuorumPeers() : Others();
   leading.next_retransmit_ticks = settings_.retransmit_ticks;
+  instance->in_flight = true;
   ++own_in_flight_;
 
   // The own record first (d_coord_pre): a proposal that its command leader
@@ -133,7 +134,7 @@ void Epaxos::DecidePreAccept(InstanceId id, Instance& instance,
                              Actions& actions) {
   // The ballot is looked at when deciding (fast_bal): a promise made since
   // then forbids the fast path.
-  if (instance.status != InstanceStatus::kPreAccepted ||
+  if (instance.status != InstanceStatus::kPreAccepted || !instance.leading ||
       !instance.promised_ballot.is_initial()) {
     return;
   }

@@ -22,6 +22,8 @@ void Epaxos::HandleTick(const DependencySet& executed, Actions& actions) {
   ++ticks_;
   if (std::exchange(restored_unfinished_, false)) ResumeAfterRestart(actions);
   RetransmitOwn(actions);
+  DriveRecoveries(actions);
+  RecoverWhatIsStuck(actions);
   NoteStableExecution(executed);
   if (ticks_ % kFloorTicks == 0) {
     RaiseBaseFloor(actions);
@@ -43,11 +45,13 @@ void Epaxos::ResumeAfterRestart(Actions& actions) {
   for (std::uint64_t slot = committed_[self_] + 1; slot < next_slot_; ++slot) {
     const InstanceId id{self_, slot};
     Instance* instance = log_.Find(id);
-    if (instance == nullptr || !instance->promised_ballot.is_initial()) {
+    if (instance == nullptr ||
+        (instance->status != InstanceStatus::kPreAccepted &&
+         instance->status != InstanceStatus::kAccepted)) {
       continue;
     }
-    if (instance->status != InstanceStatus::kPreAccepted &&
-        instance->status != InstanceStatus::kAccepted) {
+    if (!instance->promised_ballot.is_initial()) {
+      StartRecovery(id, actions);  // D6: no old ballot is resumed.
       continue;
     }
     Leading& leading = instance->leading.Emplace();
@@ -55,6 +59,7 @@ void Epaxos::ResumeAfterRestart(Actions& actions) {
     leading.matching.Insert(self_);
     leading.accept_voters.Insert(self_);
     leading.voted_deps = instance->initial_deps;
+    instance->in_flight = true;
     ++own_in_flight_;
     Retransmit(id, *instance, actions);
   }

@@ -152,6 +152,9 @@ class TestCluster {
     return nullptr;
   }
 
+  // Carries out the effects of a step that a test took by itself.
+  void TakeActions(int i, Actions& actions) { Take(i, actions); }
+
  private:
   void Take(int i, Actions& actions) {
     for (Record& record : actions.persist) {

@@ -100,7 +100,8 @@ absl::Status ColumnReader::status() const {
 std::size_t BatchWords(const CommandBatch& batch) {
   // Every column there is, each rounded up to words, and their pointers.
   return 32 + (batch.commands().size() * 26 + batch.operations().size() * 21 +
-               batch.byte_size()) / sizeof(capnp::word);
+               batch.byte_size()) /
+                  sizeof(capnp::word);
 }
 
 void SetBatch(const CommandBatch& batch,

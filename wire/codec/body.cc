@@ -30,9 +30,8 @@ absl::StatusOr<kj::ArrayPtr<const capnp::word>> BodyWords(
     std::memcpy(copy.data(), body.data(), body.size());
     start = copy.data();
   }
-  return kj::ArrayPtr<const capnp::word>(
-      static_cast<const capnp::word*>(start),
-      body.size() / sizeof(capnp::word));
+  return kj::ArrayPtr<const capnp::word>(static_cast<const capnp::word*>(start),
+                                         body.size() / sizeof(capnp::word));
 }
 
 absl::Status Unreadable(const char* what, const kj::Exception& exception) {

@@ -39,9 +39,8 @@ void Append(const Hello& hello, std::string& out) {
       FrameType::kHello, kSmallWords, out, [&](schema::Hello::Builder to) {
         to.setMajor(hello.major);
         to.setMinor(hello.minor);
-        to.setRole(hello.role == PeerRole::kReplica
-                       ? schema::PeerRole::REPLICA
-                       : schema::PeerRole::CLIENT);
+        to.setRole(hello.role == PeerRole::kReplica ? schema::PeerRole::REPLICA
+                                                    : schema::PeerRole::CLIENT);
         to.setNode(static_cast<std::uint8_t>(hello.node));
         to.setClusterId(TextOf(hello.cluster_id));
         to.setIncarnation(hello.incarnation);

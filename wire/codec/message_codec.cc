@@ -262,15 +262,13 @@ absl::StatusOr<Message> GetMessage(const PeerMessage::Reader& root,
     case PeerMessage::NACK: return Get(root.getNack(), fields);
     case PeerMessage::COMMIT: return Get(root.getCommit(), fields);
     case PeerMessage::RECOVER: return Get(root.getRecover(), fields);
-    case PeerMessage::RECOVER_REPLY:
-      return Get(root.getRecoverReply(), fields);
+    case PeerMessage::RECOVER_REPLY: return Get(root.getRecoverReply(), fields);
     case PeerMessage::VALIDATE: return Get(root.getValidate(), fields);
     case PeerMessage::VALIDATE_REPLY:
       return Get(root.getValidateReply(), fields);
     case PeerMessage::WAITING: return Get(root.getWaiting(), fields);
     case PeerMessage::INQUIRE: return Get(root.getInquire(), fields);
-    case PeerMessage::INQUIRE_REPLY:
-      return Get(root.getInquireReply(), fields);
+    case PeerMessage::INQUIRE_REPLY: return Get(root.getInquireReply(), fields);
     case PeerMessage::FRONTIER: return Get(root.getFrontier(), fields);
     case PeerMessage::TRUNCATED: return Get(root.getTruncated(), fields);
   }

@@ -25,8 +25,7 @@ static_assert(sizeof(EntryHeader) == 8);
 
 // Seeded with the length: an entry cut short or read too long does not pass.
 std::uint32_t EntryCheck(const void* entry, std::size_t bytes) {
-  return static_cast<std::uint32_t>(
-      XXH3_64bits_withSeed(entry, bytes, bytes));
+  return static_cast<std::uint32_t>(XXH3_64bits_withSeed(entry, bytes, bytes));
 }
 
 // ---- encoding -------------------------------------------------------------
@@ -83,9 +82,7 @@ std::size_t Words(const Record& record) {
                  [](const ValidatedRecord& r) { return &r.batch; },
                  [](const AcceptedRecord& r) { return &r.value.batch; },
                  [](const CommittedRecord& r) { return &r.value.batch; },
-                 [](const auto&) -> const CommandBatchPtr* {
-                   return nullptr;
-                 }},
+                 [](const auto&) -> const CommandBatchPtr* { return nullptr; }},
       record);
   const bool has_batch = batch != nullptr && *batch != nullptr;
   return kSmallRecordWords + (has_batch ? BatchWords(**batch) : 0);
@@ -94,9 +91,8 @@ std::size_t Words(const Record& record) {
 void AppendEntry(std::span<const std::byte> body, std::string& out) {
   QUORATE_CHECK(body.size() <= UINT32_MAX,
                 "a journal entry's length fits its header");
-  const EntryHeader header{
-      .bytes = static_cast<std::uint32_t>(body.size()),
-      .check = EntryCheck(body.data(), body.size())};
+  const EntryHeader header{.bytes = static_cast<std::uint32_t>(body.size()),
+                           .check = EntryCheck(body.data(), body.size())};
   out.append(reinterpret_cast<const char*>(&header), sizeof(header));
   out.append(reinterpret_cast<const char*>(body.data()), body.size());
 }
@@ -182,19 +178,18 @@ absl::StatusOr<std::span<const std::byte>> CutEntry(std::string_view rest,
   }
   if (rest.size() < sizeof(header) ||
       rest.size() - sizeof(header) < header.bytes) {
-    return absl::DataLossError(
-        absl::StrCat("journal entry at offset ", offset,
-                     " is cut off: it announces ", header.bytes,
-                     " bytes after its header, ", rest.size(),
-                     " bytes are left with it"));
+    return absl::DataLossError(absl::StrCat(
+        "journal entry at offset ", offset, " is cut off: it announces ",
+        header.bytes, " bytes after its header, ", rest.size(),
+        " bytes are left with it"));
   }
   const std::string_view body = rest.substr(sizeof(header), header.bytes);
   const std::uint32_t check = EntryCheck(body.data(), body.size());
   if (check != header.check) {
     return absl::DataLossError(
         absl::StrCat("journal entry at offset ", offset, " has checksum 0x",
-                     absl::Hex(check), ", expected 0x",
-                     absl::Hex(header.check), ": it was damaged on disk"));
+                     absl::Hex(check), ", expected 0x", absl::Hex(header.check),
+                     ": it was damaged on disk"));
   }
   return std::as_bytes(std::span(body));
 }
@@ -218,10 +213,9 @@ absl::Status DecodeRecords(std::string_view group, int columns,
     if (!body.ok()) return body.status();
     absl::StatusOr<Record> decoded = codec::DecodeRecord(*body, columns);
     if (!decoded.ok()) {
-      return absl::Status(
-          decoded.status().code(),
-          absl::StrCat("journal entry at offset ", offset, ": ",
-                       decoded.status().message()));
+      return absl::Status(decoded.status().code(),
+                          absl::StrCat("journal entry at offset ", offset, ": ",
+                                       decoded.status().message()));
     }
     record(*std::move(decoded));
     offset += sizeof(codec::EntryHeader) + body->size();

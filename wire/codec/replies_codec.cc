@@ -65,22 +65,23 @@ void SetEachReply(const ClientReplies& replies, const Outline& outline,
   });
   FillColumn(to.initSequences(n),
              [&](unsigned i) { return all[i].id.sequence; });
-  SetReplyColumn(all, [&] { return to.initSlots(n); },
-                 [](const ClientReply& r) { return r.instance.slot; });
-  SetReplyColumn(all, [&] { return to.initReplicas(n); },
-                 [](const ClientReply& r) {
-                   return static_cast<std::uint8_t>(r.instance.replica);
-                 });
-  SetReplyColumn(all, [&] { return to.initStatuses(n); },
-                 [](const ClientReply& r) {
-                   return static_cast<std::uint8_t>(r.status);
-                 });
-  SetReplyColumn(all, [&] { return to.initReasons(n); },
-                 [](const ClientReply& r) {
-                   return static_cast<std::uint8_t>(r.reason);
-                 });
-  SetReplyColumn(all, [&] { return to.initCommitLatenciesUs(n); },
-                 [](const ClientReply& r) { return r.commit_latency_us; });
+  SetReplyColumn(
+      all, [&] { return to.initSlots(n); },
+      [](const ClientReply& r) { return r.instance.slot; });
+  SetReplyColumn(
+      all, [&] { return to.initReplicas(n); },
+      [](const ClientReply& r) {
+        return static_cast<std::uint8_t>(r.instance.replica);
+      });
+  SetReplyColumn(
+      all, [&] { return to.initStatuses(n); },
+      [](const ClientReply& r) { return static_cast<std::uint8_t>(r.status); });
+  SetReplyColumn(
+      all, [&] { return to.initReasons(n); },
+      [](const ClientReply& r) { return static_cast<std::uint8_t>(r.reason); });
+  SetReplyColumn(
+      all, [&] { return to.initCommitLatenciesUs(n); },
+      [](const ClientReply& r) { return r.commit_latency_us; });
   if (!outline.one_result_each) {
     FillColumn(to.initResultCounts(n), [&](unsigned i) {
       return static_cast<std::uint16_t>(all[i].results.size());
@@ -191,9 +192,8 @@ ReplyColumns ColumnsOf(const schema::ClientReplies::Reader& from,
       .row_value_lengths =
           lists.Column<std::uint32_t>(from.getRowValueLengths()),
       .bytes = BytesOf(from.getBytes())};
-  columns.results = columns.result_counts.empty()
-                        ? columns.clients.size()
-                        : Sum(columns.result_counts);
+  columns.results = columns.result_counts.empty() ? columns.clients.size()
+                                                  : Sum(columns.result_counts);
   return columns;
 }
 
@@ -266,8 +266,8 @@ class ResultCursor {
       : columns_(columns), bytes_(columns.bytes.data()) {}
 
   void TakeInto(OperationResult& result) {
-    result.status = static_cast<OperationStatus>(
-        At(columns_.result_statuses, result_));
+    result.status =
+        static_cast<OperationStatus>(At(columns_.result_statuses, result_));
     TakeText(At(columns_.value_lengths, result_), result.value);
     const std::uint32_t rows = At(columns_.row_counts, result_);
     result.rows.resize(rows);
@@ -296,10 +296,10 @@ class ResultCursor {
 
 std::size_t RepliesWords(const ClientReplies& replies) {
   const Outline outline = OutlineOf(replies);
-  return 32 + (outline.replies * std::size_t{33} +
-               outline.results * std::size_t{9} +
-               outline.rows * std::size_t{8} + outline.bytes) /
-                  sizeof(capnp::word);
+  return 32 +
+         (outline.replies * std::size_t{33} + outline.results * std::size_t{9} +
+          outline.rows * std::size_t{8} + outline.bytes) /
+             sizeof(capnp::word);
 }
 
 void SetReplies(const ClientReplies& replies,
@@ -329,8 +329,7 @@ absl::StatusOr<ClientReplies> ReadReplies(
                 columns.sequences[i]};
     reply.status = static_cast<ReplyStatus>(At(columns.statuses, i));
     reply.reason = static_cast<RefusalReason>(At(columns.reasons, i));
-    reply.instance = {ReplicaAt(At(columns.replicas, i)),
-                      At(columns.slots, i)};
+    reply.instance = {ReplicaAt(At(columns.replicas, i)), At(columns.slots, i)};
     reply.commit_latency_us = At(columns.commit_latencies_us, i);
     reply.results.resize(At<std::uint16_t>(columns.result_counts, i, 1));
     for (OperationResult& result : reply.results) cursor.TakeInto(result);
