@@ -27,6 +27,13 @@ std::uint64_t HashKey(std::string_view key) {
   return XXH3_64bits(key.data(), key.size());
 }
 
+void SetOrigin(const CommandBatchPtr& batch, std::uint32_t origin) {
+  QUORATE_CHECK(batch.use_count() == 1, "a batch is immutable once shared");
+  // Every batch is made as a mutable object; const is a promise of its owners.
+  auto& commands = const_cast<CommandBatch&>(*batch).commands_;
+  for (Command& command : commands) command.origin = origin;
+}
+
 bool SameContents(const CommandBatch& a, const CommandBatch& b) {
   if (&a == &b) return true;
   if (a.digest() != b.digest()) return false;

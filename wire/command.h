@@ -103,6 +103,7 @@ class CommandBatch {
  private:
   friend class CommandBatchBuilder;
   friend CommandBatchPtr BatchOfCheckedColumns(const CommandColumns& columns);
+  friend void SetOrigin(const CommandBatchPtr& batch, std::uint32_t origin);
   CommandBatch() = default;
   // From everything else; the last step of building.
   std::uint64_t ComputeDigest() const;
@@ -112,6 +113,11 @@ class CommandBatch {
   std::vector<Operation> operations_;
   std::uint64_t digest_ = 0;
 };
+
+// Makes `origin` the origin of every command. Only for the node that has just
+// decoded the batch and holds the only pointer to it: nothing may change once
+// it is shared.
+void SetOrigin(const CommandBatchPtr& batch, std::uint32_t origin);
 
 // Equal in everything that travels.
 bool SameContents(const CommandBatch& a, const CommandBatch& b);
