@@ -136,6 +136,9 @@ class EpaxosReplica final : public Replica {
       if (decision.value.kind == ValueKind::kNoop) Resubmit(decision.instance);
     }
     for (ExecutedCommand& command : executed_.commands) {
+      // Its command leader answers; a batch that is shared in memory, as in
+      // the simulator, shows its origin to every replica.
+      if (command.instance.replica != settings_.self) continue;
       actions.replies.push_back(
           {.reply = {.id = command.id,
                      .origin = command.origin,

@@ -28,17 +28,28 @@ TEST(Batcher, PassesAClientsBatchOnWithoutACopy) {
   EXPECT_TRUE(batcher.empty());
 }
 
-TEST(Batcher, GathersWhatWaitsUpToTheCommandLimit) {
-  Batcher batcher(4, 1000);
+TEST(Batcher, GathersWhatWaitsIntoOneBatch) {
+  Batcher batcher(8, 1000);
   batcher.Add(Commands(1, 3));
   batcher.Add(Commands(4, 3));
+  const CommandBatchPtr batch = batcher.Take();
+  ASSERT_EQ(batch->commands().size(), 6u);
+  EXPECT_EQ(batch->commands()[3].id.sequence, 4u);
+  EXPECT_EQ(batch->commands()[3].origin, 4u);
+  EXPECT_TRUE(batcher.empty());
+}
+
+TEST(Batcher, DividesAClientsBatchThatPassesTheCommandLimit) {
+  Batcher batcher(4, 1000);
+  batcher.Add(Commands(1, 6));
+  batcher.Add(Commands(7, 1));
   const CommandBatchPtr first = batcher.Take();
   ASSERT_EQ(first->commands().size(), 4u);
   EXPECT_EQ(first->commands()[3].id.sequence, 4u);
-  EXPECT_EQ(first->commands()[3].origin, 4u);
   const CommandBatchPtr second = batcher.Take();
-  ASSERT_EQ(second->commands().size(), 2u);
+  ASSERT_EQ(second->commands().size(), 3u);
   EXPECT_EQ(second->commands()[0].id.sequence, 5u);
+  EXPECT_EQ(second->commands()[2].id.sequence, 7u);
   EXPECT_TRUE(batcher.empty());
 }
 
