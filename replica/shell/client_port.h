@@ -68,6 +68,9 @@ class ClientPort : private Connection::Owner {
   // Drops every connection.
   void Close();
 
+  std::uint64_t accept_failures() const {
+    return acceptor_ == nullptr ? 0 : acceptor_->failures();
+  }
   std::size_t connections() const { return connection_count_; }
   std::uint64_t commands_received() const { return commands_received_; }
 

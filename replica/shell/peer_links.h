@@ -70,6 +70,9 @@ class PeerLinks : private Connection::Owner {
   bool up(std::size_t peer) const {
     return peer < peers_.size() && peers_[peer] != nullptr && peers_[peer]->up;
   }
+  std::uint64_t accept_failures() const {
+    return acceptor_ == nullptr ? 0 : acceptor_->failures();
+  }
   std::size_t waiting_connections() const { return waiting_.size(); }
   const PeerLinkStats& stats() const { return stats_; }
 
