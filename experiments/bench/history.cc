@@ -158,7 +158,7 @@ absl::Status HistoryFile::Open(const std::string& path) {
   path_ = path;
   file_ = std::fopen(path.c_str(), "we");
   if (file_ != nullptr) return absl::OkStatus();
-  return absl::UnavailableError(fmt::format("cannot write history \"{}\": {}",
+  return absl::PermissionDeniedError(fmt::format("cannot write history \"{}\": {}",
                                             path, std::strerror(errno)));
 }
 

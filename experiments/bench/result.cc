@@ -234,6 +234,7 @@ void AddFigures(const RunFacts& facts, const Recorder& recorder,
   result["throughput_ops_s"] = answers / window_s;
   result["offered_ops_s"] = facts.rate ? Json(offered) : Json(nullptr);
   result["overloaded"] = overloaded;
+  result["unsent"] = facts.unsent;
   result["errors"] = std::accumulate(
       facts.errors.begin(), facts.errors.end(), std::uint64_t{0},
       [](std::uint64_t sum, const auto& kind) { return sum + kind.second; });

@@ -63,6 +63,7 @@ struct RunFacts {
   std::uint64_t reconnects = 0;
   // Commands of the open loop that were due in the window.
   std::uint64_t offered = 0;
+  std::uint64_t unsent = 0;  // of these, never submitted
   // By name of the kind: "busy", "unknown", "not_a_number", ...
   std::map<std::string, std::uint64_t> errors;
 
