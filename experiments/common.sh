@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts beside it, with `set -euo pipefail` and the root of the
 # tree as working directory: building, and clusters that always get stopped.
 
