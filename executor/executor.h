@@ -9,10 +9,10 @@
 // the work it enables and nothing is ever scanned again. Pure, copyable.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "executor/graph_executor.h"
@@ -39,7 +39,8 @@ struct ExecutedCommand {
 struct Executed {
   // In execution order, noops left out.
   std::vector<InstanceId> instances;
-  // Commands whose `origin` is not 0, in execution order.
+  // Commands whose `origin` is not 0, in execution order. A repeated command
+  // gets its first result again, or kStaleSequence when that is gone.
   std::vector<ExecutedCommand> commands;
   void Clear() {
     instances.clear();
@@ -48,13 +49,14 @@ struct Executed {
 };
 
 struct ExecutorStats {
-  std::uint64_t executed_instances = 0;
-  std::uint64_t executed_commands = 0;
+  std::uint64_t executed_instances = 0;  // noops left out
+  std::uint64_t executed_commands = 0;   // repeated ones left out
   std::uint64_t repeated_commands = 0;
   std::uint64_t waiting_instances = 0;  // committed, not executed
   std::uint64_t largest_component = 0;
   std::uint64_t components = 0;
-  // Components by size: [i] counts sizes in [2^i, 2^(i+1)).
+  // Components by size: [i] counts sizes in [2^i, 2^(i+1)), the last one also
+  // everything above.
   std::array<std::uint64_t, 24> component_sizes{};
 };
 
@@ -63,38 +65,65 @@ class Executor {
   Executor(int columns, ConflictMode mode);
 
   // `batch` is null for a noop. Each instance is committed once; a repeated
-  // call is ignored. Appends what this enables to `executed`.
+  // call is ignored. Appends what this enables to `executed`. Memory is kept
+  // for every slot from the executed frontier up to the highest one named, in
+  // `instance` or `deps`: the caller vouches that they have been allocated.
   void Commit(InstanceId instance, CommandBatchPtr batch,
               const DependencySet& deps, Executed& executed);
 
   // Every instance up to here is committed (executed) here.
-  const DependencySet& committed_frontier() const;
-  const DependencySet& executed_frontier() const;
+  const DependencySet& committed_frontier() const {
+    return order_.committed_frontier();
+  }
+  const DependencySet& executed_frontier() const {
+    return order_.executed_frontier();
+  }
 
-  // The uncommitted instance that the oldest waiting instance waits for: what
-  // recovery should look at first. Nullopt when nothing waits.
-  struct Blocked {
-    InstanceId waiting;
-    InstanceId on;
-  };
-  std::optional<Blocked> OldestBlocked() const;
+  // The uncommitted instance that the oldest waiting instance (the smallest by
+  // id) waits for: what recovery should look at first. Nullopt when nothing
+  // waits. Depends on what was committed, not on its order.
+  using Blocked = GraphExecutor::Blocked;
+  std::optional<Blocked> OldestBlocked() const {
+    return order_.OldestBlocked();
+  }
 
-  // The result of a command that has been executed and is still cached.
-  const CommandResult* FindResult(CommandId id) const;
-  // Was it executed, whether or not its result is still kept?
-  bool WasExecuted(CommandId id) const;
+  // The result of a command that has been executed and is still cached. Null
+  // for read-only commands, which may just be executed again. Valid until the
+  // next Commit.
+  const CommandResult* FindResult(CommandId id) const {
+    return sessions_.FindResult(id);
+  }
+  // Was it executed, whether or not its result is still kept? Says nothing
+  // against executing a read-only command again.
+  bool WasExecuted(CommandId id) const { return sessions_.WasExecuted(id); }
 
   // Equal on replicas that have executed the same instances, however far their
-  // executions interleaved.
+  // executions interleaved: of the keys and values and of which requests have
+  // taken effect. Costs nothing.
   std::uint64_t state_hash() const;
+  // Covers all that future results depend on: also what waits and which results
+  // are cached. Linear in sessions and in what is in flight.
   std::uint64_t Fingerprint() const;
-  const ExecutorStats& stats() const;
+  const ExecutorStats& stats() const { return stats_; }
   const KvStateMachine& state_machine() const { return state_; }
+  const SessionTable& sessions() const { return sessions_; }
 
  private:
+  void CountComponents();
+  void Apply(InstanceId instance, const CommandBatch& batch,
+             Executed& executed);
+  void ApplyCommand(InstanceId instance, const CommandBatch& batch,
+                    const Command& command, Executed& executed);
+  void ApplyOnce(const CommandBatch& batch, const Command& command,
+                 ExecutedCommand& outcome);
+
   GraphExecutor order_;
   KvStateMachine state_;
   SessionTable sessions_;
+  ExecutorStats stats_;
+  // Scratch, kept for its memory.
+  ExecutionOrder ready_;
+  ExecutedCommand unasked_;
 };
 
 }  // namespace quorate

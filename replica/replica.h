@@ -33,6 +33,9 @@ struct ReplicaStatus {
   std::uint64_t slow_commits = 0;
   std::uint64_t retransmissions = 0;
   std::uint64_t stale_messages = 0;  // late, repeated or for another ballot
+  std::uint64_t recoveries_started = 0;
+  std::uint64_t recovered_payloads = 0;  // decided by a recovery led here
+  std::uint64_t recovered_noops = 0;
   ExecutorStats executor;
   std::optional<Executor::Blocked> oldest_blocked;
 };

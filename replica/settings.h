@@ -38,6 +38,12 @@ struct Settings {
   int tick_ms = 10;
   // Ticks before an undecided own instance is sent again; doubles each time.
   int retransmit_ticks = 5;
+  // Ticks a column of a suspected replica may stand still before the next
+  // replica in ring order finishes its instances; the one after that waits
+  // twice as long, and so on.
+  int recovery_ticks = 3;
+  // Undecided instances that one replica recovers at once.
+  std::size_t max_recoveries = 256;
 };
 
 }  // namespace quorate

@@ -32,7 +32,9 @@ struct StoreIdentity {
 
 struct StoreStats {
   std::uint64_t journal_groups = 0;
+  // Bytes of the groups replayed and appended in this life.
   std::uint64_t journal_bytes = 0;
+  // Of the files on disk; 0 in memory.
   std::uint64_t file_bytes = 0;
 };
 
@@ -47,8 +49,20 @@ class Store {
   virtual absl::Status Replay(
       const std::function<absl::Status(std::string_view)>& group) = 0;
 
-  // Makes one group durable. `last` is the sequence of the newest record in it.
+  // Makes one group durable. `last` is the sequence of the newest record in it
+  // and grows from group to group. After an error every later call gives the
+  // same error: nothing is ever tried again.
   virtual absl::Status Append(std::string_view group, RecordSequence last) = 0;
+
+  // Upkeep that nobody waits for. Worth a call after each Append, once the
+  // news of it has been passed on: what is not done here is done inside a later
+  // Append. An error means the same as one of Append.
+  virtual absl::Status Maintain() { return absl::OkStatus(); }
+
+  // The clean end: marks the directory as properly closed. Only the destructor
+  // may follow. Without it the next start treats the stop as a crash, which
+  // costs time and nothing else.
+  virtual absl::Status Close() { return absl::OkStatus(); }
 
   virtual StoreStats stats() const = 0;
 };

@@ -1,6 +1,7 @@
 #include "wire/command.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "wire/check.h"
@@ -26,6 +27,13 @@ std::uint64_t HashKey(std::string_view key) {
   return XXH3_64bits(key.data(), key.size());
 }
 
+void SetOrigin(const CommandBatchPtr& batch, std::uint32_t origin) {
+  QUORATE_CHECK(batch.use_count() == 1, "a batch is immutable once shared");
+  // Every batch is made as a mutable object; const is a promise of its owners.
+  auto& commands = const_cast<CommandBatch&>(*batch).commands_;
+  for (Command& command : commands) command.origin = origin;
+}
+
 bool SameContents(const CommandBatch& a, const CommandBatch& b) {
   if (&a == &b) return true;
   if (a.digest() != b.digest()) return false;
@@ -39,6 +47,39 @@ bool SameContents(const CommandBatch& a, const CommandBatch& b) {
     }
   }
   return std::ranges::equal(a.operations(), b.operations());
+}
+
+// Lengths and numbers go through XXH3 in runs of words: one hash of many words
+// costs a fraction of a multiplication chained through every word.
+std::uint64_t CommandBatch::ComputeDigest() const {
+  constexpr std::size_t kRun = 64;
+  std::array<std::uint64_t, 4 * kRun> words;
+  std::size_t used = 0;
+  std::uint64_t digest = XXH3_64bits(arena_.data(), arena_.size());
+  const auto flush = [&] {
+    digest = XXH3_64bits_withSeed(words.data(), used * sizeof(words[0]),
+                                  digest);
+    used = 0;
+  };
+  for (const Operation& operation : operations_) {
+    if (used + 3 > words.size()) flush();
+    words[used] = (std::uint64_t{operation.key.size()} << 32) |
+                  operation.value.size();
+    words[used + 1] = (std::uint64_t{operation.expected.size()} << 8) |
+                      static_cast<std::uint64_t>(operation.kind);
+    words[used + 2] = static_cast<std::uint64_t>(operation.number);
+    used += 3;
+  }
+  for (const Command& command : commands_) {
+    if (used + 4 > words.size()) flush();
+    words[used] = static_cast<std::uint64_t>(command.id.client);
+    words[used + 1] = command.id.sequence;
+    words[used + 2] = command.acknowledged;
+    words[used + 3] = command.operation_count;
+    used += 4;
+  }
+  flush();
+  return digest;
 }
 
 void CommandBatchBuilder::Reserve(std::size_t commands, std::size_t operations,
@@ -90,12 +131,6 @@ CommandBatchPtr CommandBatchBuilder::Finish() {
   batch->commands_ = std::move(commands_);
   batch->operations_ = std::move(operations_);
 
-  std::uint64_t digest = XXH3_64bits(batch->arena_.data(),
-                                     batch->arena_.size());
-  const auto mix = [&digest](std::uint64_t value) {
-    digest = (digest ^ value) * 0x9E3779B97F4A7C15ull;
-    digest ^= digest >> 29;
-  };
   const char* at = batch->arena_.data();
   const auto take = [&at](std::uint32_t length) {
     const std::string_view view(at, length);
@@ -107,18 +142,8 @@ CommandBatchPtr CommandBatchBuilder::Finish() {
     operation.key = take(lengths_[i].key);
     operation.value = take(lengths_[i].value);
     operation.expected = take(lengths_[i].expected);
-    mix((std::uint64_t{lengths_[i].key} << 32) | lengths_[i].value);
-    mix((std::uint64_t{lengths_[i].expected} << 8) |
-        static_cast<std::uint64_t>(operation.kind));
-    mix(static_cast<std::uint64_t>(operation.number));
   }
-  for (const Command& command : batch->commands_) {
-    mix(static_cast<std::uint64_t>(command.id.client));
-    mix(command.id.sequence);
-    mix(command.acknowledged);
-    mix(command.operation_count);
-  }
-  batch->digest_ = digest;
+  batch->digest_ = batch->ComputeDigest();
 
   arena_.clear();
   commands_.clear();

@@ -78,6 +78,7 @@ struct Command {
 };
 
 class CommandBatch;
+struct CommandColumns;  // wire/command_columns.h
 using CommandBatchPtr = std::shared_ptr<const CommandBatch>;
 
 class CommandBatch {
@@ -92,7 +93,8 @@ class CommandBatch {
     return std::span<const Operation>(operations_)
         .subspan(command.first_operation, command.operation_count);
   }
-  // Bytes of all keys and values.
+  // Every key, value and expected value, in the order of the operations.
+  std::string_view bytes() const { return arena_; }
   std::size_t byte_size() const { return arena_.size(); }
   // XXH3 over everything that travels (not `origin`): equal batches have equal
   // digests on every machine. Names a payload where the payload is left out.
@@ -100,13 +102,22 @@ class CommandBatch {
 
  private:
   friend class CommandBatchBuilder;
+  friend CommandBatchPtr BatchOfCheckedColumns(const CommandColumns& columns);
+  friend void SetOrigin(const CommandBatchPtr& batch, std::uint32_t origin);
   CommandBatch() = default;
+  // From everything else; the last step of building.
+  std::uint64_t ComputeDigest() const;
 
   std::string arena_;
   std::vector<Command> commands_;
   std::vector<Operation> operations_;
   std::uint64_t digest_ = 0;
 };
+
+// Makes `origin` the origin of every command. Only for the node that has just
+// decoded the batch and holds the only pointer to it: nothing may change once
+// it is shared.
+void SetOrigin(const CommandBatchPtr& batch, std::uint32_t origin);
 
 // Equal in everything that travels.
 bool SameContents(const CommandBatch& a, const CommandBatch& b);

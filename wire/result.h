@@ -50,7 +50,7 @@ enum class RefusalReason : std::uint8_t {
   kNone,
   kBusy,            // a queue is full; try again later
   kKeyTooLarge,     // kMaxKeyBytes
-  kValueTooLarge,   // kMaxValueBytes
+  kValueTooLarge,   // kMaxValueBytes, or kMaxBatchBytes in one command
   kTooManyOperations,  // kMaxOperationsPerCommand
   kPipelineFull,    // kMaxPipelinePerSession
   kStaleSequence,   // executed and acknowledged earlier; its result is gone

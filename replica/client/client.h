@@ -5,7 +5,8 @@
 // event loop leave in one frame. When the node dies, stalls or shuts down, the
 // client goes to another one and sends every unanswered command again under its
 // old number, so that each executes at most once. Completions arrive a frame at
-// a time. Single-threaded: all calls on the loop's thread.
+// a time. Single-threaded: all calls on the loop's thread. Ignores SIGPIPE for
+// the process unless somebody handles it: libuv writes to closed peers.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +16,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "replica/client/completion.h"
 #include "replica/shell/config.h"
-#include "wire/client_message.h"
 #include "wire/command.h"
-#include "wire/result.h"
+#include "wire/ids.h"
 
 struct uv_loop_s;
 
@@ -35,27 +38,6 @@ struct ClientOptions {
   int give_up_timeout_ms = 10000;
 };
 
-// One answered (or given up) command.
-struct Completion {
-  std::size_t session = 0;
-  std::uint64_t sequence = 0;
-  std::uint64_t tag = 0;  // as given to Submit
-  ReplyStatus status = ReplyStatus::kDone;
-  RefusalReason reason = RefusalReason::kNone;
-  InstanceId instance;
-  CommandResult results;
-  std::uint32_t commit_latency_us = 0;
-};
-
-struct ClientStats {
-  std::uint64_t submitted = 0;
-  std::uint64_t completed = 0;
-  std::uint64_t refused = 0;
-  std::uint64_t unknown = 0;
-  std::uint64_t retried = 0;     // commands sent again
-  std::uint64_t reconnects = 0;  // connections after the first
-};
-
 class Client {
  public:
   using CompletionHandler = std::function<void(std::span<const Completion>)>;
@@ -68,16 +50,19 @@ class Client {
 
   // A new session with a random id. Sessions are numbered from 0.
   std::size_t OpenSession();
+  // The id of the session's next command. Changes after a command of it was
+  // given up; sequences then start over from 1.
   ClientId session_id(std::size_t session) const;
 
-  // Queues one command and returns its sequence number. Keys and values are
-  // copied before the call returns.
+  // Queues one command and returns its sequence number, 0 for one that cannot
+  // be sent at all; it completes like any other. Keys and values are copied
+  // before the call returns.
   std::uint64_t Submit(std::size_t session,
                        std::span<const Operation> operations,
                        std::uint64_t tag = 0);
 
   // Asks the connected node for its status; JSON, or an error after
-  // `timeout_ms`.
+  // `timeout_ms`, sooner when no node can be reached or the connection is lost.
   void RequestStatus(int timeout_ms,
                      std::function<void(absl::StatusOr<std::string>)> done);
 
@@ -88,7 +73,9 @@ class Client {
   const ClientStats& stats() const;
 
   // Closes the connection and all handles; `closed` runs when the loop no
-  // longer knows the client. Unanswered commands complete as kUnknown first.
+  // longer knows the client. Before Close returns, unanswered commands complete
+  // as kUnknown, or as kRefused where no node can have taken them. A client
+  // destroyed without Close tells nobody; its loop must run once more.
   void Close(std::function<void()> closed);
 
  private:

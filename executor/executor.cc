@@ -1,0 +1,130 @@
+#include "executor/executor.h"
+
+#include <algorithm>
+#include <bit>
+#include <span>
+#include <utility>
+
+#include "executor/mix.h"
+
+namespace quorate {
+namespace {
+
+// How many operations ahead of the one that is applied its slot and then its
+// entry are fetched: enough to hide a miss to memory behind the work on others.
+constexpr std::size_t kFetchSlotAhead = 16;
+constexpr std::size_t kFetchEntryAhead = 8;
+
+bool IsReadOnly(std::span<const Operation> operations) {
+  for (const Operation& operation : operations) {
+    if (!IsReadOnly(operation.kind)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Executor::Executor(int columns, ConflictMode mode) : order_(columns, mode) {}
+
+void Executor::Commit(InstanceId instance, CommandBatchPtr batch,
+                      const DependencySet& deps, Executed& executed) {
+  ready_.Clear();
+  order_.Commit(instance, std::move(batch), deps, ready_);
+  CountComponents();
+  for (const ExecutionOrder::Item& item : ready_.items) {
+    executed.instances.push_back(item.instance);
+    Apply(item.instance, *item.batch, executed);
+  }
+  // Batches are not kept alive until the next call.
+  ready_.Clear();
+}
+
+void Executor::CountComponents() {
+  std::uint32_t begin = 0;
+  for (const std::uint32_t end : ready_.ends) {
+    const std::uint64_t size = end - begin;
+    begin = end;
+    const std::size_t place =
+        static_cast<std::size_t>(std::bit_width(size)) - 1;
+    ++stats_
+          .component_sizes[std::min(place, stats_.component_sizes.size() - 1)];
+    stats_.largest_component = std::max(stats_.largest_component, size);
+  }
+  stats_.components += ready_.ends.size();
+  stats_.executed_instances += ready_.items.size();
+  stats_.waiting_instances = order_.waiting();
+}
+
+void Executor::Apply(InstanceId instance, const CommandBatch& batch,
+                     Executed& executed) {
+  const std::span<const Operation> operations = batch.operations();
+  std::size_t slots = 0;
+  std::size_t entries = 0;
+  for (const Command& command : batch.commands()) {
+    const std::size_t end = command.first_operation + command.operation_count;
+    const std::size_t slots_end =
+        std::min(operations.size(), end + kFetchSlotAhead);
+    for (; slots < slots_end; ++slots) state_.PrefetchSlot(operations[slots]);
+    const std::size_t entries_end =
+        std::min(operations.size(), end + kFetchEntryAhead);
+    for (; entries < entries_end; ++entries) {
+      state_.PrefetchEntry(operations[entries]);
+    }
+    ApplyCommand(instance, batch, command, executed);
+  }
+}
+
+void Executor::ApplyCommand(InstanceId instance, const CommandBatch& batch,
+                            const Command& command, Executed& executed) {
+  if (command.origin == 0) {
+    unasked_.results.clear();
+    ApplyOnce(batch, command, unasked_);
+    return;
+  }
+  ExecutedCommand& outcome = executed.commands.emplace_back();
+  outcome.instance = instance;
+  outcome.id = command.id;
+  outcome.origin = command.origin;
+  ApplyOnce(batch, command, outcome);
+}
+
+void Executor::ApplyOnce(const CommandBatch& batch, const Command& command,
+                         ExecutedCommand& outcome) {
+  const std::span<const Operation> operations = batch.operations(command);
+  if (IsReadOnly(operations)) {
+    ++stats_.executed_commands;
+    sessions_.RecordRead(command);
+    // Nobody asks here for what a read gives.
+    if (command.origin != 0) state_.Apply(operations, outcome.results);
+    return;
+  }
+  switch (sessions_.Begin(command)) {
+    case SessionTable::Outcome::kNew:
+      ++stats_.executed_commands;
+      state_.Apply(operations, outcome.results);
+      sessions_.Remember(command, outcome.results);
+      return;
+    case SessionTable::Outcome::kRepeated:
+      ++stats_.repeated_commands;
+      if (command.origin != 0) {
+        outcome.results = *sessions_.FindResult(command.id);
+      }
+      return;
+    case SessionTable::Outcome::kStale:
+      ++stats_.repeated_commands;
+      outcome.status = ReplyStatus::kRefused;
+      outcome.reason = RefusalReason::kStaleSequence;
+      return;
+  }
+}
+
+std::uint64_t Executor::state_hash() const {
+  return state_.state_hash() + Mix(sessions_.set_hash());
+}
+
+std::uint64_t Executor::Fingerprint() const {
+  return Chain(Chain(order_.Fingerprint(), state_.state_hash()),
+               sessions_.Fingerprint());
+}
+
+}  // namespace quorate

@@ -1,0 +1,87 @@
+// Answers: what do operations do to the keys, and what do they give?
+//
+// A map from keys to values. Apply runs the operations of one command in order
+// with nothing in between. Each operation reports its own status: one that
+// fails (a cas that does not match, an add to text) changes nothing itself and
+// undoes nothing of the others. A command that must do all or nothing is one
+// operation, or puts alone.
+//
+// Operations bring their key's hash, so no key is hashed here. The map is split
+// by that hash, so that growing stalls for one part at a time. Scans need an
+// ordered index; it is built at the first scan (all keys copied and sorted) and
+// from then on costs every new or deleted key a tree step. Pure, copyable.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/container/btree_map.h"
+#include "executor/entry_table.h"
+#include "wire/command.h"
+#include "wire/result.h"
+
+namespace quorate {
+
+class KvStateMachine {
+ public:
+  // Appends one result an operation to `results`.
+  void Apply(std::span<const Operation> operations, CommandResult& results);
+
+  // The value of a key, if it is there. Valid until the next Apply.
+  std::optional<std::string_view> Find(std::string_view key) const;
+  std::uint64_t size() const { return size_; }
+
+  // Start to fetch what Apply will need for this operation: PrefetchSlot some
+  // operations ahead, PrefetchEntry a few operations later. Hints.
+  [[gnu::always_inline]] void PrefetchSlot(const Operation& operation) const {
+    PartOf(operation.key_hash).PrefetchSlot(operation.key_hash);
+  }
+  [[gnu::always_inline]] void PrefetchEntry(const Operation& operation) const {
+    PartOf(operation.key_hash).PrefetchEntry(operation.key_hash);
+  }
+
+  // Equal exactly (but for collisions) when keys and values are equal, however
+  // the state came about: the sum of one hash an entry. Kept up to date, so
+  // asking costs nothing.
+  std::uint64_t state_hash() const { return hash_; }
+
+ private:
+  // A part takes its position from the low bits of the hash; the part itself
+  // comes from the high ones.
+  static constexpr int kPartBits = 6;
+
+  const EntryTable& PartOf(std::uint64_t hash) const {
+    return parts_[static_cast<std::size_t>(hash >> (64 - kPartBits))];
+  }
+  EntryTable& PartOf(std::uint64_t hash) {
+    return parts_[static_cast<std::size_t>(hash >> (64 - kPartBits))];
+  }
+
+  void Get(const Operation& operation, OperationResult& result) const;
+  void Put(const Operation& operation);
+  void Delete(const Operation& operation, OperationResult& result);
+  void CompareAndSet(const Operation& operation, OperationResult& result);
+  void Add(const Operation& operation, OperationResult& result);
+  void Append(const Operation& operation, OperationResult& result);
+  void Scan(const Operation& operation, OperationResult& result);
+
+  const EntryTable::Entry* FindEntry(const Operation& operation) const;
+  EntryTable::Slot& FindOrInsert(const Operation& operation);
+  // After every change of a value.
+  void Rehash(EntryTable::Slot& slot);
+  void BuildOrderedIndex();
+
+  std::array<EntryTable, std::size_t{1} << kPartBits> parts_;
+  std::uint64_t size_ = 0;
+  std::uint64_t hash_ = 0;
+  // Key to its hash; absent until the first scan.
+  std::optional<absl::btree_map<std::string, std::uint64_t, std::less<>>>
+      ordered_;
+};
+
+}  // namespace quorate

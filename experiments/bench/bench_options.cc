@@ -1,0 +1,274 @@
+#include "experiments/bench/bench_options.h"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "CLI/CLI.hpp"
+#include "fmt/format.h"
+
+namespace quorate::bench {
+namespace {
+
+constexpr int kWrongUsage = 2;
+constexpr std::size_t kMostConnections = 8;
+constexpr std::size_t kOpenLoopClients = 256;
+constexpr double kUnlimited = 1e6;  // seconds
+
+constexpr const char* kExamples = R"(
+Examples:
+  quorate bench --config cluster.toml --clients 64
+      64 clients, one command outstanding each, 10 seconds
+  quorate bench --config cluster.toml --rate 20000 --duration 30
+      20,000 commands a second whatever happens; latency counts from the moment
+      each command was due
+  quorate bench --config cluster.toml --clients 120 --pipeline 100 --conflict 2
+      throughput with 2 % of the commands on one hot key
+  quorate bench --config cluster.toml --workload b --clients 64
+      YCSB's workload B: 95 % reads, skewed keys
+  quorate bench --config cluster.toml --operations 10000 --zipf 0.99 --keys 20
+      --reads 40 --cas 10 --history h.jsonl --key-prefix "$RANDOM."
+      a history for quorate-lincheck
+
+Exit codes: 0 done, 1 replicas disagree or a file cannot be written, 2 wrong
+usage, 3 no node answered.)";
+
+void AddWorkloadFlags(CLI::App& app, BenchOptions& options) {
+  const char* group = "Workload";
+  app.add_option("--workload", options.workload,
+                 "YCSB mix a..f, or a TOML file with the names of these flags")
+      ->group(group);
+  app.add_option("--conflict", options.conflict,
+                 "percent of commands on one hot key that all clients share; "
+                 "the others go to keys of the client's own (default: 0)")
+      ->group(group);
+  app.add_option("--zipf", options.zipf,
+                 "shared keys, skewed by this exponent (0: uniform)")
+      ->group(group);
+  app.add_option("--reads", options.reads, "percent of gets")->group(group);
+  app.add_option("--adds", options.adds, "percent of blind adds")
+      ->group(group);
+  app.add_option("--cas", options.cas, "percent of compare-and-sets")
+      ->group(group);
+  app.add_option("--appends", options.appends, "percent of appends")
+      ->group(group);
+  app.add_option("--value-size", options.value_size, "bytes (default: 16)")
+      ->group(group);
+  app.add_option("--keys", options.keys, "number of keys (default: 100000)")
+      ->group(group);
+  app.add_option("--key-prefix", options.key_prefix,
+                 "put before every key; a new one gives unused keys")
+      ->group(group);
+  app.add_flag("--preload", options.preload,
+               "put every key once before the run (a..f do)")
+      ->group(group);
+  app.add_option("--seed", options.seed, "of keys, mix and arrivals")
+      ->capture_default_str()
+      ->group(group);
+}
+
+void AddLoadFlags(CLI::App& app, BenchOptions& options) {
+  const char* group = "Load";
+  app.add_option("--clients", options.clients,
+                 "client sessions (default: 64; with --rate 256)")
+      ->check(CLI::Range(1, 1'000'000))
+      ->group(group);
+  app.add_option("--pipeline", options.pipeline,
+                 "commands each client keeps outstanding")
+      ->check(CLI::Range(1, 16 * 1024))
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--rate", options.rate,
+                 "open loop: commands a second, all clients together")
+      ->check(CLI::PositiveNumber)
+      ->group(group);
+  app.add_option("--arrivals", options.arrivals,
+                 "of the open loop: poisson or uniform")
+      ->check(CLI::IsMember({"poisson", "uniform"}))
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--connections", options.connections,
+                 "that the clients share (default: at most 8, as many to every "
+                 "node)")
+      ->check(CLI::Range(1, 10'000))
+      ->group(group);
+  app.add_option("--duration", options.duration_s,
+                 "seconds that are measured (default: 10; with --operations "
+                 "until they are done)")
+      ->check(CLI::PositiveNumber)
+      ->group(group);
+  app.add_option("--warmup", options.warmup_s,
+                 "seconds before that (default: 2; with --operations 0)")
+      ->check(CLI::NonNegativeNumber)
+      ->group(group);
+  app.add_option("--operations,--op-limit", options.operations,
+                 "end after so many commands")
+      ->group(group);
+}
+
+void AddResultFlags(CLI::App& app, BenchOptions& options) {
+  const char* group = "Results";
+  app.add_option("--out", options.out,
+                 "result file (default: out/bench-<time>/result.json)")
+      ->group(group);
+  app.add_option("--history", options.history_path,
+                 "every operation, one JSON object a line")
+      ->group(group);
+  app.add_option("--timeline-ms", options.timeline_ms,
+                 "length of an interval of the timeline")
+      ->check(CLI::Range(1, 60'000))
+      ->capture_default_str()
+      ->group(group);
+  app.add_flag("--json", options.json, "print the result as JSON")
+      ->group(group);
+  app.add_flag("--quiet", options.quiet, "no line a second on stderr")
+      ->group(group);
+}
+
+absl::StatusOr<WorkloadSpec> ReadWorkloadFile(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) {
+    return absl::InvalidArgumentError(
+        fmt::format("--workload {}: neither one of a..f nor a file that can be "
+                    "read",
+                    path));
+  }
+  std::stringstream text;
+  text << file.rdbuf();
+  return ParseWorkload(text.str(), path);
+}
+
+template <typename Value>
+void Override(const std::optional<Value>& from, Value& to) {
+  if (from) to = *from;
+}
+
+// As many connections to every node as fit.
+std::size_t DefaultConnections(std::size_t clients, std::size_t nodes,
+                               bool one_node) {
+  const std::size_t step = one_node ? 1 : nodes;
+  const std::size_t most =
+      std::max(step, kMostConnections - kMostConnections % step);
+  return std::min(clients, most);
+}
+
+}  // namespace
+
+ParsedCommandLine ParseCommandLine(int argc, const char* const* argv) {
+  CLI::App app("Loads a cluster and measures what its clients see",
+               "quorate bench");
+  app.footer(kExamples);
+  app.get_formatter()->column_width(34);
+  BenchOptions options;
+  app.add_option("--config", options.config_path, "the cluster's cluster.toml")
+      ->required();
+  app.add_option("--node", options.node,
+                 "connect to this node first, not to all in turn");
+  AddWorkloadFlags(app, options);
+  AddLoadFlags(app, options);
+  AddResultFlags(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return {.exit_code = code == 0 ? 0 : kWrongUsage};
+  }
+  return {.options = std::move(options)};
+}
+
+absl::StatusOr<WorkloadSpec> ChooseWorkload(const BenchOptions& options) {
+  WorkloadSpec spec;
+  if (const auto preset = FindPreset(options.workload)) {
+    spec = *preset;
+  } else if (!options.workload.empty()) {
+    auto read = ReadWorkloadFile(options.workload);
+    if (!read.ok()) return read.status();
+    spec = *std::move(read);
+  }
+  if (options.conflict && options.zipf) {
+    return absl::InvalidArgumentError(
+        "--conflict and --zipf are two ways to choose keys; give one of them");
+  }
+  if (options.conflict) {
+    spec.distribution = KeyChoice::kConflict;
+    spec.conflict = *options.conflict;
+  }
+  if (options.zipf) {
+    if (spec.distribution != KeyChoice::kLatest) {
+      spec.distribution = KeyChoice::kZipf;
+    }
+    spec.zipf = *options.zipf;
+    if (options.workload.empty()) spec.name = "zipf";
+  }
+  Override(options.reads, spec.reads);
+  Override(options.adds, spec.adds);
+  Override(options.cas, spec.cas);
+  Override(options.appends, spec.appends);
+  Override(options.value_size, spec.value_size);
+  Override(options.keys, spec.keys);
+  spec.key_prefix = options.key_prefix;
+  spec.preload |= options.preload;
+  if (!options.history_path.empty()) {
+    // Checkers take a key nobody has written as empty, and know no scans.
+    spec.preload = false;
+    if (spec.scans > 0) {
+      return absl::InvalidArgumentError(
+          "--history: scans have no place in a history; take a workload "
+          "without them");
+    }
+  }
+  const absl::Status valid = Validate(spec);
+  if (!valid.ok()) return valid;
+  return spec;
+}
+
+std::vector<std::string> SiteNames(const ClusterConfig& config) {
+  std::vector<std::string> names;
+  for (const NodeConfig& node : config.nodes) {
+    const std::string& name = node.site.empty() ? node.name : node.site;
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+  return names;
+}
+
+absl::StatusOr<LoadOptions> MakeLoadOptions(const BenchOptions& options,
+                                            const WorkloadSpec& workload,
+                                            const ClusterConfig& config) {
+  LoadOptions load{.cluster_id = config.cluster_id,
+                   .workload = workload,
+                   .seed = options.seed,
+                   .pipeline = options.rate ? 1 : options.pipeline,
+                   .rate = options.rate,
+                   .arrivals = options.arrivals == "uniform"
+                                   ? ArrivalKind::kUniform
+                                   : ArrivalKind::kPoisson,
+                   .operations = options.operations,
+                   .timeline_ms = options.timeline_ms,
+                   .history_path = options.history_path,
+                   .progress = !options.quiet};
+  const std::vector<std::string> sites = SiteNames(config);
+  load.sites = sites.size();
+  for (const NodeConfig& node : config.nodes) {
+    const std::string& site = node.site.empty() ? node.name : node.site;
+    load.nodes.push_back(node.client);
+    load.site_of_node.push_back(static_cast<std::size_t>(
+        std::ranges::find(sites, site) - sites.begin()));
+  }
+  if (!options.node.empty()) {
+    load.only_node = config.FindNode(options.node);
+    if (!load.only_node) {
+      return absl::InvalidArgumentError(fmt::format(
+          "--node {}: \"{}\" has no node of that name; its first is {}",
+          options.node, options.config_path, config.nodes[0].name));
+    }
+  }
+  const bool bounded = options.operations > 0;
+  load.clients = options.clients.value_or(options.rate ? kOpenLoopClients : 64);
+  load.connections = options.connections.value_or(DefaultConnections(
+      load.clients, load.nodes.size(), load.only_node.has_value()));
+  load.duration_s = options.duration_s.value_or(bounded ? kUnlimited : 10);
+  load.warmup_s = options.warmup_s.value_or(bounded ? 0 : 2);
+  return load;
+}
+
+}  // namespace quorate::bench

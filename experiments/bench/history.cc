@@ -1,0 +1,183 @@
+#include "experiments/bench/history.h"
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "fmt/format.h"
+
+namespace quorate::bench {
+namespace {
+
+void AppendInteger(std::int64_t number, std::string& to) {
+  char digits[24];
+  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+  to.append(digits, end);
+}
+
+// "f", "k" and the arguments, without braces.
+void AppendOperation(const Operation& operation, std::string& to) {
+  to += "\"f\":\"";
+  to += operation.kind == OperationKind::kDelete ? std::string_view("del")
+                                                 : Name(operation.kind);
+  to += "\",\"k\":";
+  AppendJsonString(operation.key, to);
+  switch (operation.kind) {
+    case OperationKind::kCompareAndSet:
+      to += ",\"old\":";
+      AppendJsonString(operation.expected, to);
+      [[fallthrough]];
+    case OperationKind::kPut:
+    case OperationKind::kAppend:
+      to += ",\"v\":";
+      AppendJsonString(operation.value, to);
+      break;
+    case OperationKind::kAdd:
+      to += ",\"v\":";
+      AppendInteger(operation.number, to);
+      break;
+    case OperationKind::kGet:
+    case OperationKind::kDelete:
+    case OperationKind::kScan:
+      break;
+  }
+}
+
+void AppendResult(OperationKind kind, const OperationResult& result,
+                  std::string& to) {
+  if (kind == OperationKind::kGet) {
+    to += ",\"out\":";
+    AppendJsonString(result.value, to);
+  } else if (kind == OperationKind::kCompareAndSet) {
+    to += result.status == OperationStatus::kOk ? ",\"ok\":true"
+                                                : ",\"ok\":false";
+  }
+}
+
+void AppendOpening(const HistoryCall& call, std::string& to) {
+  to += "{\"c\":";
+  AppendInteger(static_cast<std::int64_t>(call.client), to);
+  to += call.several ? ",\"ops\":[" : ",";
+}
+
+// The operations of a multi-operation call are kept apart by this byte, which
+// JSON escapes everywhere else, so that results can be put in between.
+constexpr char kSeparator = '\n';
+
+void AppendSeveral(const HistoryCall& call, const CommandResult* results,
+                   std::string& to) {
+  std::string_view rest = call.operations;
+  for (std::size_t i = 0; !rest.empty(); ++i) {
+    const std::size_t length = rest.find(kSeparator);
+    if (i > 0) to += ',';
+    to += '{';
+    to.append(rest.substr(1, length - 1));
+    if (results != nullptr && i < results->size()) {
+      AppendResult(static_cast<OperationKind>(rest[0] - 'A'), (*results)[i],
+                   to);
+    }
+    to += '}';
+    rest.remove_prefix(length + 1);
+  }
+  to += ']';
+}
+
+}  // namespace
+
+void BeginCall(std::uint64_t client, std::int64_t call_ns,
+               std::span<const Operation> operations, HistoryCall& call) {
+  call.client = client;
+  call.call_ns = call_ns;
+  call.operations.clear();
+  call.several = operations.size() > 1;
+  call.kind = operations[0].kind;
+  if (!call.several) {
+    AppendOperation(operations[0], call.operations);
+    return;
+  }
+  for (const Operation& operation : operations) {
+    call.operations += static_cast<char>('A' + static_cast<int>(operation.kind));
+    AppendOperation(operation, call.operations);
+    call.operations += kSeparator;
+  }
+}
+
+void AppendLine(const HistoryCall& call, std::int64_t return_ns,
+                const CommandResult& results, std::string& to) {
+  AppendOpening(call, to);
+  if (call.several) {
+    AppendSeveral(call, &results, to);
+  } else {
+    to += call.operations;
+  }
+  to += ",\"call\":";
+  AppendInteger(call.call_ns, to);
+  to += ",\"ret\":";
+  AppendInteger(return_ns, to);
+  if (!call.several && !results.empty()) {
+    AppendResult(call.kind, results[0], to);
+  }
+  to += "}\n";
+}
+
+void AppendUnknownLine(const HistoryCall& call, std::string& to) {
+  AppendOpening(call, to);
+  if (call.several) {
+    AppendSeveral(call, nullptr, to);
+  } else {
+    to += call.operations;
+  }
+  to += ",\"call\":";
+  AppendInteger(call.call_ns, to);
+  to += ",\"unknown\":true}\n";
+}
+
+void AppendJsonString(std::string_view text, std::string& to) {
+  to += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      to += '\\';
+      to += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      static constexpr char kDigits[] = "0123456789abcdef";
+      to += "\\u00";
+      to += kDigits[static_cast<unsigned char>(c) >> 4];
+      to += kDigits[static_cast<unsigned char>(c) & 15];
+    } else {
+      to += c;
+    }
+  }
+  to += '"';
+}
+
+HistoryFile::~HistoryFile() {
+  if (file_ != nullptr) Close().IgnoreError();
+}
+
+absl::Status HistoryFile::Open(const std::string& path) {
+  path_ = path;
+  file_ = std::fopen(path.c_str(), "we");
+  if (file_ != nullptr) return absl::OkStatus();
+  return absl::PermissionDeniedError(fmt::format("cannot write history \"{}\": {}",
+                                            path, std::strerror(errno)));
+}
+
+void HistoryFile::Flush() {
+  if (file_ != nullptr && error_ == 0 &&
+      std::fwrite(buffer_.data(), 1, buffer_.size(), file_) !=
+          buffer_.size()) {
+    error_ = errno;
+  }
+  buffer_.clear();
+}
+
+absl::Status HistoryFile::Close() {
+  Flush();
+  if (std::fclose(file_) != 0 && error_ == 0) error_ = errno;
+  file_ = nullptr;
+  if (error_ == 0) return absl::OkStatus();
+  return absl::DataLossError(fmt::format("history \"{}\" is incomplete: {}",
+                                         path_, std::strerror(error_)));
+}
+
+}  // namespace quorate::bench

@@ -1,0 +1,267 @@
+// The phases of a run: are the nodes there, preload, warm-up, the measured
+// window, drain, and the wait until all nodes agree.
+#include "experiments/bench/load_generator.h"
+
+#include <uv.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+#include <utility>
+
+#include "experiments/bench/load_run.h"
+#include "experiments/bench/status_poller.h"
+#include "experiments/bench/text.h"
+#include "experiments/bench/wake_timer.h"
+#include "fmt/format.h"
+
+namespace quorate::bench {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+constexpr int kStatusTimeoutMs = 3000;
+constexpr std::int64_t kRestDeadline = 10 * kSecond;
+constexpr std::int64_t kRestPollInterval = kSecond / 20;
+constexpr std::int64_t kPreloadDeadline = 120 * kSecond;
+// Waking more often than this buys no precision worth the CPU.
+constexpr std::int64_t kShortestSleep = kSecond / 20'000;
+
+std::int64_t Now() { return static_cast<std::int64_t>(uv_hrtime()); }
+
+std::int64_t Nanoseconds(double seconds) {
+  return static_cast<std::int64_t>(seconds * 1e9);
+}
+
+std::vector<NodeStatus> UpNodes(const StatusPoller::Answers& answers) {
+  std::vector<NodeStatus> up;
+  for (const auto& answer : answers) {
+    if (answer) up.push_back(*answer);
+  }
+  return up;
+}
+
+class LoadPhases {
+ public:
+  LoadPhases(uv_loop_t* loop, WakeTimer& wake, const LoadOptions& options)
+      : loop_(loop),
+        wake_(wake),
+        options_(options),
+        poller_(loop, options.nodes, options.cluster_id) {}
+
+  absl::StatusOr<LoadOutcome> Run() {
+    const absl::Status reachable = FindNodes();
+    if (!reachable.ok()) return Close(reachable);
+    LoadRun run(loop_, options_);
+    absl::Status status = run.OpenHistory();
+    if (status.ok()) status = Preload(run);
+    if (status.ok()) {
+      Measure(run);
+      Drain(run);
+    }
+    run.CloseConnections();
+    const absl::Status history = run.CloseHistory();
+    if (status.ok()) status = history;
+    if (!status.ok()) {
+      const absl::Status closed = Close(status);
+      Turn();
+      return closed;
+    }
+    const Agreement agreement = WaitForRest();
+    LoadOutcome outcome = run.TakeOutcome();
+    outcome.client_cpu_s = client_cpu_s_;
+    outcome.machine_cpu = machine_cpu_;
+    outcome.before = before_;
+    outcome.after = after_;
+    outcome.agreement = agreement;
+    for (const auto& answer : last_) outcome.up.push_back(answer.has_value());
+    poller_.Close();
+    return outcome;
+  }
+
+ private:
+  absl::Status Close(const absl::Status& why) {
+    poller_.Close();
+    return why;
+  }
+
+  void Turn() { uv_run(loop_, UV_RUN_NOWAIT); }
+
+  // Turns the loop until `done` or the deadline.
+  template <typename Done>
+  bool TurnUntil(std::int64_t deadline_ns, Done done) {
+    while (!done()) {
+      if (Now() >= deadline_ns) return false;
+      wake_.Arm(deadline_ns);
+      uv_run(loop_, UV_RUN_ONCE);
+    }
+    return true;
+  }
+
+  // Asks all nodes and waits.
+  StatusPoller::Answers PollNow() {
+    bool answered = false;
+    StatusPoller::Answers result;
+    TurnUntil(Now() + kRestDeadline, [&] { return !poller_.busy(); });
+    poller_.Poll(kStatusTimeoutMs, [&](const StatusPoller::Answers& answers) {
+      result = answers;
+      answered = true;
+    });
+    TurnUntil(kNever, [&] { return answered; });
+    return result;
+  }
+
+  absl::Status FindNodes() {
+    before_ = PollNow();
+    if (!UpNodes(before_).empty()) return absl::OkStatus();
+    std::string reasons;
+    for (std::size_t i = 0; i < options_.nodes.size(); ++i) {
+      reasons += fmt::format("\n  {}: {}", ToString(options_.nodes[i]),
+                             std::string(poller_.reason(i).message()));
+    }
+    return absl::UnavailableError("no node answers; is the cluster up?" +
+                                  reasons);
+  }
+
+  absl::Status Preload(LoadRun& run) {
+    if (options_.workload.preload && options_.progress) {
+      fmt::print(stderr, "preload   {} keys\n",
+                 FormatCount(options_.workload.keys));
+    }
+    run.StartPreload();
+    if (TurnUntil(Now() + kPreloadDeadline,
+                  [&] { return run.outstanding() == 0; })) {
+      return absl::OkStatus();
+    }
+    return absl::DeadlineExceededError(
+        "the preload did not end within two minutes; take fewer keys or look "
+        "at quorate status");
+  }
+
+  void Measure(LoadRun& run) {
+    const std::int64_t begin = Now();
+    const std::int64_t start = begin + Nanoseconds(options_.warmup_s);
+    run.Start({.start_ns = start,
+               .end_ns = start + Nanoseconds(options_.duration_s),
+               .interval_ns = options_.timeline_ms * (kSecond / 1000)},
+              begin);
+    bool measuring = false;
+    std::int64_t next_progress = begin + kSecond;
+    for (;;) {
+      const std::int64_t now = Now();
+      run.recorder().Advance(now);
+      if (!measuring && now >= start) {
+        measuring = true;
+        StartWindow();
+      }
+      if (now >= next_progress) {
+        PrintProgress(run, now - begin, measuring);
+        next_progress += kSecond;
+      }
+      const bool out_of_commands = run.exhausted() && run.outstanding() == 0;
+      if (now >= run.recorder().window().end_ns || out_of_commands) {
+        EndWindow();
+        run.StopSubmitting(now);
+        return;
+      }
+      const std::int64_t due = run.SubmitDue(now);
+      wake_.Arm(std::min({std::max(due, now + kShortestSleep), next_progress,
+                          measuring ? run.recorder().window().end_ns : start}));
+      uv_run(loop_, UV_RUN_ONCE);
+    }
+  }
+
+  void StartWindow() {
+    cpu_at_start_ = ProcessCpuSeconds();
+    machine_at_start_ = ReadMachineCpu();
+    poller_.Poll(kStatusTimeoutMs, [this](const StatusPoller::Answers& now) {
+      before_ = now;
+    });
+  }
+
+  void EndWindow() {
+    client_cpu_s_ = ProcessCpuSeconds() - cpu_at_start_;
+    const MachineCpu now = ReadMachineCpu();
+    machine_cpu_ = {now.busy_s - machine_at_start_.busy_s,
+                    now.total_s - machine_at_start_.total_s};
+    // Refused only while the first poll is still waiting for a dead node.
+    poller_.Poll(kStatusTimeoutMs, [this](const StatusPoller::Answers& at_end) {
+      after_ = at_end;
+    });
+  }
+
+  void Drain(LoadRun& run) {
+    TurnUntil(Now() + Nanoseconds(options_.drain_s),
+              [&] { return run.outstanding() == 0; });
+    TurnUntil(Now() + kRestDeadline, [&] { return !poller_.busy(); });
+    if (after_.empty()) after_ = PollNow();
+  }
+
+  // Nodes may still be executing, and one may be catching up.
+  Agreement WaitForRest() {
+    const std::int64_t deadline = Now() + kRestDeadline;
+    for (;;) {
+      last_ = PollNow();
+      const Agreement agreement = CompareStates(UpNodes(last_));
+      if (agreement != Agreement::kNotAtRest || Now() >= deadline) {
+        return agreement;
+      }
+      TurnUntil(Now() + kRestPollInterval, [] { return false; });
+    }
+  }
+
+  void PrintProgress(LoadRun& run, std::int64_t elapsed_ns, bool measuring) {
+    ProgressInterval& progress = run.progress();
+    if (options_.progress) {
+      const auto ms = [&](double quantile) {
+        return FormatSignificant(
+            static_cast<double>(progress.latency.Quantile(quantile)) * 1e-6);
+      };
+      fmt::print(stderr,
+                 "{:>4} s  {:>10}/s   p50 {:>6} ms   p99 {:>6} ms   "
+                 "under way {}   errors {}{}\n",
+                 elapsed_ns / kSecond, FormatCount(progress.latency.count()),
+                 ms(0.50), ms(0.99), FormatCount(run.outstanding()),
+                 FormatCount(progress.errors), measuring ? "" : "   (warm-up)");
+    }
+    progress.latency.Clear();
+    progress.errors = 0;
+  }
+
+  uv_loop_t* loop_;
+  WakeTimer& wake_;
+  const LoadOptions& options_;
+  StatusPoller poller_;
+  StatusPoller::Answers before_;
+  StatusPoller::Answers after_;
+  StatusPoller::Answers last_;
+  double cpu_at_start_ = 0;
+  MachineCpu machine_at_start_;
+  double client_cpu_s_ = 0;
+  MachineCpu machine_cpu_;
+};
+
+}  // namespace
+
+absl::StatusOr<LoadOutcome> RunLoad(const LoadOptions& options) {
+  uv_loop_t loop;
+  if (const int error = uv_loop_init(&loop); error != 0) {
+    return absl::UnavailableError(
+        fmt::format("cannot start an event loop: {}", uv_strerror(error)));
+  }
+  absl::StatusOr<LoadOutcome> outcome = absl::UnavailableError("not run");
+  {
+    absl::StatusOr<WakeTimer> wake = WakeTimer::Open(&loop);
+    if (!wake.ok()) {
+      uv_loop_close(&loop);
+      return wake.status();
+    }
+    outcome = LoadPhases(&loop, *wake, options).Run();
+  }
+  // Every owner has asked for its handles to be closed; let them.
+  uv_run(&loop, UV_RUN_DEFAULT);
+  uv_loop_close(&loop);
+  return outcome;
+}
+
+}  // namespace quorate::bench

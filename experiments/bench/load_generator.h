@@ -1,0 +1,74 @@
+// Answers: how does a cluster behave under this load?
+//
+// Runs one load to its end and returns what was measured. Closed loop: every
+// client keeps `pipeline` commands under way. Open loop: commands become due at
+// a rate, whatever the cluster does, and count from then. Clients are sessions,
+// spread over connections, which are spread over the nodes. One thread, one
+// event loop; the clock is read once a frame of replies and nothing is allocated
+// a command, so that the generator costs a fraction of what it measures.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "experiments/bench/arrivals.h"
+#include "experiments/bench/machine_info.h"
+#include "experiments/bench/node_status.h"
+#include "experiments/bench/recorder.h"
+#include "experiments/bench/workload.h"
+#include "replica/shell/config.h"
+
+namespace quorate::bench {
+
+struct LoadOptions {
+  std::vector<Endpoint> nodes;
+  std::vector<std::size_t> site_of_node;  // index of the Recorder's site
+  std::size_t sites = 1;
+  std::string cluster_id;
+  // All clients begin at this node; else they are spread over all.
+  std::optional<std::size_t> only_node;
+  WorkloadSpec workload;
+  std::uint64_t seed = 1;
+  std::size_t clients = 1;
+  std::size_t pipeline = 1;     // closed loop
+  std::size_t connections = 1;
+  std::optional<double> rate;   // commands a second; nullopt: closed loop
+  ArrivalKind arrivals = ArrivalKind::kPoisson;
+  // Open loop: beyond it due commands wait in the generator, at their peril.
+  std::size_t max_outstanding = 100'000;
+  double duration_s = 10;
+  double warmup_s = 2;
+  double drain_s = 10;           // for what is under way at the end
+  std::uint64_t operations = 0;  // ends after so many commands; 0: no limit
+  int timeline_ms = 1000;
+  std::string history_path;      // empty: none is kept
+  bool progress = true;          // a line a second on stderr
+};
+
+struct LoadOutcome {
+  Recorder recorder;
+  std::uint64_t submitted = 0;
+  std::uint64_t answered = 0;
+  std::uint64_t retried = 0;
+  std::uint64_t reconnects = 0;
+  // Open loop: commands due in the window, and those of them never submitted.
+  std::uint64_t offered = 0;
+  std::uint64_t unsent = 0;
+  std::map<std::string, std::uint64_t> errors;  // as RunFacts::errors
+  double client_cpu_s = 0;
+  MachineCpu machine_cpu;
+  // One entry a node, nullopt when it did not answer.
+  std::vector<std::optional<NodeStatus>> before;
+  std::vector<std::optional<NodeStatus>> after;
+  std::vector<bool> up;  // at the very end
+  Agreement agreement = Agreement::kNotAtRest;
+};
+
+// Unavailable if no node answers.
+absl::StatusOr<LoadOutcome> RunLoad(const LoadOptions& options);
+
+}  // namespace quorate::bench

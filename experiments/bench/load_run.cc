@@ -1,0 +1,292 @@
+#include "experiments/bench/load_run.h"
+
+#include <uv.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace quorate::bench {
+namespace {
+
+constexpr std::size_t kPreloadOperations = 64;  // a command
+constexpr std::size_t kPreloadCommands = 32;    // under way, a connection
+
+std::int64_t Now() { return static_cast<std::int64_t>(uv_hrtime()); }
+
+std::string_view ErrorName(RefusalReason reason) {
+  switch (reason) {
+    // Never sent at all: no node could be reached in time.
+    case RefusalReason::kNone: return "unreachable";
+    case RefusalReason::kBusy: return "busy";
+    case RefusalReason::kKeyTooLarge: return "key_too_large";
+    case RefusalReason::kValueTooLarge: return "value_too_large";
+    case RefusalReason::kTooManyOperations: return "too_many_operations";
+    case RefusalReason::kPipelineFull: return "pipeline_full";
+    case RefusalReason::kStaleSequence: return "stale_sequence";
+    case RefusalReason::kShuttingDown: return "shutting_down";
+    case RefusalReason::kMalformed: return "malformed";
+  }
+  return "refused";
+}
+
+}  // namespace
+
+LoadRun::LoadRun(uv_loop_s* loop, const LoadOptions& options)
+    : options_(options),
+      source_(options.workload, options.seed, options.clients,
+              options.rate ? 64 : options.pipeline,
+              /*unique_values=*/!options.history_path.empty()) {
+  OpenConnections(loop);
+}
+
+void LoadRun::OpenConnections(uv_loop_s* loop) {
+  const std::size_t count = std::min(options_.connections, options_.clients);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t node =
+        options_.only_node.value_or(i % options_.nodes.size());
+    connections_.push_back(
+        {.client = std::make_unique<Client>(
+             loop,
+             ClientOptions{.nodes = options_.nodes,
+                           .first_node = node,
+                           .cluster_id = options_.cluster_id},
+             [this, i](std::span<const Completion> completions) {
+               HandleCompletions(i, completions);
+             })});
+  }
+  for (std::size_t client = 0; client < options_.clients; ++client) {
+    const std::size_t connection = client % count;
+    routes_.push_back(
+        {static_cast<std::uint32_t>(connection),
+         static_cast<std::uint32_t>(
+             connections_[connection].client->OpenSession())});
+  }
+}
+
+// ---- submitting -------------------------------------------------------------
+
+void LoadRun::StartPreload() {
+  for (std::size_t i = 0; i < connections_.size(); ++i) {
+    for (std::size_t n = 0; n < kPreloadCommands; ++n) SubmitNextPreload(i);
+  }
+}
+
+void LoadRun::SubmitNextPreload(std::size_t connection) {
+  // A put's views last until the next one: keep the bytes here.
+  std::array<std::string, 2 * kPreloadOperations> bytes;
+  std::array<Operation, kPreloadOperations> operations;
+  std::size_t count = 0;
+  for (; count < kPreloadOperations; ++count) {
+    const Operation* put = source_.Preload(next_preload_);
+    if (put == nullptr) break;
+    ++next_preload_;
+    operations[count] = *put;
+    bytes[2 * count] = put->key;
+    bytes[2 * count + 1] = put->value;
+    operations[count].key = bytes[2 * count];
+    operations[count].value = bytes[2 * count + 1];
+  }
+  if (count == 0) return;
+  ++outstanding_;
+  connections_[connection].client->Submit(
+      0, std::span<const Operation>(operations.data(), count), 0);
+}
+
+void LoadRun::Start(const Window& window, std::int64_t now_ns) {
+  phase_ = Phase::kRun;
+  now_ns_ = now_ns;
+  recorder_.emplace(window, options_.sites);
+  if (options_.rate) {
+    arrivals_.emplace(*options_.rate, options_.arrivals, options_.seed, now_ns);
+    return;
+  }
+  slots_.resize(options_.clients * options_.pipeline);
+  if (history_.is_open()) calls_.resize(slots_.size());
+  if (source_.wants_observations()) reads_.resize(slots_.size());
+  for (std::uint32_t slot = 0; slot < slots_.size(); ++slot) {
+    if (exhausted()) break;
+    slots_[slot].client = static_cast<std::uint32_t>(slot / options_.pipeline);
+    Submit(slot, now_ns);
+  }
+}
+
+std::int64_t LoadRun::SubmitDue(std::int64_t now_ns) {
+  constexpr auto kNever = std::numeric_limits<std::int64_t>::max();
+  if (!arrivals_ || phase_ != Phase::kRun || exhausted()) return kNever;
+  now_ns_ = now_ns;
+  std::int64_t intended_ns = 0;
+  while (outstanding_ < options_.max_outstanding && !exhausted()) {
+    if (!arrivals_->PopDue(now_ns, intended_ns)) return arrivals_->next_ns();
+    if (recorder_->window().Contains(intended_ns)) ++offered_;
+    const std::uint32_t slot = TakeSlot();
+    slots_[slot].client = next_client_;
+    if (++next_client_ == options_.clients) next_client_ = 0;
+    Submit(slot, intended_ns);
+  }
+  return kNever;  // An answer makes room first.
+}
+
+std::uint32_t LoadRun::TakeSlot() {
+  if (!free_slots_.empty()) {
+    const std::uint32_t slot = free_slots_.back();
+    free_slots_.pop_back();
+    return slot;
+  }
+  slots_.emplace_back();
+  if (history_.is_open()) calls_.emplace_back();
+  if (source_.wants_observations()) reads_.emplace_back();
+  return static_cast<std::uint32_t>(slots_.size() - 1);
+}
+
+void LoadRun::Submit(std::uint32_t slot, std::int64_t intended_ns) {
+  slots_[slot].intended_ns = intended_ns;
+  const std::uint32_t client = slots_[slot].client;
+  const std::span<const Operation> operations = source_.Next(client);
+  if (history_.is_open()) {
+    BeginCall(slot, now_ns_, operations, calls_[slot]);
+  }
+  if (source_.wants_observations()) {
+    reads_[slot].kind = operations[0].kind;
+    reads_[slot].key = operations[0].key;
+  }
+  ++submitted_;
+  ++outstanding_;
+  const Route route = routes_[client];
+  connections_[route.connection].client->Submit(route.session, operations,
+                                                slot);
+}
+
+void LoadRun::StopSubmitting(std::int64_t now_ns) {
+  if (phase_ == Phase::kStopping) return;
+  phase_ = Phase::kStopping;
+  recorder_->Finish(now_ns);
+  // What was due and never left was offered all the same.
+  std::int64_t intended_ns = 0;
+  while (arrivals_ && !exhausted() && arrivals_->PopDue(now_ns, intended_ns)) {
+    if (!recorder_->window().Contains(intended_ns)) continue;
+    ++offered_;
+    ++unsent_;
+  }
+}
+
+void LoadRun::CloseConnections() {
+  phase_ = Phase::kStopping;
+  for (Connection& connection : connections_) {
+    connection.client->Close(nullptr);
+  }
+}
+
+// ---- completions ------------------------------------------------------------
+
+void LoadRun::HandleCompletions(std::size_t connection,
+                                std::span<const Completion> completions) {
+  if (!recorder_) {
+    HandlePreload(connection, completions);
+    return;
+  }
+  now_ns_ = Now();
+  recorder_->Advance(now_ns_);
+  const std::size_t site =
+      options_.site_of_node[connections_[connection].client->current_node()];
+  for (const Completion& completion : completions) {
+    --outstanding_;
+    const auto slot = static_cast<std::uint32_t>(completion.tag);
+    const std::int64_t intended_ns = slots_[slot].intended_ns;
+    if (HandleCompletion(completion)) {
+      ++answered_;
+      recorder_->Answer(site, intended_ns, completion.commit_latency_us);
+      progress_.latency.Record(
+          static_cast<std::uint64_t>(now_ns_ - intended_ns));
+    }
+    if (history_.is_open()) NoteHistory(completion);
+    if (source_.wants_observations()) NoteRead(completion);
+    if (arrivals_) {
+      free_slots_.push_back(slot);
+    } else if (phase_ == Phase::kRun && !exhausted()) {
+      Submit(slot, now_ns_);
+    }
+  }
+  history_.FlushIfLarge();
+}
+
+void LoadRun::HandlePreload(std::size_t connection,
+                            std::span<const Completion> completions) {
+  for (const Completion& completion : completions) {
+    --outstanding_;
+    if (completion.status != ReplyStatus::kDone) HandleCompletion(completion);
+    if (phase_ == Phase::kPreload) SubmitNextPreload(connection);
+  }
+}
+
+bool LoadRun::HandleCompletion(const Completion& completion) {
+  if (completion.status == ReplyStatus::kUnknown) {
+    NoteError(kUnknownOutcome);
+    return false;
+  }
+  if (completion.status == ReplyStatus::kRefused) {
+    NoteError(static_cast<std::size_t>(completion.reason));
+    return false;
+  }
+  for (const OperationResult& result : completion.results) {
+    if (result.status == OperationStatus::kNotANumber) NoteError(kNotANumber);
+    if (result.status == OperationStatus::kTooLarge) NoteError(kTooLarge);
+  }
+  return true;
+}
+
+void LoadRun::NoteError(std::size_t kind) {
+  ++errors_[kind];
+  ++progress_.errors;
+  if (recorder_) recorder_->Error();
+}
+
+void LoadRun::NoteHistory(const Completion& completion) {
+  const HistoryCall& call = calls_[completion.tag];
+  switch (completion.status) {
+    case ReplyStatus::kDone:
+      AppendLine(call, now_ns_, completion.results, history_.buffer());
+      break;
+    case ReplyStatus::kUnknown:
+      AppendUnknownLine(call, history_.buffer());
+      break;
+    case ReplyStatus::kRefused: break;  // It has no effect, ever.
+  }
+}
+
+void LoadRun::NoteRead(const Completion& completion) {
+  if (completion.status != ReplyStatus::kDone) return;
+  const ReadKey& read = reads_[completion.tag];
+  const OperationResult& result = completion.results[0];
+  const bool saw_value = read.kind == OperationKind::kGet ||
+                         result.status == OperationStatus::kMismatch;
+  if (!saw_value) return;
+  source_.Observe(slots_[completion.tag].client, read.key, result.value);
+}
+
+LoadOutcome LoadRun::TakeOutcome() {
+  LoadOutcome outcome{.recorder = *std::move(recorder_),
+                      .submitted = submitted_,
+                      .answered = answered_,
+                      .offered = offered_,
+                      .unsent = unsent_};
+  for (const Connection& connection : connections_) {
+    outcome.retried += connection.client->stats().retried;
+    outcome.reconnects += connection.client->stats().reconnects;
+  }
+  for (std::size_t kind = 0; kind < kUnknownOutcome; ++kind) {
+    if (errors_[kind] == 0) continue;
+    outcome.errors[std::string(ErrorName(static_cast<RefusalReason>(kind)))] +=
+        errors_[kind];
+  }
+  const std::pair<const char*, std::size_t> others[] = {
+      {"unknown", kUnknownOutcome},
+      {"not_a_number", kNotANumber},
+      {"too_large", kTooLarge}};
+  for (const auto& [name, kind] : others) {
+    if (errors_[kind] > 0) outcome.errors[name] = errors_[kind];
+  }
+  return outcome;
+}
+
+}  // namespace quorate::bench

@@ -1,0 +1,84 @@
+#include "experiments/bench/node_status.h"
+
+#include <algorithm>
+#include <deque>
+#include <initializer_list>
+
+#include "nlohmann/json.hpp"
+
+namespace quorate::bench {
+namespace {
+
+using Json = nlohmann::json;
+
+// The member of one of these names that is nearest to the root.
+const Json* Find(const Json& root,
+                 std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    std::deque<const Json*> objects = {&root};
+    while (!objects.empty()) {
+      const Json& object = *objects.front();
+      objects.pop_front();
+      const auto found = object.find(name);
+      if (found != object.end()) return &*found;
+      for (const Json& member : object) {
+        if (member.is_object()) objects.push_back(&member);
+      }
+    }
+  }
+  return nullptr;
+}
+
+std::optional<double> FindNumber(const Json& root,
+                                 std::initializer_list<const char*> names) {
+  const Json* found = Find(root, names);
+  if (found == nullptr || !found->is_number()) return std::nullopt;
+  return found->get<double>();
+}
+
+std::optional<std::uint64_t> FindCount(
+    const Json& root, std::initializer_list<const char*> names) {
+  const auto number = FindNumber(root, names);
+  if (!number || *number < 0) return std::nullopt;
+  return static_cast<std::uint64_t>(*number);
+}
+
+std::string FindText(const Json& root,
+                     std::initializer_list<const char*> names) {
+  const Json* found = Find(root, names);
+  return found == nullptr ? "" : found->dump();
+}
+
+}  // namespace
+
+std::optional<NodeStatus> ParseNodeStatus(std::string_view json) {
+  const Json root = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  if (!root.is_object()) return std::nullopt;
+  return NodeStatus{
+      .cpu_s = FindNumber(root, {"cpu_s"}),
+      .fsync_s = FindNumber(root, {"fsync_s", "sync_s"}),
+      .fast_commits = FindCount(root, {"fast_commits"}),
+      .slow_commits = FindCount(root, {"slow_commits"}),
+      .largest_component = FindCount(root, {"largest_component"}),
+      .executed_commands = FindCount(root, {"executed_commands"}),
+      .committed = FindText(root, {"committed"}),
+      .executed = FindText(root, {"executed"}),
+      .state_hash = FindText(root, {"state_hash"})};
+}
+
+Agreement CompareStates(std::span<const NodeStatus> nodes) {
+  if (nodes.empty()) return Agreement::kNotAtRest;
+  const NodeStatus& first = nodes.front();
+  const auto at_rest = [&](const NodeStatus& node) {
+    return !node.state_hash.empty() && node.committed == node.executed &&
+           node.executed == first.executed;
+  };
+  if (!std::ranges::all_of(nodes, at_rest)) return Agreement::kNotAtRest;
+  const auto same_hash = [&](const NodeStatus& node) {
+    return node.state_hash == first.state_hash;
+  };
+  return std::ranges::all_of(nodes, same_hash) ? Agreement::kEqual
+                                               : Agreement::kDifferent;
+}
+
+}  // namespace quorate::bench

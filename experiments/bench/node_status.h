@@ -1,0 +1,40 @@
+// Answers: what does a node's status say that a benchmark wants to know?
+//
+// Reads the JSON of `quorate status`, by field name and wherever it stands, so
+// that the two can grow apart: a field that is missing is nullopt here and "n/a"
+// in reports. Also decides when a cluster has come to rest. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace quorate::bench {
+
+struct NodeStatus {
+  std::optional<double> cpu_s;    // since the process started
+  std::optional<double> fsync_s;  // time spent waiting for the disk
+  std::optional<std::uint64_t> fast_commits;
+  std::optional<std::uint64_t> slow_commits;
+  std::optional<std::uint64_t> largest_component;
+  std::optional<std::uint64_t> executed_commands;
+  // As JSON text, to be compared only.
+  std::string committed;
+  std::string executed;
+  std::string state_hash;
+};
+
+// Nullopt if `json` is no JSON object.
+std::optional<NodeStatus> ParseNodeStatus(std::string_view json);
+
+enum class Agreement : std::uint8_t {
+  kEqual,       // at rest and of one state hash
+  kDifferent,   // at rest, and the hashes differ: a bug
+  kNotAtRest,   // still executing or catching up, or nodes do not say
+};
+// Of the nodes that are up.
+Agreement CompareStates(std::span<const NodeStatus> nodes);
+
+}  // namespace quorate::bench

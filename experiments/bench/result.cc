@@ -1,0 +1,315 @@
+#include "experiments/bench/result.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <numeric>
+
+#include "experiments/bench/build_info.h"
+#include "fmt/format.h"
+
+namespace quorate::bench {
+namespace {
+
+// Shares from which on something counts as used up. One event loop cannot be
+// busy for more than a core; on a full machine nobody gets what he asks for.
+constexpr double kFullCore = 0.85;
+constexpr double kFullMachine = 0.90;
+constexpr double kFullDisk = 0.60;
+// Of a full machine, the part that must be ours to call it our own doing.
+constexpr double kOwnShare = 0.70;
+// Below this share of the offered rate an open loop is overloaded.
+constexpr double kServedShare = 0.97;
+
+Json OrNull(const std::optional<double>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+double Milliseconds(std::uint64_t nanoseconds) {
+  return static_cast<double>(nanoseconds) * 1e-6;
+}
+
+Json Latency(const Histogram& histogram) {
+  return {{"p50", Milliseconds(histogram.Quantile(0.50))},
+          {"p90", Milliseconds(histogram.Quantile(0.90))},
+          {"p95", Milliseconds(histogram.Quantile(0.95))},
+          {"p99", Milliseconds(histogram.Quantile(0.99))},
+          {"p999", Milliseconds(histogram.Quantile(0.999))},
+          {"p9999", Milliseconds(histogram.Quantile(0.9999))},
+          {"max", Milliseconds(histogram.max())},
+          {"mean", histogram.Mean() * 1e-6},
+          {"count", histogram.count()}};
+}
+
+Json Latencies(const SiteLatency& site) {
+  return {{"commit", Latency(site.commit)}, {"execute", Latency(site.execute)}};
+}
+
+// [lowest, highest, count] a bucket, in nanoseconds.
+Json Buckets(const Histogram& histogram) {
+  Json buckets = Json::array();
+  for (const Histogram::Bucket& bucket : histogram.Buckets()) {
+    buckets.push_back({bucket.lowest, bucket.highest, bucket.count});
+  }
+  return buckets;
+}
+
+Json Histograms(const SiteLatency& site) {
+  return {{"commit", Buckets(site.commit)}, {"execute", Buckets(site.execute)}};
+}
+
+Json Timeline(const Recorder& recorder) {
+  Json points = Json::array();
+  for (const TimelinePoint& point : recorder.timeline()) {
+    points.push_back(
+        {{"at_s", point.at_s},
+         {"ops_s", static_cast<double>(point.answers) / point.length_s},
+         {"p50_ms", Milliseconds(point.p50_ns)},
+         {"p99_ms", Milliseconds(point.p99_ns)},
+         {"errors", point.errors}});
+  }
+  return points;
+}
+
+// How much a counter of a node grew. A node that was restarted meanwhile counts
+// from 0 again.
+std::optional<double> Growth(const std::optional<double>& before,
+                             const std::optional<double>& after) {
+  if (!after) return std::nullopt;
+  const double from = before.value_or(0);
+  return *after >= from ? *after - from : *after;
+}
+
+template <typename Number>
+std::optional<double> Growth(const NodeReport& node,
+                             std::optional<Number> NodeStatus::*counter) {
+  const auto read = [&](const std::optional<NodeStatus>& status)
+      -> std::optional<double> {
+    if (!status || !((*status).*counter)) return std::nullopt;
+    return static_cast<double>(*((*status).*counter));
+  };
+  return Growth(read(node.before), read(node.after));
+}
+
+std::optional<double> CpuGrowth(const NodeReport& node) {
+  return node.cpu_s ? node.cpu_s : Growth(node, &NodeStatus::cpu_s);
+}
+
+std::optional<double> Times(const std::optional<double>& value, double factor) {
+  if (!value) return std::nullopt;
+  return *value * factor;
+}
+
+// Commit counters as far as the nodes tell; null if none does.
+Json FastPathShare(const RunFacts& facts) {
+  double fast = 0;
+  double all = 0;
+  for (const NodeReport& node : facts.nodes) {
+    const auto node_fast = Growth(node, &NodeStatus::fast_commits);
+    const auto node_slow = Growth(node, &NodeStatus::slow_commits);
+    fast += node_fast.value_or(0);
+    all += node_fast.value_or(0) + node_slow.value_or(0);
+  }
+  return all > 0 ? Json(fast / all) : Json(nullptr);
+}
+
+Json LargestComponent(const RunFacts& facts) {
+  Json largest = nullptr;
+  for (const NodeReport& node : facts.nodes) {
+    if (!node.after || !node.after->largest_component) continue;
+    const std::uint64_t here = *node.after->largest_component;
+    if (largest.is_null() || here > largest.get<std::uint64_t>()) {
+      largest = here;
+    }
+  }
+  return largest;
+}
+
+Json NodeDetails(const RunFacts& facts, double window_s, double per_command) {
+  Json details = Json::array();
+  for (const NodeReport& node : facts.nodes) {
+    const auto cpu = CpuGrowth(node);
+    const auto fsync = Growth(node, &NodeStatus::fsync_s);
+    details.push_back(
+        {{"name", node.name},
+         {"address", node.address},
+         {"site", node.site},
+         {"up", node.up},
+         {"cpu_us_per_command", OrNull(Times(cpu, 1e6 * per_command))},
+         {"cpu_cores", OrNull(Times(cpu, 1 / window_s))},
+         {"fsync_share", OrNull(Times(fsync, 1 / window_s))},
+         {"fast_commits", OrNull(Growth(node, &NodeStatus::fast_commits))},
+         {"slow_commits", OrNull(Growth(node, &NodeStatus::slow_commits))}});
+  }
+  return details;
+}
+
+LoadShares MeasureShares(const RunFacts& facts, double window_s,
+                         bool overloaded) {
+  LoadShares shares{.client_cores = facts.client_cpu_s / window_s,
+                    .overloaded = overloaded,
+                    .open_loop = facts.rate.has_value()};
+  if (facts.machine_cpu.total_s > 0) {
+    shares.machine_busy = facts.machine_cpu.busy_s / facts.machine_cpu.total_s;
+    shares.machine_cores = facts.machine_cpu.total_s / window_s;
+  }
+  for (const NodeReport& node : facts.nodes) {
+    const double cores = CpuGrowth(node).value_or(0) / window_s;
+    shares.all_nodes_cores += cores;
+    shares.busiest_node_cores = std::max(shares.busiest_node_cores, cores);
+    shares.busiest_fsync = std::max(
+        shares.busiest_fsync,
+        Growth(node, &NodeStatus::fsync_s).value_or(0) / window_s);
+  }
+  return shares;
+}
+
+Json Workload(const WorkloadSpec& spec) {
+  return {{"name", spec.name},
+          {"description", Describe(spec)},
+          {"distribution", Name(spec.distribution)},
+          {"conflict", spec.conflict},
+          {"zipf", spec.zipf},
+          {"puts", spec.puts()},
+          {"reads", spec.reads},
+          {"adds", spec.adds},
+          {"cas", spec.cas},
+          {"appends", spec.appends},
+          {"scans", spec.scans},
+          {"inserts", spec.inserts},
+          {"read_modify_writes", spec.read_modify_writes},
+          {"value_size", spec.value_size},
+          {"keys", spec.keys},
+          {"preload", spec.preload}};
+}
+
+Json Machine(const RunFacts& facts) {
+  const MachineInfo machine = ReadMachineInfo();
+  Json busy = nullptr;
+  if (facts.machine_cpu.total_s > 0) {
+    busy = facts.machine_cpu.busy_s / facts.machine_cpu.total_s;
+  }
+  return {{"cpu", machine.cpu},
+          {"cores", machine.cores},
+          {"kernel", machine.kernel},
+          {"busy", busy}};
+}
+
+Json Build() {
+  return {{"version", kBuildInfo.version},
+          {"source", kBuildInfo.source},
+          {"type", kBuildInfo.type},
+          {"compiler", kBuildInfo.compiler}};
+}
+
+void AddSetting(const RunFacts& facts, const Recorder& recorder, Json& result) {
+  const bool conflicts = facts.workload.distribution == KeyChoice::kConflict;
+  result["schema"] = 1;
+  result["system"] = facts.system;
+  result["protocol"] = facts.protocol;
+  result["nodes"] = facts.nodes.size();
+  result["durability"] = facts.durability;
+  result["clients"] = facts.clients;
+  result["pipeline"] = facts.pipeline;
+  result["connections"] = facts.connections;
+  result["rate"] = OrNull(facts.rate);
+  result["arrivals"] = facts.rate ? Json(facts.arrivals) : Json(nullptr);
+  result["seed"] = facts.seed;
+  result["workload"] = facts.workload.name;
+  result["conflict"] =
+      conflicts ? Json(facts.workload.conflict) : Json(nullptr);
+  result["duration_s"] = recorder.window_s();
+  result["warmup_s"] = facts.warmup_s;
+}
+
+void AddFigures(const RunFacts& facts, const Recorder& recorder,
+                Json& result) {
+  const double window_s = std::max(recorder.window_s(), 1e-9);
+  const auto answers = static_cast<double>(recorder.answers());
+  const double per_command = answers > 0 ? 1 / answers : 0;
+  const double offered = static_cast<double>(facts.offered) / window_s;
+  const bool overloaded =
+      facts.rate && answers / window_s < kServedShare * offered;
+  result["throughput_ops_s"] = answers / window_s;
+  result["offered_ops_s"] = facts.rate ? Json(offered) : Json(nullptr);
+  result["overloaded"] = overloaded;
+  result["unsent"] = facts.unsent;
+  result["errors"] = std::accumulate(
+      facts.errors.begin(), facts.errors.end(), std::uint64_t{0},
+      [](std::uint64_t sum, const auto& kind) { return sum + kind.second; });
+  result["errors_by_kind"] = facts.errors;
+  result["submitted"] = facts.submitted;
+  result["answered"] = facts.answered;
+  result["retried"] = facts.retried;
+  result["reconnects"] = facts.reconnects;
+  result["latency_ms"] = Latencies(recorder.AllSites());
+  result["fast_path_share"] = FastPathShare(facts);
+  result["largest_component"] = LargestComponent(facts);
+  result["state_hash_equal"] =
+      facts.state_hash_equal ? Json(*facts.state_hash_equal) : Json(nullptr);
+  result["state_hash_note"] = facts.state_hash_note;
+  result["longest_silence_ms"] =
+      static_cast<double>(recorder.longest_silence_ns()) * 1e-6;
+  const LoadShares shares = MeasureShares(facts, window_s, overloaded);
+  result["bottleneck"] = DecideBottleneck(shares);
+  result["cpu_us_per_command"] = {
+      {"client", 1e6 * facts.client_cpu_s * per_command}};
+  for (const NodeReport& node : facts.nodes) {
+    result["cpu_us_per_command"][node.name] =
+        OrNull(Times(CpuGrowth(node), 1e6 * per_command));
+  }
+  result["client_cores"] = shares.client_cores;
+  result["node_details"] = NodeDetails(facts, window_s, per_command);
+}
+
+}  // namespace
+
+Json MakeResult(const RunFacts& facts, const Recorder& recorder) {
+  Json result;
+  AddSetting(facts, recorder, result);
+  AddFigures(facts, recorder, result);
+  result["sites"] = Json::object();
+  for (std::size_t i = 0; i < facts.sites.size(); ++i) {
+    const SiteLatency& site = recorder.sites()[i];
+    result["sites"][facts.sites[i]] = {{"latency_ms", Latencies(site)},
+                                       {"histogram_ns", Histograms(site)}};
+  }
+  result["workload_settings"] = Workload(facts.workload);
+  result["machine"] = Machine(facts);
+  result["build"] = Build();
+  result["started_at"] = facts.started_at;
+  result["command_line"] = facts.command_line;
+  result["configuration"] = facts.configuration;
+  result["timeline"] = Timeline(recorder);
+  result["histogram_ns"] = Histograms(recorder.AllSites());
+  return result;
+}
+
+absl::Status WriteResult(const Json& result, const std::string& path) {
+  std::ofstream file(path);
+  // Text from a configuration may be no UTF-8; replace it rather than throw.
+  file << result.dump(1, ' ', false, Json::error_handler_t::replace) << "\n";
+  file.close();
+  if (file) return absl::OkStatus();
+  return absl::UnavailableError(fmt::format("cannot write result \"{}\": {}",
+                                            path, std::strerror(errno)));
+}
+
+std::string_view DecideBottleneck(const LoadShares& shares) {
+  // A client that is out of CPU makes every other figure a statement about the
+  // client.
+  if (shares.client_cores >= kFullCore) return "client";
+  if (shares.open_loop && !shares.overloaded) return "offered rate";
+  if (shares.busiest_fsync >= kFullDisk) return "fsync";
+  if (shares.busiest_node_cores >= kFullCore) return "nodes' CPU";
+  if (shares.machine_busy >= kFullMachine) {
+    const double own = shares.client_cores + shares.all_nodes_cores;
+    if (own < kOwnShare * shares.machine_cores) return "other load";
+    return shares.client_cores > shares.all_nodes_cores ? "client"
+                                                        : "nodes' CPU";
+  }
+  return "round trips";
+}
+
+}  // namespace quorate::bench

@@ -1,0 +1,290 @@
+#include "experiments/plot/result_text.h"
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "experiments/bench/text.h"
+#include "fmt/format.h"
+
+namespace quorate::bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The value at a path of names, or null.
+const Json& At(const Json& root, std::initializer_list<const char*> path) {
+  static const Json kNull;
+  const Json* here = &root;
+  for (const char* name : path) {
+    if (!here->is_object()) return kNull;
+    const auto found = here->find(name);
+    if (found == here->end()) return kNull;
+    here = &*found;
+  }
+  return *here;
+}
+
+std::string Text(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : "";
+}
+
+std::string Number(const Json& value) {
+  return value.is_number() ? FormatSignificant(value.get<double>()) : "n/a";
+}
+
+std::string Trimmed(const Json& value) {
+  return value.is_number() ? FormatTrimmed(value.get<double>()) : "n/a";
+}
+
+std::string Count(const Json& value) {
+  if (!value.is_number()) return "n/a";
+  return FormatCount(static_cast<std::uint64_t>(value.get<double>()));
+}
+
+std::string Share(const Json& value) {
+  return value.is_number() ? FormatPercent(100 * value.get<double>()) : "n/a";
+}
+
+std::string Line(std::string_view name, const std::string& text) {
+  return fmt::format("{:<10}{}\n", name, text);
+}
+
+std::string WholeShare(const Json& value) {
+  if (!value.is_number()) return "n/a";
+  return fmt::format("{:.0f} %", 100 * value.get<double>());
+}
+
+std::string Nodes(const Json& result) {
+  std::string text;
+  for (const Json& node : At(result, {"node_details"})) {
+    const std::string address = Text(At(node, {"address"}));
+    text += fmt::format("  {}{}{}{}", Text(At(node, {"name"})),
+                        address.empty() ? "" : " ", address,
+                        At(node, {"up"}) == false ? " (down at the end)" : "");
+  }
+  return text;
+}
+
+std::string Load(const Json& result) {
+  std::string text;
+  if (At(result, {"rate"}).is_number()) {
+    text = fmt::format("open loop, {} commands/s offered ({} arrivals)",
+                       Count(At(result, {"rate"})),
+                       Text(At(result, {"arrivals"})));
+  } else {
+    text = fmt::format("closed loop, {} clients x {} outstanding",
+                       Count(At(result, {"clients"})),
+                       Count(At(result, {"pipeline"})));
+  }
+  return text + fmt::format(
+                    ", {} connections, {} s measured after {} s of warm-up, "
+                    "seed {}",
+                    Count(At(result, {"connections"})),
+                    Trimmed(At(result, {"duration_s"})),
+                    Trimmed(At(result, {"warmup_s"})),
+                    At(result, {"seed"}).dump());
+}
+
+std::string Errors(const Json& result) {
+  std::string text = Count(At(result, {"errors"}));
+  std::string kinds;
+  for (const auto& [kind, count] : At(result, {"errors_by_kind"}).items()) {
+    if (!count.is_number() || count == 0) continue;
+    kinds += fmt::format("{}{} {}", kinds.empty() ? "" : ", ", Count(count),
+                         kind);
+  }
+  return kinds.empty() ? text : text + " (" + kinds + ")";
+}
+
+std::string StateHash(const Json& result) {
+  const Json& equal = At(result, {"state_hash_equal"});
+  const std::string note = Text(At(result, {"state_hash_note"}));
+  const std::string verdict = equal.is_boolean()
+                                  ? (equal.get<bool>() ? "equal" : "DIFFERENT")
+                                  : "not compared";
+  return "state hash " + verdict + (note.empty() ? "" : " (" + note + ")");
+}
+
+std::string Throughput(const Json& result) {
+  std::string text = fmt::format(
+      "{} commands/s   errors {}   fast path {}   largest component {}",
+      Count(At(result, {"throughput_ops_s"})), Errors(result),
+      Share(At(result, {"fast_path_share"})),
+      Count(At(result, {"largest_component"})));
+  if (At(result, {"overloaded"}) == true) {
+    text += fmt::format("\n          overloaded: offered {}/s, done {}/s",
+                        Count(At(result, {"offered_ops_s"})),
+                        Count(At(result, {"throughput_ops_s"})));
+  }
+  return text;
+}
+
+std::string LatencyRow(const Json& result, const char* kind) {
+  std::string row = fmt::format("  {:<8}", kind);
+  if (At(result, {"latency_ms", kind, "count"}) == 0) {
+    return row + "     n/a\n";
+  }
+  for (const char* name : {"p50", "p95", "p99", "p999", "max", "mean"}) {
+    row += fmt::format("{:>9}", Number(At(result, {"latency_ms", kind, name})));
+  }
+  return row + "\n";
+}
+
+std::string Latency(const Json& result) {
+  return fmt::format("{:<10}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}\n", "latency ms",
+                     "p50", "p95", "p99", "p99.9", "max", "mean") +
+         LatencyRow(result, "commit") + LatencyRow(result, "execute");
+}
+
+// Sites that have names of their own, not those of the nodes.
+std::string Sites(const Json& result) {
+  std::string text;
+  for (const Json& node : At(result, {"node_details"})) {
+    const std::string site = Text(At(node, {"site"}));
+    const Json& latency =
+        At(result, {"sites", site.c_str(), "latency_ms", "execute"});
+    if (site.empty() || latency.is_null()) continue;
+    text += Line("site", fmt::format("{:<16} execute ms  p50 {}  p99 {}", site,
+                                     Number(At(latency, {"p50"})),
+                                     Number(At(latency, {"p99"}))));
+  }
+  return text;
+}
+
+std::string SlowestInterval(const Json& result) {
+  const Json* slowest = nullptr;
+  for (const Json& point : At(result, {"timeline"})) {
+    if (!At(point, {"ops_s"}).is_number()) continue;
+    if (slowest == nullptr || point["ops_s"] < (*slowest)["ops_s"]) {
+      slowest = &point;
+    }
+  }
+  std::string text = fmt::format("longest time without any answer {} ms",
+                                 Number(At(result, {"longest_silence_ms"})));
+  if (slowest != nullptr) {
+    text += fmt::format("   slowest interval {}/s at {} s",
+                        Count((*slowest)["ops_s"]),
+                        Trimmed(At(*slowest, {"at_s"})));
+  }
+  return text;
+}
+
+std::string Cost(const Json& result) {
+  std::string text;
+  for (const auto& [who, cost] :
+       At(result, {"cpu_us_per_command"}).items()) {
+    text += fmt::format("{} {}   ", who, Number(cost));
+  }
+  return text + "(CPU us a command)";
+}
+
+std::string Limit(const Json& result) {
+  const std::string bottleneck = Text(At(result, {"bottleneck"}));
+  std::string why;
+  if (bottleneck == "client") {
+    why = "the load generator had no more CPU: the cluster may do more";
+  } else if (bottleneck == "nodes' CPU") {
+    why = "the nodes use the CPU that there is";
+  } else if (bottleneck == "fsync") {
+    why = "the nodes mostly wait for the disk";
+  } else if (bottleneck == "offered rate") {
+    why = "every command that was offered was served: offer more";
+  } else if (bottleneck == "other load") {
+    why = "other programs use this machine: the figures are not the cluster's";
+  } else if (bottleneck == "round trips") {
+    why = "neither CPU nor disk is used up: more clients would do more";
+  }
+  return fmt::format("{}{}{}   client {} of a core   machine {} busy",
+                     bottleneck.empty() ? "n/a" : bottleneck,
+                     why.empty() ? "" : " - ", why,
+                     WholeShare(At(result, {"client_cores"})),
+                     WholeShare(At(result, {"machine", "busy"})));
+}
+
+std::string LoadSize(const Json& result) {
+  const Json& rate = At(result, {"rate"});
+  if (rate.is_number()) return Count(rate) + "/s";
+  return fmt::format("{} x {}", Count(At(result, {"clients"})),
+                     Count(At(result, {"pipeline"})));
+}
+
+std::string WorstNodeCost(const Json& result) {
+  double worst = -1;
+  for (const auto& [who, cost] :
+       At(result, {"cpu_us_per_command"}).items()) {
+    if (who == "client" || !cost.is_number()) continue;
+    worst = std::max(worst, cost.get<double>());
+  }
+  return worst < 0 ? "n/a" : FormatSignificant(worst);
+}
+
+}  // namespace
+
+std::string ShortTitle(const Json& result) {
+  const std::string system = Text(At(result, {"system"}));
+  const std::string protocol = Text(At(result, {"protocol"}));
+  return fmt::format("{}, {} nodes, {}",
+                     system == "quorate" || system.empty() ? protocol : system,
+                     Count(At(result, {"nodes"})),
+                     Text(At(result, {"durability"})));
+}
+
+std::string FormatResult(const Json& result) {
+  const std::string durability = Text(At(result, {"durability"}));
+  return Line("cluster", ShortTitle(result) +
+                             (durability == "memory" ? " (NOT durable)" : "") +
+                             ":" + Nodes(result)) +
+         Line("load", Load(result)) +
+         Line("workload",
+              fmt::format("{}: {}", Text(At(result, {"workload"})),
+                          Text(At(result,
+                                  {"workload_settings", "description"})))) +
+         Line("result", Throughput(result)) +
+         Line("", StateHash(result)) + Latency(result) + Sites(result) +
+         Line("steady", SlowestInterval(result)) +
+         Line("cost", Cost(result)) + Line("limit", Limit(result));
+}
+
+std::string FormatTable(std::span<const NamedResult> results) {
+  std::vector<std::vector<std::string>> rows = {
+      {"run", "load", "commands/s", "p50 ms", "p99 ms", "mean ms", "fast path",
+       "largest component", "CPU us/command: node", "client", "errors",
+       "limit"}};
+  for (const auto& [name, result] : results) {
+    rows.push_back({name, LoadSize(result),
+                    Count(At(result, {"throughput_ops_s"})),
+                    Number(At(result, {"latency_ms", "execute", "p50"})),
+                    Number(At(result, {"latency_ms", "execute", "p99"})),
+                    Number(At(result, {"latency_ms", "execute", "mean"})),
+                    Share(At(result, {"fast_path_share"})),
+                    Count(At(result, {"largest_component"})),
+                    WorstNodeCost(result),
+                    Number(At(result, {"cpu_us_per_command", "client"})),
+                    Count(At(result, {"errors"})),
+                    Text(At(result, {"bottleneck"}))});
+  }
+  std::vector<std::size_t> widths(rows[0].size());
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  }
+  std::string table;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      // Names to the left, figures to the right.
+      table += i == 0 ? fmt::format("| {:<{}} ", rows[r][i], widths[i])
+                      : fmt::format("| {:>{}} ", rows[r][i], widths[i]);
+    }
+    table += "|\n";
+    if (r > 0) continue;
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      table += "|" + std::string(widths[i] + 1, '-') + (i == 0 ? "-" : ":");
+    }
+    table += "|\n";
+  }
+  return table;
+}
+
+}  // namespace quorate::bench

@@ -1,0 +1,220 @@
+// How commands of Sessions complete: replies, refusals, giving up.
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "replica/client/session.h"
+#include "wire/check.h"
+
+namespace quorate {
+namespace {
+
+// Would the same command fare better later or elsewhere?
+bool IsPassing(RefusalReason reason) {
+  return reason == RefusalReason::kBusy ||
+         reason == RefusalReason::kShuttingDown ||
+         reason == RefusalReason::kPipelineFull;
+}
+
+}  // namespace
+
+Sessions::Found Sessions::Find(CommandId id) {
+  const auto found = by_id_.find(id.client);
+  if (found == by_id_.end()) return {};
+  Session& session = sessions_[found->second];
+  if (id.sequence < session.first || id.sequence >= session.next) return {};
+  Slot& slot = session.At(id.sequence);
+  if (!slot.outstanding) return {};
+  return {&session, &slot};
+}
+
+Sessions::Found Sessions::FindAt(const Command& command, std::uint64_t parcel,
+                                 std::uint32_t index) {
+  const Found found = Find(command.id);
+  if (found.slot == nullptr || found.slot->parcel != parcel ||
+      found.slot->index != index) {
+    return {};
+  }
+  return found;
+}
+
+// Null for a held command and for one in the open parcel.
+Sessions::Parcel* Sessions::ParcelOf(const Slot& slot) {
+  if (slot.parcel == kHeld) return nullptr;
+  const std::uint64_t offset = slot.parcel - first_parcel_;
+  return offset < parcels_.size() ? &parcels_[offset] : nullptr;
+}
+
+// May some node have taken it without our knowing the outcome?
+bool Sessions::IsDoubtful(const Slot& slot) {
+  if (slot.in_doubt) return true;
+  const Parcel* parcel = ParcelOf(slot);
+  return parcel != nullptr && parcel->in_doubt;
+}
+
+void Sessions::HandleReplies(std::span<ClientReply> replies,
+                             std::int64_t now_ms,
+                             std::vector<Completion>& completed) {
+  const bool none_held = held_.empty();
+  for (ClientReply& reply : replies) {
+    const Found found = Find(reply.id);
+    if (found.slot == nullptr) continue;  // Answered before: the first counts.
+    const Parcel* parcel = ParcelOf(*found.slot);
+    // Not an answer to anything sent on this connection.
+    if (parcel == nullptr || !parcel->sent) continue;
+    if (reply.status == ReplyStatus::kDone) {
+      Complete(found, reply, completed);
+      continue;
+    }
+    if (reply.status == ReplyStatus::kUnknown) {
+      found.slot->in_doubt = true;
+      Hold(*found.slot, RefusalReason::kNone, now_ms);
+    } else {
+      HandleRefusal(found, reply, now_ms, completed);
+    }
+  }
+  if (none_held && held_.empty()) backoff_ms_ = policy_.first_backoff_ms;
+  DropAnsweredParcels();
+}
+
+void Sessions::HandleRefusal(Found found, ClientReply& reply,
+                             std::int64_t now_ms,
+                             std::vector<Completion>& completed) {
+  if (IsPassing(reply.reason)) {
+    if (reply.reason == RefusalReason::kShuttingDown) wants_other_node_ = true;
+    Hold(*found.slot, reply.reason, now_ms);
+    return;
+  }
+  // This sending was not taken, but an earlier one may have been. A stale
+  // sequence even says that it was; only the result is gone.
+  if (IsDoubtful(*found.slot) ||
+      reply.reason == RefusalReason::kStaleSequence) {
+    reply.status = ReplyStatus::kUnknown;
+  }
+  Complete(found, reply, completed);
+}
+
+void Sessions::Hold(Slot& slot, RefusalReason reason, std::int64_t now_ms) {
+  Parcel& parcel = *ParcelOf(slot);
+  if (held_.empty()) release_ms_ = now_ms + backoff_ms_;
+  const Command& command = parcel.batch->commands()[slot.index];
+  slot.in_doubt = slot.in_doubt || parcel.in_doubt;
+  slot.reason = reason;
+  slot.parcel = kHeld;
+  slot.index = static_cast<std::uint32_t>(held_.command_count());
+  held_.AddCopy(*parcel.batch, command);
+  held_oldest_ms_ = std::min(held_oldest_ms_, slot.submitted_ms);
+  if (--parcel.outstanding == 0) parcel.batch.reset();
+}
+
+void Sessions::ReleaseHeld() {
+  if (held_.empty()) return;
+  const CommandBatchPtr batch = held_.Finish();
+  std::uint32_t index = 0;
+  for (const Command& command : batch->commands()) {
+    const Found found = FindAt(command, kHeld, index++);
+    if (found.slot == nullptr) continue;
+    Enqueue(*found.session, command.id.sequence, *found.slot,
+            batch->operations(command));
+    ++stats_.retried;
+  }
+  release_ms_ = kNever;
+  held_oldest_ms_ = kNever;
+  backoff_ms_ = std::min(2 * backoff_ms_, policy_.largest_backoff_ms);
+}
+
+void Sessions::Complete(Found found, ClientReply& reply,
+                        std::vector<Completion>& completed) {
+  Session& session = *found.session;
+  Completion& completion = completed.emplace_back();
+  completion.session = session.number;
+  completion.sequence = reply.id.sequence;
+  completion.tag = found.slot->tag;
+  completion.status = reply.status;
+  completion.reason = reply.reason;
+  completion.instance = reply.instance;
+  completion.results = std::move(reply.results);
+  completion.commit_latency_us = reply.commit_latency_us;
+
+  ++stats_.completed;
+  if (reply.status == ReplyStatus::kRefused) ++stats_.refused;
+  if (reply.status == ReplyStatus::kUnknown) {
+    ++stats_.unknown;
+    session.retired = true;
+  }
+  EndSlot(session, *found.slot);
+}
+
+void Sessions::EndSlot(Session& session, Slot& slot) {
+  Parcel* parcel = ParcelOf(slot);
+  QUORATE_CHECK(parcel != nullptr, "C3: only what was in a parcel completes");
+  if (--parcel->outstanding == 0) parcel->batch.reset();
+  slot.outstanding = false;
+  --outstanding_;
+  while (session.first < session.next &&
+         !session.At(session.first).outstanding) {
+    ++session.first;
+  }
+  // C2: the mark never passes a command that was given up.
+  if (!session.retired) {
+    session.acknowledged = session.first - 1;
+    return;
+  }
+  const std::uint32_t index =
+      static_cast<std::uint32_t>(&session - sessions_.data());
+  if (session.first == session.next && current_[session.number] != index) {
+    Forget(index);
+  }
+}
+
+void Sessions::HandleTime(std::int64_t now_ms,
+                          std::vector<Completion>& completed) {
+  std::ranges::move(refused_here_, std::back_inserter(completed));
+  refused_here_.clear();
+  if (release_ms_ <= now_ms) ReleaseHeld();
+  GiveUpUntil(now_ms - policy_.give_up_timeout_ms, completed);
+}
+
+void Sessions::GiveUpAll(std::vector<Completion>& completed) {
+  std::ranges::move(refused_here_, std::back_inserter(completed));
+  refused_here_.clear();
+  GiveUpUntil(kNever - 1, completed);
+}
+
+void Sessions::GiveUpUntil(std::int64_t limit_ms,
+                           std::vector<Completion>& completed) {
+  // What is too old is brought into parcels, where all can be found.
+  if (held_oldest_ms_ <= limit_ms) ReleaseHeld();
+  if (open_oldest_ms_ <= limit_ms) SealOpenParcel();
+  for (std::size_t i = 0; i < parcels_.size(); ++i) {
+    if (parcels_[i].outstanding > 0 && parcels_[i].oldest_ms <= limit_ms) {
+      GiveUpParcel(first_parcel_ + i, limit_ms, completed);
+    }
+  }
+  DropAnsweredParcels();
+}
+
+void Sessions::GiveUpParcel(std::uint64_t number, std::int64_t limit_ms,
+                            std::vector<Completion>& completed) {
+  Parcel& parcel = parcels_[number - first_parcel_];
+  // Ending the last slot lets go of the batch while it is walked through.
+  const CommandBatchPtr batch = parcel.batch;
+  parcel.oldest_ms = kNever;
+  std::uint32_t index = 0;
+  for (const Command& command : batch->commands()) {
+    const Found found = FindAt(command, number, index++);
+    if (found.slot == nullptr) continue;
+    const Slot& slot = *found.slot;
+    if (slot.submitted_ms > limit_ms) {
+      parcel.oldest_ms = std::min(parcel.oldest_ms, slot.submitted_ms);
+      continue;
+    }
+    ClientReply reply{.id = command.id};
+    const bool maybe_done = parcel.sent || IsDoubtful(slot);
+    reply.status = maybe_done ? ReplyStatus::kUnknown : ReplyStatus::kRefused;
+    if (!maybe_done) reply.reason = slot.reason;
+    Complete(found, reply, completed);
+  }
+}
+
+}  // namespace quorate

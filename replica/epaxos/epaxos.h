@@ -1,0 +1,249 @@
+// Answers: how do replicas agree on (commands, dependencies) without a leader?
+//
+// EPaxos* (protocol.md 2; Moraru et al., SOSP'13, Fig. 2, with the corrected
+// recovery of arXiv 2511.02743): any replica proposes, a fast quorum that
+// answers with exactly the command leader's dependencies commits in one round
+// trip, otherwise the union is accepted by a classic quorum at ballot 0. Any
+// replica finishes an instance whose command leader is gone. No sequence numbers: clients hear after execution, so any
+// fixed order inside a component will do (protocol.md 1.1).
+//
+// Split by phase: pre_accept.cc, accept.cc, commit.cc, recovery.cc, validate.cc,
+// tick.cc (retransmission, frontiers, floors), suspicion.cc (who recovers, and
+// when), restore.cc, invariants.cc. Pure, copyable. What must be
+// durable first is decided where a message is sent (Send's `rests_on`) and kept
+// by the Outbox; a vote of one's own counts when its record is durable.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "depsvc/conflict_index.h"
+#include "replica/epaxos/instance.h"
+#include "replica/epaxos/instance_log.h"
+#include "replica/paxos/outbox.h"
+#include "replica/paxos/quorum.h"
+#include "replica/settings.h"
+#include "wire/machine.h"
+
+namespace quorate::epaxos {
+
+// Counts since the process started.
+struct Stats {
+  std::uint64_t fast_commits = 0;  // own instances
+  std::uint64_t slow_commits = 0;
+  std::uint64_t retransmissions = 0;
+  // Late, repeated, for another ballot or about something never asked.
+  std::uint64_t stale_messages = 0;
+  // Came without a payload that is not known here; repaired later.
+  std::uint64_t missing_payloads = 0;
+  // Attempts begun, and how the instances they were about ended.
+  std::uint64_t recoveries_started = 0;
+  std::uint64_t recovered_payloads = 0;
+  std::uint64_t recovered_noops = 0;
+  std::uint64_t recoveries_waited = 0;
+};
+
+class Epaxos {
+ public:
+  explicit Epaxos(const Settings& settings);
+
+  // Proposes one batch as this replica's next instance.
+  InstanceId Propose(CommandBatchPtr batch, Actions& actions);
+  void Handle(ReplicaId from, const Message& message, Actions& actions);
+  void HandleDurable(RecordSequence through, Actions& actions);
+  // `executed`: the executor's frontier.
+  void HandleTick(const DependencySet& executed, Actions& actions);
+  void HandleSuspicion(ReplicaId peer, bool suspected, Actions& actions);
+
+  // Applies one record of an earlier life; decisions it restores are appended
+  // to `committed`.
+  void Restore(const Record& record, std::vector<CommittedInstance>& committed);
+
+  // Own instances proposed and not yet given to the executor.
+  std::size_t own_in_flight() const { return own_in_flight_; }
+  // Contiguously committed slots of each column.
+  const DependencySet& committed_frontier() const { return committed_; }
+  const DependencySet& base_floor() const { return base_floor_; }
+  const DependencySet& drop_floor() const { return drop_floor_; }
+  RecordSequence last_record() const { return last_record_; }
+  const Stats& stats() const { return stats_; }
+  const InstanceLog& log() const { return log_; }
+  const ConflictIndex& index() const { return index_; }
+
+  absl::Status CheckInvariants() const;
+  std::uint64_t Fingerprint() const;
+
+ private:
+  // What happens when a record becomes durable.
+  enum class OnDurable : std::uint8_t {
+    kCountOwnPreAccept,
+    kCountOwnAccept,
+    kReleaseFastCommit,
+    kCountOwnPromise,
+    kCountOwnValidation,
+  };
+  struct AwaitedRecord {
+    RecordSequence sequence = 0;
+    InstanceId instance;
+    OnDurable then{};
+    // The round that waits; ignored if it is over by then.
+    Ballot ballot;
+  };
+  // What was heard from a peer, and what was sent to repair its gaps.
+  struct Peer {
+    bool suspected = false;
+    DependencySet base_floor;
+    // Slots up to here were committed here when the current repair period
+    // began, so a peer that lacks one of them has probably lost it.
+    DependencySet overdue;
+    DependencySet overdue_next;
+    // Resent in this period.
+    DependencySet resent;
+  };
+
+  // pre_accept.cc
+  void HandlePreAccept(ReplicaId from, const PreAccept& m, Actions& actions);
+  void HandlePreAcceptReply(ReplicaId from, const PreAcceptReply& m,
+                            Actions& actions);
+  void DecidePreAccept(InstanceId id, Instance& instance, Actions& actions);
+  void CommitFast(InstanceId id, Instance& instance, Actions& actions);
+  ReplicaSet ChooseFastQuorumPeers() const;
+  // accept.cc
+  void StartAccept(InstanceId id, Instance& instance, Actions& actions);
+  void HandleAccept(ReplicaId from, const Accept& m, Actions& actions);
+  void HandleAcceptReply(ReplicaId from, const AcceptReply& m,
+                         Actions& actions);
+  void DecideAccept(InstanceId id, Instance& instance, Actions& actions);
+  // commit.cc
+  void HandleCommit(const Commit& m, Actions& actions);
+  // Marks the decision; the caller persists and announces it.
+  void MarkCommitted(InstanceId id, Instance& instance, Value value,
+                     const DependencySet& deps);
+  void Release(InstanceId id, Instance& instance, bool fast_path,
+               Actions& actions);
+  void AnnounceCommit(InstanceId id, const Instance& instance,
+                      RecordSequence rests_on, Actions& actions);
+  void AdvanceCommittedFrontier(ReplicaId column);
+  // tick.cc
+  void ResumeAfterRestart(Actions& actions);
+  void RetransmitOwn(Actions& actions);
+  void Retransmit(InstanceId id, Instance& instance, Actions& actions);
+  void SendFrontier(Actions& actions);
+  void HandleFrontier(ReplicaId from, const Frontier& m, Actions& actions);
+  void ResendCommits(ReplicaId to, ReplicaId column, std::uint64_t above,
+                     Actions& actions);
+  bool IsRepairerOf(ReplicaId column, ReplicaId lacking) const;
+  void BeginRepairPeriod();
+  void NoteStableExecution(const DependencySet& executed);
+  void RaiseBaseFloor(Actions& actions);
+  void RaiseDropFloor(Actions& actions);
+  void ForgetDropped();
+  // recovery.cc
+  void StartRecovery(InstanceId id, Actions& actions);
+  void HandleRecover(ReplicaId from, const Recover& m, Actions& actions);
+  void HandleRecoverReply(ReplicaId from, const RecoverReply& m,
+                          Actions& actions);
+  void CountRecoverReply(ReplicaId from, RecoverReply m, Actions& actions);
+  void HandleNack(const Nack& m);
+  void DecideRecovery(InstanceId id, Instance& instance, Actions& actions);
+  void GiveUp(InstanceId id, Instance& instance, Actions& actions);
+  void ProposeRecovered(InstanceId id, Instance& instance, Value value,
+                        const DependencySet& deps, Actions& actions);
+  RecoverReply MakeRecoverReply(InstanceId id, const Instance& instance,
+                                Ballot ballot) const;
+  int MatchingAnswers(const Recovering& recovering, ReplicaSet among) const;
+  // Ends rounds of our own that a higher ballot has overtaken.
+  void YieldTo(InstanceId id, Instance& instance, Ballot ballot);
+  // validate.cc
+  void StartValidation(InstanceId id, Instance& instance, Actions& actions);
+  void HandleValidate(ReplicaId from, const Validate& m, Actions& actions);
+  ValidateReply ValidateHere(InstanceId id, Instance& instance,
+                             const Validate& m, Actions& actions);
+  std::vector<ValidateReply::Conflict> FindInvalidating(
+      InstanceId id, const CommandBatch& batch,
+      const DependencySet& initial_deps) const;
+  void HandleValidateReply(ReplicaId from, const ValidateReply& m,
+                           Actions& actions);
+  void DecideValidation(InstanceId id, Instance& instance, Actions& actions);
+  void HandleWaiting(const Waiting& m, Actions& actions);
+  void EvaluateWaiting(InstanceId id, Instance& instance, Actions& actions);
+  void EvaluateAllWaiting(Actions& actions);
+  // suspicion.cc
+  void RecoverWhatIsStuck(Actions& actions);
+  bool NeedsRecovery(ReplicaId column);
+  void DriveRecoveries(Actions& actions);
+  void RepeatRecovery(InstanceId id, Instance& instance, Actions& actions);
+  // restore.cc
+  void RestorePayload(Instance& instance, InstanceId id,
+                      const CommandBatchPtr& batch);
+
+  // ---- small helpers shared by the phases (epaxos.cc) ----
+  RecordSequence Persist(Record record, Actions& actions);
+  void Await(RecordSequence record, InstanceId id, OnDurable then,
+             Actions& actions, Ballot ballot = {});
+  void Send(ReplicaId to, Message message, RecordSequence rests_on,
+            Actions& actions);
+  void Broadcast(Message message, RecordSequence rests_on, Actions& actions);
+  // Learns the payload of an instance: remembers and indexes it once.
+  void LearnPayload(InstanceId id, Instance& instance,
+                    const CommandBatchPtr& batch);
+  // Puts in the payload that a message left out. False when it is not known.
+  bool FillPayload(const Instance& instance, Value& value) const;
+  // The value with its payload only if no earlier record has it.
+  Value ValueForRecord(Instance& instance) const;
+  // Answers a message about a decided or forgotten instance. True if it did.
+  bool AnswerIfSettled(ReplicaId from, InstanceId id, const Instance* instance,
+                       Actions& actions);
+  bool IsSelf(ReplicaId replica) const { return replica == self_; }
+  ReplicaSet Everybody() const { return ReplicaSet::FirstN(quorums_.replicas); }
+  ReplicaSet Others() const;
+  ReplicaSet Suspected() const;
+
+  Settings settings_;
+  QuorumSizes quorums_;
+  ReplicaId self_;
+
+  InstanceLog log_;
+  ConflictIndex index_;
+  Outbox outbox_;
+  std::deque<AwaitedRecord> awaited_;
+  RecordSequence last_record_ = 0;
+
+  std::uint64_t next_slot_ = 1;
+  std::size_t own_in_flight_ = 0;
+  DependencySet committed_;
+  std::array<Peer, kMaxReplicas> peers_;
+  bool restored_unfinished_ = false;
+  // Undecided instances that this replica recovers, in order.
+  std::set<InstanceId> recoveries_;
+  // Highest slot of each column that anything here depends on.
+  DependencySet needed_;
+  // Per column: the frontier when it last moved, and ticks since.
+  DependencySet stuck_at_;
+  std::array<int, kMaxReplicas> stuck_ticks_{};
+
+  // Floors (truncation.md B.2).
+  DependencySet base_floor_;        // announced: its record is durable
+  DependencySet drop_floor_;        // durable: what lies below may go
+  DependencySet candidate_floor_;   // every new own proposal covers it
+  std::uint64_t candidate_mark_ = 0;  // own slots below must commit first
+  DependencySet next_base_floor_;   // persisted, not yet durable
+  DependencySet next_drop_floor_;
+  RecordSequence floor_record_ = 0;  // 0: none under way
+  DependencySet stable_executed_;    // executed, and its commits durable
+  DependencySet executing_;          // becomes stable with this record:
+  RecordSequence executing_record_ = 0;
+
+  std::uint64_t ticks_ = 0;
+  DependencySet announced_committed_;
+  DependencySet announced_executed_;
+  Stats stats_;
+};
+
+}  // namespace quorate::epaxos

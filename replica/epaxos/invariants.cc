@@ -1,0 +1,132 @@
+// What must be true of one replica after every step (protocol.md 10, the part
+// that one replica can see), and a fingerprint of its state for explorers.
+#include "absl/strings/str_cat.h"
+#include "replica/epaxos/epaxos.h"
+#include "wire/fingerprint.h"
+
+namespace quorate::epaxos {
+namespace {
+
+absl::Status Broken(const char* invariant, InstanceId id) {
+  return absl::InternalError(absl::StrCat(invariant, ", at ", ToString(id)));
+}
+
+absl::Status CheckInstance(InstanceId id, const Instance& instance) {
+  if (instance.accepted_ballot > instance.promised_ballot) {
+    return Broken("invariant 5: accepted_ballot <= promised_ballot", id);
+  }
+  if (instance.status == InstanceStatus::kPreAccepted) {
+    if (!instance.accepted_ballot.is_initial()) {
+      return Broken("invariant 6: pre-accepted means nothing accepted", id);
+    }
+    if (!instance.deps.Covers(instance.initial_deps)) {
+      return Broken("invariant 6: a vote covers the initial dependencies", id);
+    }
+  }
+  if (instance.status == InstanceStatus::kUnknown) return absl::OkStatus();
+  if (instance.value.kind == ValueKind::kNone ||
+      instance.value.payload_missing()) {
+    return Broken("a status above unknown has a value", id);
+  }
+  if (instance.value.kind == ValueKind::kCommands &&
+      instance.initial_batch == nullptr) {
+    return Broken("invariant 8: a known payload is indexed", id);
+  }
+  return absl::OkStatus();
+}
+
+void Mix(Fingerprint& print, const DependencySet& deps) {
+  for (const std::uint64_t watermark : deps.watermarks()) print.Mix(watermark);
+}
+
+void Mix(Fingerprint& print, const Recovering& recovering) {
+  print.Mix(static_cast<std::uint64_t>(recovering.stage));
+  print.Mix(recovering.ballot.number());
+  print.Mix(recovering.answered.bits());
+  for (const auto& answer : recovering.answers) {
+    if (!answer) continue;
+    print.Mix(static_cast<std::uint64_t>(answer->status));
+    print.Mix(answer->accepted_ballot.number());
+    print.Mix(answer->value.digest);
+    print.Mix(answer->matches_initial ? 1 : 0);
+    Mix(print, answer->deps);
+  }
+  print.Mix(recovering.quorum.bits());
+  print.Mix(recovering.validated.bits());
+  for (const auto& [id, committed] : recovering.conflicts) {
+    print.Mix(id.slot * kMaxReplicas +
+              static_cast<std::uint64_t>(Index(id.replica)));
+    print.Mix(committed ? 1 : 0);
+  }
+}
+
+void Mix(Fingerprint& print, const Instance& instance) {
+  print.Mix(static_cast<std::uint64_t>(instance.status));
+  print.Mix(instance.promised_ballot.number());
+  print.Mix(instance.accepted_ballot.number());
+  print.Mix(static_cast<std::uint64_t>(instance.value.kind));
+  print.Mix(instance.value.digest);
+  Mix(print, instance.deps);
+  print.Mix(instance.initial_batch ? instance.initial_batch->digest() : 0);
+  print.Mix(instance.initial_known ? 1 : 0);
+  Mix(print, instance.initial_deps);
+  print.Mix(instance.released ? 1 : 0);
+  print.Mix(instance.refused_by.number());
+  print.Mix(static_cast<std::uint64_t>(instance.waiting_votes));
+  print.Mix(instance.recovering ? 1 : 0);
+  if (instance.recovering) Mix(print, *instance.recovering.get());
+  print.Mix(instance.leading ? 1 : 0);
+  if (!instance.leading) return;
+  print.Mix(instance.leading->asked.bits());
+  print.Mix(instance.leading->voters.bits());
+  print.Mix(instance.leading->matching.bits());
+  Mix(print, instance.leading->voted_deps);
+  print.Mix(instance.leading->accept_voters.bits());
+  print.Mix(instance.leading->fast_path_given_up ? 1 : 0);
+}
+
+}  // namespace
+
+absl::Status Epaxos::CheckInvariants() const {
+  if (!base_floor_.Covers(drop_floor_)) {
+    return absl::InternalError("invariant 16: drop_floor <= base_floor");
+  }
+  for (int i = 0; i < quorums_.replicas; ++i) {
+    const ReplicaId column = ReplicaAt(i);
+    if (drop_floor_[column] > committed_[column]) {
+      return absl::InternalError(
+          "invariant 16: only committed instances are forgotten");
+    }
+    for (std::uint64_t slot = log_.Dropped(column) + 1;
+         slot <= log_.Newest(column); ++slot) {
+      const InstanceId id{column, slot};
+      if (absl::Status s = CheckInstance(id, *log_.Find(id)); !s.ok()) return s;
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::uint64_t Epaxos::Fingerprint() const {
+  quorate::Fingerprint print;
+  for (int i = 0; i < quorums_.replicas; ++i) {
+    const ReplicaId column = ReplicaAt(i);
+    print.Mix(log_.Dropped(column));
+    print.Mix(log_.Newest(column));
+    for (std::uint64_t slot = log_.Dropped(column) + 1;
+         slot <= log_.Newest(column); ++slot) {
+      Mix(print, *log_.Find({column, slot}));
+    }
+    print.Mix(peers_[static_cast<std::size_t>(i)].suspected ? 1 : 0);
+    Mix(print, peers_[static_cast<std::size_t>(i)].base_floor);
+  }
+  print.Mix(next_slot_);
+  Mix(print, base_floor_);
+  Mix(print, drop_floor_);
+  Mix(print, candidate_floor_);
+  print.Mix(candidate_mark_);
+  print.Mix(last_record_ - outbox_.durable());
+  print.Mix(outbox_.waiting().size());
+  return print.value();
+}
+
+}  // namespace quorate::epaxos

@@ -1,0 +1,173 @@
+// The first round: propose dependencies, vote on them, take the fast path.
+#include <utility>
+
+#include "replica/epaxos/epaxos.h"
+#include "wire/check.h"
+
+namespace quorate::epaxos {
+
+// EPaxos, SOSP'13, Fig. 2, phase 1 at the command leader.
+InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
+  const InstanceId id{self_, next_slot_++};
+  Instance* instance = log_.FindOrCreate(id);
+  QUORATE_CHECK(instance != nullptr &&
+                    instance->status == InstanceStatus::kUnknown,
+                "invariant 12: no slot is used twice");
+  // B-R1b: every own proposal covers the floor that is being raised.
+  DependencySet deps = candidate_floor_;
+  deps.UnionWith(drop_floor_);
+  index_.CollectAndAdd(id, *batch, deps);
+  deps.ClampOwnColumn(id);
+
+  instance->status = InstanceStatus::kPreAccepted;
+  instance->value = Value::Commands(batch);
+  instance->deps = deps;
+  instance->initial_batch = batch;
+  instance->initial_deps = deps;
+  instance->initial_known = true;
+  instance->payload_recorded = true;
+  Leading& leading = instance->leading.Emplace();
+  leading.voted_deps = deps;
+  leading.asked =
+      settings_.thrifty ? ChooseFastQuorumPeers() : Others();
+  leading.next_retransmit_ticks = settings_.retransmit_ticks;
+  instance->in_flight = true;
+  ++own_in_flight_;
+
+  // The own record first (d_coord_pre): a proposal that its command leader
+  // could forget would make rule V3 of recovery unsound.
+  instance->last_record = Persist(
+      PreAcceptedRecord{
+          .instance = id, .batch = batch, .initial_deps = deps, .deps = deps},
+      actions);
+  Await(instance->last_record, id, OnDurable::kCountOwnPreAccept, actions);
+  outbox_.Send(leading.asked,
+               PreAccept{.instance = id,
+                         .batch = std::move(batch),
+                         .initial_deps = deps},
+               instance->last_record, actions);
+  return id;
+}
+
+// The next replicas in ring order, those that are suspected last.
+ReplicaSet Epaxos::ChooseFastQuorumPeers() const {
+  ReplicaSet chosen;
+  const ReplicaSet suspected = Suspected();
+  for (const bool take_suspected : {false, true}) {
+    for (int step = 1; step < quorums_.replicas; ++step) {
+      const ReplicaId peer =
+          ReplicaAt((Index(self_) + step) % quorums_.replicas);
+      if (chosen.size() == quorums_.fast() - 1) return chosen;
+      if (suspected.Contains(peer) == take_suspected) chosen.Insert(peer);
+    }
+  }
+  return chosen;
+}
+
+void Epaxos::HandlePreAccept(ReplicaId from, const PreAccept& m,
+                             Actions& actions) {
+  if (m.instance.replica != from) {
+    ++stats_.stale_messages;  // Only the command leader sends PreAccept.
+    return;
+  }
+  Instance* instance = log_.FindOrCreate(m.instance);
+  if (AnswerIfSettled(from, m.instance, instance, actions)) return;
+  if (instance->status == InstanceStatus::kPreAccepted &&
+      instance->promised_ballot.is_initial()) {
+    Send(from, PreAcceptReply{.instance = m.instance, .deps = instance->deps},
+         instance->last_record, actions);  // A repetition gets the same vote.
+    return;
+  }
+  if (!instance->promised_ballot.is_initial() ||
+      instance->status != InstanceStatus::kUnknown) {
+    Send(from,
+         Nack{.instance = m.instance,
+              .promised_ballot = instance->promised_ballot},
+         instance->last_record, actions);
+    return;
+  }
+
+  DependencySet deps = m.initial_deps;
+  deps.UnionWith(drop_floor_);
+  if (instance->initial_batch == nullptr) {
+    instance->initial_batch = m.batch;
+    index_.CollectAndAdd(m.instance, *m.batch, deps);
+  } else {
+    index_.Collect(*m.batch, deps);
+  }
+  deps.ClampOwnColumn(m.instance);
+
+  instance->status = InstanceStatus::kPreAccepted;
+  instance->value = Value::Commands(m.batch);
+  instance->deps = deps;
+  instance->initial_deps = m.initial_deps;
+  instance->initial_known = true;
+  instance->payload_recorded = true;
+  instance->last_record = Persist(PreAcceptedRecord{.instance = m.instance,
+                                                    .batch = m.batch,
+                                                    .initial_deps =
+                                                        m.initial_deps,
+                                                    .deps = deps},
+                                  actions);
+  Send(from, PreAcceptReply{.instance = m.instance, .deps = deps},
+       instance->last_record, actions);
+}
+
+void Epaxos::HandlePreAcceptReply(ReplicaId from, const PreAcceptReply& m,
+                                  Actions& actions) {
+  Instance* instance =
+      IsSelf(m.instance.replica) ? log_.Find(m.instance) : nullptr;
+  if (instance == nullptr || !instance->leading ||
+      instance->status != InstanceStatus::kPreAccepted) {
+    ++stats_.stale_messages;  // Late: decided, or already on the slow path.
+    return;
+  }
+  Leading& leading = *instance->leading.get();
+  // A set, not a counter: the network may deliver one vote twice (M12).
+  leading.voters.Insert(from);
+  if (m.deps == instance->initial_deps) leading.matching.Insert(from);
+  leading.voted_deps.UnionWith(m.deps);
+  DecidePreAccept(m.instance, *instance, actions);
+}
+
+void Epaxos::DecidePreAccept(InstanceId id, Instance& instance,
+                             Actions& actions) {
+  // The ballot is looked at when deciding (fast_bal): a promise made since
+  // then forbids the fast path.
+  if (instance.status != InstanceStatus::kPreAccepted || !instance.leading ||
+      !instance.promised_ballot.is_initial()) {
+    return;
+  }
+  const Leading& leading = *instance.leading.get();
+  if (!leading.voters.Contains(self_)) return;  // Own vote not durable yet.
+  // Compared with the initial dependencies, not with each other: a larger set
+  // that all agree on cannot be told apart in recovery (fast_allequal).
+  if (leading.matching.size() >= quorums_.fast()) {
+    CommitFast(id, instance, actions);
+    return;
+  }
+  const int may_still_match =
+      leading.asked.Minus(leading.voters).Minus(Suspected()).size();
+  const bool fast_is_possible =
+      !leading.fast_path_given_up &&
+      leading.matching.size() + may_still_match >= quorums_.fast();
+  if (!fast_is_possible && leading.voters.size() >= quorums_.classic()) {
+    StartAccept(id, instance, actions);
+  }
+}
+
+void Epaxos::CommitFast(InstanceId id, Instance& instance, Actions& actions) {
+  MarkCommitted(id, instance, instance.value, instance.initial_deps);
+  // Durable before anybody hears of it (d_fastcommit): recovery reads "the
+  // command leader answered and has not committed" as "no fast commit".
+  instance.last_record = Persist(
+      CommittedRecord{.instance = id,
+                      .value = instance.value.WithoutPayload(),
+                      .deps = instance.deps},
+      actions);
+  Await(instance.last_record, id, OnDurable::kReleaseFastCommit, actions);
+  AnnounceCommit(id, instance, instance.last_record, actions);
+  ++stats_.fast_commits;
+}
+
+}  // namespace quorate::epaxos

@@ -1,0 +1,245 @@
+// Finishing an instance whose command leader is gone (protocol.md 2.6, rules
+// R1-R5 and giving up; arXiv 2511.02743).
+#include <algorithm>
+#include <utility>
+
+#include "replica/epaxos/epaxos.h"
+#include "wire/check.h"
+
+namespace quorate::epaxos {
+
+void Epaxos::StartRecovery(InstanceId id, Actions& actions) {
+  Instance* instance = log_.FindOrCreate(id);
+  if (instance == nullptr || instance->status == InstanceStatus::kCommitted) {
+    return;
+  }
+  const Ballot above =
+      std::max(instance->promised_ballot, instance->refused_by);
+  const Ballot ballot = Ballot::Of(above.round() + 1, self_);
+  YieldTo(id, *instance, ballot);
+  instance->promised_ballot = ballot;
+  Recovering& recovering = instance->recovering.Emplace();
+  recovering.ballot = ballot;
+  recoveries_.insert(id);
+  ++stats_.recoveries_started;
+  instance->last_record =
+      Persist(PromisedRecord{.instance = id, .ballot = ballot}, actions);
+  Await(instance->last_record, id, OnDurable::kCountOwnPromise, actions,
+        ballot);
+  Broadcast(Recover{.instance = id, .ballot = ballot, .batch = nullptr},
+            instance->last_record, actions);
+}
+
+void Epaxos::YieldTo(InstanceId id, Instance& instance, Ballot ballot) {
+  if (instance.recovering && instance.recovering->ballot < ballot) {
+    instance.recovering.Clear();
+    if (!IsSelf(id.replica)) recoveries_.erase(id);
+  }
+  // An accept round at a lower ballot can no longer get its quorum. Votes that
+  // are already on their way are for a ballot that nobody leads any more.
+  if (instance.leading && instance.accepted_ballot < ballot) {
+    instance.leading.Clear();
+  }
+}
+
+RecoverReply Epaxos::MakeRecoverReply(InstanceId id, const Instance& instance,
+                                      Ballot ballot) const {
+  return {.instance = id,
+          .ballot = ballot,
+          .status = instance.status,
+          .accepted_ballot = instance.accepted_ballot,
+          .value = instance.value,
+          .deps = instance.status == InstanceStatus::kUnknown
+                      ? DependencySet(quorums_.replicas)
+                      : instance.deps,
+          .matches_initial = instance.status == InstanceStatus::kPreAccepted &&
+                             instance.deps == instance.initial_deps};
+}
+
+void Epaxos::HandleRecover(ReplicaId from, const Recover& m,
+                           Actions& actions) {
+  Instance* instance = log_.FindOrCreate(m.instance);
+  if (AnswerIfSettled(from, m.instance, instance, actions)) return;
+  if (instance->promised_ballot >= m.ballot) {
+    if (instance->promised_ballot == m.ballot &&
+        instance->accepted_ballot != m.ballot) {
+      // A repetition. What a replica answers is frozen by its promise.
+      Send(from, MakeRecoverReply(m.instance, *instance, m.ballot),
+           instance->last_record, actions);
+      return;
+    }
+    Send(from,
+         Nack{.instance = m.instance,
+              .promised_ballot = instance->promised_ballot},
+         instance->last_record, actions);
+    return;
+  }
+  YieldTo(m.instance, *instance, m.ballot);
+  instance->promised_ballot = m.ballot;
+  instance->last_record = Persist(
+      PromisedRecord{.instance = m.instance, .ballot = m.ballot}, actions);
+  Send(from, MakeRecoverReply(m.instance, *instance, m.ballot),
+       instance->last_record, actions);
+}
+
+void Epaxos::HandleRecoverReply(ReplicaId from, const RecoverReply& m,
+                                Actions& actions) {
+  const Instance* instance = log_.Find(m.instance);
+  if (instance == nullptr || !instance->recovering ||
+      instance->recovering->ballot != m.ballot) {
+    ++stats_.stale_messages;
+    return;
+  }
+  if (m.value.payload_missing() ||
+      (m.status != InstanceStatus::kUnknown &&
+       m.value.kind == ValueKind::kNone)) {
+    ++stats_.stale_messages;  // Not an answer that a replica gives.
+    return;
+  }
+  CountRecoverReply(from, m, actions);
+}
+
+void Epaxos::CountRecoverReply(ReplicaId from, RecoverReply m,
+                               Actions& actions) {
+  const InstanceId id = m.instance;
+  Instance& instance = *log_.Find(id);
+  Recovering& recovering = *instance.recovering.get();
+  if (recovering.answered.Contains(from)) return;
+  recovering.answered.Insert(from);
+  recovering.answers[static_cast<std::size_t>(Index(from))] = std::move(m);
+  switch (recovering.stage) {
+    case Recovering::Stage::kPromising:
+      if (recovering.answered.size() >= quorums_.classic() &&
+          recovering.answered.Contains(self_)) {
+        DecideRecovery(id, instance, actions);
+      }
+      break;
+    case Recovering::Stage::kValidating:
+      break;  // Looked at again when waiting.
+    case Recovering::Stage::kWaiting:
+      EvaluateWaiting(id, instance, actions);
+      break;
+  }
+}
+
+int Epaxos::MatchingAnswers(const Recovering& recovering,
+                            ReplicaSet among) const {
+  int matching = 0;
+  for (int i = 0; i < quorums_.replicas; ++i) {
+    const auto& answer = recovering.answers[static_cast<std::size_t>(i)];
+    if (answer && among.Contains(ReplicaAt(i)) && answer->matches_initial) {
+      ++matching;
+    }
+  }
+  return matching;
+}
+
+void Epaxos::DecideRecovery(InstanceId id, Instance& instance,
+                            Actions& actions) {
+  Recovering& recovering = *instance.recovering.get();
+  recovering.quorum = recovering.answered;
+  const RecoverReply* highest = nullptr;
+  const RecoverReply* matching = nullptr;
+  for (const auto& answer : recovering.answers) {
+    if (!answer) continue;
+    // A committed one answers with Commit (R1), never with a RecoverReply.
+    if (answer->status == InstanceStatus::kAccepted &&
+        (highest == nullptr ||
+         answer->accepted_ballot > highest->accepted_ballot)) {
+      highest = &*answer;
+    }
+    if (answer->matches_initial) matching = &*answer;
+  }
+  if (highest != nullptr) {  // R2: the highest accepted ballot wins.
+    const Value value = highest->value;
+    ProposeRecovered(id, instance, value, DependencySet(highest->deps),
+                     actions);
+    return;
+  }
+  // R3: the command leader has promised our ballot and is not committed, so it
+  // never commits fast.
+  if (recovering.quorum.Contains(id.replica)) {
+    GiveUp(id, instance, actions);
+    return;
+  }
+  // R4: a fast quorum meets Q in at least |Q| - e members, all matching.
+  recovering.matching = MatchingAnswers(recovering, recovering.quorum);
+  if (recovering.matching <
+          recovering.quorum.size() - quorums_.fast_faults ||
+      matching == nullptr) {
+    GiveUp(id, instance, actions);
+    return;
+  }
+  // R5: the initial dependencies are unique per instance.
+  recovering.batch = matching->value.batch;
+  recovering.initial_deps = matching->deps;
+  StartValidation(id, instance, actions);
+}
+
+// No fast commit can have happened. If all of Q had pre-accepted, the commands
+// are kept with the union of the votes (D7): what the slow path would propose.
+void Epaxos::GiveUp(InstanceId id, Instance& instance, Actions& actions) {
+  const Recovering& recovering = *instance.recovering.get();
+  DependencySet deps(quorums_.replicas);
+  Value value = Value::Noop();
+  bool all_pre_accepted = true;
+  for (int i = 0; i < quorums_.replicas; ++i) {
+    if (!recovering.quorum.Contains(ReplicaAt(i))) continue;
+    const auto& answer = recovering.answers[static_cast<std::size_t>(i)];
+    if (answer->status != InstanceStatus::kPreAccepted) {
+      all_pre_accepted = false;
+      continue;
+    }
+    deps.UnionWith(answer->deps);
+    value = answer->value;
+  }
+  if (all_pre_accepted) {
+    ProposeRecovered(id, instance, std::move(value), deps, actions);
+  } else {
+    ProposeRecovered(id, instance, Value::Noop(),
+                     DependencySet(quorums_.replicas), actions);
+  }
+}
+
+void Epaxos::ProposeRecovered(InstanceId id, Instance& instance, Value value,
+                              const DependencySet& deps, Actions& actions) {
+  const Ballot ballot = instance.recovering->ballot;
+  QUORATE_CHECK(instance.promised_ballot == ballot,
+                "an attempt that was overtaken proposes nothing");
+  instance.recovering.Clear();
+  if (value.kind == ValueKind::kCommands) {
+    LearnPayload(id, instance, value.batch);
+  }
+  instance.accepted_ballot = ballot;
+  instance.status = InstanceStatus::kAccepted;
+  instance.value = std::move(value);
+  instance.deps = deps;
+  Leading& leading = instance.leading.Emplace();
+  leading.next_retransmit_ticks = settings_.retransmit_ticks;
+  instance.last_record = Persist(AcceptedRecord{.instance = id,
+                                                .ballot = ballot,
+                                                .value =
+                                                    ValueForRecord(instance),
+                                                .deps = deps},
+                                 actions);
+  Await(instance.last_record, id, OnDurable::kCountOwnAccept, actions, ballot);
+  Broadcast(Accept{.instance = id,
+                   .ballot = ballot,
+                   .value = instance.value,
+                   .deps = deps},
+            instance.last_record, actions);
+}
+
+// Somebody has promised more: the round is lost. The next attempt, if one is
+// still needed, goes above that ballot and after a pause (suspicion.cc).
+void Epaxos::HandleNack(const Nack& m) {
+  Instance* instance = log_.Find(m.instance);
+  if (instance == nullptr || instance->status == InstanceStatus::kCommitted) {
+    ++stats_.stale_messages;
+    return;
+  }
+  instance->refused_by = std::max(instance->refused_by, m.promised_ballot);
+  YieldTo(m.instance, *instance, m.promised_ballot);
+}
+
+}  // namespace quorate::epaxos

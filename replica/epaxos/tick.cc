@@ -1,0 +1,241 @@
+// What time brings: retransmission, repair of lost commits, and the floors
+// below which everybody has executed everything.
+#include <algorithm>
+#include <utility>
+
+#include "replica/epaxos/epaxos.h"
+#include "wire/check.h"
+
+namespace quorate::epaxos {
+namespace {
+
+constexpr std::uint64_t kFloorTicks = 10;
+constexpr std::uint64_t kHeartbeatTicks = 10;
+constexpr int kMaxRetransmitTicks = 100;
+// Commits resent to one peer for one of its frontiers.
+constexpr int kMaxResentCommits = 256;
+constexpr std::size_t kMaxResentBytes = 1024 * 1024;
+
+}  // namespace
+
+void Epaxos::HandleTick(const DependencySet& executed, Actions& actions) {
+  ++ticks_;
+  if (std::exchange(restored_unfinished_, false)) ResumeAfterRestart(actions);
+  RetransmitOwn(actions);
+  DriveRecoveries(actions);
+  RecoverWhatIsStuck(actions);
+  NoteStableExecution(executed);
+  if (ticks_ % kFloorTicks == 0) {
+    RaiseBaseFloor(actions);
+    RaiseDropFloor(actions);
+  }
+  if (ticks_ % static_cast<std::uint64_t>(settings_.retransmit_ticks) == 0) {
+    BeginRepairPeriod();
+  }
+  SendFrontier(actions);
+}
+
+// A command leader that restarts goes on with its instances at ballot 0 as if
+// its peers' answers had been lost: its own pre-accept or accept was durable
+// before anybody heard of it, every vote of a peer is durable and is given
+// again unchanged, and a fast commit would be durable as well. So this is a run
+// of a replica that never stopped; replica/README.md has the argument and the
+// model checker's figures. Once it has promised a higher ballot it may not.
+void Epaxos::ResumeAfterRestart(Actions& actions) {
+  for (std::uint64_t slot = committed_[self_] + 1; slot < next_slot_; ++slot) {
+    const InstanceId id{self_, slot};
+    Instance* instance = log_.Find(id);
+    if (instance == nullptr ||
+        (instance->status != InstanceStatus::kPreAccepted &&
+         instance->status != InstanceStatus::kAccepted)) {
+      continue;
+    }
+    if (!instance->promised_ballot.is_initial()) {
+      StartRecovery(id, actions);  // D6: no old ballot is resumed.
+      continue;
+    }
+    Leading& leading = instance->leading.Emplace();
+    leading.voters.Insert(self_);
+    leading.matching.Insert(self_);
+    leading.accept_voters.Insert(self_);
+    leading.voted_deps = instance->initial_deps;
+    instance->in_flight = true;
+    ++own_in_flight_;
+    Retransmit(id, *instance, actions);
+  }
+}
+
+void Epaxos::RetransmitOwn(Actions& actions) {
+  if (own_in_flight_ == 0) return;
+  for (std::uint64_t slot = committed_[self_] + 1; slot < next_slot_; ++slot) {
+    const InstanceId id{self_, slot};
+    Instance* instance = log_.Find(id);
+    if (instance == nullptr || !instance->leading) continue;
+    Leading& leading = *instance->leading.get();
+    if (++leading.age_ticks < leading.next_retransmit_ticks) continue;
+    leading.fast_path_given_up = true;
+    DecidePreAccept(id, *instance, actions);
+    if (instance->leading) Retransmit(id, *instance, actions);
+  }
+}
+
+// Sends the current round again, payload included, to those who have not
+// voted; a thrifty round widens to everybody.
+void Epaxos::Retransmit(InstanceId id, Instance& instance, Actions& actions) {
+  Leading& leading = *instance.leading.get();
+  leading.asked = Others();
+  leading.next_retransmit_ticks =
+      leading.age_ticks + std::clamp(leading.age_ticks,
+                                     settings_.retransmit_ticks,
+                                     kMaxRetransmitTicks);
+  if (instance.status == InstanceStatus::kPreAccepted) {
+    ++stats_.retransmissions;
+    outbox_.Send(Others().Minus(leading.voters),
+                 PreAccept{.instance = id,
+                           .batch = instance.initial_batch,
+                           .initial_deps = instance.initial_deps},
+                 instance.last_record, actions);
+  } else if (instance.status == InstanceStatus::kAccepted) {
+    ++stats_.retransmissions;
+    outbox_.Send(Others().Minus(leading.accept_voters),
+                 Accept{.instance = id,
+                        .ballot = instance.accepted_ballot,
+                        .value = instance.value,
+                        .deps = instance.deps},
+                 instance.last_record, actions);
+  }
+}
+
+void Epaxos::SendFrontier(Actions& actions) {
+  const bool news = committed_ != announced_committed_ ||
+                    stable_executed_ != announced_executed_;
+  if (!news && ticks_ % kHeartbeatTicks != 0) return;
+  announced_committed_ = committed_;
+  announced_executed_ = stable_executed_;
+  Broadcast(Frontier{.committed = committed_,
+                     .executed = stable_executed_,
+                     .base_floor = base_floor_},
+            /*rests_on=*/0, actions);
+}
+
+void Epaxos::HandleFrontier(ReplicaId from, const Frontier& m,
+                            Actions& actions) {
+  Peer& peer = peers_[static_cast<std::size_t>(Index(from))];
+  peer.base_floor.UnionWith(m.base_floor);
+  for (int i = 0; i < quorums_.replicas; ++i) {
+    const ReplicaId column = ReplicaAt(i);
+    if (m.committed[column] < peer.overdue[column] &&
+        IsRepairerOf(column, from)) {
+      ResendCommits(from, column, m.committed[column], actions);
+    }
+  }
+}
+
+// One replica repairs: the first in ring order from the column's own that is
+// up and is not the one that lacks something.
+bool Epaxos::IsRepairerOf(ReplicaId column, ReplicaId lacking) const {
+  for (int step = 0; step < quorums_.replicas; ++step) {
+    const ReplicaId candidate =
+        ReplicaAt((Index(column) + step) % quorums_.replicas);
+    if (candidate == lacking) continue;
+    if (peers_[static_cast<std::size_t>(Index(candidate))].suspected) continue;
+    return IsSelf(candidate);
+  }
+  return false;
+}
+
+void Epaxos::ResendCommits(ReplicaId to, ReplicaId column, std::uint64_t above,
+                           Actions& actions) {
+  Peer& peer = peers_[static_cast<std::size_t>(Index(to))];
+  std::uint64_t slot = std::max(above, peer.resent[column]);
+  int count = 0;
+  std::size_t bytes = 0;
+  while (slot < peer.overdue[column] && count < kMaxResentCommits &&
+         bytes < kMaxResentBytes) {
+    const InstanceId id{column, ++slot};
+    const Instance* instance = log_.Find(id);
+    if (instance == nullptr ||
+        instance->status != InstanceStatus::kCommitted) {
+      continue;  // Undecided here too.
+    }
+    Send(to,
+         Commit{.instance = id,
+                .value = instance->value,
+                .deps = instance->deps},
+         instance->last_record, actions);
+    ++count;
+    if (instance->value.batch != nullptr) {
+      bytes += instance->value.batch->byte_size();
+    }
+    ++stats_.retransmissions;
+  }
+  peer.resent.Set(column, slot);
+}
+
+void Epaxos::BeginRepairPeriod() {
+  for (Peer& peer : peers_) {
+    peer.overdue = peer.overdue_next;
+    peer.resent = DependencySet(quorums_.replicas);
+    for (int i = 0; i < quorums_.replicas; ++i) {
+      peer.overdue_next.Set(ReplicaAt(i), log_.Newest(ReplicaAt(i)));
+    }
+  }
+}
+
+// What is executed counts once every record so far is durable: those of the
+// commits it rests on are among them (truncation.md B.1, 3).
+void Epaxos::NoteStableExecution(const DependencySet& executed) {
+  if (executing_record_ != 0) return;
+  if (last_record_ <= outbox_.durable()) {
+    stable_executed_ = executed;
+  } else {
+    executing_ = executed;
+    executing_record_ = last_record_;
+  }
+}
+
+// B-R1: first every new proposal covers the candidate, then all older own
+// instances commit stably, then the floor may rise to it.
+void Epaxos::RaiseBaseFloor(Actions& actions) {
+  if (candidate_mark_ == 0) {
+    if (stable_executed_ == candidate_floor_) return;
+    candidate_floor_.UnionWith(stable_executed_);
+    candidate_mark_ = next_slot_;
+    return;
+  }
+  if (stable_executed_[self_] + 1 < candidate_mark_ || floor_record_ != 0) {
+    return;
+  }
+  candidate_mark_ = 0;
+  next_base_floor_ = candidate_floor_;
+  floor_record_ = Persist(FloorRecord{.base_floor = next_base_floor_,
+                                      .drop_floor = next_drop_floor_},
+                          actions);
+}
+
+// B-R2 with g = 0: what every replica no longer needs may go, once that is
+// durable here.
+void Epaxos::RaiseDropFloor(Actions& actions) {
+  if (floor_record_ != 0) return;
+  DependencySet lowest = base_floor_;
+  for (int i = 0; i < quorums_.replicas; ++i) {
+    if (IsSelf(ReplicaAt(i))) continue;
+    lowest.IntersectWith(peers_[static_cast<std::size_t>(i)].base_floor);
+  }
+  if (next_drop_floor_.Covers(lowest)) return;
+  next_drop_floor_.UnionWith(lowest);
+  floor_record_ = Persist(FloorRecord{.base_floor = next_base_floor_,
+                                      .drop_floor = next_drop_floor_},
+                          actions);
+}
+
+void Epaxos::ForgetDropped() {
+  QUORATE_CHECK(base_floor_.Covers(drop_floor_),
+                "invariant 16: nothing is dropped above the own floor");
+  for (int i = 0; i < quorums_.replicas; ++i) {
+    log_.DropThrough(ReplicaAt(i), drop_floor_[ReplicaAt(i)]);
+  }
+  index_.RaiseFloor(drop_floor_);
+}
+
+}  // namespace quorate::epaxos

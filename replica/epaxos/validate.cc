@@ -1,0 +1,279 @@
+// Would a fast commit of this instance have been seen? (protocol.md 2.6, rules
+// V1-V4 and W1-W5.)
+#include <algorithm>
+#include <utility>
+
+#include "replica/epaxos/epaxos.h"
+
+namespace quorate::epaxos {
+namespace {
+
+// The keys of one batch, looked up by many others: hash and access class,
+// sorted. Scans are compared one by one.
+class Footprint {
+ public:
+  Footprint(const CommandBatch& batch, ConflictMode mode)
+      : batch_(batch), mode_(mode) {
+    for (const Operation& operation : batch.operations()) {
+      if (operation.kind == OperationKind::kScan) {
+        has_scans_ = true;
+      } else {
+        keys_.emplace_back(operation.key_hash,
+                           ClassOf(operation.kind, mode));
+      }
+    }
+    std::sort(keys_.begin(), keys_.end());
+    keys_.erase(std::unique(keys_.begin(), keys_.end()), keys_.end());
+  }
+
+  // Hash equality stands for key equality, as in the conflict index.
+  bool ConflictsWith(const CommandBatch& other) const {
+    for (const Operation& operation : other.operations()) {
+      if (has_scans_ || operation.kind == OperationKind::kScan) {
+        // A scan counts as touching every key, as in the conflict index.
+        for (const Operation& mine : batch_.operations()) {
+          const bool one_scans = mine.kind == OperationKind::kScan ||
+                                 operation.kind == OperationKind::kScan;
+          if (one_scans && Conflict(ClassOf(mine.kind, mode_),
+                                    ClassOf(operation.kind, mode_))) {
+            return true;
+          }
+        }
+      }
+      if (operation.kind == OperationKind::kScan) continue;
+      const AccessClass access = ClassOf(operation.kind, mode_);
+      auto at = std::lower_bound(
+          keys_.begin(), keys_.end(),
+          std::pair{operation.key_hash, AccessClass::kRead});
+      for (; at != keys_.end() && at->first == operation.key_hash; ++at) {
+        if (Conflict(at->second, access)) return true;
+      }
+    }
+    return false;
+  }
+
+ private:
+  const CommandBatch& batch_;
+  ConflictMode mode_;
+  bool has_scans_ = false;
+  std::vector<std::pair<std::uint64_t, AccessClass>> keys_;
+};
+
+}  // namespace
+
+void Epaxos::StartValidation(InstanceId id, Instance& instance,
+                             Actions& actions) {
+  Recovering& recovering = *instance.recovering.get();
+  recovering.stage = Recovering::Stage::kValidating;
+  recovering.age_ticks = 0;
+  const Validate validate{.instance = id,
+                          .ballot = recovering.ballot,
+                          .batch = recovering.batch,
+                          .initial_deps = recovering.initial_deps};
+  const ValidateReply own = ValidateHere(id, instance, validate, actions);
+  for (const ValidateReply::Conflict& conflict : own.conflicts) {
+    recovering.conflicts[conflict.instance] |= conflict.committed;
+  }
+  Await(instance.last_record, id, OnDurable::kCountOwnValidation, actions,
+        recovering.ballot);
+  ReplicaSet others = recovering.quorum;
+  others.Erase(self_);
+  outbox_.Send(others, validate, instance.last_record, actions);
+}
+
+// Every conflicting instance above the initial dependencies that does not have
+// this one in its own: tested on *initial* dependencies while undecided
+// (val_use_dep), on the decided ones afterwards.
+std::vector<ValidateReply::Conflict> Epaxos::FindInvalidating(
+    InstanceId id, const CommandBatch& batch,
+    const DependencySet& initial_deps) const {
+  const Footprint footprint(batch, settings_.conflicts);
+  std::vector<ValidateReply::Conflict> found;
+  for (int i = 0; i < quorums_.replicas; ++i) {
+    const ReplicaId column = ReplicaAt(i);
+    const std::uint64_t from =
+        std::max(initial_deps[column], log_.Dropped(column)) + 1;
+    for (std::uint64_t slot = from; slot <= log_.Newest(column); ++slot) {
+      const InstanceId other_id{column, slot};
+      if (other_id == id) continue;
+      const Instance& other = *log_.Find(other_id);
+      if (other.initial_batch == nullptr) continue;
+      const bool committed = other.status == InstanceStatus::kCommitted;
+      const bool sees_us =
+          committed ? other.value.kind == ValueKind::kNoop ||
+                          other.deps.Contains(id)
+                    : !other.initial_known || other.initial_deps.Contains(id);
+      if (sees_us || !footprint.ConflictsWith(*other.initial_batch)) continue;
+      found.push_back({.instance = other_id, .committed = committed});
+    }
+  }
+  return found;
+}
+
+ValidateReply Epaxos::ValidateHere(InstanceId id, Instance& instance,
+                                   const Validate& m, Actions& actions) {
+  ValidateReply reply{
+      .instance = id,
+      .ballot = m.ballot,
+      .conflicts = FindInvalidating(id, *m.batch, m.initial_deps)};
+  LearnPayload(id, instance, m.batch);
+  instance.initial_deps = m.initial_deps;
+  instance.initial_known = true;
+  instance.payload_recorded = true;
+  // The status does not change.
+  instance.last_record = Persist(ValidatedRecord{.instance = id,
+                                                 .batch = m.batch,
+                                                 .initial_deps =
+                                                     m.initial_deps},
+                                 actions);
+  return reply;
+}
+
+void Epaxos::HandleValidate(ReplicaId from, const Validate& m,
+                            Actions& actions) {
+  Instance* instance = log_.FindOrCreate(m.instance);
+  if (AnswerIfSettled(from, m.instance, instance, actions)) return;
+  if (instance->promised_ballot != m.ballot) {
+    Send(from,
+         Nack{.instance = m.instance,
+              .promised_ballot = instance->promised_ballot},
+         instance->last_record, actions);
+    return;
+  }
+  ValidateReply reply = ValidateHere(m.instance, *instance, m, actions);
+  Send(from, std::move(reply), instance->last_record, actions);
+}
+
+void Epaxos::HandleValidateReply(ReplicaId from, const ValidateReply& m,
+                                 Actions& actions) {
+  Instance* instance = log_.Find(m.instance);
+  if (instance == nullptr || !instance->recovering ||
+      instance->recovering->ballot != m.ballot ||
+      instance->recovering->stage != Recovering::Stage::kValidating ||
+      !instance->recovering->quorum.Contains(from)) {
+    ++stats_.stale_messages;
+    return;
+  }
+  Recovering& recovering = *instance->recovering.get();
+  recovering.validated.Insert(from);
+  for (const ValidateReply::Conflict& conflict : m.conflicts) {
+    recovering.conflicts[conflict.instance] |= conflict.committed;
+  }
+  DecideValidation(m.instance, *instance, actions);
+}
+
+void Epaxos::DecideValidation(InstanceId id, Instance& instance,
+                              Actions& actions) {
+  Recovering& recovering = *instance.recovering.get();
+  if (recovering.stage != Recovering::Stage::kValidating ||
+      recovering.validated != recovering.quorum) {
+    return;
+  }
+  if (recovering.conflicts.empty()) {  // V1
+    const DependencySet deps = recovering.initial_deps;
+    ProposeRecovered(id, instance, Value::Commands(recovering.batch), deps,
+                     actions);
+    return;
+  }
+  for (const auto& [other, committed] : recovering.conflicts) {
+    // V2: decided without us, so we were not committed fast. V3: everybody
+    // outside Q would have to be in our fast quorum, but the other's command
+    // leader knew its own instance first.
+    const bool all_outside_needed =
+        recovering.matching ==
+        recovering.quorum.size() - quorums_.fast_faults;
+    if (committed || (all_outside_needed &&
+                      !recovering.quorum.Contains(other.replica))) {
+      GiveUp(id, instance, actions);
+      return;
+    }
+  }
+  // V4: their fate decides ours.
+  recovering.stage = Recovering::Stage::kWaiting;
+  recovering.age_ticks = 0;
+  ++stats_.recoveries_waited;
+  instance.waiting_votes = std::max(instance.waiting_votes,
+                                    recovering.matching);
+  Broadcast(Waiting{.instance = id,
+                    .matching_votes =
+                        static_cast<std::uint8_t>(recovering.matching)},
+            instance.last_record, actions);
+  EvaluateWaiting(id, instance, actions);
+}
+
+void Epaxos::HandleWaiting(const Waiting& m, Actions& actions) {
+  Instance* instance = log_.FindOrCreate(m.instance);
+  if (instance == nullptr || m.matching_votes > quorums_.replicas) {
+    ++stats_.stale_messages;
+    return;
+  }
+  instance->waiting_votes =
+      std::max(instance->waiting_votes, int{m.matching_votes});
+  EvaluateAllWaiting(actions);
+}
+
+void Epaxos::EvaluateAllWaiting(Actions& actions) {
+  if (recoveries_.empty()) return;
+  const std::vector<InstanceId> all(recoveries_.begin(), recoveries_.end());
+  for (const InstanceId id : all) {
+    Instance* instance = log_.Find(id);
+    if (instance != nullptr && instance->recovering) {
+      EvaluateWaiting(id, *instance, actions);
+    }
+  }
+}
+
+// Never times out into a decision (skip_wait_nop, skip_wait_acc); only a new
+// ballot may follow.
+void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
+                             Actions& actions) {
+  Recovering& recovering = *instance.recovering.get();
+  if (recovering.stage != Recovering::Stage::kWaiting) return;
+  // W4: an answer from outside Q that settles it.
+  const ReplicaSet late = recovering.answered.Minus(recovering.quorum);
+  bool accepted_somewhere = false;
+  const RecoverReply* highest = nullptr;
+  for (int i = 0; i < quorums_.replicas; ++i) {
+    const auto& answer = recovering.answers[static_cast<std::size_t>(i)];
+    if (!answer || answer->status != InstanceStatus::kAccepted) continue;
+    accepted_somewhere = true;
+    if (highest == nullptr ||
+        answer->accepted_ballot > highest->accepted_ballot) {
+      highest = &*answer;
+    }
+  }
+  if (accepted_somewhere) {
+    const Value value = highest->value;
+    ProposeRecovered(id, instance, value, DependencySet(highest->deps),
+                     actions);
+    return;
+  }
+  bool give_up = late.Contains(id.replica);
+  // W5: rule R4 over all answers so far.
+  give_up = give_up || MatchingAnswers(recovering, recovering.answered) <
+                           recovering.answered.size() - quorums_.fast_faults;
+  bool all_see_us = true;
+  for (const auto& [other_id, unused] : recovering.conflicts) {
+    const Instance* other = log_.Find(other_id);
+    const bool committed =
+        other != nullptr && other->status == InstanceStatus::kCommitted;
+    const bool sees_us =
+        committed && (other->value.kind == ValueKind::kNoop ||
+                      other->deps.Contains(id));
+    if (committed && !sees_us) give_up = true;  // W1
+    if (!sees_us) all_see_us = false;
+    // W3: the other has too many matching votes for ours to be fast.
+    const int bound =
+        quorums_.replicas - quorums_.faults - quorums_.fast_faults;
+    if (other != nullptr && other->waiting_votes > bound) give_up = true;
+  }
+  if (give_up) {
+    GiveUp(id, instance, actions);
+  } else if (all_see_us) {  // W2
+    const DependencySet deps = recovering.initial_deps;
+    ProposeRecovered(id, instance, Value::Commands(recovering.batch), deps,
+                     actions);
+  }
+}
+
+}  // namespace quorate::epaxos

@@ -1,0 +1,30 @@
+#include "replica/paxos/outbox.h"
+
+#include <algorithm>
+
+namespace quorate {
+
+void Outbox::Send(ReplicaSet to, Message message, RecordSequence rests_on,
+                  Actions& actions) {
+  if (to.empty()) return;
+  if (rests_on <= durable_) {
+    actions.messages.push_back(
+        {.to = to, .message = std::move(message), .rests_on = rests_on});
+    return;
+  }
+  actions.persist_is_lazy = false;
+  waiting_.push_back(
+      {.to = to, .message = std::move(message), .rests_on = rests_on});
+}
+
+void Outbox::Durable(RecordSequence through, Actions& actions) {
+  durable_ = std::max(durable_, through);
+  // In order: one that rests on an older record but was given later waits for
+  // those before it, which are about to be durable as well.
+  while (!waiting_.empty() && waiting_.front().rests_on <= durable_) {
+    actions.messages.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+}
+
+}  // namespace quorate

@@ -1,0 +1,54 @@
+#include "replica/paxos/quorum.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace quorate {
+
+absl::Status CheckQuorumSizes(const QuorumSizes& sizes) {
+  const auto [n, f, e] = sizes;
+  if (f < 1 || n < 2 * f + 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        n, " replicas cannot lose ", f, ": that needs 2f+1 = ", 2 * f + 1,
+        "; set faults to at most ", LargestFaults(n)));
+  }
+  if (e < 0 || e > f || n < 2 * e + f - 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a fast quorum of ", n, " replicas cannot do without ", e,
+        ": e <= f and n >= 2e+f-1 = ", 2 * e + f - 1,
+        " must hold; set fast_faults to at most ", LargestFastFaults(n, f)));
+  }
+  return absl::OkStatus();
+}
+
+QuorumSizes QuorumSizesOf(const Settings& settings) {
+  const int n = settings.replicas;
+  const int f = settings.faults != 0 ? settings.faults : LargestFaults(n);
+  const int e = settings.fast_faults != 0 ? settings.fast_faults
+                                          : LargestFastFaults(n, f);
+  return {.replicas = n, .faults = f, .fast_faults = e};
+}
+
+absl::Status ValidateSettings(const Settings& settings) {
+  if (settings.replicas < 3 || settings.replicas > kMaxReplicas) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a cluster has 3 to ", kMaxReplicas, " nodes, not ",
+                     settings.replicas));
+  }
+  if (Index(settings.self) >= settings.replicas) {
+    return absl::InvalidArgumentError("this node is not part of the cluster");
+  }
+  if (settings.fast_path != FastPathRule::kEpaxos) {
+    return absl::InvalidArgumentError(
+        "fast_path: this version knows \"epaxos\" only");
+  }
+  if (settings.batch_commands < 1 || settings.max_in_flight < 1 ||
+      settings.max_queued_commands < 1 || settings.tick_ms < 1 ||
+      settings.retransmit_ticks < 1) {
+    return absl::InvalidArgumentError(
+        "batch, max_in_flight, max_queued, tick_ms and retransmit_ticks must "
+        "be at least 1");
+  }
+  return CheckQuorumSizes(QuorumSizesOf(settings));
+}
+
+}  // namespace quorate

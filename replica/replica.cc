@@ -1,0 +1,182 @@
+#include "replica/replica.h"
+
+#include <utility>
+
+#include "replica/batcher.h"
+#include "replica/epaxos/epaxos.h"
+#include "wire/fingerprint.h"
+#include "wire/overloaded.h"
+
+namespace quorate {
+namespace {
+
+class EpaxosReplica final : public Replica {
+ public:
+  explicit EpaxosReplica(const Settings& settings)
+      : settings_(settings),
+        protocol_(settings),
+        executor_(settings.replicas, settings.conflicts),
+        batcher_(settings.batch_commands, settings.batch_bytes) {}
+
+  void Step(const Event& event, Actions& actions) override {
+    const std::size_t first = actions.committed.size();
+    std::visit(
+        Overloaded{[&](const MessageReceived& e) {
+                     protocol_.Handle(e.from, e.message, actions);
+                   },
+                   [&](const ClientCommands& e) { Enqueue(e, actions); },
+                   [&](const RecordsDurable& e) {
+                     protocol_.HandleDurable(e.through, actions);
+                   },
+                   [&](const Tick&) {
+                     protocol_.HandleTick(executor_.executed_frontier(),
+                                          actions);
+                   },
+                   [&](const PeerSuspected& e) {
+                     protocol_.HandleSuspicion(e.peer, e.suspected, actions);
+                   }},
+        event);
+    Execute(first, actions);
+    Propose(actions);
+  }
+
+  void Restore(std::span<const Record> records) override {
+    std::vector<CommittedInstance> committed;
+    for (const Record& record : records) protocol_.Restore(record, committed);
+    for (const CommittedInstance& decision : committed) {
+      executor_.Commit(decision.instance, decision.value.batch, decision.deps,
+                       executed_);
+    }
+    executed_.Clear();
+  }
+
+  std::unique_ptr<Machine> Clone() const override {
+    return std::make_unique<EpaxosReplica>(*this);
+  }
+
+  std::uint64_t Fingerprint() const override {
+    quorate::Fingerprint print;
+    print.Mix(protocol_.Fingerprint());
+    print.Mix(executor_.Fingerprint());
+    print.Mix(batcher_.waiting_commands());
+    return print.value();
+  }
+
+  absl::Status CheckInvariants() const override {
+    if (!protocol_.committed_frontier().Covers(
+            executor_.executed_frontier())) {
+      return absl::InternalError(
+          "invariant 13: only committed instances are executed");
+    }
+    return protocol_.CheckInvariants();
+  }
+
+  RecordSequence last_record() const override {
+    return protocol_.last_record();
+  }
+
+  const Executor& executor() const override { return executor_; }
+
+  ReplicaStatus Status() const override {
+    ReplicaStatus status;
+    status.committed = protocol_.committed_frontier();
+    status.executed = executor_.executed_frontier();
+    status.base_floor = protocol_.base_floor();
+    status.drop_floor = protocol_.drop_floor();
+    status.state_hash = executor_.state_hash();
+    status.keys = executor_.state_machine().size();
+    status.own_in_flight = protocol_.own_in_flight();
+    status.queued_commands = batcher_.waiting_commands();
+    status.instances_in_memory = protocol_.log().size();
+    status.index_entries = protocol_.index().entries();
+    status.fast_commits = protocol_.stats().fast_commits;
+    status.slow_commits = protocol_.stats().slow_commits;
+    status.retransmissions = protocol_.stats().retransmissions;
+    status.stale_messages = protocol_.stats().stale_messages;
+    status.recoveries_started = protocol_.stats().recoveries_started;
+    status.recovered_payloads = protocol_.stats().recovered_payloads;
+    status.recovered_noops = protocol_.stats().recovered_noops;
+    status.executor = executor_.stats();
+    status.oldest_blocked = executor_.OldestBlocked();
+    return status;
+  }
+
+ private:
+  void Enqueue(const ClientCommands& event, Actions& actions) {
+    for (const CommandBatchPtr& batch : event.batches) {
+      if (batcher_.waiting_commands() + batch->commands().size() <=
+          settings_.max_queued_commands) {
+        batcher_.Add(batch);
+        continue;
+      }
+      for (const Command& command : batch->commands()) {
+        actions.replies.push_back(
+            {.reply = {.id = command.id,
+                       .origin = command.origin,
+                       .status = ReplyStatus::kRefused,
+                       .reason = RefusalReason::kBusy}});
+      }
+    }
+  }
+
+  void Propose(Actions& actions) {
+    while (!batcher_.empty() &&
+           protocol_.own_in_flight() < settings_.max_in_flight) {
+      protocol_.Propose(batcher_.Take(), actions);
+    }
+  }
+
+  // Feeds the decisions from `first` on to the executor and answers the
+  // clients whose commands that executes.
+  void Execute(std::size_t first, Actions& actions) {
+    for (std::size_t i = first; i < actions.committed.size(); ++i) {
+      const CommittedInstance& decision = actions.committed[i];
+      executor_.Commit(decision.instance, decision.value.batch, decision.deps,
+                       executed_);
+      if (decision.value.kind == ValueKind::kNoop) Resubmit(decision.instance);
+    }
+    for (ExecutedCommand& command : executed_.commands) {
+      // Its command leader answers; a batch that is shared in memory, as in
+      // the simulator, shows its origin to every replica.
+      if (command.instance.replica != settings_.self) continue;
+      actions.replies.push_back(
+          {.reply = {.id = command.id,
+                     .origin = command.origin,
+                     .status = command.status,
+                     .reason = command.reason,
+                     .instance = command.instance,
+                     .results = std::move(command.results)}});
+    }
+    actions.executed.insert(actions.executed.end(),
+                            executed_.instances.begin(),
+                            executed_.instances.end());
+    executed_.Clear();
+  }
+
+  // A recovery decided that an own instance has no effect, while its clients
+  // still wait: their commands go into a new instance, under their old numbers
+  // (protocol.md 2.8).
+  void Resubmit(InstanceId id) {
+    if (id.replica != settings_.self) return;
+    const epaxos::Instance* instance = protocol_.log().Find(id);
+    if (instance == nullptr || instance->initial_batch == nullptr) return;
+    const CommandBatch& batch = *instance->initial_batch;
+    const bool somebody_waits =
+        !batch.commands().empty() && batch.commands().front().origin != 0;
+    if (somebody_waits) batcher_.Add(instance->initial_batch);
+  }
+
+  Settings settings_;
+  epaxos::Epaxos protocol_;
+  Executor executor_;
+  Batcher batcher_;
+  Executed executed_;  // Scratch, empty between steps.
+};
+
+}  // namespace
+
+std::unique_ptr<Replica> Replica::Create(const Settings& settings) {
+  return std::make_unique<EpaxosReplica>(settings);
+}
+
+}  // namespace quorate

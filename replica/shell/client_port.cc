@@ -1,0 +1,348 @@
+#include "replica/shell/client_port.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "absl/status/statusor.h"
+#include "replica/shell/text.h"
+#include "wire/codec/codec.h"
+#include "wire/limits.h"
+#include "wire/overloaded.h"
+
+namespace quorate {
+namespace {
+
+constexpr std::uint64_t kHelloTimeoutUs = 5'000'000;
+// Replies are packed until a frame has so many bytes by the estimate below;
+// one more reply, cut to kMostReplyBytes, then still fits the frame.
+constexpr std::size_t kFrameOfReplies = 128 * 1024;
+constexpr std::size_t kMostReplyBytes = 768 * 1024;
+
+// What an entry costs in a frame beside its bytes, rounded up.
+constexpr std::size_t kEntryBytes = 64;
+
+std::size_t BytesOf(const OperationResult& result) {
+  std::size_t bytes = kEntryBytes + result.value.size();
+  for (const auto& [key, value] : result.rows) {
+    bytes += kEntryBytes / 2 + key.size() + value.size();
+  }
+  return bytes;
+}
+
+// Results that a frame cannot hold are left out and marked, so that a command
+// which reads too much still learns that it was done.
+std::size_t CutToFrame(ClientReply& reply) {
+  std::size_t bytes = kEntryBytes;
+  for (OperationResult& result : reply.results) {
+    const std::size_t more = BytesOf(result);
+    if (bytes + more <= kMostReplyBytes) {
+      bytes += more;
+    } else {
+      result = OperationResult{.status = OperationStatus::kTooLarge};
+      bytes += kEntryBytes;
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
+ClientPort::ClientPort(uv_loop_t* loop, HandleCount& count,
+                       const ClusterConfig& config, std::size_t self,
+                       const Handshake& handshake, CommitClock& clock,
+                       RefusalCounts& refusals,
+                       std::function<std::string()> status,
+                       const ClientPortOptions& options)
+    : loop_(loop),
+      count_(count),
+      config_(config),
+      self_(self),
+      handshake_(handshake),
+      clock_(clock),
+      refusals_(refusals),
+      status_(std::move(status)),
+      options_(options) {
+  options_.most_connections =
+      std::min<std::size_t>(options_.most_connections, kMostConnections);
+  clients_.resize(options_.most_connections + 1);
+  for (std::uint32_t i = 1; i < clients_.size(); ++i) {
+    free_numbers_.push_back(i);
+  }
+}
+
+ClientPort::~ClientPort() = default;
+
+absl::Status ClientPort::Start() {
+  absl::StatusOr<std::unique_ptr<Acceptor>> acceptor =
+      Acceptor::Listen(loop_, count_, config_.nodes[self_].client,
+                       [this](uv_stream_t* listener) { Accept(listener); });
+  if (!acceptor.ok()) return acceptor.status();
+  acceptor_ = *std::move(acceptor);
+  return absl::OkStatus();
+}
+
+// ---- connections ----------------------------------------------------------
+
+void ClientPort::Accept(uv_stream_t* listener) {
+  if (free_numbers_.empty()) {
+    ConnectionPtr extra(new Connection(loop_, count_, this, 0));
+    refusals_.Add(Refusal::kTooManyConnections);
+    if (!extra->Accept(listener).ok()) return;
+    EncodeClientMessage(
+        Reject{.reason = Concat("node ", config_.nodes[self_].name, " has ",
+                                options_.most_connections,
+                                " client connections, its limit; share "
+                                "connections or use another node")},
+        extra->output());
+    extra->Flush();
+    return;
+  }
+  auto client = std::make_unique<Client>();
+  client->number = free_numbers_.front();
+  client->since_us = clock_.now_us();
+  client->connection.reset(new Connection(loop_, count_, this, client->number));
+  if (!client->connection->Accept(listener).ok()) return;
+  free_numbers_.pop_front();
+  ++connection_count_;
+  ++unidentified_;
+  clients_[client->number] = std::move(client);
+}
+
+void ClientPort::CloseClient(Client& client) {
+  const std::uint32_t number = client.number;
+  if (!client.identified) --unidentified_;
+  --connection_count_;
+  free_numbers_.push_back(number);
+  clients_[number].reset();  // `client` is gone.
+}
+
+void ClientPort::OnEnd(Connection& connection, const absl::Status& why) {
+  if (connection.tag() == 0) return;
+  if (absl::IsInvalidArgument(why)) refusals_.Add(Refusal::kBadFrame);
+  CloseClient(*clients_[connection.tag()]);
+}
+
+void ClientPort::Identify(Client& client, const Frame& frame) {
+  const absl::StatusOr<ClientMessage> message =
+      DecodeClientMessage(frame.type, frame.body);
+  const Hello* hello = message.ok() ? std::get_if<Hello>(&*message) : nullptr;
+  if (hello == nullptr) {
+    refusals_.Add(message.ok() ? Refusal::kUnexpectedFrame : Refusal::kBadBody);
+    CloseClient(client);
+    return;
+  }
+  if (const auto refusal = handshake_.CheckClient(*hello)) {
+    refusals_.Add(refusal->reason);
+    const std::uint32_t number = client.number;
+    EncodeClientMessage(Reject{.reason = refusal->text},
+                        client.connection->output());
+    client.connection->Flush();
+    // The write may have ended the connection already.
+    if (clients_[number] != nullptr) CloseClient(*clients_[number]);
+    return;
+  }
+  client.identified = true;
+  --unidentified_;
+  client.connection->AllowFrames(kMaxClientFrameBytes);
+  EncodeClientMessage(handshake_.OwnHello(), client.connection->output());
+  Touch(client);
+}
+
+void ClientPort::Tick() {
+  if (unidentified_ == 0) return;
+  for (const auto& client : clients_) {
+    if (client == nullptr || client->identified) continue;
+    if (clock_.now_us() < client->since_us + kHelloTimeoutUs) continue;
+    refusals_.Add(Refusal::kSilentConnection);
+    CloseClient(*client);
+  }
+}
+
+// ---- requests -------------------------------------------------------------
+
+void ClientPort::OnFrame(Connection& connection, const Frame& frame) {
+  if (connection.tag() == 0) return;
+  Client& client = *clients_[connection.tag()];
+  if (!client.identified) {
+    Identify(client, frame);
+    return;
+  }
+  absl::StatusOr<ClientMessage> message =
+      DecodeClientMessage(frame.type, frame.body);
+  if (!message.ok()) {
+    if (absl::IsUnimplemented(message.status())) {
+      refusals_.Add(Refusal::kUnknownType);
+      return;
+    }
+    refusals_.Add(Refusal::kBadBody);
+    CloseClient(client);
+    return;
+  }
+  if (auto* request = std::get_if<ClientRequest>(&*message)) {
+    HandleRequest(client, std::move(request->batch));
+  } else if (std::holds_alternative<StatusRequest>(*message)) {
+    EncodeClientMessage(StatusReply{.json = status_()}, connection.output());
+    Touch(client);
+  } else {
+    refusals_.Add(Refusal::kUnexpectedFrame);
+  }
+}
+
+void ClientPort::HandleRequest(Client& client, CommandBatchPtr batch) {
+  commands_received_ += batch->commands().size();
+  if (const RefusalReason reason = CheckRoom(client, *batch);
+      reason != RefusalReason::kNone) {
+    for (const Command& command : batch->commands()) {
+      Refuse(client, command, reason);
+    }
+    return;
+  }
+  const bool all_fit =
+      std::ranges::all_of(batch->commands(), [&](const Command& command) {
+        return CheckLimits(*batch, command) == RefusalReason::kNone;
+      });
+  if (!all_fit) batch = TakeOutOverLimit(client, std::move(batch));
+  if (batch->commands().empty()) return;
+  SetOrigin(batch, clock_.OriginOf(client.number));
+  client.unanswered += batch->commands().size();
+  commands_.push_back(std::move(batch));
+}
+
+RefusalReason ClientPort::CheckRoom(Client& client, const CommandBatch& batch) {
+  if (draining_) return RefusalReason::kShuttingDown;
+  const std::size_t unanswered = client.unanswered + batch.commands().size();
+  if (unanswered > options_.most_unanswered) return RefusalReason::kBusy;
+  if (client.shared) return RefusalReason::kNone;
+  // A session of its own connection is held to its own limit; where sessions
+  // share one, the connection's limit bounds them all.
+  for (const Command& command : batch.commands()) {
+    if (client.session == ClientId{}) client.session = command.id.client;
+    client.shared |= command.id.client != client.session;
+  }
+  return !client.shared && unanswered > kMaxPipelinePerSession
+             ? RefusalReason::kPipelineFull
+             : RefusalReason::kNone;
+}
+
+CommandBatchPtr ClientPort::TakeOutOverLimit(Client& client,
+                                             CommandBatchPtr batch) {
+  CommandBatchBuilder rest;
+  for (const Command& command : batch->commands()) {
+    const RefusalReason reason = CheckLimits(*batch, command);
+    if (reason == RefusalReason::kNone) {
+      rest.AddCopy(*batch, command);
+    } else {
+      Refuse(client, command, reason);
+    }
+  }
+  return rest.Finish();
+}
+
+void ClientPort::Refuse(Client& client, const Command& command,
+                        RefusalReason reason) {
+  switch (reason) {
+    case RefusalReason::kBusy: refusals_.Add(Refusal::kBusy); break;
+    case RefusalReason::kPipelineFull:
+      refusals_.Add(Refusal::kPipelineFull);
+      break;
+    case RefusalReason::kShuttingDown:
+      refusals_.Add(Refusal::kShuttingDown);
+      break;
+    default: refusals_.Add(Refusal::kOverLimit); break;
+  }
+  Answer(client,
+         {.id = command.id, .status = ReplyStatus::kRefused, .reason = reason});
+}
+
+// ---- replies --------------------------------------------------------------
+
+void ClientPort::Route(ClientReply&& reply) {
+  const std::uint32_t number = CommitClock::ConnectionOf(reply.origin);
+  Client* client = number < clients_.size() ? clients_[number].get() : nullptr;
+  if (client == nullptr) return;
+  // The unit that a receipt's time is rounded to counts for the connection.
+  const std::uint64_t age = clock_.AgeOf(reply.origin);
+  if (client->since_us + age > clock_.now_us() + CommitClock::kUnitUs) return;
+  if (client->unanswered > 0) --client->unanswered;
+  if (reply.reason == RefusalReason::kBusy) refusals_.Add(Refusal::kBusy);
+  reply.commit_latency_us = clock_.CommitLatencyUs(reply);
+  Answer(*client, std::move(reply));
+}
+
+void ClientPort::Answer(Client& client, ClientReply&& reply) {
+  Touch(client);
+  client.reply_bytes += CutToFrame(reply);
+  std::get<ClientReplies>(client.replies).replies.push_back(std::move(reply));
+  if (client.reply_bytes >= kFrameOfReplies) EncodeReplies(client);
+}
+
+void ClientPort::EncodeReplies(Client& client) {
+  auto& replies = std::get<ClientReplies>(client.replies).replies;
+  if (replies.empty()) return;
+  EncodeClientMessage(client.replies, client.connection->output());
+  replies.clear();
+  client.reply_bytes = 0;
+}
+
+void ClientPort::Touch(Client& client) {
+  if (std::exchange(client.touched, true)) return;
+  touched_.push_back(client.number);
+}
+
+void ClientPort::Flush() {
+  // A write that fails ends its client, and a status may touch another one.
+  for (std::size_t i = 0; i < touched_.size(); ++i) {
+    const std::uint32_t number = touched_[i];
+    if (clients_[number] == nullptr) continue;
+    Client& client = *clients_[number];
+    client.touched = false;
+    EncodeReplies(client);
+    client.connection->Flush();
+    if (clients_[number] != nullptr) CheckOutput(client);
+  }
+  touched_.clear();
+}
+
+void ClientPort::CheckOutput(Client& client) {
+  const std::size_t queued = client.connection->queued_bytes();
+  if (queued > options_.close_bytes) {
+    refusals_.Add(Refusal::kOutputFull);
+    CloseClient(client);
+  } else if (queued > options_.pause_bytes) {
+    client.connection->PauseReading();
+  } else if (!client.connection->reading()) {
+    client.connection->ResumeReading();
+  }
+}
+
+void ClientPort::OnWritten(Connection& connection) {
+  if (connection.tag() != 0) CheckOutput(*clients_[connection.tag()]);
+}
+
+// ---- the end --------------------------------------------------------------
+
+std::vector<CommandBatchPtr> ClientPort::TakeCommands() {
+  return std::exchange(commands_, {});
+}
+
+void ClientPort::Drain() {
+  draining_ = true;
+  acceptor_.reset();
+}
+
+bool ClientPort::drained() const {
+  return std::ranges::all_of(clients_, [](const auto& client) {
+    return client == nullptr ||
+           (client->unanswered == 0 && client->connection->queued_bytes() == 0);
+  });
+}
+
+void ClientPort::Close() {
+  acceptor_.reset();
+  for (const auto& client : clients_) {
+    if (client != nullptr) CloseClient(*client);
+  }
+}
+
+}  // namespace quorate

@@ -1,0 +1,133 @@
+// Answers: how do clients' commands come in and their replies go out?
+//
+// Listens for clients, gathers the commands of a turn and refuses at once what
+// may not go on: too large, too many unanswered, shutting down. Replies are
+// routed by Command::origin (commit_clock.h) and leave as few frames a
+// connection a turn. Everything a client can make grow is bounded: a client
+// that does not read its replies is no longer read from, then closed.
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "replica/shell/acceptor.h"
+#include "replica/shell/commit_clock.h"
+#include "replica/shell/connection.h"
+#include "replica/shell/handshake.h"
+#include "replica/shell/refusals.h"
+#include "wire/client_message.h"
+#include "wire/command.h"
+
+namespace quorate {
+
+struct ClientPortOptions {
+  // At most kMostConnections.
+  std::size_t most_connections = 1024;
+  // Unanswered commands a connection may have, whatever its sessions.
+  std::size_t most_unanswered = 64 * 1024;
+  // Output a client has not read: from here on it is no longer read from, ...
+  std::size_t pause_bytes = 1024 * 1024;
+  // ... and from here on it is closed.
+  std::size_t close_bytes = 32 * 1024 * 1024;
+};
+
+class ClientPort : private Connection::Owner {
+ public:
+  // Everything given must outlive the port. `status` gives the node's status
+  // as JSON.
+  ClientPort(uv_loop_t* loop, HandleCount& count, const ClusterConfig& config,
+             std::size_t self, const Handshake& handshake, CommitClock& clock,
+             RefusalCounts& refusals, std::function<std::string()> status,
+             const ClientPortOptions& options);
+  ~ClientPort() override;
+
+  absl::Status Start();
+  // Once a tick: deadlines.
+  void Tick();
+
+  // The commands that have come in since the last call, origins set.
+  std::vector<CommandBatchPtr> TakeCommands();
+  bool has_commands() const { return !commands_.empty(); }
+  // Answers with the commit latency filled in; a reply whose connection is gone
+  // is dropped, its client asks again elsewhere.
+  void Route(ClientReply&& reply);
+  // Ends the turn: one write a connection.
+  void Flush();
+
+  // From now on: no new connections, every new command is refused.
+  void Drain();
+  // Nothing is unanswered and every reply is with the kernel.
+  bool drained() const;
+  // Drops every connection.
+  void Close();
+
+  std::uint64_t accept_failures() const {
+    return acceptor_ == nullptr ? 0 : acceptor_->failures();
+  }
+  std::size_t connections() const { return connection_count_; }
+  std::uint64_t commands_received() const { return commands_received_; }
+
+ private:
+  struct Client {
+    ConnectionPtr connection;
+    std::uint32_t number = 0;
+    bool identified = false;
+    bool touched = false;  // Is in touched_.
+    std::uint64_t since_us = 0;
+    std::size_t unanswered = 0;
+    // The one session so far, and whether it is the only one.
+    ClientId session{};
+    bool shared = false;
+    // Replies of this turn, in the form that the codec takes.
+    ClientMessage replies = ClientReplies{};
+    std::size_t reply_bytes = 0;
+  };
+
+  void OnFrame(Connection& connection, const Frame& frame) override;
+  void OnWritten(Connection& connection) override;
+  void OnEnd(Connection& connection, const absl::Status& why) override;
+
+  void Accept(uv_stream_t* listener);
+  void Identify(Client& client, const Frame& frame);
+  void HandleRequest(Client& client, CommandBatchPtr batch);
+  // Why none of these commands is taken, or kNone.
+  RefusalReason CheckRoom(Client& client, const CommandBatch& batch);
+  // The batch without the commands that break a limit, which are refused.
+  CommandBatchPtr TakeOutOverLimit(Client& client, CommandBatchPtr batch);
+  void Refuse(Client& client, const Command& command, RefusalReason reason);
+  void Answer(Client& client, ClientReply&& reply);
+  void EncodeReplies(Client& client);
+  void Touch(Client& client);
+  void CheckOutput(Client& client);
+  void CloseClient(Client& client);
+
+  uv_loop_t* loop_;
+  HandleCount& count_;
+  const ClusterConfig& config_;
+  std::size_t self_;
+  const Handshake& handshake_;
+  CommitClock& clock_;
+  RefusalCounts& refusals_;
+  std::function<std::string()> status_;
+  ClientPortOptions options_;
+  std::unique_ptr<Acceptor> acceptor_;
+  // By number; 0 is never used. Numbers are given out oldest first, so that a
+  // late reply does not meet a new owner of its number.
+  std::vector<std::unique_ptr<Client>> clients_;
+  std::deque<std::uint32_t> free_numbers_;
+  std::size_t connection_count_ = 0;
+  std::size_t unidentified_ = 0;
+  std::vector<std::uint32_t> touched_;
+  std::vector<CommandBatchPtr> commands_;
+  std::uint64_t commands_received_ = 0;
+  bool draining_ = false;
+};
+
+}  // namespace quorate

@@ -1,0 +1,203 @@
+#include "replica/shell/config.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "replica/paxos/quorum.h"
+#include "replica/shell/config_table.h"
+#include "replica/shell/text.h"
+#include "wire/limits.h"
+
+namespace quorate {
+namespace {
+
+// What this binary can run.
+constexpr std::string_view kProtocols[] = {"epaxos"};
+constexpr std::string_view kFastPathRules[] = {"epaxos"};
+constexpr std::string_view kDurabilities[] = {"fsync", "memory"};
+constexpr std::string_view kConflictModes[] = {"op", "rw", "key"};
+
+constexpr std::int64_t kMostTicks = 100'000;
+
+void ReadCluster(ConfigTable table, ClusterConfig& config) {
+  table.RequiredText("id", config.cluster_id);
+  table.Choice("protocol", kProtocols, config.protocol);
+  std::string durability = "fsync";
+  table.Choice("durability", kDurabilities, durability);
+  config.durability =
+      durability == "memory" ? Durability::kMemory : Durability::kFsync;
+  table.RefuseOthers();
+}
+
+void ReadProtocol(ConfigTable table, Settings& settings) {
+  std::string fast_path = "epaxos";
+  table.Choice("fast_path", kFastPathRules, fast_path);
+  table.Integer("faults", 0, kMaxReplicas, settings.faults);
+  table.Integer("fast_faults", 0, kMaxReplicas, settings.fast_faults);
+  table.Flag("thrifty", settings.thrifty);
+  std::string conflicts(Name(settings.conflicts));
+  table.Choice("conflicts", kConflictModes, conflicts);
+  settings.conflicts =
+      ParseConflictMode(conflicts).value_or(ConflictMode::kOperation);
+  table.Integer("retransmit_ticks", 1, kMostTicks, settings.retransmit_ticks);
+  table.Integer("tick_ms", 1, 10'000, settings.tick_ms);
+  table.Integer("max_in_flight", 1, 1'000'000, settings.max_in_flight);
+  table.RefuseOthers();
+}
+
+void ReadBatch(ConfigTable table, Settings& settings) {
+  table.Integer("max_commands", 1, std::int64_t{kMaxBatchCommands},
+                settings.batch_commands);
+  table.Integer("max_bytes", 1, std::int64_t{kMaxBatchBytes},
+                settings.batch_bytes);
+  table.Integer("max_queued", 1, 10'000'000, settings.max_queued_commands);
+  table.RefuseOthers();
+}
+
+bool IsName(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+}
+
+void ReadNode(ConfigTable table, Durability durability, NodeConfig& node) {
+  table.RequiredText("name", node.name);
+  if (!node.name.empty() && !IsName(node.name)) {
+    table.Refuse("name", Concat("node name \"", node.name,
+                                "\" may only have letters, digits, "
+                                "\"-\" and \"_\"; rename the node"));
+  }
+  table.Address("peer", node.peer);
+  table.Address("client", node.client);
+  if (durability == Durability::kFsync) {
+    table.RequiredText("dir", node.directory);
+  } else {
+    table.Text("dir", node.directory);
+  }
+  table.Text("site", node.site);
+  table.RefuseOthers();
+}
+
+// "r1 and r4 both listen on ...": a value that two nodes may not share.
+class Distinct {
+ public:
+  // The first owner of `value`, or nullptr when `owner` becomes it.
+  const std::string* Claim(const std::string& value, const std::string& owner) {
+    const auto [entry, fresh] = owners_.emplace(value, owner);
+    return fresh ? nullptr : &entry->second;
+  }
+
+ private:
+  std::map<std::string, std::string> owners_;
+};
+
+std::string SharedAddress(const std::string& a, const std::string& b,
+                          const std::string& address) {
+  if (a == b) {
+    return Concat("node ", a, " listens on ", address,
+                  " for peers and for clients; give each its own port");
+  }
+  return Concat("nodes ", a, " and ", b, " both listen on ", address,
+                "; give each node its own address");
+}
+
+void RefuseSharedValues(ConfigDocument& document,
+                        const std::vector<NodeConfig>& nodes) {
+  Distinct names, addresses, directories;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const NodeConfig& node = nodes[i];
+    if (names.Claim(node.name, node.name) != nullptr) {
+      document.RefuseNode(i, Concat("two nodes are named \"", node.name,
+                                    "\"; rename one of them"));
+    }
+    for (const Endpoint& endpoint : {node.peer, node.client}) {
+      const std::string address = ToString(endpoint);
+      if (const std::string* other = addresses.Claim(address, node.name)) {
+        document.RefuseNode(i, SharedAddress(*other, node.name, address));
+      }
+    }
+    if (node.directory.empty()) continue;
+    const std::string directory =
+        std::filesystem::path(node.directory).lexically_normal().string();
+    if (const std::string* other = directories.Claim(directory, node.name)) {
+      document.RefuseNode(i,
+                          Concat("nodes ", *other, " and ", node.name,
+                                 " both keep their data in \"", node.directory,
+                                 "\"; give each node its own dir"));
+    }
+  }
+}
+
+}  // namespace
+
+std::optional<std::size_t> ClusterConfig::FindNode(
+    std::string_view name) const {
+  const auto found = std::ranges::find(nodes, name, &NodeConfig::name);
+  if (found == nodes.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - nodes.begin());
+}
+
+Settings ClusterConfig::NodeSettings(std::size_t index) const {
+  Settings own = settings;
+  own.replicas = static_cast<int>(nodes.size());
+  own.self = ReplicaAt(static_cast<int>(index));
+  return own;
+}
+
+absl::StatusOr<ClusterConfig> ParseConfig(std::string_view text,
+                                          std::string_view path) {
+  absl::StatusOr<ConfigDocument> parsed = ConfigDocument::Parse(text, path);
+  if (!parsed.ok()) return parsed.status();
+  ConfigDocument& document = *parsed;
+  ClusterConfig config;
+  ReadCluster(document.Table("cluster"), config);
+  ReadProtocol(document.Table("protocol"), config.settings);
+  ReadBatch(document.Table("batch"), config.settings);
+  document.RefuseOthers();
+  config.nodes.resize(document.NodeCount());
+  for (std::size_t i = 0; i < config.nodes.size(); ++i) {
+    ReadNode(document.Node(i), config.durability, config.nodes[i]);
+  }
+  config.settings.replicas = static_cast<int>(config.nodes.size());
+  if (document.status().ok()) RefuseSharedValues(document, config.nodes);
+  if (config.nodes.size() < 3 || config.nodes.size() > kMaxReplicas) {
+    document.Refuse(Concat("a cluster has 3 to ", kMaxReplicas,
+                           " nodes, this one has ", config.nodes.size(),
+                           "; add or remove [[node]] tables"));
+  }
+  if (document.status().ok()) {
+    const absl::Status valid = ValidateSettings(config.NodeSettings(0));
+    if (!valid.ok()) document.Refuse(std::string(valid.message()));
+  }
+  if (!document.status().ok()) return document.status();
+  return config;
+}
+
+// A relative `dir` counts from the file's own folder, so that the same file
+// works from wherever a node is started.
+absl::StatusOr<ClusterConfig> LoadConfig(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) {
+    return absl::NotFoundError(Concat(
+        "config \"", path, "\": cannot read the file: ", std::strerror(errno),
+        "; give the path of a cluster.toml with --config"));
+  }
+  absl::StatusOr<ClusterConfig> config = ParseConfig(text.str(), path);
+  if (!config.ok()) return config;
+  const std::filesystem::path folder =
+      std::filesystem::path(path).parent_path();
+  for (NodeConfig& node : config->nodes) {
+    if (node.directory.empty()) continue;
+    node.directory = (folder / node.directory).string();
+  }
+  return config;
+}
+
+}  // namespace quorate

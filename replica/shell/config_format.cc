@@ -1,0 +1,59 @@
+// The way back: a configuration as the text that gives it.
+#include "replica/shell/config.h"
+#include "replica/shell/text.h"
+
+namespace quorate {
+namespace {
+
+// A TOML basic string.
+std::string Quote(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      quoted += Concat("\\", std::string_view(&c, 1));
+    } else if (byte < 0x20 || byte == 0x7f) {
+      quoted += Concat("\\u", absl::Hex(byte, absl::kZeroPad4));
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "\"";
+}
+
+std::string FormatNode(const NodeConfig& node) {
+  std::string text = Concat("\n[[node]]\nname = ", Quote(node.name),
+                            "\npeer = ", Quote(ToString(node.peer)),
+                            "\nclient = ", Quote(ToString(node.client)), "\n");
+  if (!node.directory.empty()) {
+    text += Concat("dir = ", Quote(node.directory), "\n");
+  }
+  if (!node.site.empty()) {
+    text += Concat("site = ", Quote(node.site), "\n");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string FormatConfig(const ClusterConfig& config) {
+  const Settings& settings = config.settings;
+  std::string text = Concat(
+      "[cluster]\nid = ", Quote(config.cluster_id),
+      "\nprotocol = ", Quote(config.protocol), "\ndurability = ",
+      config.durability == Durability::kFsync ? "\"fsync\"" : "\"memory\"",
+      "\n\n[protocol]\nfast_path = \"epaxos\"\nfaults = ", settings.faults,
+      "\nfast_faults = ", settings.fast_faults,
+      "\nthrifty = ", settings.thrifty ? "true" : "false",
+      "\nconflicts = ", Quote(Name(settings.conflicts)),
+      "\nretransmit_ticks = ", settings.retransmit_ticks,
+      "\ntick_ms = ", settings.tick_ms,
+      "\nmax_in_flight = ", settings.max_in_flight, "\n");
+  text += Concat("\n[batch]\nmax_commands = ", settings.batch_commands,
+                 "\nmax_bytes = ", settings.batch_bytes,
+                 "\nmax_queued = ", settings.max_queued_commands, "\n");
+  for (const NodeConfig& node : config.nodes) text += FormatNode(node);
+  return text;
+}
+
+}  // namespace quorate

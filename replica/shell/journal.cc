@@ -1,0 +1,183 @@
+#include "replica/shell/journal.h"
+
+#include <algorithm>
+#include <bit>
+#include <iterator>
+#include <utility>
+
+#include "wire/check.h"
+#include "wire/codec/codec.h"
+
+namespace quorate {
+namespace {
+
+// An encoding buffer that one large group has made larger is given back.
+constexpr std::size_t kKeptBytes = 8 * 1024 * 1024;
+// Being woken is part of a wait that was slept through.
+constexpr std::chrono::microseconds kWakeUp{40};
+
+std::uint64_t Microseconds(std::chrono::steady_clock::duration time) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+}
+
+}  // namespace
+
+Journal::Journal(uv_loop_t* loop, HandleCount& count,
+                 std::unique_ptr<Store> store, int look_out_us,
+                 std::function<void()> changed)
+    : store_(std::move(store)),
+      look_out_(look_out_us),
+      changed_(std::move(changed)),
+      wake_(
+          loop, count,
+          [](uv_loop_t* l, uv_async_t* handle) {
+            return uv_async_init(l, handle, [](uv_async_t* wake) {
+              OwnerOf<Journal>(wake).OnWake();
+            });
+          },
+          this) {
+  stats_.store = store_->stats();
+  thread_ = std::thread([this] { Run(); });
+}
+
+Journal::~Journal() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    abandoned_ = true;
+  }
+  has_work_.store(true, std::memory_order_release);
+  work_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+// ---- the loop's side ------------------------------------------------------
+
+void Journal::Append(std::vector<Record>& records, RecordSequence last) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    QUORATE_CHECK(!ending_, "nothing is appended to a journal that ends");
+    if (queue_.empty()) {
+      queue_.swap(records);
+    } else {
+      std::ranges::move(records, std::back_inserter(queue_));
+    }
+    queue_last_ = last;
+  }
+  records.clear();
+  has_work_.store(true, std::memory_order_release);
+  work_.notify_one();
+}
+
+void Journal::Finish(std::function<void()> done) {
+  finished_callback_ = std::move(done);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ending_ = true;
+    // After a failure the thread is gone already.
+    if (exited_) uv_async_send(wake_.get());
+  }
+  has_work_.store(true, std::memory_order_release);
+  work_.notify_one();
+}
+
+void Journal::OnWake() {
+  bool exited = false;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    exited = exited_;
+  }
+  if (!exited || !finished_callback_) {
+    changed_();
+    return;
+  }
+  thread_.join();
+  // The callback may destroy this object.
+  std::exchange(finished_callback_, nullptr)();
+}
+
+absl::Status Journal::status() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return status_;
+}
+
+JournalStats Journal::stats() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return stats_;
+}
+
+// ---- the thread's side ----------------------------------------------------
+
+void Journal::Run() {
+  std::vector<Record> group;
+  RecordSequence last = 0;
+  absl::Status status;
+  while (status.ok() && Take(group, last)) {
+    status = Write(group, last);
+    group.clear();
+  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (abandoned_) return;
+  if (status.ok()) status = store_->Close();
+  status_ = std::move(status);
+  exited_ = true;
+  uv_async_send(wake_.get());
+}
+
+bool Journal::Take(std::vector<Record>& group, RecordSequence& last) {
+  const Clock::time_point start = Clock::now();
+  if (last_wait_ < look_out_ + kWakeUp) LookOut();
+  std::unique_lock<std::mutex> lock(mutex_);
+  const auto ready = [this] {
+    return !queue_.empty() || ending_ || abandoned_;
+  };
+  ++(ready() ? stats_.found_awake : stats_.found_asleep);
+  work_.wait(lock, ready);
+  last_wait_ = Clock::now() - start;
+  has_work_.store(false, std::memory_order_relaxed);
+  if (abandoned_ || queue_.empty()) return false;
+  group.swap(queue_);
+  last = queue_last_;
+  return true;
+}
+
+// Yields instead of pausing: where cores are scarce, others do their work.
+void Journal::LookOut() {
+  const Clock::time_point end = Clock::now() + look_out_;
+  while (!has_work_.load(std::memory_order_acquire) && Clock::now() < end) {
+    std::this_thread::yield();
+  }
+}
+
+absl::Status Journal::Write(const std::vector<Record>& group,
+                            RecordSequence last) {
+  bytes_.clear();
+  if (bytes_.capacity() > kKeptBytes) bytes_.shrink_to_fit();
+  for (const Record& record : group) EncodeRecord(record, bytes_);
+  const Clock::time_point start = Clock::now();
+  if (absl::Status status = store_->Append(bytes_, last); !status.ok()) {
+    return status;
+  }
+  const Clock::duration took = Clock::now() - start;
+  durable_.store(last, std::memory_order_release);
+  uv_async_send(wake_.get());
+  NoteAppend(group, took);
+  return store_->Maintain();
+}
+
+void Journal::NoteAppend(const std::vector<Record>& group,
+                         Clock::duration took) {
+  const std::uint64_t us = Microseconds(took);
+  const StoreStats store = store_->stats();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ++stats_.groups;
+  stats_.records += group.size();
+  stats_.bytes += bytes_.size();
+  stats_.total_us += us;
+  stats_.longest_us = std::max(stats_.longest_us, us);
+  const auto bucket = static_cast<std::size_t>(std::bit_width(us | 1) - 1);
+  ++stats_.times[std::min(bucket, stats_.times.size() - 1)];
+  stats_.store = store;
+}
+
+}  // namespace quorate

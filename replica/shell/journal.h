@@ -1,0 +1,110 @@
+// Answers: how do records reach the disk while the loop goes on?
+//
+// A thread of its own owns the store. The loop hands over the records of a
+// turn; the thread encodes all that have gathered while it was syncing and
+// appends them as one group (group commit). The loop reads durable() once a
+// turn and is woken for it. After work has come in quick succession the thread
+// looks out for more for a few microseconds before it sleeps: waking a thread
+// costs 25-30 us, which a command pays twice. The first error is the last thing
+// the thread does.
+#pragma once
+
+#include <uv.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "replica/shell/handles.h"
+#include "storage/store.h"
+#include "wire/record.h"
+
+namespace quorate {
+
+struct JournalStats {
+  std::uint64_t groups = 0;  // appended in this life
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+  // Time inside Store::Append.
+  std::uint64_t total_us = 0;
+  std::uint64_t longest_us = 0;
+  // [i] counts appends of [2^i, 2^(i+1)) us.
+  std::array<std::uint64_t, 24> times{};
+  // Work was found while looking out for it, or only after a sleep.
+  std::uint64_t found_awake = 0;
+  std::uint64_t found_asleep = 0;
+  StoreStats store;
+};
+
+class Journal {
+ public:
+  // `changed` is called on the loop's thread after durable() has moved and
+  // after a failure. `look_out_us` is 0 to sleep at once.
+  Journal(uv_loop_t* loop, HandleCount& count, std::unique_ptr<Store> store,
+          int look_out_us, std::function<void()> changed);
+  // Stops after the append under way, without a clean close.
+  ~Journal();
+
+  // Takes the records, in order after all earlier ones; `last` is the newest's
+  // sequence. Leaves `records` empty.
+  void Append(std::vector<Record>& records, RecordSequence last);
+  // Everything up to here is on disk.
+  RecordSequence durable() const {
+    return durable_.load(std::memory_order_acquire);
+  }
+  // OK, or why the replica must stop.
+  absl::Status status() const;
+
+  // Appends what is left and closes the store cleanly; then `done`, on the
+  // loop's thread, whether or not that went well: see status(). No Append may
+  // follow.
+  void Finish(std::function<void()> done);
+
+  JournalStats stats() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void Run();
+  // Waits for work. False when there is none and the end has come.
+  bool Take(std::vector<Record>& group, RecordSequence& last);
+  void LookOut();
+  absl::Status Write(const std::vector<Record>& group, RecordSequence last);
+  void NoteAppend(const std::vector<Record>& group, Clock::duration took);
+  void OnWake();
+
+  const std::unique_ptr<Store> store_;  // The thread's.
+  const std::chrono::microseconds look_out_;
+  std::function<void()> changed_;
+  std::function<void()> finished_callback_;
+  std::atomic<RecordSequence> durable_{0};
+  std::atomic<bool> has_work_{false};
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_;
+  std::vector<Record> queue_;
+  RecordSequence queue_last_ = 0;
+  bool ending_ = false;     // Write what is queued, then close.
+  bool abandoned_ = false;  // Leave at once.
+  bool exited_ = false;
+  absl::Status status_;
+  JournalStats stats_;
+
+  // The thread's own.
+  std::string bytes_;
+  Clock::duration last_wait_ = Clock::duration::max();
+
+  Handle<uv_async_t> wake_;
+  std::thread thread_;  // Last: everything else is there when it starts.
+};
+
+}  // namespace quorate

@@ -1,0 +1,327 @@
+#include "replica/shell/node.h"
+
+#include <csignal>
+#include <filesystem>
+#include <random>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "replica/shell/status.h"
+#include "replica/shell/text.h"
+#include "storage/sqlite_store.h"
+#include "wire/check.h"
+#include "wire/codec/codec.h"
+
+namespace quorate {
+namespace {
+
+// Records read back are handed to the machine so many at a time.
+constexpr std::size_t kRestoreChunk = 4096;
+// Lazy records wait for the next tick, but not more than so many.
+constexpr std::size_t kMostLazyRecords = 4096;
+
+std::uint64_t RandomNumber() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
+}
+
+std::uint64_t NowUs() { return uv_hrtime() / 1000; }
+
+}  // namespace
+
+struct Node::Running {
+  Running(uv_loop_t* loop, Node& node)
+      : handshake(node.config_, node.self_, node.incarnation_),
+        clock(ReplicaAt(static_cast<int>(node.self_))),
+        links(loop, node.count_, node.config_, node.self_, handshake,
+              node.refusals_, node, node.options_.log),
+        clients(
+            loop, node.count_, node.config_, node.self_, handshake, clock,
+            node.refusals_, [&node] { return node.StatusJson(); },
+            node.options_.clients),
+        tick(loop, node.count_, uv_timer_init, &node),
+        before_poll(loop, node.count_, uv_prepare_init, &node),
+        after_poll(loop, node.count_, uv_check_init, &node) {
+    if (node.store_ == nullptr) return;
+    journal = std::make_unique<Journal>(
+        loop, node.count_, std::move(node.store_), node.options_.look_out_us,
+        [&node] { node.OnJournalChange(); });
+  }
+
+  Handshake handshake;
+  CommitClock clock;
+  PeerLinks links;
+  ClientPort clients;
+  std::unique_ptr<Journal> journal;  // Null when durability is memory.
+  Handle<uv_timer_t> tick;
+  Handle<uv_prepare_t> before_poll;
+  Handle<uv_check_t> after_poll;
+};
+
+// ---- opening --------------------------------------------------------------
+
+Node::Node(ClusterConfig config, std::size_t self, NodeOptions options)
+    : config_(std::move(config)),
+      self_(self),
+      options_(std::move(options)),
+      store_(std::move(options_.store)),
+      replica_(Replica::Create(config_.NodeSettings(self))) {}
+
+Node::~Node() {
+  QUORATE_CHECK(running_ == nullptr && count_.open() == 0,
+                "a node is destroyed after Stop is done");
+}
+
+absl::StatusOr<std::unique_ptr<Node>> Node::Open(ClusterConfig config,
+                                                 std::size_t self,
+                                                 NodeOptions options) {
+  std::unique_ptr<Node> node(
+      new Node(std::move(config), self, std::move(options)));
+  if (absl::Status status = node->OpenStore(); !status.ok()) return status;
+  if (absl::Status status = node->Restore(); !status.ok()) return status;
+  return node;
+}
+
+absl::Status Node::OpenStore() {
+  incarnation_ = RandomNumber();
+  if (config_.durability == Durability::kMemory) {
+    store_.reset();
+    return absl::OkStatus();
+  }
+  if (store_ == nullptr) {
+    const std::string& directory = config_.nodes[self_].directory;
+    std::error_code ignored;  // The store says what is wrong with it.
+    std::filesystem::create_directories(
+        std::filesystem::path(directory).parent_path(), ignored);
+    absl::StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::Open(
+        directory, {.cluster_id = config_.cluster_id,
+                    .node = ReplicaAt(static_cast<int>(self_)),
+                    .incarnation = incarnation_});
+    if (!store.ok()) return store.status();
+    store_ = *std::move(store);
+  }
+  incarnation_ = store_->identity().incarnation;
+  return absl::OkStatus();
+}
+
+absl::Status Node::Restore() {
+  if (store_ == nullptr) return absl::OkStatus();
+  const int columns = static_cast<int>(config_.nodes.size());
+  std::vector<Record> chunk;
+  const auto pass_on = [&] {
+    replica_->Restore(chunk);
+    chunk.clear();
+  };
+  const absl::Status status = store_->Replay([&](std::string_view group) {
+    absl::Status decoded = DecodeRecords(group, columns, [&](Record&& record) {
+      chunk.push_back(std::move(record));
+    });
+    if (chunk.size() >= kRestoreChunk) pass_on();
+    return decoded;
+  });
+  pass_on();
+  durable_ = replica_->last_record();
+  return status;
+}
+
+absl::Status Node::Start(uv_loop_t* loop) {
+  QUORATE_CHECK(phase_ == Phase::kOpened, "a node is started once");
+  std::signal(SIGPIPE, SIG_IGN);
+  started_us_ = NowUs();
+  running_ = std::make_unique<Running>(loop, *this);
+  if (absl::Status status = running_->links.Start(); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = running_->clients.Start(); !status.ok()) {
+    return status;
+  }
+  const auto tick_ms = static_cast<std::uint64_t>(config_.settings.tick_ms);
+  uv_timer_start(
+      running_->tick.get(),
+      [](uv_timer_t* timer) { OwnerOf<Node>(timer).OnTick(); }, 0, tick_ms);
+  // After the poll: whatever the kernel had ready has been read by then.
+  uv_check_start(running_->after_poll.get(),
+                 [](uv_check_t* check) { OwnerOf<Node>(check).EndTurn(); });
+  // Before it: what timers and closed connections gave must not wait for it.
+  uv_prepare_start(running_->before_poll.get(), [](uv_prepare_t* prepare) {
+    OwnerOf<Node>(prepare).EndTurn();
+  });
+  phase_ = Phase::kServing;
+  return absl::OkStatus();
+}
+
+// ---- events ---------------------------------------------------------------
+
+void Node::OnPeerMessage(ReplicaId from, Message&& message) {
+  Step(MessageReceived{.from = from, .message = std::move(message)});
+}
+
+void Node::OnSuspicion(ReplicaId peer, bool suspected) {
+  if (phase_ == Phase::kClosing || phase_ == Phase::kFailed) return;
+  Step(PeerSuspected{.peer = peer, .suspected = suspected});
+}
+
+void Node::OnTick() {
+  running_->links.Tick();
+  running_->clients.Tick();
+  Step(Tick{});
+  tick_passed_ = true;
+}
+
+// The turn's end reads how far the disk is; only a failure is new here.
+void Node::OnJournalChange() {
+  if (phase_ == Phase::kFailed || phase_ == Phase::kClosing) return;
+  status_ = running_->journal->status();
+  if (status_.ok()) return;
+  // What reached the disk is not known: not one word more (reliability.md F3).
+  phase_ = Phase::kFailed;
+  uv_timer_stop(running_->tick.get());
+  running_->links.Close();
+  running_->clients.Close();
+  options_.on_storage_failure(status_);
+}
+
+// ---- a turn ---------------------------------------------------------------
+
+void Node::EndTurn() {
+  if (phase_ != Phase::kServing && phase_ != Phase::kDraining) return;
+  running_->clock.Advance();
+  StepCommands();
+  StepDurable();
+  Persist();
+  Publish();
+  running_->clock.Advance();
+  tick_passed_ = false;
+  if (phase_ == Phase::kDraining) FinishDraining();
+}
+
+void Node::StepCommands() {
+  if (!running_->clients.has_commands()) return;
+  Step(ClientCommands{.batches = running_->clients.TakeCommands()});
+}
+
+void Node::StepDurable() {
+  if (running_->journal == nullptr) return;
+  const RecordSequence durable = running_->journal->durable();
+  if (durable <= durable_) return;
+  durable_ = durable;
+  Step(RecordsDurable{.through = durable});
+}
+
+void Node::Persist() {
+  if (running_->journal == nullptr) {
+    // Not durable, and said so: a record counts as soon as it is asked for.
+    while (!actions_.persist.empty()) {
+      actions_.persist.clear();
+      Step(RecordsDurable{.through = replica_->last_record()});
+    }
+    return;
+  }
+  if (actions_.persist.empty()) return;
+  if (actions_.persist_is_lazy && !tick_passed_ &&
+      actions_.persist.size() < kMostLazyRecords) {
+    return;
+  }
+  running_->journal->Append(actions_.persist, replica_->last_record());
+  actions_.persist_is_lazy = true;
+}
+
+// Peers first: a message of ours delays a command more than a reply does.
+void Node::Publish() {
+  if (!actions_.messages.empty() || !actions_.replies.empty()) ++turns_;
+  for (const OutgoingMessage& outgoing : actions_.messages) {
+    running_->links.Send(outgoing.to, outgoing.message);
+  }
+  running_->links.Flush();
+  running_->clock.NoteCommits(actions_.committed);
+  for (OutgoingReply& outgoing : actions_.replies) {
+    running_->clients.Route(std::move(outgoing.reply));
+  }
+  running_->clients.Flush();
+  actions_.messages.clear();
+  actions_.replies.clear();
+  actions_.committed.clear();
+  actions_.executed.clear();
+}
+
+// ---- stopping -------------------------------------------------------------
+
+void Node::Stop(std::function<void(const absl::Status&)> done) {
+  QUORATE_CHECK(done_ == nullptr, "a node is stopped once");
+  done_ = std::move(done);
+  if (phase_ == Phase::kServing) {
+    phase_ = Phase::kDraining;
+    drain_until_us_ = NowUs() + options_.drain_ms * 1000;
+    running_->clients.Drain();
+  } else {
+    BeginClosing();
+  }
+}
+
+void Node::FinishDraining() {
+  if (running_->clients.drained() || NowUs() >= drain_until_us_) {
+    BeginClosing();
+  }
+}
+
+// Nobody is listened to from here on, so nothing new is to be persisted.
+void Node::BeginClosing() {
+  const bool disk_failed = phase_ == Phase::kFailed;
+  phase_ = Phase::kClosing;
+  if (running_ == nullptr) {
+    if (store_ != nullptr) status_ = store_->Close();
+    CloseAll();
+    return;
+  }
+  uv_timer_stop(running_->tick.get());
+  running_->links.Close();
+  running_->clients.Close();
+  Journal* journal = running_->journal.get();
+  if (journal == nullptr || disk_failed) {
+    CloseAll();
+    return;
+  }
+  if (!actions_.persist.empty()) {
+    journal->Append(actions_.persist, replica_->last_record());
+  }
+  journal->Finish([this, journal] {
+    status_ = journal->status();
+    CloseAll();
+  });
+}
+
+void Node::CloseAll() {
+  running_.reset();
+  count_.WhenNone([this] {
+    // The callback may destroy this object.
+    const absl::Status status = status_;
+    std::exchange(done_, nullptr)(status);
+  });
+}
+
+// ---- status ---------------------------------------------------------------
+
+bool Node::connected_to(std::size_t peer) const {
+  return running_ != nullptr && running_->links.up(peer);
+}
+
+std::string Node::StatusJson() const {
+  NodeFacts facts{.phase = phase_ == Phase::kServing ? "serving" : "stopping",
+                  .uptime_s = static_cast<double>(NowUs() - started_us_) / 1e6,
+                  .replica = replica_->Status(),
+                  .links = running_->links.stats(),
+                  .client_connections = running_->clients.connections(),
+                  .commands_received = running_->clients.commands_received(),
+                  .turns = turns_,
+                  .accept_failures = running_->links.accept_failures() +
+                                     running_->clients.accept_failures(),
+                  .refusals = refusals_};
+  for (std::size_t i = 0; i < config_.nodes.size(); ++i) {
+    facts.peers_up.push_back(running_->links.up(i));
+  }
+  if (running_->journal != nullptr) facts.journal = running_->journal->stats();
+  return StatusAsJson(config_, self_, facts);
+}
+
+}  // namespace quorate

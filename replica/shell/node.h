@@ -1,0 +1,113 @@
+// Answers: how does one replica live in a process?
+//
+// Runs the pure machine (replica/replica.h) on an event loop: peers, clients,
+// the disk and the clock become events, and its actions become bytes.
+// Everything that the kernel has ready in one turn of the loop is stepped into
+// the machine first; only then records go to the journal, and messages and
+// replies leave, in one write a connection. So batches grow with load and never
+// by a timer. All on the loop's thread; the journal's is hidden in journal.h.
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "replica/replica.h"
+#include "replica/shell/client_port.h"
+#include "replica/shell/commit_clock.h"
+#include "replica/shell/config.h"
+#include "replica/shell/handles.h"
+#include "replica/shell/handshake.h"
+#include "replica/shell/journal.h"
+#include "replica/shell/peer_links.h"
+#include "storage/store.h"
+
+namespace quorate {
+
+struct NodeOptions {
+  Log log = [](const std::string&) {};
+  // Called once when the disk has failed: the node has fallen silent for good
+  // and wants to be stopped.
+  std::function<void(const absl::Status&)> on_storage_failure =
+      [](const absl::Status&) {};
+  // For tests; by default the SQLite store in the node's directory.
+  std::unique_ptr<Store> store;
+  int look_out_us = 30;  // journal.h
+  // Milliseconds that Stop waits for commands under way.
+  std::uint64_t drain_ms = 2000;
+  ClientPortOptions clients;
+};
+
+class Node : private PeerLinks::Handler {
+ public:
+  // Opens the store and replays it. Blocks; nothing is on the network yet.
+  static absl::StatusOr<std::unique_ptr<Node>> Open(ClusterConfig config,
+                                                    std::size_t self,
+                                                    NodeOptions options);
+  // Only a node that was never started, or whose Stop is done, may go.
+  ~Node() override;
+
+  // Listens and serves. After an error call Stop as after success. Ignores
+  // SIGPIPE for the whole process: libuv needs that.
+  absl::Status Start(uv_loop_t* loop);
+  // Graceful: refuses new commands, lets those under way finish for a while,
+  // flushes the journal. `done` runs when the loop no longer knows the node,
+  // which may be destroyed in it. OK, or what went wrong with the disk.
+  void Stop(std::function<void(const absl::Status&)> done);
+
+  // Serving only.
+  std::string StatusJson() const;
+  ReplicaStatus replica_status() const { return replica_->Status(); }
+  bool connected_to(std::size_t peer) const;
+
+ private:
+  enum class Phase { kOpened, kServing, kDraining, kClosing, kFailed };
+  // What exists while the loop knows the node.
+  struct Running;
+
+  Node(ClusterConfig config, std::size_t self, NodeOptions options);
+  absl::Status OpenStore();
+  absl::Status Restore();
+
+  void OnPeerMessage(ReplicaId from, Message&& message) override;
+  void OnSuspicion(ReplicaId peer, bool suspected) override;
+  void OnTick();
+  void OnJournalChange();
+
+  void Step(const Event& event) { replica_->Step(event, actions_); }
+  void EndTurn();
+  void StepCommands();
+  void StepDurable();
+  void Persist();
+  void Publish();
+  void FinishDraining();
+  void BeginClosing();
+  void CloseAll();
+
+  const ClusterConfig config_;
+  const std::size_t self_;
+  NodeOptions options_;
+  Phase phase_ = Phase::kOpened;
+  std::unique_ptr<Store> store_;  // Until the journal takes it.
+  std::uint64_t incarnation_ = 0;
+  std::unique_ptr<Replica> replica_;
+  Actions actions_;  // Of this turn; lazy records stay for later ones.
+  RecordSequence durable_ = 0;
+  bool tick_passed_ = false;
+  std::uint64_t turns_ = 0;  // that gave something to send
+  std::uint64_t started_us_ = 0;
+  std::uint64_t drain_until_us_ = 0;
+  RefusalCounts refusals_;
+  absl::Status status_;  // of the disk
+  HandleCount count_;
+  std::unique_ptr<Running> running_;
+  std::function<void(const absl::Status&)> done_;  // Of Stop.
+};
+
+}  // namespace quorate

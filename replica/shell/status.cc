@@ -1,0 +1,163 @@
+#include "replica/shell/status.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "replica/paxos/quorum.h"
+#include "replica/shell/text.h"
+
+namespace quorate {
+namespace {
+
+// Keys in the order they are written.
+using Json = nlohmann::ordered_json;
+
+double Seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) +
+         static_cast<double>(time.tv_usec) / 1e6;
+}
+
+double CpuSeconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return Seconds(usage.ru_utime) + Seconds(usage.ru_stime);
+}
+
+// 0 where the kernel does not tell.
+std::uint64_t ResidentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  statm >> size >> resident;
+  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+Json Columns(const ClusterConfig& config, const DependencySet& set) {
+  Json columns = Json::object();
+  for (std::size_t i = 0; i < config.nodes.size(); ++i) {
+    columns[config.nodes[i].name] = set[ReplicaAt(static_cast<int>(i))];
+  }
+  return columns;
+}
+
+Json OldestWaiting(const ReplicaStatus& replica) {
+  if (!replica.oldest_blocked) return nullptr;
+  return {{"waiting", ToString(replica.oldest_blocked->waiting)},
+          {"on", ToString(replica.oldest_blocked->on)}};
+}
+
+void AddReplica(const ReplicaStatus& replica, Json& json) {
+  json["oldest_waiting"] = OldestWaiting(replica);
+  json["state_hash"] =
+      Concat("0x", absl::Hex(replica.state_hash, absl::kZeroPad16));
+  json["keys"] = replica.keys;
+  json["fast_commits"] = replica.fast_commits;
+  json["slow_commits"] = replica.slow_commits;
+  json["in_flight"] = replica.own_in_flight;
+  json["queued"] = replica.queued_commands;
+  json["retransmissions"] = replica.retransmissions;
+  json["stale_messages"] = replica.stale_messages;
+  json["instances_in_memory"] = replica.instances_in_memory;
+  json["index_entries"] = replica.index_entries;
+  json["executed_instances"] = replica.executor.executed_instances;
+  json["executed_commands"] = replica.executor.executed_commands;
+  json["repeated_commands"] = replica.executor.repeated_commands;
+  json["waiting_instances"] = replica.executor.waiting_instances;
+  json["components"] = replica.executor.components;
+  json["largest_component"] = replica.executor.largest_component;
+}
+
+// Counts without the empty end.
+template <typename Counts>
+Json Histogram(const Counts& counts) {
+  std::size_t used = counts.size();
+  while (used > 0 && counts[used - 1] == 0) --used;
+  Json json = Json::array();
+  for (std::size_t i = 0; i < used; ++i) json.push_back(counts[i]);
+  return json;
+}
+
+void AddJournal(const JournalStats& journal, Json& json) {
+  const double mean = journal.groups == 0
+                          ? 0.0
+                          : static_cast<double>(journal.total_us) /
+                                static_cast<double>(journal.groups);
+  json["fsync_s"] = static_cast<double>(journal.total_us) / 1e6;
+  json["fsync"] = {{"count", journal.groups},
+                   {"mean_us", mean},
+                   {"max_us", journal.longest_us},
+                   {"power_of_two_us", Histogram(journal.times)},
+                   {"records", journal.records},
+                   {"found_awake", journal.found_awake},
+                   {"found_asleep", journal.found_asleep}};
+  json["disk"] = {{"bytes", journal.store.file_bytes},
+                  {"groups", journal.store.journal_groups},
+                  {"journal_bytes", journal.store.journal_bytes}};
+}
+
+Json Refusals(const RefusalCounts& counts) {
+  Json json = Json::object();
+  for (std::size_t i = 0; i < static_cast<std::size_t>(Refusal::kCount); ++i) {
+    const auto reason = static_cast<Refusal>(i);
+    json[std::string(Name(reason))] = counts[reason];
+  }
+  return json;
+}
+
+void AddProtocol(const ClusterConfig& config, Json& json) {
+  const Settings settings = config.NodeSettings(0);
+  const QuorumSizes sizes = QuorumSizesOf(settings);
+  json["protocol"] = config.protocol;
+  json["roles"] = {"leader", "depsvc", "acceptor", "executor"};
+  json["fast_path"] = "epaxos";
+  json["conflicts"] = std::string(Name(settings.conflicts));
+  json["classic_quorum"] = sizes.classic();
+  json["fast_quorum"] = sizes.fast();
+  json["durability"] =
+      config.durability == Durability::kFsync ? "fsync" : "memory";
+}
+
+}  // namespace
+
+std::string StatusAsJson(const ClusterConfig& config, std::size_t self,
+                         const NodeFacts& facts) {
+  Json json;
+  json["name"] = config.nodes[self].name;
+  json["node"] = self + 1;
+  json["cluster"] = config.cluster_id;
+  json["site"] = config.nodes[self].site;
+  json["up"] = true;
+  json["phase"] = std::string(facts.phase);
+  json["uptime_s"] = facts.uptime_s;
+  AddProtocol(config, json);
+  json["committed"] = Columns(config, facts.replica.committed);
+  json["executed"] = Columns(config, facts.replica.executed);
+  json["base_floor"] = Columns(config, facts.replica.base_floor);
+  json["drop_floor"] = Columns(config, facts.replica.drop_floor);
+  AddReplica(facts.replica, json);
+  json["memory_bytes"] = ResidentBytes();
+  json["cpu_s"] = CpuSeconds();
+  json["turns"] = facts.turns;
+  if (facts.journal) AddJournal(*facts.journal, json);
+  Json peers = Json::object();
+  for (std::size_t i = 0; i < config.nodes.size(); ++i) {
+    if (i != self) peers[config.nodes[i].name] = bool{facts.peers_up[i]};
+  }
+  json["peers_connected"] = std::move(peers);
+  json["links"] = {{"messages_sent", facts.links.messages_sent},
+                   {"messages_received", facts.links.messages_received},
+                   {"bytes_sent", facts.links.bytes_sent},
+                   {"connections_lost", facts.links.connections_lost}};
+  json["clients"] = {{"connections", facts.client_connections},
+                     {"commands", facts.commands_received},
+                     {"accept_failures", facts.accept_failures}};
+  json["refused"] = Refusals(facts.refusals);
+  // A name that is no UTF-8 must not end the process.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace quorate

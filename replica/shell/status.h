@@ -1,0 +1,40 @@
+// Answers: what does a node say about itself?
+//
+// Gathers the node's counters into the JSON object that travels in StatusReply
+// and that `quorate status --json` prints for this node. Columns are named
+// after their nodes; times say their unit in their names. Numbers count since
+// the process started unless they are states.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "replica/replica.h"
+#include "replica/shell/config.h"
+#include "replica/shell/journal.h"
+#include "replica/shell/peer_links.h"
+#include "replica/shell/refusals.h"
+
+namespace quorate {
+
+struct NodeFacts {
+  std::string_view phase;  // "serving", "stopping"
+  double uptime_s = 0;
+  ReplicaStatus replica;
+  std::vector<bool> peers_up;  // by node, this one's own unused
+  PeerLinkStats links;
+  std::size_t client_connections = 0;
+  std::uint64_t commands_received = 0;
+  std::uint64_t turns = 0;
+  std::uint64_t accept_failures = 0;
+  RefusalCounts refusals;
+  std::optional<JournalStats> journal;  // nullopt: durability is memory
+};
+
+std::string StatusAsJson(const ClusterConfig& config, std::size_t self,
+                         const NodeFacts& facts);
+
+}  // namespace quorate

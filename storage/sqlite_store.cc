@@ -1,0 +1,386 @@
+#include "storage/sqlite_store.h"
+
+#include <sqlite3.h>
+#include <xxhash.h>
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "wire/check.h"
+
+namespace quorate {
+namespace {
+
+constexpr char kDatabaseName[] = "node.db";
+constexpr char kWalName[] = "node.db-wal";
+constexpr std::int64_t kSchemaVersion = 1;
+// "QRTE", in the file's header: tells our databases from anybody else's.
+constexpr std::int64_t kApplicationId = 0x51525445;
+
+// `ready` is 0 until the identity file exists too; `clean` is 1 from Close to
+// the next Open.
+constexpr char kSchema[] =
+    "CREATE TABLE node(id INTEGER PRIMARY KEY CHECK (id = 1),"
+    " cluster TEXT NOT NULL, replica INTEGER NOT NULL,"
+    " incarnation INTEGER NOT NULL, ready INTEGER NOT NULL,"
+    " clean INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE journal(row INTEGER PRIMARY KEY, last INTEGER NOT NULL,"
+    " checksum INTEGER NOT NULL, records BLOB NOT NULL) STRICT;";
+
+// Covers the row's place as well as its bytes, so that a row that was moved or
+// renumbered is noticed like one that was changed.
+std::int64_t Checksum(std::string_view group, std::int64_t row,
+                      std::int64_t last) {
+  const std::int64_t place[] = {row, last};
+  return static_cast<std::int64_t>(XXH3_64bits_withSeed(
+      group.data(), group.size(), XXH3_64bits(place, sizeof(place))));
+}
+
+std::string_view ColumnBlob(sqlite3_stmt* row, int column) {
+  const void* bytes = sqlite3_column_blob(row, column);
+  const int size = sqlite3_column_bytes(row, column);
+  if (bytes == nullptr) return {};
+  return {static_cast<const char*>(bytes), static_cast<std::size_t>(size)};
+}
+
+absl::Status Refuse(const std::string& path, const std::string& reason) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("cannot open store \"", path, "\": ", reason));
+}
+
+}  // namespace
+
+SqliteStore::SqliteStore(StoreDirectory directory,
+                         const SqliteStoreOptions& options)
+    : directory_(std::move(directory)), options_(options) {}
+
+SqliteStore::~SqliteStore() = default;
+
+std::string SqliteStore::path() const { return directory_.File(kDatabaseName); }
+
+absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(
+    const std::string& directory, const StoreIdentity& expected,
+    const SqliteStoreOptions& options) {
+  if (expected.cluster_id.find('\n') != std::string::npos) {
+    return absl::InvalidArgumentError(
+        "the cluster id contains a line break; choose one without");
+  }
+  absl::StatusOr<StoreDirectory> locked = StoreDirectory::Lock(directory);
+  if (!locked.ok()) return locked.status();
+  std::unique_ptr<SqliteStore> store(
+      new SqliteStore(std::move(*locked), options));
+  if (absl::Status status = store->Load(expected); !status.ok()) return status;
+  return store;
+}
+
+// Nothing in the directory is changed before it is known to be ours and whole.
+absl::Status SqliteStore::Load(const StoreIdentity& expected) {
+  // To be looked at before SQLite is: it creates what is missing.
+  const bool had_database = directory_.Exists(kDatabaseName);
+  const bool had_wal = directory_.Exists(kWalName);
+  const absl::StatusOr<std::optional<StoreIdentity>> file =
+      directory_.ReadIdentity();
+  if (!file.ok()) return file.status();
+  // S5: a wiped database must not come back empty: the node would forget its
+  // votes and could vote a second time.
+  if (!had_database && (file->has_value() || had_wal)) {
+    return Refuse(path(),
+                  "the database is missing, though this directory had one; "
+                  "restore it, or remove the whole directory and bring the "
+                  "node back as a new one");
+  }
+  absl::StatusOr<std::unique_ptr<SqliteConnection>> connection =
+      SqliteConnection::Open(path());
+  if (!connection.ok()) return connection.status();
+  connection_ = std::move(*connection);
+
+  absl::Status status = LoadSchema(expected, file->has_value());
+  if (status.ok()) status = LoadIdentity(expected, had_wal);
+  if (!status.ok()) {
+    // SQLite has created an empty WAL: it must not pass for the missing one
+    // when the next start looks for it.
+    connection_.reset();
+    if (!had_wal && directory_.SizeOf(kWalName) == 0) {
+      directory_.Remove(kWalName);
+    }
+    return status;
+  }
+  status = BeginLife();
+  if (status.ok()) status = LoadJournalEnd();
+  return status;
+}
+
+absl::Status SqliteStore::LoadSchema(const StoreIdentity& expected,
+                                     bool had_identity) {
+  const auto version = connection_->QueryInteger("PRAGMA user_version");
+  if (!version.ok()) return version.status();
+  const auto application = connection_->QueryInteger("PRAGMA application_id");
+  if (!application.ok()) return application.status();
+  const auto tables =
+      connection_->QueryInteger("SELECT count(*) FROM sqlite_schema");
+  if (!tables.ok()) return tables.status();
+
+  if (*version == 0 && *application == 0 && *tables == 0) {
+    if (!had_identity) return CreateSchema(expected);
+    return Refuse(path(),
+                  "the database is empty, though this directory had one; "
+                  "restore it, or remove the whole directory and bring the "
+                  "node back as a new one");
+  }
+  if (*application != kApplicationId) {
+    return Refuse(path(),
+                  "it is the database of another program; choose another "
+                  "directory");
+  }
+  if (*version != kSchemaVersion) {
+    return Refuse(path(), absl::StrCat("schema version ", *version,
+                                       ", this binary knows ", kSchemaVersion,
+                                       "; start a newer quorate or restore a "
+                                       "backup"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::CreateSchema(const StoreIdentity& identity) {
+  absl::Status status = connection_->Execute(
+      absl::StrCat("BEGIN; PRAGMA user_version = ", kSchemaVersion,
+                   "; PRAGMA application_id = ", kApplicationId, ";", kSchema));
+  if (!status.ok()) return status;
+  absl::StatusOr<SqliteStatement> insert =
+      connection_->Prepare("INSERT INTO node VALUES(1, ?, ?, ?, 0, 0)");
+  if (!insert.ok()) return insert.status();
+  sqlite3_bind_text(insert->get(), 1, identity.cluster_id.data(),
+                    static_cast<int>(identity.cluster_id.size()),
+                    SQLITE_STATIC);
+  sqlite3_bind_int64(insert->get(), 2, Index(identity.node));
+  sqlite3_bind_int64(insert->get(), 3,
+                     static_cast<std::int64_t>(identity.incarnation));
+  if (sqlite3_step(insert->get()) != SQLITE_DONE) {
+    return connection_->Error("cannot create");
+  }
+  return connection_->Execute("COMMIT");
+}
+
+absl::Status SqliteStore::LoadIdentity(const StoreIdentity& expected,
+                                       bool had_wal) {
+  absl::StatusOr<SqliteStatement> row = connection_->Prepare(
+      "SELECT cluster, replica, incarnation, ready, clean FROM node");
+  if (!row.ok()) return row.status();
+  if (sqlite3_step(row->get()) != SQLITE_ROW) {
+    return connection_->Error("cannot read the identity in");
+  }
+  identity_.cluster_id = std::string(ColumnBlob(row->get(), 0));
+  identity_.node = ReplicaAt(sqlite3_column_int(row->get(), 1));
+  identity_.incarnation =
+      static_cast<std::uint64_t>(sqlite3_column_int64(row->get(), 2));
+  const bool ready = sqlite3_column_int(row->get(), 3) != 0;
+  const bool clean = sqlite3_column_int(row->get(), 4) != 0;
+  if (identity_.cluster_id != expected.cluster_id ||
+      identity_.node != expected.node) {
+    return Refuse(path(), absl::StrCat("it belongs to ", Describe(identity_),
+                                       ", expected ", Describe(expected),
+                                       "; correct `directory` or the cluster "
+                                       "id in the configuration"));
+  }
+  recovered_from_crash_ = ready && !clean;
+  // A crash leaves the WAL behind, and in it the last votes.
+  if (recovered_from_crash_ && !had_wal) {
+    return Refuse(path(),
+                  "the node was not stopped properly and node.db-wal, which "
+                  "holds its last votes, is gone; restore it, or remove the "
+                  "whole directory and bring the node back as a new one; if "
+                  "the sqlite3 shell has merged it into node.db since, create "
+                  "an empty node.db-wal");
+  }
+  // Not ready: a crash while the directory was being created. Nobody has heard
+  // of this node yet.
+  if (ready) return CompareIdentityFile();
+  row->reset();  // Before the next statement writes to its table.
+  absl::Status status = directory_.WriteIdentity(identity_);
+  if (status.ok()) status = connection_->Execute("UPDATE node SET ready = 1");
+  return status;
+}
+
+absl::Status SqliteStore::CompareIdentityFile() {
+  const absl::StatusOr<std::optional<StoreIdentity>> file =
+      directory_.ReadIdentity();
+  if (!file.ok()) return file.status();
+  if (!file->has_value()) {
+    return Refuse(path(),
+                  "the file \"identity\" beside it is gone, so others may be "
+                  "too; restore the whole directory, or remove it and bring "
+                  "the node back as a new one");
+  }
+  const StoreIdentity& other = **file;
+  if (other.cluster_id == identity_.cluster_id &&
+      other.node == identity_.node &&
+      other.incarnation == identity_.incarnation) {
+    return absl::OkStatus();
+  }
+  return Refuse(
+      path(),
+      absl::StrCat("it belongs to ", Describe(identity_), " (incarnation ",
+                   identity_.incarnation,
+                   "), the file \"identity\" beside it "
+                   "to ",
+                   Describe(other), " (incarnation ", other.incarnation,
+                   "); files of two nodes were mixed: restore the directory"));
+}
+
+// F3: after a crash the WAL may hold a commit whose sync failed. Truncating the
+// WAL makes it durable before anybody can be told of it. The mark and the names
+// are made durable as well, before the first group.
+absl::Status SqliteStore::BeginLife() {
+  absl::Status status = directory_.KeepBallast(options_.ballast_bytes);
+  if (status.ok()) status = connection_->Execute("UPDATE node SET clean = 0");
+  if (status.ok()) status = connection_->Checkpoint(/*truncate=*/true);
+  if (status.ok()) status = directory_.SyncNames();
+  return status;
+}
+
+absl::Status SqliteStore::LoadJournalEnd() {
+  absl::StatusOr<SqliteStatement> end = connection_->Prepare(
+      "SELECT row, last FROM journal ORDER BY row DESC LIMIT 1");
+  if (!end.ok()) return end.status();
+  const int step = sqlite3_step(end->get());
+  if (step == SQLITE_ROW) {
+    last_row_ = sqlite3_column_int64(end->get(), 0);
+    last_record_ =
+        static_cast<RecordSequence>(sqlite3_column_int64(end->get(), 1));
+  } else if (step != SQLITE_DONE) {
+    return connection_->Error("cannot read the journal of");
+  }
+  absl::StatusOr<SqliteStatement> insert =
+      connection_->Prepare("INSERT INTO journal VALUES(?, ?, ?, ?)");
+  if (!insert.ok()) return insert.status();
+  insert_ = std::move(*insert);
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::Replay(
+    const std::function<absl::Status(std::string_view)>& group) {
+  if (!poison_.ok()) return poison_;
+  absl::StatusOr<SqliteStatement> rows = connection_->Prepare(
+      "SELECT row, last, checksum, records FROM journal ORDER BY row");
+  if (!rows.ok()) return Poison(rows.status());
+  journal_bytes_ = 0;
+  std::int64_t expected_row = 1;
+  int step;
+  while ((step = sqlite3_step(rows->get())) == SQLITE_ROW) {
+    if (absl::Status status = CheckRow(rows->get(), expected_row++);
+        !status.ok()) {
+      return Poison(std::move(status));
+    }
+    const std::string_view bytes = ColumnBlob(rows->get(), 3);
+    journal_bytes_ += bytes.size();
+    if (absl::Status status = group(bytes); !status.ok()) return status;
+  }
+  if (step != SQLITE_DONE) {
+    return Poison(connection_->Error("cannot read the journal of"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::CheckRow(sqlite3_stmt* row,
+                                   std::int64_t expected_row) {
+  const std::int64_t number = sqlite3_column_int64(row, 0);
+  const char* fault = nullptr;
+  if (number != expected_row) {
+    fault = "is missing";  // S2: rows have no gap.
+  } else if (Checksum(ColumnBlob(row, 3), number,
+                      sqlite3_column_int64(row, 1)) !=
+             sqlite3_column_int64(row, 2)) {
+    fault = "has a wrong checksum";
+  } else {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(absl::StrCat(
+      "cannot replay \"", path(), "\": row ", expected_row, " of the journal ",
+      fault, "; replace the disk and bring the node back as a new one"));
+}
+
+absl::Status SqliteStore::Append(std::string_view group, RecordSequence last) {
+  if (!poison_.ok()) return poison_;
+  QUORATE_CHECK(last > last_record_,
+                "S1: groups are appended in the order of their records");
+  if (absl::Status status = Insert(group, last); !status.ok()) {
+    return Poison(std::move(status));
+  }
+  ++last_row_;
+  last_record_ = last;
+  journal_bytes_ += group.size();
+  if (connection_->wal_pages() < 2 * options_.checkpoint_pages) {
+    return absl::OkStatus();
+  }
+  return Maintain();
+}
+
+// One autocommit transaction: when the step is done, the WAL has been synced.
+absl::Status SqliteStore::Insert(std::string_view group, RecordSequence last) {
+  const std::int64_t row = last_row_ + 1;
+  const std::int64_t last_number = static_cast<std::int64_t>(last);
+  sqlite3_stmt* insert = insert_.get();
+  sqlite3_bind_int64(insert, 1, row);
+  sqlite3_bind_int64(insert, 2, last_number);
+  sqlite3_bind_int64(insert, 3, Checksum(group, row, last_number));
+  // A null pointer would bind NULL, not an empty blob.
+  const char* bytes = group.empty() ? "" : group.data();
+  const bool bound = sqlite3_bind_blob64(insert, 4, bytes, group.size(),
+                                         SQLITE_STATIC) == SQLITE_OK;
+  absl::Status status;
+  if (!bound || sqlite3_step(insert) != SQLITE_DONE) {
+    status = connection_->Error("cannot append to");
+  }
+  sqlite3_reset(insert);
+  return status;
+}
+
+absl::Status SqliteStore::Maintain() {
+  if (!poison_.ok()) return poison_;
+  if (connection_->wal_pages() < options_.checkpoint_pages) {
+    return absl::OkStatus();
+  }
+  if (absl::Status status = connection_->Checkpoint(/*truncate=*/false);
+      !status.ok()) {
+    return Poison(std::move(status));
+  }
+  return absl::OkStatus();
+}
+
+// S3: the first error stays. On a full disk the ballast makes the room that the
+// checkpoint needs, so that the node can be started and looked at (F4); after
+// any other error nothing more may be written.
+absl::Status SqliteStore::Poison(absl::Status error) {
+  poison_ = std::move(error);
+  if (!absl::IsResourceExhausted(poison_)) return poison_;
+  absl::Status relief = directory_.ReleaseBallast();
+  if (relief.ok()) relief = connection_->Checkpoint(/*truncate=*/true);
+  poison_ = absl::ResourceExhaustedError(absl::StrCat(
+      poison_.message(), "; at least ", options_.ballast_bytes,
+      relief.ok() ? " bytes are needed: the reserve of that size was given up "
+                    "so that the journal could be put in order"
+                  : " bytes are needed, and the journal could not be put in "
+                    "order: ",
+      relief.ok() ? "" : relief.message()));
+  return poison_;
+}
+
+absl::Status SqliteStore::Close() {
+  if (!poison_.ok()) return poison_;
+  absl::Status status = connection_->Execute("UPDATE node SET clean = 1");
+  if (status.ok()) status = connection_->Checkpoint(/*truncate=*/true);
+  if (!status.ok()) return Poison(std::move(status));
+  poison_ = absl::FailedPreconditionError(
+      absl::StrCat("the store \"", path(), "\" has been closed"));
+  return absl::OkStatus();
+}
+
+StoreStats SqliteStore::stats() const {
+  return {.journal_groups = static_cast<std::uint64_t>(last_row_),
+          .journal_bytes = journal_bytes_,
+          .file_bytes =
+              directory_.SizeOf(kDatabaseName) + directory_.SizeOf(kWalName)};
+}
+
+}  // namespace quorate

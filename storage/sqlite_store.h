@@ -1,0 +1,85 @@
+// Answers: how do groups survive a crash?
+//
+// The journal in one SQLite file, `node.db`, one row a group, inside a locked
+// directory (store_directory.h). Append is one insert and one fdatasync; what
+// it returned OK for is replayed after SIGKILL and after power loss. The first
+// error poisons the store: after a failed fsync nobody can know what is on the
+// disk, so it is never tried again (reliability.md F3). Checkpoints are made
+// here and not by SQLite, so that their errors are seen and their pause falls
+// between two groups that nobody waits for (Maintain).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/sqlite_connection.h"
+#include "storage/store.h"
+#include "storage/store_directory.h"
+
+namespace quorate {
+
+struct SqliteStoreOptions {
+  // Pages of 4 KiB in the WAL from which on Maintain checkpoints; Append does
+  // so itself at twice as many. README.md has the measurements.
+  int checkpoint_pages = 500;
+  // Bytes kept free for the day the disk is full (reliability.md F4).
+  std::size_t ballast_bytes = 1024 * 1024;
+};
+
+class SqliteStore : public Store {
+ public:
+  // Opens the store of `expected.node`, or creates it in a directory that has
+  // none. Only a new directory takes over `expected.incarnation`; afterwards
+  // identity() tells the one it was created with. Every refusal says what was
+  // found, what was expected and what to do.
+  static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(
+      const std::string& directory, const StoreIdentity& expected,
+      const SqliteStoreOptions& options = {});
+
+  // Without Close this is a crash as far as the next start is concerned.
+  ~SqliteStore() override;
+
+  const StoreIdentity& identity() const override { return identity_; }
+  absl::Status Replay(
+      const std::function<absl::Status(std::string_view)>& group) override;
+  absl::Status Append(std::string_view group, RecordSequence last) override;
+  absl::Status Maintain() override;
+  absl::Status Close() override;
+  StoreStats stats() const override;
+
+  // Did the last life end without Close?
+  bool recovered_from_crash() const { return recovered_from_crash_; }
+
+ private:
+  SqliteStore(StoreDirectory directory, const SqliteStoreOptions& options);
+
+  absl::Status Load(const StoreIdentity& expected);
+  absl::Status LoadSchema(const StoreIdentity& expected, bool had_identity);
+  absl::Status CreateSchema(const StoreIdentity& identity);
+  absl::Status LoadIdentity(const StoreIdentity& expected, bool had_wal);
+  absl::Status CompareIdentityFile();
+  absl::Status BeginLife();
+  absl::Status LoadJournalEnd();
+  absl::Status Insert(std::string_view group, RecordSequence last);
+  absl::Status CheckRow(sqlite3_stmt* row, std::int64_t expected_row);
+  absl::Status Poison(absl::Status error);
+  std::string path() const;
+
+  StoreDirectory directory_;
+  SqliteStoreOptions options_;
+  StoreIdentity identity_;
+  // Declared before the statement, which must go first.
+  std::unique_ptr<SqliteConnection> connection_;
+  SqliteStatement insert_;
+  std::int64_t last_row_ = 0;
+  RecordSequence last_record_ = 0;
+  std::uint64_t journal_bytes_ = 0;
+  bool recovered_from_crash_ = false;
+  absl::Status poison_;
+};
+
+}  // namespace quorate

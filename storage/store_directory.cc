@@ -1,0 +1,259 @@
+#include "storage/store_directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace quorate {
+namespace {
+
+constexpr char kIdentityName[] = "identity";
+constexpr char kBallastName[] = "ballast";
+constexpr char kIdentityTitle[] =
+    "quorate store 1 - do not edit, copy or remove";
+
+// A failed system call on one file, with the remedy that fits the reason.
+absl::Status FileError(const char* action, const std::string& path, int error) {
+  std::string text = absl::StrCat("cannot ", action, " \"", path,
+                                  "\": ", std::strerror(error));
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+      return absl::ResourceExhaustedError(
+          absl::StrCat(text, "; free space on this disk and start again"));
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::PermissionDeniedError(absl::StrCat(
+          text, "; let this user write there or choose another directory"));
+    default:
+      return absl::InternalError(
+          absl::StrCat(text, "; check the disk and its mount"));
+  }
+}
+
+// Owns one descriptor.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  bool ok() const { return fd_ >= 0; }
+  int fd() const { return fd_; }
+  int Release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+bool WriteAll(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+std::string ReadUpTo(int fd, std::size_t limit) {
+  std::string text(limit, '\0');
+  const ssize_t count = pread(fd, text.data(), limit, 0);
+  text.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
+  return text;
+}
+
+// Writes a file that is durable or absent: never half there under its name.
+absl::Status WriteDurably(const std::string& path, std::string_view bytes) {
+  const std::string temporary = path + ".new";
+  Descriptor file(
+      open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file.ok()) return FileError("create", temporary, errno);
+  if (!WriteAll(file.fd(), bytes) || fsync(file.fd()) != 0 ||
+      rename(temporary.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    unlink(temporary.c_str());
+    return FileError("write", path, error);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SyncDirectory(const std::string& path) {
+  Descriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.ok()) return FileError("open", path, errno);
+  if (fsync(directory.fd()) != 0) return FileError("sync", path, errno);
+  return absl::OkStatus();
+}
+
+// Creates missing directories from the top and makes each name durable.
+absl::Status CreateDirectories(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return absl::OkStatus();
+  const std::filesystem::path parent = path.parent_path();
+  if (!parent.empty() && parent != path) {
+    if (absl::Status status = CreateDirectories(parent); !status.ok()) {
+      return status;
+    }
+  }
+  if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) {
+    return FileError("create directory", path.string(), errno);
+  }
+  return SyncDirectory(parent.empty() ? "." : parent.string());
+}
+
+template <typename Number>
+bool ParseNumber(std::string_view text, Number& number) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc() && stop == end;
+}
+
+std::string FormatIdentity(const StoreIdentity& identity) {
+  return absl::StrCat(kIdentityTitle, "\ncluster ", identity.cluster_id,
+                      "\nnode r", Index(identity.node) + 1, "\nincarnation ",
+                      identity.incarnation, "\n");
+}
+
+std::optional<StoreIdentity> ParseIdentity(const std::string& text) {
+  const std::vector<std::string> lines = absl::StrSplit(text, '\n');
+  if (lines.size() != 5 || lines[0] != kIdentityTitle || !lines[4].empty()) {
+    return std::nullopt;
+  }
+  const auto field = [&](std::size_t line, const char* name) {
+    return absl::StartsWith(lines[line], name)
+               ? lines[line].substr(std::strlen(name))
+               : std::string();
+  };
+  StoreIdentity identity;
+  identity.cluster_id = field(1, "cluster ");
+  int node = 0;
+  if (!ParseNumber(field(2, "node r"), node) || node < 1 ||
+      node > kMaxReplicas ||
+      !ParseNumber(field(3, "incarnation "), identity.incarnation)) {
+    return std::nullopt;
+  }
+  identity.node = ReplicaAt(node - 1);
+  return identity;
+}
+
+}  // namespace
+
+std::string Describe(const StoreIdentity& identity) {
+  return absl::StrCat("node r", Index(identity.node) + 1, " of cluster \"",
+                      identity.cluster_id, "\"");
+}
+
+StoreDirectory::StoreDirectory(std::string path, int lock_fd)
+    : path_(std::move(path)), lock_fd_(lock_fd) {}
+
+StoreDirectory::StoreDirectory(StoreDirectory&& other) noexcept
+    : path_(std::move(other.path_)),
+      lock_fd_(std::exchange(other.lock_fd_, -1)) {}
+
+StoreDirectory::~StoreDirectory() {
+  if (lock_fd_ >= 0) close(lock_fd_);
+}
+
+absl::StatusOr<StoreDirectory> StoreDirectory::Lock(const std::string& path) {
+  if (absl::Status status = CreateDirectories(path); !status.ok()) {
+    return status;
+  }
+  const std::string lock_path = absl::StrCat(path, "/lock");
+  Descriptor lock(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (!lock.ok()) return FileError("create", lock_path, errno);
+  if (flock(lock.fd(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return FileError("lock", lock_path, errno);
+    const std::vector<std::string> holder =
+        absl::StrSplit(ReadUpTo(lock.fd(), 32), '\n');
+    return absl::FailedPreconditionError(absl::StrCat(
+        "cannot open store \"", path, "\": process ", holder[0],
+        " is using it; stop that process or give this node a directory of "
+        "its own"));
+  }
+  // Only for people and for the message above; the lock does not rest on it.
+  const std::string pid = absl::StrCat(getpid(), "\n");
+  if (ftruncate(lock.fd(), 0) != 0 || !WriteAll(lock.fd(), pid)) {
+    return FileError("write", lock_path, errno);
+  }
+  return StoreDirectory(path, lock.Release());
+}
+
+std::string StoreDirectory::File(const char* name) const {
+  return absl::StrCat(path_, "/", name);
+}
+
+bool StoreDirectory::Exists(const char* name) const {
+  return access(File(name).c_str(), F_OK) == 0;
+}
+
+std::uint64_t StoreDirectory::SizeOf(const char* name) const {
+  struct stat facts;
+  if (stat(File(name).c_str(), &facts) != 0) return 0;
+  return static_cast<std::uint64_t>(facts.st_size);
+}
+
+void StoreDirectory::Remove(const char* name) const {
+  unlink(File(name).c_str());
+}
+
+absl::StatusOr<std::optional<StoreIdentity>> StoreDirectory::ReadIdentity()
+    const {
+  const std::string path = File(kIdentityName);
+  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.ok()) {
+    if (errno == ENOENT) return std::nullopt;
+    return FileError("open", path, errno);
+  }
+  std::optional<StoreIdentity> identity =
+      ParseIdentity(ReadUpTo(file.fd(), 4096));
+  if (!identity.has_value()) {
+    return absl::DataLossError(absl::StrCat(
+        "cannot read \"", path,
+        "\": it is not what this program wrote; restore it from a backup"));
+  }
+  return identity;
+}
+
+absl::Status StoreDirectory::WriteIdentity(
+    const StoreIdentity& identity) const {
+  if (absl::Status status =
+          WriteDurably(File(kIdentityName), FormatIdentity(identity));
+      !status.ok()) {
+    return status;
+  }
+  return SyncNames();
+}
+
+absl::Status StoreDirectory::KeepBallast(std::size_t bytes) const {
+  if (SizeOf(kBallastName) == bytes) return absl::OkStatus();
+  // Real bytes: a hole in a sparse file would hold no room.
+  return WriteDurably(File(kBallastName), std::string(bytes, 'b'));
+}
+
+absl::Status StoreDirectory::ReleaseBallast() const {
+  const std::string path = File(kBallastName);
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) {
+    return FileError("remove", path, errno);
+  }
+  return SyncNames();
+}
+
+absl::Status StoreDirectory::SyncNames() const { return SyncDirectory(path_); }
+
+}  // namespace quorate

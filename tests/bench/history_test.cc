@@ -1,0 +1,146 @@
+#include "experiments/bench/history.h"
+
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+
+namespace quorate::bench {
+namespace {
+
+std::string Line(std::initializer_list<Operation> operations,
+                 CommandResult results) {
+  HistoryCall call;
+  BeginCall(3, 10, std::span(operations.begin(), operations.size()), call);
+  std::string line;
+  AppendLine(call, 25, results, line);
+  return line;
+}
+
+TEST(HistoryTest, WritesAPut) {
+  EXPECT_EQ(Line({{.kind = OperationKind::kPut, .key = "k1", .value = "x"}},
+                 {{}}),
+            "{\"c\":3,\"f\":\"put\",\"k\":\"k1\",\"v\":\"x\",\"call\":10,"
+            "\"ret\":25}\n");
+}
+
+TEST(HistoryTest, WritesWhatAGetRead) {
+  EXPECT_EQ(Line({{.kind = OperationKind::kGet, .key = "k1"}},
+                 {{.value = "seen"}}),
+            "{\"c\":3,\"f\":\"get\",\"k\":\"k1\",\"call\":10,\"ret\":25,"
+            "\"out\":\"seen\"}\n");
+}
+
+TEST(HistoryTest, AMissingKeyReadsAsEmpty) {
+  EXPECT_EQ(Line({{.kind = OperationKind::kGet, .key = "k1"}},
+                 {{.status = OperationStatus::kNotFound}}),
+            "{\"c\":3,\"f\":\"get\",\"k\":\"k1\",\"call\":10,\"ret\":25,"
+            "\"out\":\"\"}\n");
+}
+
+TEST(HistoryTest, WritesWhetherACompareAndSetMatched) {
+  const Operation cas = {.kind = OperationKind::kCompareAndSet,
+                         .key = "k1",
+                         .value = "new",
+                         .expected = "old"};
+  const std::string opening =
+      "{\"c\":3,\"f\":\"cas\",\"k\":\"k1\",\"old\":\"old\",\"v\":\"new\","
+      "\"call\":10,\"ret\":25,\"ok\":";
+  EXPECT_EQ(Line({cas}, {{}}), opening + "true}\n");
+  EXPECT_EQ(Line({cas}, {{.status = OperationStatus::kMismatch}}),
+            opening + "false}\n");
+}
+
+TEST(HistoryTest, WritesAnAddAsANumberAndAnAppendAsAText) {
+  EXPECT_EQ(Line({{.kind = OperationKind::kAdd, .key = "n1", .number = -7}},
+                 {{}}),
+            "{\"c\":3,\"f\":\"add\",\"k\":\"n1\",\"v\":-7,\"call\":10,"
+            "\"ret\":25}\n");
+  EXPECT_EQ(Line({{.kind = OperationKind::kAppend, .key = "a1", .value = "z"}},
+                 {{}}),
+            "{\"c\":3,\"f\":\"append\",\"k\":\"a1\",\"v\":\"z\",\"call\":10,"
+            "\"ret\":25}\n");
+}
+
+TEST(HistoryTest, ADeleteIsCalledDel) {
+  EXPECT_EQ(Line({{.kind = OperationKind::kDelete, .key = "k1"}}, {{}}),
+            "{\"c\":3,\"f\":\"del\",\"k\":\"k1\",\"call\":10,\"ret\":25}\n");
+}
+
+TEST(HistoryTest, WritesAnUnknownOutcomeWithoutAReturn) {
+  HistoryCall call;
+  const Operation put = {
+      .kind = OperationKind::kPut, .key = "k1", .value = "x"};
+  BeginCall(0, 5, {&put, 1}, call);
+  std::string line;
+  AppendUnknownLine(call, line);
+  EXPECT_EQ(line,
+            "{\"c\":0,\"f\":\"put\",\"k\":\"k1\",\"v\":\"x\",\"call\":5,"
+            "\"unknown\":true}\n");
+}
+
+TEST(HistoryTest, WritesSeveralOperationsAsAList) {
+  EXPECT_EQ(Line({{.kind = OperationKind::kGet, .key = "k1"},
+                  {.kind = OperationKind::kPut, .key = "k2", .value = "y"}},
+                 {{.value = "was"}, {}}),
+            "{\"c\":3,\"ops\":[{\"f\":\"get\",\"k\":\"k1\",\"out\":\"was\"},"
+            "{\"f\":\"put\",\"k\":\"k2\",\"v\":\"y\"}],\"call\":10,"
+            "\"ret\":25}\n");
+}
+
+TEST(HistoryTest, EveryTextSurvivesAJsonParser) {
+  const std::string nasty = "q\"b\\n\n\t\x01 end";
+  const std::string line =
+      Line({{.kind = OperationKind::kPut, .key = nasty, .value = nasty}}, {{}});
+  const auto parsed = nlohmann::json::parse(line, nullptr, false);
+  ASSERT_TRUE(parsed.is_object());
+  EXPECT_EQ(parsed["k"], nasty);
+  EXPECT_EQ(parsed["v"], nasty);
+  EXPECT_EQ(line.find('\n'), line.size() - 1);
+}
+
+TEST(HistoryTest, ACallBufferIsReused) {
+  HistoryCall call;
+  const Operation put = {
+      .kind = OperationKind::kPut, .key = "k1", .value = "x"};
+  const Operation get = {.kind = OperationKind::kGet, .key = "k2"};
+  BeginCall(0, 1, {&put, 1}, call);
+  BeginCall(9, 2, {&get, 1}, call);
+  std::string line;
+  AppendUnknownLine(call, line);
+  EXPECT_EQ(line,
+            "{\"c\":9,\"f\":\"get\",\"k\":\"k2\",\"call\":2,"
+            "\"unknown\":true}\n");
+}
+
+TEST(HistoryFileTest, KeepsEveryLine) {
+  const std::string path = testing::TempDir() + "/history_test.jsonl";
+  HistoryFile file;
+  ASSERT_TRUE(file.Open(path).ok());
+  std::string expected;
+  for (int i = 0; i < 200'000; ++i) {
+    const std::string line = "{\"c\":" + std::to_string(i) + "}\n";
+    file.buffer() += line;
+    file.FlushIfLarge();
+    expected += line;
+  }
+  ASSERT_TRUE(file.Close().ok());
+  std::stringstream read;
+  read << std::ifstream(path).rdbuf();
+  EXPECT_EQ(read.str(), expected);
+  std::remove(path.c_str());
+}
+
+TEST(HistoryFileTest, SaysWhyItCannotBeWritten) {
+  HistoryFile file;
+  const absl::Status status = file.Open("/nonexistent/history");
+  EXPECT_FALSE(status.ok());
+  EXPECT_NE(std::string(status.message()).find("/nonexistent/history"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace quorate::bench

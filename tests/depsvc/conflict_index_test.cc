@@ -1,0 +1,195 @@
+#include "depsvc/conflict_index.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace quorate {
+namespace {
+
+Operation Op(OperationKind kind, std::string_view key,
+             std::string_view value = "") {
+  return {.kind = kind, .key = key, .value = value, .number = 1};
+}
+
+CommandBatchPtr Batch(const std::vector<Operation>& operations) {
+  CommandBatchBuilder builder;
+  builder.AddCommand({.client = ClientId{1}, .sequence = 1}, 0);
+  for (const Operation& operation : operations) {
+    builder.AddOperation(operation);
+  }
+  return builder.Finish();
+}
+
+InstanceId Id(int replica, std::uint64_t slot) {
+  return {ReplicaAt(replica), slot};
+}
+
+DependencySet Ask(const ConflictIndex& index,
+                  const std::vector<Operation>& operations) {
+  DependencySet deps(3);
+  index.Collect(*Batch(operations), deps);
+  return deps;
+}
+
+TEST(ConflictIndex, ReportsTheFirstWriteToAKey) {
+  ConflictIndex index(3, ConflictMode::kOperation);
+  index.Add(Id(0, 4), *Batch({Op(OperationKind::kPut, "a", "1")}));
+  EXPECT_EQ(ToString(Ask(index, {Op(OperationKind::kGet, "a")})), "{r1:4}");
+  EXPECT_EQ(ToString(Ask(index, {Op(OperationKind::kGet, "b")})), "{}");
+}
+
+TEST(ConflictIndex, KeepsReadsApartFromReads) {
+  ConflictIndex index(3, ConflictMode::kOperation);
+  index.Add(Id(1, 7), *Batch({Op(OperationKind::kGet, "a")}));
+  EXPECT_EQ(ToString(Ask(index, {Op(OperationKind::kGet, "a")})), "{}");
+  EXPECT_EQ(ToString(Ask(index, {Op(OperationKind::kPut, "a", "x")})),
+            "{r2:7}");
+}
+
+TEST(ConflictIndex, LetsAddsCommuteOnlyWhenTheModeSaysSo) {
+  for (const auto& [mode, expected] :
+       {std::pair{ConflictMode::kOperation, "{}"},
+        std::pair{ConflictMode::kReadWrite, "{r3:2}"},
+        std::pair{ConflictMode::kKey, "{r3:2}"}}) {
+    ConflictIndex index(3, mode);
+    index.Add(Id(2, 2), *Batch({Op(OperationKind::kAdd, "n")}));
+    EXPECT_EQ(ToString(Ask(index, {Op(OperationKind::kAdd, "n")})), expected);
+    EXPECT_EQ(ToString(Ask(index, {Op(OperationKind::kGet, "n")})), "{r3:2}");
+  }
+}
+
+TEST(ConflictIndex, DoesNotLoseAnOlderReadWhenABatchReadsAndWritesOneKey) {
+  ConflictIndex index(3, ConflictMode::kOperation);
+  index.Add(Id(0, 3), *Batch({Op(OperationKind::kGet, "a")}));
+  DependencySet deps(3);
+  index.CollectAndAdd(Id(0, 9),
+                      *Batch({Op(OperationKind::kGet, "a"),
+                              Op(OperationKind::kPut, "a", "1")}),
+                      deps);
+  EXPECT_EQ(ToString(deps), "{r1:3}");
+}
+
+TEST(ConflictIndex, AScanMeetsEveryWriteAndEveryLaterWriteMeetsTheScan) {
+  ConflictIndex index(3, ConflictMode::kOperation);
+  index.Add(Id(0, 5), *Batch({Op(OperationKind::kPut, "k", "1")}));
+  DependencySet deps(3);
+  index.CollectAndAdd(Id(1, 1), *Batch({Op(OperationKind::kScan, "a", "z")}),
+                      deps);
+  EXPECT_EQ(ToString(deps), "{r1:5}");
+  EXPECT_EQ(ToString(Ask(index, {Op(OperationKind::kPut, "new", "1")})),
+            "{r2:1}");
+  EXPECT_EQ(ToString(Ask(index, {Op(OperationKind::kGet, "new")})), "{}");
+}
+
+TEST(ConflictIndex, EveryAnswerCoversTheFloor) {
+  ConflictIndex index(3, ConflictMode::kOperation);
+  DependencySet floor(3);
+  floor.Set(ReplicaAt(1), 40);
+  index.RaiseFloor(floor);
+  EXPECT_EQ(ToString(Ask(index, {Op(OperationKind::kGet, "any")})), "{r2:40}");
+}
+
+TEST(ConflictIndex, ForgetsEntriesBelowTheFloorInsteadOfGrowing) {
+  ConflictIndex index(3, ConflictMode::kOperation);
+  DependencySet floor(3);
+  for (std::uint64_t slot = 1; slot <= 300000; ++slot) {
+    index.Add(Id(0, slot),
+              *Batch({Op(OperationKind::kPut, "key" + std::to_string(slot))}));
+    floor.Set(ReplicaAt(0), slot < 1000 ? 0 : slot - 1000);
+    index.RaiseFloor(floor);
+  }
+  EXPECT_LT(index.entries(), 10000u);
+  EXPECT_EQ(ToString(Ask(index, {Op(OperationKind::kGet, "key300000")})),
+            "{r1:300000}");
+}
+
+// The model knows every instance's operations and answers by going through
+// them all.
+class NaiveIndex {
+ public:
+  explicit NaiveIndex(ConflictMode mode) : mode_(mode) {}
+  void Add(InstanceId id, CommandBatchPtr batch) {
+    all_.emplace_back(id, std::move(batch));
+  }
+  DependencySet Collect(const CommandBatch& batch,
+                        const DependencySet& floor) const {
+    DependencySet deps = floor;
+    for (const auto& [id, other] : all_) {
+      if (Conflict(batch, *other, mode_)) deps.Add(id);
+    }
+    return deps;
+  }
+
+ private:
+  ConflictMode mode_;
+  std::vector<std::pair<InstanceId, CommandBatchPtr>> all_;
+};
+
+class IndexAgainstModel : public testing::TestWithParam<ConflictMode> {};
+
+// Without scans the index must be exact above the floor; with scans it may
+// report more, never less.
+TEST_P(IndexAgainstModel, AgreesOnRandomBatches) {
+  for (const bool with_scans : {false, true}) {
+    for (unsigned seed = 1; seed <= 30; ++seed) {
+      std::mt19937 random(seed);
+      ConflictIndex index(3, GetParam());
+      NaiveIndex model(GetParam());
+      DependencySet floor(3);
+      std::array<std::uint64_t, 3> next{};
+      for (int step = 0; step < 300; ++step) {
+        std::vector<std::string> keys;
+        std::vector<Operation> operations;
+        const std::size_t count = 1 + random() % 4;
+        for (std::size_t i = 0; i < count; ++i) {
+          keys.push_back("k" + std::to_string(random() % 12));
+        }
+        for (const std::string& key : keys) {
+          const auto kind = static_cast<OperationKind>(
+              random() % (with_scans ? kOperationKinds : kOperationKinds - 1));
+          operations.push_back(
+              Op(kind, key, kind == OperationKind::kScan ? "k5" : "v"));
+        }
+        const int replica = static_cast<int>(random() % 3);
+        const InstanceId id =
+            Id(replica, ++next[static_cast<std::size_t>(replica)]);
+        const CommandBatchPtr batch = Batch(operations);
+        const DependencySet expected = model.Collect(*batch, floor);
+        DependencySet deps(3);
+        if (random() % 2 == 0) {
+          index.CollectAndAdd(id, *batch, deps);
+        } else {
+          index.Collect(*batch, deps);
+          index.Add(id, *batch);
+        }
+        if (with_scans) {
+          ASSERT_TRUE(deps.Covers(expected))
+              << ToString(deps) << " lacks some of " << ToString(expected);
+        } else {
+          ASSERT_EQ(deps, expected)
+              << ToString(deps) << " vs " << ToString(expected);
+        }
+        model.Add(id, batch);
+        if (step % 50 == 49) {
+          for (int i = 0; i < 3; ++i) {
+            const std::uint64_t seen = next[static_cast<std::size_t>(i)];
+            floor.Raise(ReplicaAt(i), seen > 10 ? seen - 10 : 0);
+          }
+          index.RaiseFloor(floor);
+        }
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, IndexAgainstModel,
+                         testing::Values(ConflictMode::kOperation,
+                                         ConflictMode::kReadWrite,
+                                         ConflictMode::kKey));
+
+}  // namespace
+}  // namespace quorate

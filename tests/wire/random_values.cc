@@ -1,0 +1,357 @@
+#include "tests/wire/random_values.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "wire/limits.h"
+#include "wire/overloaded.h"
+
+namespace quorate {
+namespace {
+
+InstanceId RandomInstance(Random& random, int columns) {
+  return {ReplicaAt(static_cast<int>(
+              random.Below(static_cast<std::uint64_t>(columns)))),
+          1 + random.Number() % kMaxSlot};
+}
+
+Ballot RandomBallot(Random& random, int columns) {
+  return Ballot::Of(random.Number() >> 8,
+                    RandomInstance(random, columns).replica);
+}
+
+ReplicaSet RandomReplicas(Random& random, int columns) {
+  return ReplicaSet::FromBits(static_cast<std::uint16_t>(random.Next()))
+      .Intersect(ReplicaSet::FirstN(columns));
+}
+
+InstanceStatus RandomStatus(Random& random) {
+  return static_cast<InstanceStatus>(random.Below(4));
+}
+
+void AddOperation(Random& random, CommandBatchBuilder& builder) {
+  const std::string key = random.Bytes(20);
+  const std::string value = random.Coin() ? random.Bytes(40) : "";
+  const std::string expected = random.Coin() ? random.Bytes(40) : "";
+  const auto number =
+      random.Coin() ? static_cast<std::int64_t>(random.Next()) : 0;
+  builder.AddOperation(
+      {.kind = static_cast<OperationKind>(random.Below(kOperationKinds)),
+       .key = key,
+       .value = value,
+       .expected = expected,
+       .number = number});
+}
+
+ClientReply RandomReply(Random& random) {
+  ClientReply reply{
+      .id = {static_cast<ClientId>(random.Next()), random.Number()},
+      .status = static_cast<ReplyStatus>(random.Below(3)),
+      .reason = static_cast<RefusalReason>(random.Below(9)),
+      .instance = {ReplicaAt(static_cast<int>(random.Below(kMaxReplicas))),
+                   random.Number()},
+      .commit_latency_us = static_cast<std::uint32_t>(random.Number())};
+  reply.results.resize(random.Below(4));
+  for (OperationResult& result : reply.results) {
+    result.status = static_cast<OperationStatus>(random.Below(5));
+    result.value = random.Bytes(30);
+    result.rows.resize(random.Coin() ? random.Below(5) : 0);
+    for (auto& [key, value] : result.rows) {
+      key = random.Bytes(10);
+      value = random.Bytes(30);
+    }
+  }
+  return reply;
+}
+
+ClientReplies RandomReplies(Random& random) {
+  ClientReplies replies;
+  const bool plain = random.Coin();
+  for (std::uint64_t i = random.Below(20); i > 0; --i) {
+    // What most replies are: done, one result, nothing read.
+    replies.replies.push_back(
+        plain ? ClientReply{.id = {static_cast<ClientId>(random.Next()), i},
+                            .results = {OperationResult{}}}
+              : RandomReply(random));
+  }
+  return replies;
+}
+
+bool Same(const CommandBatchPtr& a, const CommandBatchPtr& b) {
+  if (a == nullptr || b == nullptr) return a == b;
+  return SameContents(*a, *b) && a->digest() == b->digest();
+}
+
+bool Same(const Value& a, const Value& b) {
+  return a == b && Same(a.batch, b.batch);
+}
+
+bool Same(const ClientReply& a, const ClientReply& b) {
+  return std::tie(a.id, a.status, a.reason, a.instance, a.results,
+                  a.commit_latency_us) == std::tie(b.id, b.status, b.reason,
+                                                   b.instance, b.results,
+                                                   b.commit_latency_us);
+}
+
+// Compares two values of one variant, given a comparison of each alternative.
+template <typename Variant, typename Equal>
+bool SameAlternative(const Variant& a, const Variant& b, const Equal& equal) {
+  return a.index() == b.index() &&
+         std::visit(
+             [&]<typename T>(const T& x) { return equal(x, std::get<T>(b)); },
+             a);
+}
+
+}  // namespace
+
+std::uint64_t Random::Next() {
+  std::uint64_t z = state_ += 0x9E3779B97F4A7C15ull;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+  return z ^ (z >> 31);
+}
+
+std::string Random::Bytes(std::size_t most) {
+  std::string bytes(Below(most + 1), '\0');
+  for (char& byte : bytes) byte = static_cast<char>(Next());
+  return bytes;
+}
+
+CommandBatchPtr RandomBatch(Random& random) {
+  CommandBatchBuilder builder;
+  const bool one_operation_each = random.Coin();
+  const std::uint64_t commands = 1 + random.Below(random.Coin() ? 3 : 100);
+  for (std::uint64_t i = 0; i < commands; ++i) {
+    const std::uint64_t sequence = 1 + random.Number() / 2;
+    builder.AddCommand({static_cast<ClientId>(random.Next()), sequence},
+                       sequence - 1 - random.Number() % sequence);
+    const std::uint64_t operations =
+        one_operation_each ? 1 : 1 + random.Below(5);
+    for (std::uint64_t j = 0; j < operations; ++j) {
+      AddOperation(random, builder);
+    }
+  }
+  return builder.Finish();
+}
+
+DependencySet RandomDeps(Random& random, int columns) {
+  DependencySet deps(columns);
+  if (random.Below(4) == 0) return deps;
+  for (int i = 0; i < columns; ++i) {
+    deps.Set(ReplicaAt(i), random.Number() % (kMaxSlot + 1));
+  }
+  return deps;
+}
+
+Value RandomValue(Random& random) {
+  switch (random.Below(4)) {
+    case 0: return {};
+    case 1: return Value::Noop();
+    case 2: return Value::Commands(RandomBatch(random)).WithoutPayload();
+    default: return Value::Commands(RandomBatch(random));
+  }
+}
+
+Message RandomMessage(Random& random, std::size_t alternative, int columns) {
+  const InstanceId instance = RandomInstance(random, columns);
+  const Ballot ballot = RandomBallot(random, columns);
+  const auto deps = [&] { return RandomDeps(random, columns); };
+  switch (alternative) {
+    case 0:
+      return PreAccept{instance, RandomBatch(random), deps(),
+                       RandomReplicas(random, columns)};
+    case 1: return PreAcceptReply{instance, deps()};
+    case 2: return Accept{instance, ballot, RandomValue(random), deps()};
+    case 3: return AcceptReply{instance, ballot};
+    case 4: return Nack{instance, ballot};
+    case 5: return Commit{instance, RandomValue(random), deps()};
+    case 6:
+      return Recover{instance, ballot,
+                     random.Coin() ? RandomBatch(random) : nullptr};
+    case 7:
+      return RecoverReply{instance,
+                          ballot,
+                          RandomStatus(random),
+                          RandomBallot(random, columns),
+                          RandomValue(random),
+                          deps(),
+                          random.Coin()};
+    case 8: return Validate{instance, ballot, RandomBatch(random), deps()};
+    case 9: {
+      ValidateReply reply{instance, ballot, {}};
+      for (std::uint64_t i = random.Below(6); i > 0; --i) {
+        reply.conflicts.push_back(
+            {RandomInstance(random, columns), random.Coin()});
+      }
+      return reply;
+    }
+    case 10:
+      return Waiting{instance, static_cast<std::uint8_t>(random.Below(
+                                   static_cast<std::uint64_t>(columns) + 1))};
+    case 11: return Inquire{instance};
+    case 12:
+      return InquireReply{instance, RandomStatus(random), ballot,
+                          random.Coin()};
+    case 13: return Frontier{deps(), deps(), deps()};
+    default: return Truncated{instance, deps()};
+  }
+}
+
+ClientMessage RandomClientMessage(Random& random, std::size_t alternative) {
+  switch (alternative) {
+    case 0:
+      return Hello{
+          .minor = static_cast<std::uint16_t>(random.Next()),
+          .role = random.Coin() ? PeerRole::kReplica : PeerRole::kClient,
+          .cluster_id = random.Bytes(40),
+          .node = ReplicaAt(static_cast<int>(random.Below(kMaxReplicas))),
+          .incarnation = random.Next()};
+    case 1: return Reject{random.Bytes(300)};
+    case 2: return ClientRequest{RandomBatch(random)};
+    case 3: return RandomReplies(random);
+    case 4: return StatusRequest{};
+    default: return StatusReply{random.Bytes(3000)};
+  }
+}
+
+Record RandomRecord(Random& random, std::size_t alternative, int columns) {
+  const InstanceId instance = RandomInstance(random, columns);
+  const auto deps = [&] { return RandomDeps(random, columns); };
+  switch (alternative) {
+    case 0:
+      return PreAcceptedRecord{instance, RandomBatch(random), deps(), deps(),
+                               RandomReplicas(random, columns)};
+    case 1:
+      return AcceptedRecord{instance, RandomBallot(random, columns),
+                            RandomValue(random), deps()};
+    case 2: return PromisedRecord{instance, RandomBallot(random, columns)};
+    case 3: return ValidatedRecord{instance, RandomBatch(random), deps()};
+    case 4: return CommittedRecord{instance, RandomValue(random), deps()};
+    default: return FloorRecord{deps(), deps()};
+  }
+}
+
+bool Same(const Message& a, const Message& b) {
+  return SameAlternative(
+      a, b,
+      Overloaded{
+          [](const PreAccept& x, const PreAccept& y) {
+            return x.instance == y.instance && Same(x.batch, y.batch) &&
+                   x.initial_deps == y.initial_deps &&
+                   x.fast_quorum == y.fast_quorum;
+          },
+          [](const PreAcceptReply& x, const PreAcceptReply& y) {
+            return x.instance == y.instance && x.deps == y.deps;
+          },
+          [](const Accept& x, const Accept& y) {
+            return x.instance == y.instance && x.ballot == y.ballot &&
+                   Same(x.value, y.value) && x.deps == y.deps;
+          },
+          [](const AcceptReply& x, const AcceptReply& y) {
+            return x.instance == y.instance && x.ballot == y.ballot;
+          },
+          [](const Nack& x, const Nack& y) {
+            return x.instance == y.instance &&
+                   x.promised_ballot == y.promised_ballot;
+          },
+          [](const Commit& x, const Commit& y) {
+            return x.instance == y.instance && Same(x.value, y.value) &&
+                   x.deps == y.deps;
+          },
+          [](const Recover& x, const Recover& y) {
+            return x.instance == y.instance && x.ballot == y.ballot &&
+                   Same(x.batch, y.batch);
+          },
+          [](const RecoverReply& x, const RecoverReply& y) {
+            return x.instance == y.instance && x.ballot == y.ballot &&
+                   x.status == y.status &&
+                   x.accepted_ballot == y.accepted_ballot &&
+                   Same(x.value, y.value) && x.deps == y.deps &&
+                   x.matches_initial == y.matches_initial;
+          },
+          [](const Validate& x, const Validate& y) {
+            return x.instance == y.instance && x.ballot == y.ballot &&
+                   Same(x.batch, y.batch) && x.initial_deps == y.initial_deps;
+          },
+          [](const ValidateReply& x, const ValidateReply& y) {
+            return x.instance == y.instance && x.ballot == y.ballot &&
+                   x.conflicts == y.conflicts;
+          },
+          [](const Waiting& x, const Waiting& y) {
+            return x.instance == y.instance &&
+                   x.matching_votes == y.matching_votes;
+          },
+          [](const Inquire& x, const Inquire& y) {
+            return x.instance == y.instance;
+          },
+          [](const InquireReply& x, const InquireReply& y) {
+            return x.instance == y.instance && x.status == y.status &&
+                   x.promised_ballot == y.promised_ballot &&
+                   x.working_on_it == y.working_on_it;
+          },
+          [](const Frontier& x, const Frontier& y) {
+            return x.committed == y.committed && x.executed == y.executed &&
+                   x.base_floor == y.base_floor;
+          },
+          [](const Truncated& x, const Truncated& y) {
+            return x.instance == y.instance && x.drop_floor == y.drop_floor;
+          }});
+}
+
+bool Same(const ClientMessage& a, const ClientMessage& b) {
+  return SameAlternative(
+      a, b,
+      Overloaded{
+          [](const Hello& x, const Hello& y) {
+            return std::tie(x.major, x.minor, x.role, x.cluster_id, x.node,
+                            x.incarnation) == std::tie(y.major, y.minor, y.role,
+                                                       y.cluster_id, y.node,
+                                                       y.incarnation);
+          },
+          [](const Reject& x, const Reject& y) { return x.reason == y.reason; },
+          [](const ClientRequest& x, const ClientRequest& y) {
+            return Same(x.batch, y.batch);
+          },
+          [](const ClientReplies& x, const ClientReplies& y) {
+            return std::ranges::equal(
+                x.replies, y.replies,
+                [](const ClientReply& p, const ClientReply& q) {
+                  return Same(p, q);
+                });
+          },
+          [](const StatusRequest&, const StatusRequest&) { return true; },
+          [](const StatusReply& x, const StatusReply& y) {
+            return x.json == y.json;
+          }});
+}
+
+bool Same(const Record& a, const Record& b) {
+  return SameAlternative(
+      a, b,
+      Overloaded{[](const PreAcceptedRecord& x, const PreAcceptedRecord& y) {
+                   return x.instance == y.instance && Same(x.batch, y.batch) &&
+                          x.initial_deps == y.initial_deps &&
+                          x.deps == y.deps && x.fast_quorum == y.fast_quorum;
+                 },
+                 [](const AcceptedRecord& x, const AcceptedRecord& y) {
+                   return x.instance == y.instance && x.ballot == y.ballot &&
+                          Same(x.value, y.value) && x.deps == y.deps;
+                 },
+                 [](const PromisedRecord& x, const PromisedRecord& y) {
+                   return x.instance == y.instance && x.ballot == y.ballot;
+                 },
+                 [](const ValidatedRecord& x, const ValidatedRecord& y) {
+                   return x.instance == y.instance && Same(x.batch, y.batch) &&
+                          x.initial_deps == y.initial_deps;
+                 },
+                 [](const CommittedRecord& x, const CommittedRecord& y) {
+                   return x.instance == y.instance && Same(x.value, y.value) &&
+                          x.deps == y.deps;
+                 },
+                 [](const FloorRecord& x, const FloorRecord& y) {
+                   return x.base_floor == y.base_floor &&
+                          x.drop_floor == y.drop_floor;
+                 }});
+}
+
+}  // namespace quorate

@@ -1,0 +1,37 @@
+#include "wire/result.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "wire/limits.h"
+
+namespace quorate {
+namespace {
+
+// Does the refusal's text name this limit?
+bool Names(RefusalReason reason, std::size_t limit) {
+  return Explain(reason).find(std::to_string(limit)) != std::string_view::npos;
+}
+
+TEST(RefusalTest, EachNamesTheLimitItRestsOn) {
+  EXPECT_TRUE(Names(RefusalReason::kKeyTooLarge, kMaxKeyBytes));
+  EXPECT_TRUE(Names(RefusalReason::kValueTooLarge, kMaxValueBytes));
+  EXPECT_TRUE(Names(RefusalReason::kValueTooLarge, kMaxBatchBytes));
+  EXPECT_TRUE(
+      Names(RefusalReason::kTooManyOperations, kMaxOperationsPerCommand));
+  EXPECT_TRUE(Names(RefusalReason::kPipelineFull, kMaxPipelinePerSession));
+}
+
+TEST(RefusalTest, EachHasATextOfItsOwn) {
+  EXPECT_EQ(Explain(RefusalReason::kNone), "");
+  for (int i = 1; i <= static_cast<int>(RefusalReason::kMalformed); ++i) {
+    for (int j = 0; j < i; ++j) {
+      EXPECT_NE(Explain(static_cast<RefusalReason>(i)),
+                Explain(static_cast<RefusalReason>(j)));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace quorate

@@ -1,0 +1,196 @@
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "wire/codec/batch_codec.h"
+#include "wire/codec/body.h"
+#include "wire/codec/codec.h"
+#include "wire/codec/replies_codec.h"
+#include "wire/limits.h"
+
+namespace quorate {
+namespace codec {
+namespace {
+
+constexpr std::size_t kSmallWords = 64;
+
+template <typename Root, typename Fill>
+void AppendMessage(FrameType type, std::size_t words, std::string& out,
+                   const Fill& fill) {
+  BuildBody<Root>(words, fill, [&](std::span<const std::byte> body) {
+    AppendFrame(type, body, out);
+  });
+}
+
+kj::StringPtr TextOf(const std::string& text) {
+  return {text.c_str(), text.size()};
+}
+
+std::string StringOf(const capnp::Text::Reader& text) {
+  return {text.begin(), text.size()};
+}
+
+// ---- encoding -------------------------------------------------------------
+
+void Append(const Hello& hello, std::string& out) {
+  AppendMessage<schema::Hello>(
+      FrameType::kHello, kSmallWords, out, [&](schema::Hello::Builder to) {
+        to.setMajor(hello.major);
+        to.setMinor(hello.minor);
+        to.setRole(hello.role == PeerRole::kReplica ? schema::PeerRole::REPLICA
+                                                    : schema::PeerRole::CLIENT);
+        to.setNode(static_cast<std::uint8_t>(hello.node));
+        to.setClusterId(TextOf(hello.cluster_id));
+        to.setIncarnation(hello.incarnation);
+      });
+}
+
+void Append(const Reject& reject, std::string& out) {
+  AppendMessage<schema::Reject>(
+      FrameType::kReject, kSmallWords, out,
+      [&](schema::Reject::Builder to) { to.setReason(TextOf(reject.reason)); });
+}
+
+void Append(const ClientRequest& request, std::string& out) {
+  AppendMessage<schema::CommandBatch>(
+      FrameType::kClientRequest, BatchWords(request.batch), out,
+      [&](schema::CommandBatch::Builder to) { SetBatch(request.batch, to); });
+}
+
+void Append(const ClientReplies& replies, std::string& out) {
+  AppendMessage<schema::ClientReplies>(
+      FrameType::kClientReplies, RepliesWords(replies), out,
+      [&](schema::ClientReplies::Builder to) { SetReplies(replies, to); });
+}
+
+void Append(const StatusRequest&, std::string& out) {
+  AppendMessage<schema::StatusRequest>(FrameType::kStatusRequest, kSmallWords,
+                                       out,
+                                       [](schema::StatusRequest::Builder) {});
+}
+
+void Append(const StatusReply& reply, std::string& out) {
+  AppendMessage<schema::StatusReply>(
+      FrameType::kStatusReply, kSmallWords + reply.json.size() / 8, out,
+      [&](schema::StatusReply::Builder to) { to.setJson(TextOf(reply.json)); });
+}
+
+// ---- decoding -------------------------------------------------------------
+
+absl::StatusOr<ClientMessage> ReadHello(const schema::Hello::Reader& from) {
+  Hello hello{.major = from.getMajor(), .minor = from.getMinor()};
+  // Enough to refuse each other by name; the rest may mean something else.
+  if (hello.major != kProtocolMajor) return hello;
+  switch (from.getRole()) {
+    case schema::PeerRole::REPLICA: hello.role = PeerRole::kReplica; break;
+    case schema::PeerRole::CLIENT: hello.role = PeerRole::kClient; break;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("hello with role ", static_cast<int>(from.getRole()),
+                       ", expected a replica (0) or a client (1)"));
+  }
+  if (from.getNode() >= kMaxReplicas) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("hello with node index ", from.getNode(),
+                     ", the largest is ", kMaxReplicas - 1));
+  }
+  hello.node = ReplicaAt(from.getNode());
+  hello.cluster_id = StringOf(from.getClusterId());
+  hello.incarnation = from.getIncarnation();
+  return hello;
+}
+
+absl::StatusOr<ClientMessage> ReadRequest(
+    const schema::CommandBatch::Reader& from) {
+  if (from.getKinds().size() > kMaxRequestOperations) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a request of ", from.getKinds().size(),
+                     " operations, the limit is ", kMaxRequestOperations));
+  }
+  absl::StatusOr<CommandBatchPtr> batch =
+      ReadBatch(from, BatchLimits::kLeftToCaller);
+  if (!batch.ok()) return batch.status();
+  return ClientRequest{*std::move(batch)};
+}
+
+absl::StatusOr<ClientMessage> ReadClientReplies(
+    const schema::ClientReplies::Reader& from) {
+  absl::StatusOr<ClientReplies> replies = ReadReplies(from);
+  if (!replies.ok()) return replies.status();
+  return *std::move(replies);
+}
+
+RefusalReason CheckOperation(const Operation& operation) {
+  // A scan's value is the end of its range.
+  const bool value_is_key = operation.kind == OperationKind::kScan;
+  if (operation.key.size() > kMaxKeyBytes ||
+      (value_is_key && operation.value.size() > kMaxKeyBytes)) {
+    return RefusalReason::kKeyTooLarge;
+  }
+  if (operation.value.size() > kMaxValueBytes ||
+      operation.expected.size() > kMaxValueBytes) {
+    return RefusalReason::kValueTooLarge;
+  }
+  return RefusalReason::kNone;
+}
+
+}  // namespace
+}  // namespace codec
+
+void EncodeClientMessage(const ClientMessage& message, std::string& out) {
+  std::visit([&](const auto& m) { codec::Append(m, out); }, message);
+}
+
+absl::StatusOr<ClientMessage> DecodeClientMessage(
+    FrameType type, std::span<const std::byte> body) {
+  switch (type) {
+    case FrameType::kHello:
+      return codec::ReadBody<schema::Hello>("a hello", body, codec::ReadHello);
+    case FrameType::kReject:
+      return codec::ReadBody<schema::Reject>(
+          "a reject", body,
+          [](const auto& from) -> absl::StatusOr<ClientMessage> {
+            return Reject{codec::StringOf(from.getReason())};
+          });
+    case FrameType::kClientRequest:
+      return codec::ReadBody<schema::CommandBatch>("a client request", body,
+                                                   codec::ReadRequest);
+    case FrameType::kClientReplies:
+      return codec::ReadBody<schema::ClientReplies>("a client's replies", body,
+                                                    codec::ReadClientReplies);
+    case FrameType::kStatusRequest: return StatusRequest{};
+    case FrameType::kStatusReply:
+      return codec::ReadBody<schema::StatusReply>(
+          "a status reply", body,
+          [](const auto& from) -> absl::StatusOr<ClientMessage> {
+            return StatusReply{codec::StringOf(from.getJson())};
+          });
+    case FrameType::kPeerMessage:
+      return absl::InvalidArgumentError(
+          "a peer message where a client message was expected");
+  }
+  return absl::UnimplementedError(
+      absl::StrCat("frame of type ", static_cast<int>(type),
+                   ": the sender runs a newer version"));
+}
+
+RefusalReason CheckLimits(const CommandBatch& batch, const Command& command) {
+  if (command.operation_count == 0) return RefusalReason::kMalformed;
+  if (command.operation_count > kMaxOperationsPerCommand) {
+    return RefusalReason::kTooManyOperations;
+  }
+  std::size_t bytes = 0;
+  for (const Operation& operation : batch.operations(command)) {
+    const RefusalReason reason = codec::CheckOperation(operation);
+    if (reason != RefusalReason::kNone) return reason;
+    bytes += operation.key.size() + operation.value.size() +
+             operation.expected.size();
+  }
+  // One command is never split over instances.
+  return bytes > kMaxBatchBytes ? RefusalReason::kValueTooLarge
+                                : RefusalReason::kNone;
+}
+
+}  // namespace quorate
