@@ -193,6 +193,17 @@ TEST(ClusterTest, ARunningClusterIsNotStartedTwice) {
   EXPECT_EQ(cluster.Local({"start", "9"}).exit_code, 2);
 }
 
+TEST(ClusterTest, ANodeThatLostItsMemoryDoesNotComeBackAlone) {
+  const Cluster cluster({"--durability", "memory"});
+  EXPECT_EQ(cluster.Local({"kill", "2"}).exit_code, 0);
+  const Output start = cluster.Local({"start", "2"});
+  EXPECT_EQ(start.exit_code, 1);
+  EXPECT_NE(start.err.find("has lost its data"), std::string::npos);
+  EXPECT_EQ(cluster.Local({"down"}).exit_code, 0);
+  EXPECT_EQ(cluster.Local({"up"}).exit_code, 0);
+  EXPECT_EQ(cluster.Kv({"put", "k", "v", "--node", "r2"}).exit_code, 0);
+}
+
 TEST(ClusterTest, AStoppedClusterKeepsItsSettings) {
   const Cluster cluster({"--durability", "memory", "--conflicts", "rw"});
   EXPECT_EQ(cluster.Local({"down"}).exit_code, 0);

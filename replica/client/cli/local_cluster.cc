@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -229,7 +230,21 @@ absl::Status LocalCluster::Start(std::size_t index, int timeout_ms) {
         fmt::format("{} is running already, as process {}", node.config.name,
                     node.process->pid));
   }
+  if (config_.durability == Durability::kMemory && SomeNodeRuns()) {
+    // It would come up without its votes, so the others refuse it for good.
+    return absl::FailedPreconditionError(fmt::format(
+        "{} has lost its data with its process (durability memory) and may "
+        "not come back to the others; restart all with \"quorate local down\" "
+        "and \"up\", or use --durability fsync",
+        node.config.name));
+  }
   return StartSome({index}, timeout_ms);
+}
+
+bool LocalCluster::SomeNodeRuns() const {
+  return std::ranges::any_of(Nodes(), [](const LocalNode& node) {
+    return node.state != ProcessState::kGone;
+  });
 }
 
 absl::Status LocalCluster::Signal(std::size_t index, int signal) {

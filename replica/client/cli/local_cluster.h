@@ -46,7 +46,8 @@ class LocalCluster {
   // Starts every node, with its data if it has some. Not OK: nothing runs that
   // did not run before.
   absl::Status Up(const ClusterWishes& wishes, int timeout_ms);
-  // Starts one node that does not run.
+  // Starts one node that does not run. Refused beside running nodes when its
+  // data was in memory only.
   absl::Status Start(std::size_t index, int timeout_ms);
   // To one node that runs: SIGKILL (returns when it is gone), SIGSTOP, SIGCONT.
   absl::Status Signal(std::size_t index, int signal);
@@ -69,6 +70,7 @@ class LocalCluster {
   absl::Status StartSome(const std::vector<std::size_t>& indexes,
                          int timeout_ms);
   std::string ProcessFile(std::size_t index) const;
+  bool SomeNodeRuns() const;
 
   std::string directory_;
   int lock_ = -1;
