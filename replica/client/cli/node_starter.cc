@@ -91,7 +91,6 @@ class Starter {
   void HandleExit(Starting& starting, std::int64_t exit_code, int signal);
   void Fail(absl::Status why) {
     if (outcome_.status.ok()) outcome_.status = std::move(why);
-    uv_stop(&loop_);
   }
 
   uv_loop_t loop_;
