@@ -10,9 +10,10 @@
 namespace quorate {
 namespace {
 
-// Operations to fetch ahead of the one that is applied: enough to hide a miss
-// to memory behind the work on the others.
-constexpr std::size_t kPrefetchDistance = 8;
+// How many operations ahead of the one that is applied its slot and then its
+// entry are fetched: enough to hide a miss to memory behind the work on others.
+constexpr std::size_t kFetchSlotAhead = 16;
+constexpr std::size_t kFetchEntryAhead = 8;
 
 bool IsReadOnly(std::span<const Operation> operations) {
   for (const Operation& operation : operations) {
@@ -57,12 +58,18 @@ void Executor::CountComponents() {
 void Executor::Apply(InstanceId instance, const CommandBatch& batch,
                      Executed& executed) {
   const std::span<const Operation> operations = batch.operations();
-  std::size_t fetched = 0;
+  std::size_t slots = 0;
+  std::size_t entries = 0;
   for (const Command& command : batch.commands()) {
-    const std::size_t ahead = std::min(
-        operations.size(),
-        command.first_operation + command.operation_count + kPrefetchDistance);
-    for (; fetched < ahead; ++fetched) state_.Prefetch(operations[fetched]);
+    const std::size_t end = command.first_operation + command.operation_count;
+    const std::size_t slots_end =
+        std::min(operations.size(), end + kFetchSlotAhead);
+    for (; slots < slots_end; ++slots) state_.PrefetchSlot(operations[slots]);
+    const std::size_t entries_end =
+        std::min(operations.size(), end + kFetchEntryAhead);
+    for (; entries < entries_end; ++entries) {
+      state_.PrefetchEntry(operations[entries]);
+    }
     ApplyCommand(instance, batch, command, executed);
   }
 }

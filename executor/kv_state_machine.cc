@@ -50,49 +50,49 @@ void KvStateMachine::Apply(std::span<const Operation> operations,
   }
 }
 
-const std::string* KvStateMachine::Find(std::string_view key) const {
-  const KeyView view{key, HashKey(key)};
-  const Part& part = PartOf(view.hash);
-  const auto found = part.find(view);
-  return found == part.end() ? nullptr : &found->second.text;
+std::optional<std::string_view> KvStateMachine::Find(
+    std::string_view key) const {
+  const std::uint64_t hash = HashKey(key);
+  const EntryTable::Entry* found = PartOf(hash).Find(key, hash);
+  if (found == nullptr) return std::nullopt;
+  return found->value();
 }
 
 void KvStateMachine::Get(const Operation& operation,
                          OperationResult& result) const {
-  const Part& part = PartOf(operation.key_hash);
-  const auto found = part.find(KeyView{operation.key, operation.key_hash});
-  if (found == part.end()) {
+  const EntryTable::Entry* found = FindEntry(operation);
+  if (found == nullptr) {
     result.status = OperationStatus::kNotFound;
   } else {
-    result.value = found->second.text;
+    result.value = found->value();
   }
 }
 
 void KvStateMachine::Put(const Operation& operation) {
-  Value& value = FindOrInsert(operation);
-  value.text.assign(operation.value);
-  Rehash(operation, value);
+  EntryTable::Slot& slot = FindOrInsert(operation);
+  EntryTable::SetValue(slot, operation.value);
+  Rehash(slot);
 }
 
 void KvStateMachine::Delete(const Operation& operation,
                             OperationResult& result) {
-  Part& part = PartOf(operation.key_hash);
-  const auto found = part.find(KeyView{operation.key, operation.key_hash});
-  if (found == part.end()) {
+  EntryTable& part = PartOf(operation.key_hash);
+  EntryTable::Slot* found = part.FindSlot(operation.key, operation.key_hash);
+  if (found == nullptr) {
     result.status = OperationStatus::kNotFound;
     return;
   }
-  hash_ -= found->second.entry_hash;
+  hash_ -= found->entry->entry_hash;
   --size_;
-  if (ordered_.has_value()) ordered_->erase(found->first.text);
-  part.erase(found);
+  part.Erase(*found);
+  if (ordered_.has_value()) ordered_->erase(operation.key);
 }
 
 void KvStateMachine::CompareAndSet(const Operation& operation,
                                    OperationResult& result) {
-  const Value* found = FindValue(operation);
+  const EntryTable::Entry* found = FindEntry(operation);
   const std::string_view current =
-      found == nullptr ? std::string_view() : std::string_view(found->text);
+      found == nullptr ? std::string_view() : found->value();
   if (current != operation.expected) {
     result.status = OperationStatus::kMismatch;
     result.value = current;
@@ -102,29 +102,30 @@ void KvStateMachine::CompareAndSet(const Operation& operation,
 }
 
 void KvStateMachine::Add(const Operation& operation, OperationResult& result) {
-  const Value* found = FindValue(operation);
+  const EntryTable::Entry* found = FindEntry(operation);
   const std::optional<std::int64_t> current =
-      found == nullptr ? 0 : ParseNumber(found->text);
+      found == nullptr ? 0 : ParseNumber(found->value());
   if (!current.has_value()) {
     result.status = OperationStatus::kNotANumber;
     return;
   }
-  Value& value = FindOrInsert(operation);
-  value.text = std::to_string(WrappingSum(*current, operation.number));
-  Rehash(operation, value);
+  EntryTable::Slot& slot = FindOrInsert(operation);
+  EntryTable::SetValue(slot,
+                       std::to_string(WrappingSum(*current, operation.number)));
+  Rehash(slot);
 }
 
 void KvStateMachine::Append(const Operation& operation,
                             OperationResult& result) {
-  const Value* found = FindValue(operation);
-  const std::size_t length = found == nullptr ? 0 : found->text.size();
+  const EntryTable::Entry* found = FindEntry(operation);
+  const std::size_t length = found == nullptr ? 0 : found->value().size();
   if (length + operation.value.size() > kMaxValueBytes) {
     result.status = OperationStatus::kTooLarge;
     return;
   }
-  Value& value = FindOrInsert(operation);
-  value.text.append(operation.value);
-  Rehash(operation, value);
+  EntryTable::Slot& slot = FindOrInsert(operation);
+  EntryTable::AppendValue(slot, operation.value);
+  Rehash(slot);
 }
 
 // Stops before the row that would pass a limit; the first row is given whatever
@@ -141,43 +142,48 @@ void KvStateMachine::Scan(const Operation& operation, OperationResult& result) {
        at != ordered_->end() && result.rows.size() < limit; ++at) {
     const auto& [key, hash] = *at;
     if (!operation.value.empty() && key >= operation.value) return;
-    const std::string& value =
-        PartOf(hash).find(KeyView{key, hash})->second.text;
+    const std::string_view value = PartOf(hash).Find(key, hash)->value();
     bytes += key.size() + value.size();
     if (bytes > kMaxScanBytes && !result.rows.empty()) return;
-    result.rows.emplace_back(key, value);
+    result.rows.emplace_back(key, std::string(value));
   }
 }
 
-KvStateMachine::Value* KvStateMachine::FindValue(const Operation& operation) {
-  Part& part = PartOf(operation.key_hash);
-  const auto found = part.find(KeyView{operation.key, operation.key_hash});
-  return found == part.end() ? nullptr : &found->second;
+const EntryTable::Entry* KvStateMachine::FindEntry(
+    const Operation& operation) const {
+  return PartOf(operation.key_hash).Find(operation.key, operation.key_hash);
 }
 
-KvStateMachine::Value& KvStateMachine::FindOrInsert(
-    const Operation& operation) {
-  const KeyView view{operation.key, operation.key_hash};
-  const auto [entry, inserted] = PartOf(view.hash).try_emplace(view);
+EntryTable::Slot& KvStateMachine::FindOrInsert(const Operation& operation) {
+  bool inserted = false;
+  EntryTable::Slot& slot = PartOf(operation.key_hash)
+                               .FindOrInsert(operation.key, operation.key_hash,
+                                             operation.value.size(), inserted);
   if (inserted) {
     ++size_;
-    if (ordered_.has_value()) ordered_->emplace(view.text, view.hash);
+    if (ordered_.has_value()) {
+      ordered_->emplace(operation.key, operation.key_hash);
+    }
   }
-  return entry->second;
+  return slot;
 }
 
-void KvStateMachine::Rehash(const Operation& operation, Value& value) {
-  hash_ -= value.entry_hash;  // 0 for an entry that is new.
-  value.entry_hash = EntryHash(operation.key_hash, value.text);
-  hash_ += value.entry_hash;
+void KvStateMachine::Rehash(EntryTable::Slot& slot) {
+  std::uint64_t& entry_hash = slot.entry->entry_hash;
+  hash_ -= entry_hash;  // 0 for an entry that is new.
+  entry_hash = EntryHash(slot.hash, slot.entry->value());
+  hash_ += entry_hash;
 }
 
 void KvStateMachine::BuildOrderedIndex() {
   std::vector<std::pair<std::string, std::uint64_t>> keys;
   keys.reserve(static_cast<std::size_t>(size_));
-  for (const Part& part : parts_) {
+  for (const EntryTable& part : parts_) {
     // The order of iteration does not matter: the keys are sorted below.
-    for (const auto& [key, value] : part) keys.emplace_back(key.text, key.hash);
+    for (const EntryTable::Slot& slot : part.slots()) {
+      if (slot.entry != nullptr)
+        keys.emplace_back(slot.entry->key(), slot.hash);
+    }
   }
   std::ranges::sort(keys);
   ordered_.emplace(keys.begin(), keys.end());

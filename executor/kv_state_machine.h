@@ -21,7 +21,7 @@
 #include <string_view>
 
 #include "absl/container/btree_map.h"
-#include "absl/container/flat_hash_map.h"
+#include "executor/entry_table.h"
 #include "wire/command.h"
 #include "wire/result.h"
 
@@ -32,14 +32,17 @@ class KvStateMachine {
   // Appends one result an operation to `results`.
   void Apply(std::span<const Operation> operations, CommandResult& results);
 
-  // The value of a key; null when it is missing. Valid until the next Apply.
-  const std::string* Find(std::string_view key) const;
+  // The value of a key, if it is there. Valid until the next Apply.
+  std::optional<std::string_view> Find(std::string_view key) const;
   std::uint64_t size() const { return size_; }
 
-  // Starts to fetch what Apply will need for this operation. A hint.
-  void Prefetch(const Operation& operation) const {
-    PartOf(operation.key_hash)
-        .prefetch(KeyView{operation.key, operation.key_hash});
+  // Start to fetch what Apply will need for this operation: PrefetchSlot some
+  // operations ahead, PrefetchEntry a few operations later. Hints.
+  [[gnu::always_inline]] void PrefetchSlot(const Operation& operation) const {
+    PartOf(operation.key_hash).PrefetchSlot(operation.key_hash);
+  }
+  [[gnu::always_inline]] void PrefetchEntry(const Operation& operation) const {
+    PartOf(operation.key_hash).PrefetchEntry(operation.key_hash);
   }
 
   // Equal exactly (but for collisions) when keys and values are equal, however
@@ -48,43 +51,14 @@ class KvStateMachine {
   std::uint64_t state_hash() const { return hash_; }
 
  private:
-  struct KeyView {
-    std::string_view text;
-    std::uint64_t hash;
-  };
-  struct Key {
-    explicit Key(KeyView view) : text(view.text), hash(view.hash) {}
-    std::string text;
-    std::uint64_t hash;
-  };
-  struct Value {
-    std::string text;
-    std::uint64_t entry_hash = 0;
-  };
-  struct KeyHash {
-    using is_transparent = void;
-    std::size_t operator()(const Key& key) const {
-      return static_cast<std::size_t>(key.hash);
-    }
-    std::size_t operator()(const KeyView& key) const {
-      return static_cast<std::size_t>(key.hash);
-    }
-  };
-  struct KeyEqual {
-    using is_transparent = void;
-    bool operator()(const auto& a, const auto& b) const {
-      return a.hash == b.hash && a.text == b.text;
-    }
-  };
-  using Part = absl::flat_hash_map<Key, Value, KeyHash, KeyEqual>;
-  // The table takes its position from the low bits of the hash, the part comes
-  // from the high ones.
-  static constexpr int kPartBits = 8;
+  // A part takes its position from the low bits of the hash; the part itself
+  // comes from the high ones.
+  static constexpr int kPartBits = 6;
 
-  const Part& PartOf(std::uint64_t hash) const {
+  const EntryTable& PartOf(std::uint64_t hash) const {
     return parts_[static_cast<std::size_t>(hash >> (64 - kPartBits))];
   }
-  Part& PartOf(std::uint64_t hash) {
+  EntryTable& PartOf(std::uint64_t hash) {
     return parts_[static_cast<std::size_t>(hash >> (64 - kPartBits))];
   }
 
@@ -96,13 +70,13 @@ class KvStateMachine {
   void Append(const Operation& operation, OperationResult& result);
   void Scan(const Operation& operation, OperationResult& result);
 
-  Value* FindValue(const Operation& operation);
-  Value& FindOrInsert(const Operation& operation);
-  // After every change of a value's text.
-  void Rehash(const Operation& operation, Value& value);
+  const EntryTable::Entry* FindEntry(const Operation& operation) const;
+  EntryTable::Slot& FindOrInsert(const Operation& operation);
+  // After every change of a value.
+  void Rehash(EntryTable::Slot& slot);
   void BuildOrderedIndex();
 
-  std::array<Part, std::size_t{1} << kPartBits> parts_;
+  std::array<EntryTable, std::size_t{1} << kPartBits> parts_;
   std::uint64_t size_ = 0;
   std::uint64_t hash_ = 0;
   // Key to its hash; absent until the first scan.

@@ -29,8 +29,7 @@ void Feed(Executor& executor, const std::vector<Decision>& decisions,
 }
 
 std::string ValueOf(const Executor& executor, std::string_view key) {
-  const std::string* value = executor.state_machine().Find(key);
-  return value == nullptr ? "(missing)" : *value;
+  return std::string(executor.state_machine().Find(key).value_or("(missing)"));
 }
 
 TEST(ExecutorTest, GivesResultsToThoseWhoAskedOnly) {

@@ -38,7 +38,7 @@ TEST(KvStateMachineTest, DoesNotFindAMissingKey) {
   KvStateMachine state;
   EXPECT_EQ(Do(state, Get("k")), Failed(OperationStatus::kNotFound));
   EXPECT_EQ(Do(state, Delete("k")), Failed(OperationStatus::kNotFound));
-  EXPECT_EQ(state.Find("k"), nullptr);
+  EXPECT_EQ(state.Find("k"), std::nullopt);
 }
 
 TEST(KvStateMachineTest, DeletesAKey) {

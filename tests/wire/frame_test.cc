@@ -42,7 +42,8 @@ std::vector<std::string> ReadAll(FrameReader& reader, std::string_view stream,
                                  const NextSize& next_size) {
   std::vector<std::string> bodies;
   while (!stream.empty()) {
-    const std::size_t size = std::min<std::size_t>(next_size(), stream.size());
+    const std::size_t size =
+        std::min(static_cast<std::size_t>(next_size()), stream.size());
     stream.remove_prefix(Feed(reader, stream.substr(0, size)));
     for (;;) {
       const auto frame = reader.Next();

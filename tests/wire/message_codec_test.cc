@@ -157,6 +157,11 @@ TEST(MessageCodecTest, TheLargestBatchOfSmallCommandsFitsAFrame) {
   EXPECT_TRUE(Same(message, *decoded));
 }
 
+TEST(MessageCodecDeathTest, APreAcceptHasAPayload) {
+  EXPECT_DEATH(Encode(PreAccept{{ReplicaAt(0), 1}, nullptr, {}, {}}),
+               "only a Value's payload may be left out");
+}
+
 // ---- what is refused ------------------------------------------------------
 
 void ExpectRefused(const Message& message, const std::string& fault,

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "wire/check.h"
 #include "wire/codec/codec.h"
 #include "wire/command_columns.h"
 #include "wire/limits.h"
@@ -97,18 +98,21 @@ absl::Status ColumnReader::status() const {
   return absl::InvalidArgumentError("a column's elements have another size");
 }
 
-std::size_t BatchWords(const CommandBatch& batch) {
+std::size_t BatchWords(const CommandBatchPtr& batch) {
+  if (batch == nullptr) return 0;
   // Every column there is, each rounded up to words, and their pointers.
-  return 32 + (batch.commands().size() * 26 + batch.operations().size() * 21 +
-               batch.byte_size()) /
-                  sizeof(capnp::word);
+  const std::size_t bytes = batch->commands().size() * 26 +
+                            batch->operations().size() * 21 +
+                            batch->byte_size();
+  return 32 + bytes / sizeof(capnp::word);
 }
 
-void SetBatch(const CommandBatch& batch,
+void SetBatch(const CommandBatchPtr& batch,
               schema::CommandBatch::Builder builder) {
-  SetCommands(batch, builder);
-  SetOperations(batch, builder);
-  const std::string_view bytes = batch.bytes();
+  QUORATE_CHECK(batch != nullptr, "only a Value's payload may be left out");
+  SetCommands(*batch, builder);
+  SetOperations(*batch, builder);
+  const std::string_view bytes = batch->bytes();
   if (!bytes.empty()) {
     auto target = builder.initBytes(static_cast<unsigned>(bytes.size()));
     std::memcpy(target.begin(), bytes.data(), bytes.size());

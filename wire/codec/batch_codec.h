@@ -31,10 +31,12 @@ enum class BatchLimits : std::uint8_t {
                   // the journal (an older version may have had larger limits)
 };
 
-// Words a message with this batch needs, roughly.
-std::size_t BatchWords(const CommandBatch& batch);
+// Words that a message needs for this batch, roughly; 0 for none.
+std::size_t BatchWords(const CommandBatchPtr& batch);
 
-void SetBatch(const CommandBatch& batch, schema::CommandBatch::Builder builder);
+// `batch` is not null.
+void SetBatch(const CommandBatchPtr& batch,
+              schema::CommandBatch::Builder builder);
 
 absl::StatusOr<CommandBatchPtr> ReadBatch(
     const schema::CommandBatch::Reader& reader, BatchLimits limits);

@@ -55,8 +55,8 @@ void Append(const Reject& reject, std::string& out) {
 
 void Append(const ClientRequest& request, std::string& out) {
   AppendMessage<schema::CommandBatch>(
-      FrameType::kClientRequest, BatchWords(*request.batch), out,
-      [&](schema::CommandBatch::Builder to) { SetBatch(*request.batch, to); });
+      FrameType::kClientRequest, BatchWords(request.batch), out,
+      [&](schema::CommandBatch::Builder to) { SetBatch(request.batch, to); });
 }
 
 void Append(const ClientReplies& replies, std::string& out) {

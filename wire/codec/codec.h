@@ -4,9 +4,9 @@
 // records, length-delimited entries with their checksum) to a string. Decoding
 // is eager, into plain values, in one function a type that catches
 // kj::Exception: garbage gives InvalidArgument with a reason, never a crash and
-// never an allocation beyond a small multiple of the input. Every limit of
-// wire/limits.h is checked here. Batches are stored by column (struct of
-// arrays), which costs a few nanoseconds a command.
+// never an allocation beyond a small multiple of the input. What a decoded
+// value is certain to satisfy is said in wire/README.md. Batches are stored by
+// column (struct of arrays), which costs a few nanoseconds a command.
 #pragma once
 
 #include <cstddef>
@@ -36,16 +36,20 @@ absl::StatusOr<Message> DecodeMessage(std::span<const std::byte> body,
 
 // ---- clients and handshake ------------------------------------------------
 
-// Appends one frame of the matching type.
+// Appends one frame of the matching type. The caller keeps it within the limit
+// of the receiver's reader.
 void EncodeClientMessage(const ClientMessage& message, std::string& out);
-// Limits: a batch may hold kMaxBatchCommands; an oversized key, value or
-// command inside a well-formed request does NOT fail the whole request: see
-// ClientRequest decoding in codec.cc (the command is left in place, and
-// CheckLimits below names the refusal, so that only that command is refused).
+// Limits: a request may hold kMaxBatchCommands and kMaxRequestOperations. An
+// oversized key, value or command inside a well-formed request does not fail
+// the whole request: it is left in place, and CheckLimits below names the
+// refusal, so that only that command is refused. A Hello of another major
+// version comes back with its version and nothing else. Unimplemented for a
+// frame type that this version does not know.
 absl::StatusOr<ClientMessage> DecodeClientMessage(
     FrameType type, std::span<const std::byte> body);
 
-// Why this command cannot be taken, or kNone.
+// Why this command cannot be taken, or kNone. Every way in for commands asks it
+// before it proposes them: what it refuses, replicas refuse from each other.
 RefusalReason CheckLimits(const CommandBatch& batch, const Command& command);
 
 // ---- journal --------------------------------------------------------------

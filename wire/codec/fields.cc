@@ -14,7 +14,7 @@ void SetValue(const Value& value, schema::Value::Builder builder) {
       if (value.batch == nullptr) {
         builder.setDigest(value.digest);
       } else {
-        SetBatch(*value.batch, builder.initCommands());
+        SetBatch(value.batch, builder.initCommands());
       }
       return;
   }

@@ -19,7 +19,7 @@ void Set(const PreAccept& message, PeerMessage::Builder root) {
   auto to = root.initPreAccept();
   SetInstance(message.instance, to);
   to.setFastQuorum(message.fast_quorum.bits());
-  SetBatch(*message.batch, to.initBatch());
+  SetBatch(message.batch, to.initBatch());
   SetDeps(message.initial_deps,
           [&](unsigned n) { return to.initInitialDeps(n); });
 }
@@ -61,7 +61,7 @@ void Set(const Recover& message, PeerMessage::Builder root) {
   auto to = root.initRecover();
   SetInstance(message.instance, to);
   to.setBallot(message.ballot.number());
-  if (message.batch != nullptr) SetBatch(*message.batch, to.initBatch());
+  if (message.batch != nullptr) SetBatch(message.batch, to.initBatch());
 }
 
 void Set(const RecoverReply& message, PeerMessage::Builder root) {
@@ -79,7 +79,7 @@ void Set(const Validate& message, PeerMessage::Builder root) {
   auto to = root.initValidate();
   SetInstance(message.instance, to);
   to.setBallot(message.ballot.number());
-  SetBatch(*message.batch, to.initBatch());
+  SetBatch(message.batch, to.initBatch());
   SetDeps(message.initial_deps,
           [&](unsigned n) { return to.initInitialDeps(n); });
 }
@@ -127,23 +127,17 @@ void Set(const Truncated& message, PeerMessage::Builder root) {
   SetDeps(message.drop_floor, [&](unsigned n) { return to.initDropFloor(n); });
 }
 
-// Room for everything but a batch.
-constexpr std::size_t kSmallMessageWords = 96;
-
-std::size_t Words(const CommandBatchPtr& batch) {
-  return kSmallMessageWords + (batch == nullptr ? 0 : BatchWords(*batch));
-}
-
 std::size_t Words(const Message& message) {
-  return std::visit(
-      Overloaded{[](const PreAccept& m) { return Words(m.batch); },
-                 [](const Recover& m) { return Words(m.batch); },
-                 [](const Validate& m) { return Words(m.batch); },
-                 [](const Accept& m) { return Words(m.value.batch); },
-                 [](const Commit& m) { return Words(m.value.batch); },
-                 [](const RecoverReply& m) { return Words(m.value.batch); },
-                 [](const auto&) { return kSmallMessageWords; }},
-      message);
+  constexpr std::size_t kAllButTheBatch = 96;
+  const auto batch_words = Overloaded{
+      [](const PreAccept& m) { return BatchWords(m.batch); },
+      [](const Recover& m) { return BatchWords(m.batch); },
+      [](const Validate& m) { return BatchWords(m.batch); },
+      [](const Accept& m) { return BatchWords(m.value.batch); },
+      [](const Commit& m) { return BatchWords(m.value.batch); },
+      [](const RecoverReply& m) { return BatchWords(m.value.batch); },
+      [](const auto&) { return std::size_t{0}; }};
+  return kAllButTheBatch + std::visit(batch_words, message);
 }
 
 // ---- decoding -------------------------------------------------------------

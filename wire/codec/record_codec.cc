@@ -34,7 +34,7 @@ void Set(const PreAcceptedRecord& record, schema::Record::Builder root) {
   auto to = root.initPreAccepted();
   SetInstance(record.instance, to);
   to.setFastQuorum(record.fast_quorum.bits());
-  SetBatch(*record.batch, to.initBatch());
+  SetBatch(record.batch, to.initBatch());
   SetDeps(record.initial_deps,
           [&](unsigned n) { return to.initInitialDeps(n); });
   SetDeps(record.deps, [&](unsigned n) { return to.initDeps(n); });
@@ -57,7 +57,7 @@ void Set(const PromisedRecord& record, schema::Record::Builder root) {
 void Set(const ValidatedRecord& record, schema::Record::Builder root) {
   auto to = root.initValidated();
   SetInstance(record.instance, to);
-  SetBatch(*record.batch, to.initBatch());
+  SetBatch(record.batch, to.initBatch());
   SetDeps(record.initial_deps,
           [&](unsigned n) { return to.initInitialDeps(n); });
 }
@@ -76,16 +76,14 @@ void Set(const FloorRecord& record, schema::Record::Builder root) {
 }
 
 std::size_t Words(const Record& record) {
-  constexpr std::size_t kSmallRecordWords = 64;
-  const CommandBatchPtr* batch = std::visit(
-      Overloaded{[](const PreAcceptedRecord& r) { return &r.batch; },
-                 [](const ValidatedRecord& r) { return &r.batch; },
-                 [](const AcceptedRecord& r) { return &r.value.batch; },
-                 [](const CommittedRecord& r) { return &r.value.batch; },
-                 [](const auto&) -> const CommandBatchPtr* { return nullptr; }},
-      record);
-  const bool has_batch = batch != nullptr && *batch != nullptr;
-  return kSmallRecordWords + (has_batch ? BatchWords(**batch) : 0);
+  constexpr std::size_t kAllButTheBatch = 64;
+  const auto batch_words = Overloaded{
+      [](const PreAcceptedRecord& r) { return BatchWords(r.batch); },
+      [](const ValidatedRecord& r) { return BatchWords(r.batch); },
+      [](const AcceptedRecord& r) { return BatchWords(r.value.batch); },
+      [](const CommittedRecord& r) { return BatchWords(r.value.batch); },
+      [](const auto&) { return std::size_t{0}; }};
+  return kAllButTheBatch + std::visit(batch_words, record);
 }
 
 void AppendEntry(std::span<const std::byte> body, std::string& out) {

@@ -1,0 +1,221 @@
+#include "tests/lincheck/generator.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <optional>
+
+namespace quorate::lincheck {
+namespace {
+
+using Map = std::map<std::string, std::string>;
+
+// What the action would be told, as an action with its results filled in.
+Action Apply(Action action, Map& map) {
+  const auto at = map.find(action.key);
+  const std::string now = at == map.end() ? "" : at->second;
+  action.has_out = false;
+  switch (action.function) {
+    case Function::kGet:
+      action.has_out = true;
+      action.out = now;
+      break;
+    case Function::kPut: map[action.key] = action.value; break;
+    case Function::kAppend: map[action.key] = now + action.value; break;
+    case Function::kCas:
+      action.ok = now == action.old;
+      if (action.ok) {
+        map[action.key] = action.value;
+      } else {
+        action.has_out = true;
+        action.out = now;
+      }
+      break;
+    case Function::kAdd: {
+      std::int64_t number = 0;
+      const char* end = now.data() + now.size();
+      const auto [stop, error] = std::from_chars(now.data(), end, number);
+      if (now.empty() || (error == std::errc() && stop == end)) {
+        map[action.key] = std::to_string(number + action.number);
+      }
+      break;
+    }
+    case Function::kDelete: map.erase(action.key); break;
+    case Function::kScan:
+      action.has_out = true;
+      action.rows.clear();
+      for (auto row = map.lower_bound(action.key); row != map.end(); ++row) {
+        if (!action.value.empty() && row->first >= action.value) break;
+        if (action.number > 0 &&
+            static_cast<std::int64_t>(action.rows.size()) == action.number) {
+          break;
+        }
+        action.rows.emplace_back(*row);
+      }
+      break;
+  }
+  return action;
+}
+
+bool SameReply(const Action& a, const Action& b) {
+  if (a.function == Function::kGet) return a.out == b.out;
+  if (a.function == Function::kScan) return a.rows == b.rows;
+  if (a.function != Function::kCas) return true;
+  return a.ok == b.ok && (a.ok || !a.has_out || a.out == b.out);
+}
+
+class Generator {
+ public:
+  Generator(const Shape& shape, std::uint32_t seed)
+      : shape_(shape), random_(seed) {}
+
+  History Run() {
+    History history;
+    std::vector<std::int64_t> free_at(static_cast<std::size_t>(shape_.clients));
+    for (int i = 0; i < shape_.operations; ++i) {
+      // The client that is free first, so that all stay busy.
+      const auto client = std::ranges::min_element(free_at);
+      Operation operation;
+      operation.line = static_cast<std::size_t>(i) + 1;
+      operation.client = client - free_at.begin();
+      operation.call = *client + Draw(4);
+      operation.ret = operation.call + 1 + Draw(3 * shape_.clients);
+      moments_.push_back(
+          operation.call +
+          Draw(static_cast<int>(operation.ret - operation.call) + 1));
+      *client = operation.ret + Draw(3);
+      const int actions = Percent(shape_.batch_percent) ? 2 + Draw(2) : 1;
+      for (int a = 0; a < actions; ++a) operation.actions.push_back(Draw());
+      history.push_back(std::move(operation));
+    }
+    Execute(history);
+    return history;
+  }
+
+ private:
+  int Draw(int below) {
+    return static_cast<int>(random_() % static_cast<unsigned>(below));
+  }
+  bool Percent(int percent) { return Draw(100) < percent; }
+  std::string Text() {
+    if (shape_.unique_values) return "v" + std::to_string(++values_);
+    return std::string(1, static_cast<char>('1' + Draw(3)));
+  }
+  std::string Key() {
+    return std::string(1, static_cast<char>('a' + Draw(shape_.keys)));
+  }
+
+  Action Draw() {
+    int total = 0;
+    for (const int weight : shape_.weights) total += weight;
+    int choice = Draw(total);
+    std::size_t function = 0;
+    while (choice >= shape_.weights[function]) {
+      choice -= shape_.weights[function++];
+    }
+    Action action{.function = static_cast<Function>(function), .key = Key()};
+    switch (action.function) {
+      case Function::kPut:
+      case Function::kAppend: action.value = Text(); break;
+      case Function::kCas:
+        action.old = shape_.unique_values ? last_value_ : Text();
+        action.value = Text();
+        break;
+      case Function::kAdd: action.number = 1 + Draw(3); break;
+      case Function::kScan:
+        action.value = Percent(50) ? "" : std::string(1, 'c');
+        action.number = Draw(3);
+        break;
+      default: break;
+    }
+    if (!action.value.empty() && Percent(50)) last_value_ = action.value;
+    return action;
+  }
+
+  void Execute(History& history) {
+    std::vector<std::size_t> order(history.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::ranges::stable_sort(order, {},
+                             [&](std::size_t i) { return moments_[i]; });
+    Map map;
+    for (const std::size_t i : order) {
+      Operation& operation = history[i];
+      const bool unknown = Percent(shape_.unknown_percent);
+      if (unknown) operation.ret = kNever;
+      if (unknown && Percent(50)) continue;
+      for (Action& action : operation.actions) action = Apply(action, map);
+    }
+  }
+
+  Shape shape_;
+  std::mt19937 random_;
+  std::vector<std::int64_t> moments_;
+  int values_ = 0;
+  std::string last_value_;
+};
+
+// Can the operations that are not in `done` follow on `map`?
+bool Extends(const History& history, std::vector<bool>& done, const Map& map) {
+  std::int64_t first_return = kNever;
+  bool all_known_done = true;
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    if (done[i]) continue;
+    first_return = std::min(first_return, history[i].ret);
+    all_known_done &= history[i].unknown();
+  }
+  if (all_known_done) return true;
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    const Operation& operation = history[i];
+    if (done[i] || operation.call > first_return) continue;
+    Map next = map;
+    bool fits = true;
+    for (const Action& action : operation.actions) {
+      const Action told = Apply(action, next);
+      fits &= operation.unknown() || SameReply(action, told);
+    }
+    if (!fits) continue;
+    done[i] = true;
+    const bool found = Extends(history, done, next);
+    done[i] = false;
+    if (found) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+History MakeLinearizable(const Shape& shape, std::uint32_t seed) {
+  return Generator(shape, seed).Run();
+}
+
+bool ChangeOneReply(History& history, std::mt19937& random) {
+  std::vector<Action*> gets;
+  std::vector<Action*> compares;
+  std::vector<std::string> values = {""};
+  for (Operation& operation : history) {
+    for (Action& action : operation.actions) {
+      if (!action.value.empty()) values.push_back(action.value);
+      if (operation.unknown()) continue;
+      if (action.function == Function::kGet) gets.push_back(&action);
+      if (action.function == Function::kCas) compares.push_back(&action);
+    }
+  }
+  if (!gets.empty()) {
+    Action& get = *gets[random() % gets.size()];
+    const std::string before = get.out;
+    get.out = values[random() % values.size()];
+    return get.out != before;
+  }
+  if (compares.empty()) return false;
+  Action& compare = *compares[random() % compares.size()];
+  compare.ok = !compare.ok;
+  compare.has_out = false;
+  return true;
+}
+
+bool LinearizableByPermutation(const History& history) {
+  std::vector<bool> done(history.size());
+  return Extends(history, done, {});
+}
+
+}  // namespace quorate::lincheck

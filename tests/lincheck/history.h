@@ -1,0 +1,65 @@
+// Answers: what is a history, and is this file one?
+//
+// One JSON object a line (README.md has the format); the order of the lines
+// does not matter. Operations that definitely did nothing leave no line. A line
+// without "ret", or with "unknown": true, may have taken effect at any time
+// after its call, or never. Every error names line and field.
+#pragma once
+
+#include <cstdint>
+#include <istream>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace quorate::lincheck {
+
+// Later than every return.
+inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+
+enum class Function : std::uint8_t {
+  kGet,
+  kPut,
+  kAppend,
+  kCas,
+  kAdd,
+  kDelete,
+  kScan,
+};
+
+// One step of an operation; its fields as in the line.
+struct Action {
+  Function function{};
+  std::string key;    // scan: the first key
+  std::string value;  // argument; scan: the end, exclusive, "" for none
+  std::string old;    // cas
+  bool has_out = false;
+  std::string out;          // get; cas that failed
+  bool ok = false;          // cas
+  std::int64_t number = 0;  // add: the step; scan: most rows, 0 for no limit
+  std::vector<std::pair<std::string, std::string>> rows;  // scan
+};
+
+struct Operation {
+  std::int64_t client = 0;
+  std::int64_t call = 0;
+  std::int64_t ret = kNever;  // kNever: no reply came
+  std::vector<Action> actions;
+  std::size_t line = 0;
+
+  bool unknown() const { return ret == kNever; }
+};
+
+using History = std::vector<Operation>;
+
+// InvalidArgument: "line 7: field \"v\": ...".
+absl::StatusOr<History> ParseHistory(std::istream& input);
+
+// "cas \"a\" \"b\" -> ok": the action as people read it, without its key;
+// long values are cut.
+std::string Describe(const Action& action, bool unknown);
+
+}  // namespace quorate::lincheck

@@ -1,0 +1,328 @@
+#include "tests/lincheck/search.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "tests/lincheck/demand.h"
+#include "tests/lincheck/map_state.h"
+
+namespace quorate::lincheck {
+namespace {
+
+class Search {
+ public:
+  Search(const Component& component, const SearchLimits& limits)
+      : component_(component),
+        limits_(limits),
+        demand_(component),
+        state_(component.keys.size()) {
+    BuildEvents();
+  }
+
+  SearchResult Run() {
+    Verdict verdict = Verdict::kUndecided;
+    while (open_ > 0) {
+      if (OutOfLimits()) break;
+      if (Advance()) continue;
+      if (!GoBack()) {
+        verdict = Verdict::kViolation;
+        break;
+      }
+    }
+    if (open_ == 0) verdict = Verdict::kLinearizable;
+    return {verdict, configurations_};
+  }
+
+ private:
+  // Calls and returns of known operations in the order of time, as a doubly
+  // linked list from which operations are taken and to which they come back.
+  // Event 0 is the head.
+  struct Event {
+    std::int64_t time = 0;
+    int operation = -1;
+    bool is_call = false;
+    int previous = 0;
+    int next = -1;
+    int partner = -1;
+  };
+
+  // Candidates at one configuration are tried in three passes.
+  enum class Pass : std::uint8_t { kObservers, kWrites, kUnknown };
+  struct Cursor {
+    Pass pass = Pass::kObservers;
+    int event = -1;           // kObservers, kWrites: to be tried next
+    std::size_t unknown = 0;  // kUnknown: to be tried next
+    // kUnknown: only operations called by then may come next.
+    std::int64_t limit = 0;
+  };
+  struct Taken {
+    Cursor cursor;  // Where to go on after going back.
+    int operation = -1;
+    int call = -1;  // Its call event; -1 for an unknown operation.
+    std::size_t mark = 0;
+    // Nothing else need be tried in its place.
+    bool forced = false;
+  };
+
+  const ComponentOperation& Get(int operation) const {
+    return component_.operations[static_cast<std::size_t>(operation)];
+  }
+  Event& At(int event) { return events_[static_cast<std::size_t>(event)]; }
+
+  void BuildEvents();
+  bool OutOfLimits();
+
+  // Takes the next candidate that can be taken; false at a dead end.
+  bool Advance();
+  bool AdvanceKnown();
+  bool AdvanceUnknown();
+  bool TakeObserver(int event);
+  bool TakeWrite(int operation, int event);
+  void Take(const Taken& taken);
+  // Undoes the last choice that had an alternative; false if there is none.
+  bool GoBack();
+
+  void Unlink(int event);
+  void Relink(int event);
+  bool DemandIsMet(std::size_t mark) const;
+  bool CanStillBeRead();
+
+  const Component& component_;
+  const SearchLimits& limits_;
+  Demand demand_;
+  MapState state_;
+  std::vector<Event> events_;
+  std::vector<int> unknown_;         // sorted by call
+  std::vector<bool> unknown_taken_;  // parallel
+  // The earliest call of an unknown operation that replaces a value.
+  std::int64_t first_unknown_replacement_ = kNever;
+  std::size_t open_ = 0;  // Known operations not yet taken.
+  std::size_t most_taken_ = 0;
+  Hash128 taken_hash_;
+  Cursor cursor_;
+  std::vector<Taken> stack_;
+  absl::flat_hash_set<Hash128> visited_;
+  std::uint64_t configurations_ = 0;
+};
+
+void Search::BuildEvents() {
+  events_.emplace_back();
+  for (int i = 0; i < static_cast<int>(component_.operations.size()); ++i) {
+    const ComponentOperation& operation = Get(i);
+    if (operation.unknown()) {
+      unknown_.push_back(i);
+      if (operation.replaces) {
+        first_unknown_replacement_ =
+            std::min(first_unknown_replacement_, operation.call);
+      }
+      continue;
+    }
+    ++open_;
+    events_.push_back(
+        {.time = operation.call, .operation = i, .is_call = true});
+    events_.push_back({.time = operation.ret, .operation = i});
+  }
+  unknown_taken_.resize(unknown_.size());
+  // At one time calls come first: such operations count as concurrent.
+  std::stable_sort(events_.begin() + 1, events_.end(),
+                   [](const Event& a, const Event& b) {
+                     if (a.time != b.time) return a.time < b.time;
+                     return a.is_call && !b.is_call;
+                   });
+  std::vector<int> call_of(component_.operations.size(), -1);
+  for (int i = 0; i < static_cast<int>(events_.size()); ++i) {
+    Event& event = At(i);
+    event.previous = i - 1;
+    event.next = i + 1 < static_cast<int>(events_.size()) ? i + 1 : -1;
+    if (i == 0) continue;
+    int& call = call_of[static_cast<std::size_t>(event.operation)];
+    if (event.is_call) {
+      call = i;
+    } else {
+      event.partner = call;
+      At(call).partner = i;
+    }
+  }
+  cursor_.event = At(0).next;
+}
+
+bool Search::OutOfLimits() {
+  constexpr std::uint64_t kLookAtClock = 4096;
+  constexpr std::uint64_t kReport = 100'000;
+  ++configurations_;
+  if (limits_.configurations != 0 && configurations_ > limits_.configurations) {
+    return true;
+  }
+  if (configurations_ % kReport == 0 && limits_.progress) {
+    limits_.progress(most_taken_, configurations_);
+  }
+  return configurations_ % kLookAtClock == 0 && limits_.deadline.has_value() &&
+         std::chrono::steady_clock::now() > *limits_.deadline;
+}
+
+bool Search::Advance() {
+  if (cursor_.pass != Pass::kUnknown && AdvanceKnown()) return true;
+  return AdvanceUnknown();
+}
+
+bool Search::AdvanceKnown() {
+  for (;;) {
+    Event& event = At(cursor_.event);
+    // While operations are open there is a return that ends the candidates.
+    if (!event.is_call) {
+      if (cursor_.pass == Pass::kWrites) {
+        cursor_ = {.pass = Pass::kUnknown, .unknown = 0, .limit = event.time};
+        return false;
+      }
+      cursor_ = {.pass = Pass::kWrites, .event = At(0).next};
+      continue;
+    }
+    const int candidate = cursor_.event;
+    cursor_.event = event.next;
+    const bool observer = Get(event.operation).observer;
+    if (cursor_.pass == Pass::kObservers
+            ? observer && TakeObserver(candidate)
+            : !observer && TakeWrite(event.operation, candidate)) {
+      return true;
+    }
+  }
+}
+
+bool Search::AdvanceUnknown() {
+  while (cursor_.unknown < unknown_.size()) {
+    const std::size_t candidate = cursor_.unknown++;
+    const int operation = unknown_[candidate];
+    if (Get(operation).call > cursor_.limit) return false;
+    if (unknown_taken_[candidate]) continue;
+    if (TakeWrite(operation, -1)) {
+      unknown_taken_[candidate] = true;
+      return true;
+    }
+  }
+  return false;
+}
+
+bool Search::TakeObserver(int event) {
+  const int operation = At(event).operation;
+  const std::size_t mark = state_.mark();
+  if (!state_.Apply(Get(operation))) return false;
+  Take({.cursor = cursor_,
+        .operation = operation,
+        .call = event,
+        .mark = mark,
+        .forced = true});
+  return true;
+}
+
+bool Search::TakeWrite(int operation, int event) {
+  const std::size_t mark = state_.mark();
+  const Hash128 before = state_.hash();
+  if (!state_.Apply(Get(operation))) return false;
+  const Hash128 mix = Mix(static_cast<std::uint64_t>(operation), 0);
+  const Hash128 configuration = {
+      (taken_hash_.low ^ mix.low) + state_.hash().low,
+      (taken_hash_.high ^ mix.high) + state_.hash().high};
+  // Without effect an unknown operation might as well not be there.
+  const bool useless = event < 0 && state_.hash() == before;
+  if (useless || !visited_.insert(configuration).second) {
+    state_.UndoTo(mark);
+    return false;
+  }
+  Take({.cursor = cursor_,
+        .operation = operation,
+        .call = event,
+        .mark = mark,
+        .forced = false});
+  if (DemandIsMet(mark) && CanStillBeRead()) return true;
+  GoBack();
+  return false;
+}
+
+void Search::Take(const Taken& taken) {
+  const Hash128 mix = Mix(static_cast<std::uint64_t>(taken.operation), 0);
+  taken_hash_.low ^= mix.low;
+  taken_hash_.high ^= mix.high;
+  demand_.Take(taken.operation);
+  stack_.push_back(taken);
+  if (taken.call >= 0) {
+    Unlink(At(taken.call).partner);
+    Unlink(taken.call);
+    --open_;
+  }
+  most_taken_ = std::max(most_taken_, stack_.size());
+  cursor_ = {.pass = Pass::kObservers, .event = At(0).next};
+}
+
+bool Search::GoBack() {
+  while (!stack_.empty()) {
+    const Taken taken = stack_.back();
+    stack_.pop_back();
+    const Hash128 mix = Mix(static_cast<std::uint64_t>(taken.operation), 0);
+    taken_hash_.low ^= mix.low;
+    taken_hash_.high ^= mix.high;
+    demand_.GiveBack(taken.operation);
+    state_.UndoTo(taken.mark);
+    cursor_ = taken.cursor;
+    if (taken.call >= 0) {
+      Relink(taken.call);
+      Relink(At(taken.call).partner);
+      ++open_;
+    } else {
+      unknown_taken_[taken.cursor.unknown - 1] = false;
+    }
+    if (!taken.forced) return true;
+  }
+  return false;
+}
+
+void Search::Unlink(int event) {
+  const Event& gone = At(event);
+  At(gone.previous).next = gone.next;
+  if (gone.next >= 0) At(gone.next).previous = gone.previous;
+}
+
+void Search::Relink(int event) {
+  const Event& back = At(event);
+  At(back.previous).next = event;
+  if (back.next >= 0) At(back.next).previous = event;
+}
+
+bool Search::DemandIsMet(std::size_t mark) const {
+  return std::ranges::all_of(state_.OverwrittenSince(mark),
+                             [&](const std::pair<int, Value>& gone) {
+                               return state_.value(gone.first) == gone.second ||
+                                      demand_.MayGo(gone.first, gone.second);
+                             });
+}
+
+// False when some get that must come before every further replacement of the
+// value has read something that does not begin with the value.
+bool Search::CanStillBeRead() {
+  if (component_.prefixes.empty()) return true;
+  for (int i = At(0).next; i >= 0; i = At(i).next) {
+    const Event& event = At(i);
+    if (event.time >= first_unknown_replacement_) return true;
+    const ComponentOperation& operation = Get(event.operation);
+    if (event.is_call) {
+      if (operation.replaces) return true;
+      continue;
+    }
+    if (operation.prefixes < 0) continue;
+    const Value& now = state_.value(0);
+    const PrefixHashes& prefixes =
+        component_.prefixes[static_cast<std::size_t>(operation.prefixes)];
+    return now.length() <= operation.steps.front().out.length() &&
+           prefixes[now.length()] == now.hash();
+  }
+  return true;
+}
+
+}  // namespace
+
+SearchResult SearchOrder(const Component& component,
+                         const SearchLimits& limits) {
+  return Search(component, limits).Run();
+}
+
+}  // namespace quorate::lincheck

@@ -1,0 +1,70 @@
+#include "tests/lincheck/seen.h"
+
+#include <algorithm>
+
+#include "tests/lincheck/value.h"
+
+namespace quorate::lincheck {
+namespace {
+
+bool IsNumber(std::string_view text) {
+  return !text.empty() && Value(text).Add(0);
+}
+
+bool HasDigit(std::string_view text) {
+  return text.find_first_of("0123456789") != std::string_view::npos;
+}
+
+}  // namespace
+
+void SeenValues::See(OfKey& of_key, std::string_view text) {
+  of_key.texts.push_back(text);
+  of_key.number |= IsNumber(text);
+}
+
+void SeenValues::Add(const Operation& operation, bool heard) {
+  for (const Action& action : operation.actions) {
+    OfKey& of_key = keys_[action.key];
+    of_key.appended |= action.function == Function::kAppend;
+    of_key.added |= action.function == Function::kAdd;
+    if (action.function == Function::kCas && (!heard || action.ok)) {
+      See(of_key, action.old);
+    }
+    if (!heard) continue;
+    if (action.has_out && action.function != Function::kScan) {
+      See(of_key, action.out);
+    }
+    of_key.unclear |=
+        action.function == Function::kCas && !action.ok && !action.has_out;
+    scanned_ |= action.function == Function::kScan;
+    for (const auto& [key, value] : action.rows) See(keys_[key], value);
+  }
+}
+
+bool SeenValues::Saw(const Operation& writer) const {
+  return std::ranges::any_of(
+      writer.actions, [&](const Action& action) { return SawAction(action); });
+}
+
+bool SeenValues::SawAction(const Action& write) const {
+  if (write.function == Function::kGet || write.function == Function::kScan) {
+    return false;
+  }
+  const auto found = keys_.find(write.key);
+  if (found == keys_.end()) return false;
+  const OfKey& of_key = found->second;
+  if (of_key.unclear) return true;
+  if (write.function == Function::kAdd) {
+    return of_key.number ||
+           (of_key.appended && std::ranges::any_of(of_key.texts, HasDigit));
+  }
+  // A scan sees by what it leaves out.
+  if (write.function == Function::kDelete && scanned_) return true;
+  if (of_key.added && of_key.number && HasDigit(write.value)) return true;
+  return std::ranges::any_of(of_key.texts, [&](std::string_view text) {
+    return of_key.appended ? text.find(write.value) != std::string_view::npos
+                           : text == write.value;
+  });
+}
+
+}  // namespace quorate::lincheck
