@@ -72,5 +72,20 @@ TEST_F(NodeLinksTest, RefusesANodeThatRestartedWithoutMemory) {
   EXPECT_FALSE(nodes_[0]->connected_to(2));
 }
 
+TEST_F(NodeLinksTest, DropsAPeerThatFallsSilent) {
+  config_.settings.tick_ms = 1;
+  StartNode(0);
+  const auto replica = ConnectToPeerPort(0);
+  replica->Send(Hello{.role = PeerRole::kReplica,
+                      .cluster_id = "demo",
+                      .node = ReplicaAt(2),
+                      .incarnation = 9});
+  EXPECT_TRUE(RunUntil([&] { return replica->ended(); }));
+  EXPECT_NE(replica->Find<Hello>(), nullptr);
+  EXPECT_GT(replica->peer_messages(), 0u);
+  EXPECT_EQ(CountIn(0, "silent_connection"), 1u);
+  EXPECT_FALSE(nodes_[0]->connected_to(2));
+}
+
 }  // namespace
 }  // namespace quorate
