@@ -29,7 +29,7 @@ using Clock = std::chrono::steady_clock;
 constexpr int kCallMs = 40000;
 constexpr auto kSettle = std::chrono::seconds(30);
 constexpr int kBetweenAsksMs = 20;
-constexpr int kSilenceMs = 1000;
+constexpr int kSilenceMs = 100;
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

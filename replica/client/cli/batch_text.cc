@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -143,6 +144,22 @@ absl::StatusOr<Operation> ParseOperation(
   return operation;
 }
 
+namespace {
+
+// `kept` receives what the operation's views are of.
+absl::StatusOr<Operation> ParseLine(std::string_view line,
+                                    std::deque<std::string>& kept) {
+  absl::StatusOr<std::vector<std::string>> words = SplitWords(line);
+  if (!words.ok()) return words.status();
+  std::vector<std::string_view> views;
+  for (std::string& word : *words) {
+    views.push_back(kept.emplace_back(std::move(word)));
+  }
+  return ParseOperation(views);
+}
+
+}  // namespace
+
 absl::StatusOr<BatchText> ParseBatchText(std::string_view text) {
   BatchText batch;
   for (std::size_t number = 1; !text.empty(); ++number) {
@@ -151,15 +168,7 @@ absl::StatusOr<BatchText> ParseBatchText(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
     const std::size_t start = line.find_first_not_of(kBlanks);
     if (start == std::string_view::npos || line[start] == '#') continue;
-    absl::StatusOr<std::vector<std::string>> words = SplitWords(line);
-    absl::StatusOr<Operation> operation = words.status();
-    if (words.ok()) {
-      std::vector<std::string_view> views;
-      for (std::string& word : *words) {
-        views.push_back(batch.words.emplace_back(std::move(word)));
-      }
-      operation = ParseOperation(views);
-    }
+    const absl::StatusOr<Operation> operation = ParseLine(line, batch.words);
     if (!operation.ok()) {
       const absl::string_view why = operation.status().message();
       return Bad(fmt::format("line {}: {}", number,
