@@ -10,7 +10,8 @@ namespace {
 
 bool IsBucket(const nlohmann::ordered_json& bucket) {
   return bucket.is_array() && bucket.size() == 3 && bucket[0].is_number() &&
-         bucket[1].is_number() && bucket[2].is_number_unsigned();
+         bucket[1].is_number() && bucket[2].is_number_integer() &&
+         bucket[2].get<std::int64_t>() >= 0;
 }
 
 }  // namespace

@@ -1,0 +1,46 @@
+# shellcheck shell=bash
+# Sourced by the scripts beside it, with `set -euo pipefail` and the root of the
+# tree as working directory: building, and clusters that always get stopped.
+
+quorate=${QUORATE:-build/release/bin/quorate}
+
+# build TARGET...: a release build of these targets.
+build() {
+  local log
+  log=$(mktemp)
+  cmake --preset release >"$log" 2>&1 || { cat "$log" >&2; rm "$log"; return 1; }
+  rm "$log"
+  cmake --build build/release --target "$@"
+}
+
+# new_directory PREFIX: creates and prints out/PREFIX-<time>.
+new_directory() {
+  local name directory n=1
+  name=out/$1-$(date +%Y%m%d-%H%M%S)
+  directory=$name
+  while ! mkdir -p "$(dirname "$directory")" || ! mkdir "$directory" 2>/dev/null; do
+    n=$((n + 1))
+    directory=$name-$n
+    [ "$n" -lt 100 ] || { echo "cannot create $name" >&2; return 1; }
+  done
+  echo "$directory"
+}
+
+cluster=""
+
+# start_cluster DIRECTORY NODES DURABILITY: sets $cluster.
+start_cluster() {
+  cluster=$1
+  "$quorate" local up --nodes "$2" --durability "$3" --dir "$1"
+}
+
+# Stops the nodes that are recorded in $cluster, and nothing else.
+stop_cluster() {
+  [ -n "$cluster" ] || return 0
+  "$quorate" local down --dir "$cluster" >/dev/null || true
+  cluster=""
+}
+trap stop_cluster EXIT
+# A signal ends the script, which runs the trap above.
+trap 'exit 130' INT
+trap 'exit 143' TERM

@@ -1,0 +1,368 @@
+#include "replica/shell/config.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace quorate {
+namespace {
+
+const std::string kNodes = R"(
+[[node]]
+name = "r1"
+peer = "127.0.0.1:7101"
+client = "127.0.0.1:7201"
+dir = "data/r1"
+[[node]]
+name = "r2"
+peer = "127.0.0.1:7102"
+client = "127.0.0.1:7202"
+dir = "data/r2"
+[[node]]
+name = "r3"
+peer = "127.0.0.1:7103"
+client = "127.0.0.1:7203"
+dir = "data/r3"
+site = "tokyo"
+)";
+
+const std::string kMinimal = "[cluster]\nid = \"demo\"\n" + kNodes;
+
+std::string Replaced(std::string text, const std::string& from,
+                     const std::string& to) {
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+// The whole message of the error that `text` gives.
+std::string ErrorOf(const std::string& text) {
+  const absl::StatusOr<ClusterConfig> config =
+      ParseConfig(text, "cluster.toml");
+  return config.ok() ? "no error" : std::string(config.status().message());
+}
+
+std::string WithProtocol(const std::string& line) {
+  return "[cluster]\nid = \"demo\"\n[protocol]\n" + line + "\n" + kNodes;
+}
+
+TEST(ConfigTest, ReadsAMinimalFileWithDefaults) {
+  const absl::StatusOr<ClusterConfig> config =
+      ParseConfig(kMinimal, "cluster.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->cluster_id, "demo");
+  EXPECT_EQ(config->protocol, "epaxos");
+  EXPECT_EQ(config->durability, Durability::kFsync);
+  EXPECT_EQ(config->settings.replicas, 3);
+  EXPECT_EQ(config->settings.batch_commands, Settings().batch_commands);
+  ASSERT_EQ(config->nodes.size(), 3u);
+  EXPECT_EQ(config->nodes[2].site, "tokyo");
+  EXPECT_EQ(config->nodes[1].peer, (Endpoint{"127.0.0.1", 7102}));
+  EXPECT_EQ(config->nodes[1].client, (Endpoint{"127.0.0.1", 7202}));
+  EXPECT_EQ(config->nodes[0].directory, "data/r1");
+}
+
+TEST(ConfigTest, ReadsEverySetting) {
+  const absl::StatusOr<ClusterConfig> config = ParseConfig(
+      R"([cluster]
+id = "demo"
+protocol = "epaxos"
+durability = "memory"
+[protocol]
+fast_path = "epaxos"
+faults = 1
+fast_faults = 1
+thrifty = true
+conflicts = "rw"
+retransmit_ticks = 7
+tick_ms = 3
+max_in_flight = 11
+[batch]
+max_commands = 1
+max_bytes = 4096
+max_queued = 99
+)" + kNodes,
+      "cluster.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->durability, Durability::kMemory);
+  const Settings& settings = config->settings;
+  EXPECT_EQ(settings.faults, 1);
+  EXPECT_EQ(settings.fast_faults, 1);
+  EXPECT_TRUE(settings.thrifty);
+  EXPECT_EQ(settings.conflicts, ConflictMode::kReadWrite);
+  EXPECT_EQ(settings.retransmit_ticks, 7);
+  EXPECT_EQ(settings.tick_ms, 3);
+  EXPECT_EQ(settings.max_in_flight, 11u);
+  EXPECT_EQ(settings.batch_commands, 1u);
+  EXPECT_EQ(settings.batch_bytes, 4096u);
+  EXPECT_EQ(settings.max_queued_commands, 99u);
+}
+
+TEST(ConfigTest, GivesEachNodeItsOwnSettings) {
+  const absl::StatusOr<ClusterConfig> config =
+      ParseConfig(kMinimal, "cluster.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->NodeSettings(2).self, ReplicaAt(2));
+  EXPECT_EQ(config->NodeSettings(2).replicas, 3);
+}
+
+TEST(ConfigTest, FindsANodeByItsName) {
+  const absl::StatusOr<ClusterConfig> config =
+      ParseConfig(kMinimal, "cluster.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->FindNode("r2"), 1u);
+  EXPECT_EQ(config->FindNode("r4"), std::nullopt);
+}
+
+TEST(ConfigTest, FormatsToTextThatReadsBackEqual) {
+  absl::StatusOr<ClusterConfig> config =
+      ParseConfig(WithProtocol("thrifty = true\nconflicts = \"key\"\n"
+                               "max_in_flight = 5"),
+                  "cluster.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  config->cluster_id = "quoted \"id\" \\ with\ttab";
+  config->durability = Durability::kMemory;
+  const std::string text = FormatConfig(*config);
+  const absl::StatusOr<ClusterConfig> again = ParseConfig(text, "again.toml");
+  ASSERT_TRUE(again.ok()) << again.status() << "\n" << text;
+  EXPECT_EQ(FormatConfig(*again), text);
+  EXPECT_EQ(again->cluster_id, config->cluster_id);
+  EXPECT_EQ(again->durability, Durability::kMemory);
+  EXPECT_EQ(again->settings.conflicts, ConflictMode::kKey);
+  EXPECT_EQ(again->nodes[2].site, "tokyo");
+}
+
+// ---- errors ---------------------------------------------------------------
+
+TEST(ConfigTest, RefusesWhatIsNoToml) {
+  const std::string error = ErrorOf("[cluster]\nid = \n");
+  EXPECT_EQ(error.find("config \"cluster.toml\" line 2: this is not TOML: "),
+            0u)
+      << error;
+}
+
+TEST(ConfigTest, RefusesAnUnknownKeyAndNamesTheKnownOnes) {
+  EXPECT_EQ(ErrorOf(WithProtocol("thrift = true")),
+            "config \"cluster.toml\" line 4: unknown key \"thrift\" in "
+            "protocol; known are fast_path, faults, fast_faults, thrifty, "
+            "conflicts, retransmit_ticks, tick_ms, max_in_flight");
+}
+
+TEST(ConfigTest, RefusesAnUnknownKeyOfANode) {
+  EXPECT_EQ(ErrorOf(Replaced(kMinimal, "site =", "region =")),
+            "config \"cluster.toml\" line 19: unknown key \"region\" in "
+            "node; known are name, peer, client, dir, site");
+}
+
+TEST(ConfigTest, RefusesAnUnknownTable) {
+  EXPECT_EQ(ErrorOf("[clusters]\nid = \"demo\"\n" + kMinimal),
+            "config \"cluster.toml\" line 1: unknown name \"clusters\"; known "
+            "are [cluster], [protocol], [batch] and [[node]]");
+}
+
+TEST(ConfigTest, RefusesAFileWithoutAClusterId) {
+  EXPECT_EQ(ErrorOf("[cluster]\n" + kNodes),
+            "config \"cluster.toml\" line 1: cluster.id is missing; add id = "
+            "\"...\"");
+  EXPECT_EQ(ErrorOf(kNodes),
+            "config \"cluster.toml\": cluster.id is missing; add id = "
+            "\"...\"");
+}
+
+TEST(ConfigTest, RefusesAnEmptyClusterId) {
+  EXPECT_EQ(ErrorOf("[cluster]\nid = \"\"\n" + kNodes),
+            "config \"cluster.toml\" line 2: cluster.id is empty; give it a "
+            "value");
+}
+
+TEST(ConfigTest, RefusesAProtocolItDoesNotKnow) {
+  EXPECT_EQ(ErrorOf("[cluster]\nid = \"demo\"\nprotocol = \"raft\"\n" + kNodes),
+            "config \"cluster.toml\" line 3: cluster.protocol is \"raft\", "
+            "this binary knows \"epaxos\"; choose one of them");
+}
+
+TEST(ConfigTest, RefusesAFastPathItDoesNotKnow) {
+  EXPECT_EQ(ErrorOf(WithProtocol("fast_path = \"atlas\"")),
+            "config \"cluster.toml\" line 4: protocol.fast_path is \"atlas\", "
+            "this binary knows \"epaxos\"; choose one of them");
+}
+
+TEST(ConfigTest, RefusesADurabilityItDoesNotKnow) {
+  EXPECT_EQ(
+      ErrorOf("[cluster]\nid = \"demo\"\ndurability = \"disk\"\n" + kNodes),
+      "config \"cluster.toml\" line 3: cluster.durability is \"disk\", this "
+      "binary knows \"fsync\", \"memory\"; choose one of them");
+}
+
+TEST(ConfigTest, RefusesAConflictModeItDoesNotKnow) {
+  EXPECT_EQ(ErrorOf(WithProtocol("conflicts = \"none\"")),
+            "config \"cluster.toml\" line 4: protocol.conflicts is \"none\", "
+            "this binary knows \"op\", \"rw\", \"key\"; choose one of them");
+}
+
+TEST(ConfigTest, RefusesAStringWhereANumberIsExpected) {
+  EXPECT_EQ(ErrorOf(WithProtocol("tick_ms = \"10\"")),
+            "config \"cluster.toml\" line 4: protocol.tick_ms is a string, "
+            "expected an integer");
+}
+
+TEST(ConfigTest, RefusesANumberWhereAStringIsExpected) {
+  EXPECT_EQ(ErrorOf("[cluster]\nid = 5\n" + kNodes),
+            "config \"cluster.toml\" line 2: cluster.id is an integer, "
+            "expected a string in quotes");
+}
+
+TEST(ConfigTest, RefusesANumberWhereTrueOrFalseIsExpected) {
+  EXPECT_EQ(ErrorOf(WithProtocol("thrifty = 1")),
+            "config \"cluster.toml\" line 4: protocol.thrifty is an integer, "
+            "expected true or false");
+}
+
+TEST(ConfigTest, RefusesATableWhereAValueIsExpected) {
+  EXPECT_EQ(ErrorOf("cluster = 5\n" + kNodes),
+            "config \"cluster.toml\" line 1: cluster is an integer, expected "
+            "a table");
+}
+
+TEST(ConfigTest, RefusesANumberOutOfItsRange) {
+  EXPECT_EQ(ErrorOf(WithProtocol("tick_ms = 0")),
+            "config \"cluster.toml\" line 4: protocol.tick_ms is 0; choose a "
+            "number from 1 to 10000");
+  EXPECT_EQ(ErrorOf("[cluster]\nid = \"demo\"\n[batch]\nmax_bytes = 9999999\n" +
+                    kNodes),
+            "config \"cluster.toml\" line 4: batch.max_bytes is 9999999; "
+            "choose a number from 1 to 2097152");
+}
+
+TEST(ConfigTest, RefusesTwoNodesOfOneName) {
+  EXPECT_EQ(ErrorOf(Replaced(kMinimal, "\"r3\"", "\"r1\"")),
+            "config \"cluster.toml\" line 14: two nodes are named \"r1\"; "
+            "rename one of them");
+}
+
+TEST(ConfigTest, RefusesTwoNodesOnOneAddress) {
+  EXPECT_EQ(ErrorOf(Replaced(kMinimal, ":7103", ":7101")),
+            "config \"cluster.toml\" line 14: nodes r1 and r3 both listen on "
+            "127.0.0.1:7101; give each node its own address");
+}
+
+TEST(ConfigTest, RefusesOneAddressForPeersAndClients) {
+  EXPECT_EQ(ErrorOf(Replaced(kMinimal, ":7202", ":7102")),
+            "config \"cluster.toml\" line 9: node r2 listens on "
+            "127.0.0.1:7102 for peers and for clients; give each its own "
+            "port");
+}
+
+TEST(ConfigTest, RefusesTwoNodesInOneDirectory) {
+  EXPECT_EQ(ErrorOf(Replaced(kMinimal, "data/r3", "data/./r2")),
+            "config \"cluster.toml\" line 14: nodes r2 and r3 both keep their "
+            "data in \"data/./r2\"; give each node its own dir");
+}
+
+TEST(ConfigTest, RefusesANodeWithoutADirectory) {
+  EXPECT_EQ(ErrorOf(Replaced(kMinimal, "dir = \"data/r2\"\n", "")),
+            "config \"cluster.toml\" line 9: node.dir is missing; add dir = "
+            "\"...\"");
+}
+
+TEST(ConfigTest, NeedsNoDirectoryWhereNothingIsWritten) {
+  const std::string text =
+      Replaced(Replaced(kMinimal, "id = \"demo\"\n",
+                        "id = \"demo\"\ndurability = \"memory\"\n"),
+               "dir = \"data/r2\"\n", "");
+  EXPECT_EQ(ErrorOf(text), "no error");
+}
+
+TEST(ConfigTest, RefusesANodeWithoutAnAddress) {
+  EXPECT_EQ(ErrorOf(Replaced(kMinimal, "peer = \"127.0.0.1:7102\"\n", "")),
+            "config \"cluster.toml\" line 9: node.peer is missing; add peer = "
+            "\"...\"");
+}
+
+TEST(ConfigTest, RefusesAnAddressWithoutAPort) {
+  EXPECT_EQ(ErrorOf(Replaced(kMinimal, "127.0.0.1:7102", "127.0.0.1")),
+            "config \"cluster.toml\" line 11: node.peer: \"127.0.0.1\" is no "
+            "address (no port); write it as \"host:port\", for example "
+            "\"127.0.0.1:7101\"");
+}
+
+TEST(ConfigTest, RefusesANameThatIsNoWord) {
+  EXPECT_EQ(ErrorOf(Replaced(kMinimal, "\"r2\"", "\"r 2\"")),
+            "config \"cluster.toml\" line 10: node name \"r 2\" may only have "
+            "letters, digits, \"-\" and \"_\"; rename the node");
+}
+
+TEST(ConfigTest, RefusesTooFewNodes) {
+  EXPECT_EQ(ErrorOf("[cluster]\nid = \"demo\"\n"),
+            "config \"cluster.toml\": a cluster has 3 to 9 nodes, this one "
+            "has 0; add or remove [[node]] tables");
+}
+
+TEST(ConfigTest, RefusesTooManyNodes) {
+  std::string text = kMinimal;
+  for (int i = 4; i <= 10; ++i) {
+    const std::string n = std::to_string(i);
+    text += "[[node]]\nname = \"r" + n + "\"\npeer = \"127.0.0.1:71" +
+            std::to_string(10 + i) + "\"\nclient = \"127.0.0.1:72" +
+            std::to_string(10 + i) + "\"\ndir = \"data/r" + n + "\"\n";
+  }
+  EXPECT_EQ(ErrorOf(text),
+            "config \"cluster.toml\": a cluster has 3 to 9 nodes, this one "
+            "has 10; add or remove [[node]] tables");
+}
+
+TEST(ConfigTest, RefusesNodesThatAreNoArray) {
+  EXPECT_EQ(ErrorOf("[cluster]\nid = \"demo\"\n[node]\nname = \"r1\"\n"),
+            "config \"cluster.toml\" line 3: node is no array of tables; "
+            "write [[node]] above each node");
+}
+
+TEST(ConfigTest, RefusesMoreFaultsThanTheClusterCanTake) {
+  const std::string error = ErrorOf(WithProtocol("faults = 2"));
+  EXPECT_EQ(error.find("config \"cluster.toml\": 3 replicas cannot lose 2: "),
+            0u)
+      << error;
+}
+
+TEST(ConfigTest, SaysThatAFileIsMissing) {
+  const absl::StatusOr<ClusterConfig> config =
+      LoadConfig("/nonexistent/cluster.toml");
+  ASSERT_FALSE(config.ok());
+  EXPECT_EQ(config.status().message(),
+            "config \"/nonexistent/cluster.toml\": cannot read the file: No "
+            "such file or directory; give the path of a cluster.toml with "
+            "--config");
+}
+
+TEST(ConfigTest, TakesDirectoriesRelativeToTheFile) {
+  const std::filesystem::path folder =
+      std::filesystem::path(testing::TempDir()) / "config_test_folder";
+  std::filesystem::create_directories(folder);
+  const std::string path = (folder / "cluster.toml").string();
+  std::ofstream(path) << kMinimal;
+  const absl::StatusOr<ClusterConfig> config = LoadConfig(path);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->nodes[0].directory, (folder / "data/r1").string());
+}
+
+// ---- endpoints ------------------------------------------------------------
+
+TEST(EndpointTest, ReadsAndWritesHostAndPort) {
+  for (const char* text : {"127.0.0.1:7101", "node-1.example:80", "[::1]:9"}) {
+    const absl::StatusOr<Endpoint> endpoint = ParseEndpoint(text);
+    ASSERT_TRUE(endpoint.ok()) << endpoint.status();
+    EXPECT_EQ(ToString(*endpoint), text);
+  }
+}
+
+TEST(EndpointTest, RefusesWhatIsNoAddress) {
+  for (const char* text : {"", ":", "host", "host:", ":80", "host:0",
+                           "host:65536", "host:8a", "host:-1", "::1:80"}) {
+    EXPECT_FALSE(ParseEndpoint(text).ok()) << text;
+  }
+}
+
+}  // namespace
+}  // namespace quorate

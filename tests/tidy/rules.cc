@@ -1,0 +1,395 @@
+#include "tests/tidy/rules.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <iterator>
+
+namespace quorate::tidy {
+namespace {
+
+// ---- include ranks ----------------------------------------------------------
+
+// A row of the ranks: what a folder (with those below it that have no row of
+// their own) may include beside itself. An entry is a folder, exactly, or a
+// file. Lowest rank first.
+struct Area {
+  std::string_view folder;
+  std::vector<std::string_view> may_include;
+};
+
+const std::vector<Area>& Areas() {
+  static const std::vector<Area> areas = {
+      {"wire", {}},
+      {"wire/codec", {"wire"}},
+      {"graph", {"wire"}},
+      {"depsvc", {"wire"}},
+      {"storage", {"wire"}},
+      {"executor", {"wire", "graph"}},
+      // A plain value header, so it may be seen from below its rank.
+      {"replica/paxos", {"wire", "replica/settings.h"}},
+      {"replica/epaxos",
+       {"wire", "depsvc", "replica/paxos", "replica/settings.h"}},
+      {"replica/bpaxos",
+       {"wire", "depsvc", "replica/paxos", "replica/settings.h"}},
+      {"replica/multipaxos",
+       {"wire", "depsvc", "replica/paxos", "replica/settings.h"}},
+      {"replica",
+       {"wire", "graph", "depsvc", "executor", "replica/paxos",
+        "replica/epaxos", "replica/bpaxos", "replica/multipaxos"}},
+      {"replica/shell",
+       {"wire", "wire/codec", "graph", "depsvc", "storage", "executor",
+        "replica", "replica/paxos", "replica/epaxos", "replica/bpaxos",
+        "replica/multipaxos"}},
+      // Both read cluster.toml.
+      {"replica/client",
+       {"wire", "wire/codec", "graph", "depsvc", "storage", "executor",
+        "replica", "replica/paxos", "replica/epaxos", "replica/bpaxos",
+        "replica/multipaxos", "replica/shell/config.h"}},
+      // The program: puts shell and client together.
+      {"replica/client/cli",
+       {"wire", "wire/codec", "graph", "depsvc", "storage", "executor",
+        "replica", "replica/paxos", "replica/epaxos", "replica/bpaxos",
+        "replica/multipaxos", "replica/shell", "replica/client"}},
+      {"tests",
+       {"wire", "wire/codec", "graph", "depsvc", "storage", "executor",
+        "replica", "replica/paxos", "replica/epaxos", "replica/bpaxos",
+        "replica/multipaxos", "replica/shell", "replica/client",
+        "replica/client/cli", "experiments"}},
+      {"experiments",
+       {"wire", "wire/codec", "graph", "depsvc", "storage", "executor",
+        "replica", "replica/paxos", "replica/epaxos", "replica/bpaxos",
+        "replica/multipaxos", "replica/shell", "replica/client",
+        "replica/client/cli"}},
+  };
+  return areas;
+}
+
+bool IsInside(std::string_view path, std::string_view folder) {
+  return path.starts_with(folder) && path.size() > folder.size() &&
+         path[folder.size()] == '/';
+}
+
+// The most specific row the file is in; null outside of all.
+const Area* FindArea(std::string_view path) {
+  const Area* best = nullptr;
+  for (const Area& area : Areas()) {
+    if (IsInside(path, area.folder) &&
+        (best == nullptr || area.folder.size() > best->folder.size())) {
+      best = &area;
+    }
+  }
+  return best;
+}
+
+// Headers from outside that only some may see.
+struct Restricted {
+  std::string_view prefix;
+  std::vector<std::string_view> seen_by;  // beginnings of paths
+};
+
+const std::vector<Restricted>& RestrictedHeaders() {
+  static const std::vector<Restricted> headers = {
+      {"capnp/", {"wire/codec/"}},
+      {"kj/", {"wire/codec/"}},
+      {"sqlite3.h", {"storage/sqlite_"}},
+      {"uv.h", {"replica/shell/", "replica/client/", "experiments/", "tests/"}},
+  };
+  return headers;
+}
+
+std::string Join(const std::vector<std::string_view>& parts) {
+  std::string text;
+  for (const std::string_view part : parts) {
+    if (!text.empty()) text += ", ";
+    text += part;
+  }
+  return text.empty() ? "nothing else" : text;
+}
+
+// The header an #include line names; empty for any other line.
+std::string_view IncludedHeader(std::string_view line) {
+  const auto skip_spaces = [&] {
+    while (!line.empty() && (line[0] == ' ' || line[0] == '\t')) {
+      line.remove_prefix(1);
+    }
+  };
+  skip_spaces();
+  if (!line.starts_with('#')) return {};
+  line.remove_prefix(1);
+  skip_spaces();
+  if (!line.starts_with("include")) return {};
+  const std::size_t open = line.find_first_of("<\"");
+  if (open == std::string_view::npos) return {};
+  const char close = line[open] == '<' ? '>' : '"';
+  const std::size_t end = line.find(close, open + 1);
+  if (end == std::string_view::npos) return {};
+  return line.substr(open + 1, end - open - 1);
+}
+
+std::string RankFault(const SourceFile& file, std::string_view header) {
+  const Area* from = FindArea(file.path);
+  const Area* to = FindArea(header);
+  if (from == nullptr || to == nullptr || from == to) return {};
+  const auto allowed = [&](std::string_view entry) {
+    return entry == to->folder || entry == header;
+  };
+  if (std::ranges::any_of(from->may_include, allowed)) return {};
+  return "includes " + std::string(header) + ", but " +
+         std::string(from->folder) + " may include only itself and " +
+         Join(from->may_include) +
+         "; move the code to the rank it needs, or pass in what is wanted";
+}
+
+// Generated headers of the wire format count as capnp.
+std::string RestrictionFault(const SourceFile& file, std::string_view header) {
+  for (const Restricted& restricted : RestrictedHeaders()) {
+    const bool generated =
+        restricted.prefix == "capnp/" && header.ends_with(".capnp.h");
+    if (!header.starts_with(restricted.prefix) && !generated) continue;
+    const auto sees = [&](std::string_view beginning) {
+      return file.path.starts_with(beginning);
+    };
+    if (std::ranges::any_of(restricted.seen_by, sees)) return {};
+    return "includes " + std::string(header) + ", which only " +
+           Join(restricted.seen_by) + " may see; use what that code offers";
+  }
+  return {};
+}
+
+// ---- purity -----------------------------------------------------------------
+
+constexpr std::array<std::string_view, 9> kPureFolders = {
+    "wire",          "graph",          "depsvc",         "executor",
+    "replica/paxos", "replica/epaxos", "replica/bpaxos", "replica/multipaxos",
+    "replica"};
+
+constexpr std::array<std::string_view, 14> kImpureHeaders = {
+    "chrono",   "thread",  "mutex",    "shared_mutex", "condition_variable",
+    "future",   "random",  "ctime",    "time.h",       "sys/time.h",
+    "iostream", "fstream", "unistd.h", "uv.h"};
+
+// Names that are wrong wherever they stand, and those that are wrong when
+// called (a member of that name is somebody else's).
+constexpr std::array<std::string_view, 3> kImpureNames = {
+    "std::cout", "std::cerr", "std::clog"};
+constexpr std::array<std::string_view, 10> kImpureCalls = {
+    "rand",   "srand",   "time", "clock_gettime", "gettimeofday",
+    "printf", "fprintf", "puts", "fopen",         "getenv"};
+
+bool IsPure(const SourceFile& file) {
+  const Area* area = FindArea(file.path);
+  if (area == nullptr) return false;
+  return area->folder == "wire/codec" ||
+         std::ranges::find(kPureFolders, area->folder) != kPureFolders.end();
+}
+
+bool IsWordCharacter(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+}
+
+// Where `word` stands as a whole word at or after `from`; npos if nowhere.
+std::size_t FindWord(std::string_view line, std::string_view word,
+                     std::size_t from = 0) {
+  for (std::size_t at = line.find(word, from); at != std::string_view::npos;
+       at = line.find(word, at + 1)) {
+    const std::size_t end = at + word.size();
+    if ((at == 0 || !IsWordCharacter(line[at - 1])) &&
+        (end == line.size() || !IsWordCharacter(line[end]))) {
+      return at;
+    }
+  }
+  return std::string_view::npos;
+}
+
+bool Calls(std::string_view line, std::string_view name) {
+  for (std::size_t at = FindWord(line, name); at != std::string_view::npos;
+       at = FindWord(line, name, at + 1)) {
+    const bool member = (at >= 1 && line[at - 1] == '.') ||
+                        (at >= 2 && line.substr(at - 2, 2) == "->");
+    const std::size_t next = line.find_first_not_of(' ', at + name.size());
+    if (!member && next != std::string_view::npos && line[next] == '(') {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::string ImpureName(std::string_view line) {
+  for (const std::string_view name : kImpureNames) {
+    if (FindWord(line, name) != std::string_view::npos) {
+      return std::string(name);
+    }
+  }
+  for (const std::string_view name : kImpureCalls) {
+    if (Calls(line, name)) return std::string(name) + "()";
+  }
+  return {};
+}
+
+// ---- folders ----------------------------------------------------------------
+
+constexpr std::array<std::string_view, 8> kSourceFolders = {
+    "depsvc",  "executor", "experiments", "graph",
+    "replica", "storage",  "tests",       "wire"};
+
+constexpr std::array<std::string_view, 10> kTopLevelFiles = {
+    ".ci",     ".clang-format", ".clang-tidy",    ".git",
+    ".github", ".gitignore",    "CMakeLists.txt", "CMakePresets.json",
+    "LICENSE", "README.md"};
+
+// What .gitignore keeps out.
+constexpr std::array<std::string_view, 3> kIgnored = {
+    "build", "compile_commands.json", "out"};
+
+// A folder, and the file whose presence says that the folder's part is there
+// with its tests.
+struct Documented {
+  std::string_view folder;
+  std::string_view sign;
+};
+constexpr std::array<Documented, 12> kDocumented = {{
+    {"wire", "tests/wire/CMakeLists.txt"},
+    {"graph", "tests/graph/CMakeLists.txt"},
+    {"depsvc", "tests/depsvc/CMakeLists.txt"},
+    {"storage", "tests/storage/CMakeLists.txt"},
+    {"executor", "tests/executor/CMakeLists.txt"},
+    {"replica", "tests/replica/CMakeLists.txt"},
+    {"replica/paxos", "tests/replica/CMakeLists.txt"},
+    {"replica/epaxos", "tests/replica/CMakeLists.txt"},
+    {"replica/shell", "tests/shell/CMakeLists.txt"},
+    {"replica/client", "tests/client/CMakeLists.txt"},
+    {"experiments", "tests/bench/CMakeLists.txt"},
+    {"tests", "tests/run.sh"},
+}};
+
+template <std::size_t N>
+bool Contains(const std::array<std::string_view, N>& names,
+              std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+// Calls `check(line, number)` for each line of the file's code.
+template <typename Check>
+void ForLines(std::string_view text, Check check) {
+  std::size_t number = 0;
+  for (const std::string_view line : Lines(text)) check(line, ++number);
+}
+
+}  // namespace
+
+std::string ToString(const Finding& finding) {
+  std::string place = finding.path;
+  if (finding.line != 0) place += ":" + std::to_string(finding.line);
+  return place + ": " + finding.rule + ": " + finding.text;
+}
+
+bool IsSourceFolder(std::string_view name) {
+  return Contains(kSourceFolders, name);
+}
+
+std::vector<Finding> CheckIncludes(const SourceFile& file) {
+  std::vector<Finding> findings;
+  if (!file.is_cpp()) return findings;
+  const std::string code = BlankOut(file.text, /*strings=*/false);
+  ForLines(code, [&](std::string_view line, std::size_t number) {
+    const std::string_view header = IncludedHeader(line);
+    if (header.empty()) return;
+    for (std::string fault :
+         {RankFault(file, header), RestrictionFault(file, header)}) {
+      if (fault.empty()) continue;
+      findings.push_back(
+          {file.path, number, "include ranks", std::move(fault)});
+    }
+  });
+  return findings;
+}
+
+std::vector<Finding> CheckPurity(const SourceFile& file) {
+  std::vector<Finding> findings;
+  if (!file.is_cpp() || !IsPure(file)) return findings;
+  const auto report = [&](std::size_t number, const std::string& what) {
+    findings.push_back({file.path, number, "purity below the shell",
+                        "uses " + what +
+                            "; let it arrive as an event or leave as an "
+                            "effect, and do it in replica/shell"});
+  };
+  const std::string includes = BlankOut(file.text, /*strings=*/false);
+  ForLines(includes, [&](std::string_view line, std::size_t number) {
+    const std::string_view header = IncludedHeader(line);
+    if (Contains(kImpureHeaders, header)) {
+      report(number, "<" + std::string(header) + ">");
+    }
+  });
+  // The one place that may speak: an invariant was broken.
+  if (file.path == "wire/check.h") return findings;
+  const std::string code = BlankOut(file.text, /*strings=*/true);
+  ForLines(code, [&](std::string_view line, std::size_t number) {
+    const std::string name = ImpureName(line);
+    if (!name.empty()) report(number, name);
+  });
+  return findings;
+}
+
+std::vector<Finding> CheckHeader(const SourceFile& file) {
+  std::vector<Finding> findings;
+  if (!file.is_header()) return findings;
+  if (!file.text.starts_with("// Answers: ")) {
+    findings.push_back({file.path, 1, "header",
+                        "does not open with \"// Answers: <question>\"; say "
+                        "which question the file answers"});
+  }
+  const std::string code = BlankOut(file.text, /*strings=*/true);
+  const std::vector<std::string_view> lines = Lines(code);
+  if (std::ranges::find(lines, "#pragma once") == lines.end()) {
+    findings.push_back({file.path, 0, "header", "has no #pragma once; add it"});
+  }
+  return findings;
+}
+
+std::vector<Finding> CheckWords(const SourceFile& file) {
+  // In two parts, or this file would report itself.
+  static const std::array<std::string, 2> words = {std::string("TO") + "DO",
+                                                   std::string("FIX") + "ME"};
+  std::vector<Finding> findings;
+  ForLines(file.text, [&](std::string_view line, std::size_t number) {
+    for (const std::string& word : words) {
+      if (FindWord(line, word) == std::string_view::npos) continue;
+      findings.push_back({file.path, number, "words",
+                          "says " + word + "; do it, or leave it out"});
+    }
+  });
+  return findings;
+}
+
+std::vector<Finding> CheckTopLevel(const SourceTree& tree) {
+  std::vector<Finding> findings;
+  for (const std::string& name : tree.top_level) {
+    if (Contains(kSourceFolders, name) || Contains(kTopLevelFiles, name) ||
+        Contains(kIgnored, name)) {
+      continue;
+    }
+    findings.push_back({name, 0, "top level",
+                        "does not belong there; move it into the folder it "
+                        "serves, or allow it in tests/tidy/rules.cc"});
+  }
+  return findings;
+}
+
+std::vector<Finding> CheckReadmes(const SourceTree& tree) {
+  std::vector<Finding> findings;
+  for (const Documented& documented : kDocumented) {
+    const std::string readme = std::string(documented.folder) + "/README.md";
+    const bool has_code =
+        std::ranges::any_of(tree.files, [&](const SourceFile& file) {
+          return file.is_cpp() && IsInside(file.path, documented.folder);
+        });
+    if (!has_code || !tree.Has(documented.sign) || tree.Has(readme)) continue;
+    findings.push_back({readme, 0, "readme",
+                        "is missing; one page: what it is, contract, what it "
+                        "is not, invariants, read first"});
+  }
+  return findings;
+}
+
+}  // namespace quorate::tidy

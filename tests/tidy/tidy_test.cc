@@ -1,0 +1,260 @@
+// The rules on this very source tree, and each rule on a snippet that breaks
+// it.
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/tidy/rules.h"
+#include "tests/tidy/source_tree.h"
+
+namespace quorate::tidy {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+std::vector<std::string> Texts(const std::vector<Finding>& findings) {
+  std::vector<std::string> texts;
+  for (const Finding& finding : findings) texts.push_back(ToString(finding));
+  return texts;
+}
+
+// ---- this tree --------------------------------------------------------------
+
+const SourceTree& ThisTree() {
+  static const SourceTree tree = ReadTree(QUORATE_SOURCE_DIR);
+  return tree;
+}
+
+template <typename Rule>
+std::vector<std::string> OnEveryFile(Rule rule) {
+  std::vector<std::string> texts;
+  for (const SourceFile& file : ThisTree().files) {
+    for (const Finding& finding : rule(file)) {
+      texts.push_back(ToString(finding));
+    }
+  }
+  return texts;
+}
+
+TEST(ThisTree, WasRead) {
+  EXPECT_TRUE(ThisTree().Has("CMakeLists.txt"));
+  EXPECT_TRUE(ThisTree().Has("wire/ids.h"));
+  EXPECT_TRUE(ThisTree().Has("tests/tidy/tidy_test.cc"));
+}
+
+TEST(ThisTree, KeepsTheIncludeRanks) {
+  EXPECT_THAT(OnEveryFile(CheckIncludes), IsEmpty());
+}
+
+TEST(ThisTree, IsPureBelowTheShell) {
+  EXPECT_THAT(OnEveryFile(CheckPurity), IsEmpty());
+}
+
+TEST(ThisTree, HasHeadersThatSayWhatTheyAnswer) {
+  EXPECT_THAT(OnEveryFile(CheckHeader), IsEmpty());
+}
+
+TEST(ThisTree, LeavesNothingForLater) {
+  EXPECT_THAT(OnEveryFile(CheckWords), IsEmpty());
+}
+
+TEST(ThisTree, HasOnlyWhatBelongsAtTheTop) {
+  EXPECT_THAT(Texts(CheckTopLevel(ThisTree())), IsEmpty());
+}
+
+TEST(ThisTree, HasAReadmeInEveryFolder) {
+  EXPECT_THAT(Texts(CheckReadmes(ThisTree())), IsEmpty());
+}
+
+// ---- the rules themselves ---------------------------------------------------
+
+std::vector<std::string> Includes(const std::string& path,
+                                  const std::string& text) {
+  return Texts(CheckIncludes({path, text}));
+}
+
+TEST(IncludeRule, NamesPlaceFaultAndRemedy) {
+  EXPECT_THAT(
+      Includes("graph/a.h", "#pragma once\n\n#include \"executor/b.h\"\n"),
+      ElementsAre(
+          AllOf(StartsWith("graph/a.h:3: include ranks: includes executor/b.h"),
+                HasSubstr("graph may include only itself and wire;"))));
+}
+
+TEST(IncludeRule, RefusesEveryHigherRank) {
+  for (const auto& [from, to] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"wire/a.h", "wire/codec/b.h"},
+           {"wire/codec/a.h", "graph/b.h"},
+           {"depsvc/a.h", "graph/b.h"},
+           {"storage/a.cc", "executor/b.h"},
+           {"executor/a.cc", "depsvc/b.h"},
+           {"replica/paxos/a.h", "depsvc/b.h"},
+           {"replica/epaxos/a.h", "executor/b.h"},
+           {"replica/epaxos/a.h", "replica/replica.h"},
+           {"replica/epaxos/a.h", "replica/bpaxos/b.h"},
+           {"replica/a.cc", "storage/b.h"},
+           {"replica/a.cc", "wire/codec/b.h"},
+           {"replica/a.cc", "replica/shell/b.h"},
+           {"replica/shell/a.cc", "replica/client/b.h"},
+           {"replica/client/a.cc", "replica/shell/server.h"},
+           {"replica/client/a.cc", "replica/client/cli/b.h"},
+           {"replica/shell/a.cc", "tests/b.h"},
+           {"experiments/a.cc", "tests/b.h"},
+       }) {
+    EXPECT_EQ(Includes(from, "#include \"" + to + "\"\n").size(), 1u)
+        << from << " includes " << to;
+  }
+}
+
+TEST(IncludeRule, AcceptsLowerRanksAndTheOwnFolder) {
+  for (const auto& [from, to] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"wire/codec/a.h", "wire/b.h"},
+           {"wire/codec/a.h", "wire/codec/schema/b.h"},
+           {"executor/a.cc", "graph/b.h"},
+           {"replica/paxos/a.h", "replica/settings.h"},
+           {"replica/epaxos/a.h", "replica/paxos/b.h"},
+           {"replica/a.cc", "executor/b.h"},
+           {"replica/shell/a.cc", "storage/b.h"},
+           {"replica/client/a.cc", "replica/shell/config.h"},
+           {"replica/client/cli/a.cc", "replica/shell/server.h"},
+           {"tests/bench/a.cc", "experiments/bench/b.h"},
+           {"tests/sim/a.cc", "tests/lincheck/b.h"},
+           {"experiments/bench/a.cc", "replica/client/b.h"},
+           {"graph/a.cc", "absl/status/status.h"},
+       }) {
+    EXPECT_THAT(Includes(from, "#include \"" + to + "\"\n"), IsEmpty())
+        << from << " includes " << to;
+  }
+}
+
+TEST(IncludeRule, KeepsEachLibraryInItsPlace) {
+  EXPECT_EQ(Includes("graph/a.cc", "#include <capnp/message.h>").size(), 1u);
+  EXPECT_EQ(Includes("tests/wire/a.cc", "#include <kj/array.h>").size(), 1u);
+  EXPECT_EQ(Includes("replica/shell/a.cc",
+                     "#include \"wire/codec/schema/quorate.capnp.h\"")
+                .size(),
+            1u);
+  EXPECT_EQ(Includes("storage/memory_store.cc", "#include <sqlite3.h>").size(),
+            1u);
+  EXPECT_EQ(Includes("replica/a.cc", "  #  include <uv.h>").size(), 1u);
+  EXPECT_THAT(Includes("storage/sqlite_a.cc", "#include <sqlite3.h>"),
+              IsEmpty());
+  EXPECT_THAT(Includes("tests/shell/a.cc", "#include <uv.h>"), IsEmpty());
+}
+
+TEST(IncludeRule, IgnoresComments) {
+  EXPECT_THAT(Includes("graph/a.cc",
+                       "// #include \"executor/b.h\"\n"
+                       "/*\n#include \"executor/b.h\"\n*/\n"),
+              IsEmpty());
+}
+
+std::vector<std::string> Purity(const std::string& path,
+                                const std::string& text) {
+  return Texts(CheckPurity({path, text}));
+}
+
+TEST(PurityRule, NamesPlaceFaultAndRemedy) {
+  EXPECT_THAT(Purity("depsvc/a.cc", "\n#include <chrono>\n"),
+              ElementsAre(AllOf(
+                  StartsWith("depsvc/a.cc:2: purity below the shell: uses "
+                             "<chrono>;"),
+                  HasSubstr("do it in replica/shell"))));
+}
+
+TEST(PurityRule, RefusesClocksThreadsRandomnessAndOutput) {
+  for (const std::string line :
+       {"#include <thread>", "#include <mutex>", "#include <random>",
+        "#include <ctime>", "#include <iostream>", "#include <fstream>",
+        "int x = rand();", "auto now = time (nullptr);",
+        "clock_gettime(CLOCK_MONOTONIC, &now);", "std::cout << x;",
+        "std::printf(\"%d\", x);", "f(getenv(\"HOME\"));"}) {
+    for (const std::string path :
+         {"wire/a.h", "wire/codec/a.cc", "graph/a.cc", "depsvc/a.cc",
+          "executor/a.cc", "replica/a.cc", "replica/paxos/a.h",
+          "replica/epaxos/a.cc"}) {
+      EXPECT_EQ(Purity(path, line + "\n").size(), 1u) << path << ": " << line;
+    }
+  }
+}
+
+TEST(PurityRule, LeavesTheShellTheStoreAndTheTestsAlone) {
+  for (const std::string path :
+       {"replica/shell/a.cc", "replica/client/a.cc", "storage/a.cc",
+        "tests/sim/a.cc", "experiments/bench/a.cc", "wire/README.md"}) {
+    EXPECT_THAT(Purity(path, "#include <chrono>\nrand();\n"), IsEmpty());
+  }
+}
+
+TEST(PurityRule, IgnoresCommentsStringsMembersAndLongerNames) {
+  EXPECT_THAT(Purity("graph/a.cc",
+                     "// rand() and <chrono>\n"
+                     "auto text = \"printf(\";\n"
+                     "auto raw = R\"(getenv(\"x\"))\";\n"
+                     "x = queue.time() + queue->time();\n"
+                     "x = operand(1'000) + lifetime(x);\n"
+                     "Time time{};\n"),
+              IsEmpty());
+}
+
+TEST(PurityRule, LetsABrokenInvariantSpeak) {
+  EXPECT_THAT(Purity("wire/check.h", "std::fprintf(stderr, \"x\");"),
+              IsEmpty());
+  EXPECT_EQ(Purity("wire/check.h", "#include <chrono>").size(), 1u);
+}
+
+TEST(HeaderRule, WantsAQuestionAndAGuard) {
+  EXPECT_THAT(Texts(CheckHeader({"graph/a.h", "// Things.\nint x;\n"})),
+              ElementsAre(StartsWith("graph/a.h:1: header: does not open"),
+                          "graph/a.h: header: has no #pragma once; add it"));
+  EXPECT_THAT(
+      CheckHeader({"graph/a.h", "// Answers: what?\n//\n#pragma once\n"}),
+      IsEmpty());
+  EXPECT_THAT(CheckHeader({"graph/a.cc", "int x;\n"}), IsEmpty());
+}
+
+TEST(HeaderRule, DoesNotTakeAGuardInACommentForOne) {
+  EXPECT_EQ(
+      CheckHeader({"graph/a.h", "// Answers: what?\n// #pragma once\n"}).size(),
+      1u);
+}
+
+TEST(WordRule, FindsWholeWordsInAnyFile) {
+  const std::string word = std::string("TO") + "DO";
+  EXPECT_THAT(Texts(CheckWords({"a/README.md", "x\n" + word + ": y\n"})),
+              ElementsAre(StartsWith("a/README.md:2: words: says " + word)));
+  EXPECT_EQ(CheckWords({"a.cc",
+                        "// FIX"
+                        "ME(x)\n"})
+                .size(),
+            1u);
+  EXPECT_THAT(CheckWords({"a.cc", "int " + word + "_LIST;\n"}), IsEmpty());
+}
+
+TEST(TopLevelRule, RefusesWhatIsNotListed) {
+  SourceTree tree;
+  tree.top_level = {".git", "CMakeLists.txt", "build", "notes.txt", "wire"};
+  EXPECT_THAT(Texts(CheckTopLevel(tree)),
+              ElementsAre(StartsWith("notes.txt: top level: does not belong")));
+}
+
+TEST(ReadmeRule, WantsOneWhereThereIsCodeWithTests) {
+  SourceTree tree;
+  tree.files = {{"graph/a.cc", ""}, {"replica/shell/a.cc", ""}};
+  EXPECT_THAT(CheckReadmes(tree), IsEmpty()) << "no tests yet";
+  tree.files.push_back({"tests/graph/CMakeLists.txt", ""});
+  tree.files.push_back({"tests/shell/CMakeLists.txt", ""});
+  EXPECT_THAT(Texts(CheckReadmes(tree)),
+              ElementsAre(StartsWith("graph/README.md: readme: is missing"),
+                          StartsWith("replica/shell/README.md: readme")));
+  tree.files.push_back({"graph/README.md", ""});
+  EXPECT_THAT(Texts(CheckReadmes(tree)),
+              ElementsAre(StartsWith("replica/shell/README.md: readme")));
+}
+
+}  // namespace
+}  // namespace quorate::tidy
