@@ -144,11 +144,11 @@ int ExplainNotDone(const Completion& completion, const SyncClient& client,
                                  timeout_ms, connection));
     return kNoQuorum;
   }
-  // No limit of one operation's: what a request frame can hold.
-  const bool whole = completion.reason == RefusalReason::kValueTooLarge;
+  // The same refusal stands for a command that is larger than a frame.
+  const bool large = completion.reason == RefusalReason::kValueTooLarge;
   PrintError("kv", fmt::format("refused, not executed: {}{}",
                                quorate::Explain(completion.reason),
-                               whole ? ", 1 MiB for all of one command" : ""));
+                               large ? ", 1 MiB for all of one command" : ""));
   return kFailed;
 }
 
