@@ -1,0 +1,274 @@
+#include "tests/sim/clients.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace quorate::sim {
+namespace {
+
+constexpr int kReaderPipeline = 64;
+// A session becomes this much more patient, at most, while nothing is heard.
+constexpr Micros kMostPatience = 20'000'000;
+
+}  // namespace
+
+Clients::Clients(const WorkloadPlan& plan, int nodes, Random random,
+                 World world)
+    : plan_(plan),
+      nodes_(nodes),
+      random_(random),
+      workload_(plan, random.Fork(1)),
+      world_(std::move(world)) {}
+
+void Clients::Start() {
+  for (int i = 0; i < plan_.clients; ++i) {
+    const int share = plan_.operations / plan_.clients +
+                      (i < plan_.operations % plan_.clients ? 1 : 0);
+    AddSession(random_.Pick(nodes_), /*pinned=*/false, share);
+  }
+  for (std::size_t i = 0; i < sessions_.size(); ++i) Think(i);
+}
+
+void Clients::AddReader(int node) {
+  AddSession(node, /*pinned=*/true, 0);
+  Session& session = sessions_.back();
+  for (const std::string& key : workload_.Keys()) {
+    session.script.push_back({{.kind = OperationKind::kGet, .key = key}});
+  }
+  unfinished_ += session.script.size();
+  Think(sessions_.size() - 1);
+}
+
+void Clients::AddSession(int node, bool pinned, int commands) {
+  Session& session = sessions_.emplace_back();
+  // Random, as the client library draws it.
+  session.id = static_cast<ClientId>(random_.Next() | 1);
+  session.node = node;
+  session.pinned = pinned;
+  session.to_draw = commands;
+  session.patience = plan_.retry;
+  unfinished_ += static_cast<std::size_t>(commands);
+  Connect(sessions_.size() - 1);
+}
+
+void Clients::Connect(std::size_t index) {
+  Session& session = sessions_[index];
+  connections_.push_back({.session = index,
+                          .node = session.node,
+                          .life = world_.life(session.node)});
+  session.connection = static_cast<std::uint32_t>(connections_.size());
+}
+
+bool Clients::Belongs(std::uint32_t connection, int node,
+                      std::uint64_t life) const {
+  if (connection == 0 || connection > connections_.size()) return false;
+  const Connection& known = connections_[connection - 1];
+  return known.node == node && known.life == life;
+}
+
+bool Clients::IsOpen(std::uint32_t connection) const {
+  return sessions_[connections_[connection - 1].session].connection ==
+         connection;
+}
+
+// ---- asking -----------------------------------------------------------------
+
+void Clients::Think(std::size_t index) {
+  Session& session = sessions_[index];
+  if (session.thinking || !HasMore(session)) return;
+  session.thinking = true;
+  world_.queue.After(1 + random_.HeavyTailed(plan_.think, 200), [this, index] {
+    sessions_[index].thinking = false;
+    Request(index);
+  });
+}
+
+void Clients::Request(std::size_t index) {
+  Session& session = sessions_[index];
+  if (session.moving) return Think(index);
+  const auto pipeline =
+      static_cast<std::size_t>(session.pinned ? kReaderPipeline
+                                              : plan_.pipeline);
+  const auto batch = static_cast<std::size_t>(
+      session.pinned ? kReaderPipeline : plan_.batch);
+  std::vector<std::uint64_t> sequences;
+  while (HasMore(session) && session.pending.size() < pipeline &&
+         sequences.size() < batch) {
+    sequences.push_back(Draw(session));
+  }
+  if (!sequences.empty()) SendCommands(index, sequences);
+  // With a full pipeline the next answer wakes the session.
+  if (session.pending.size() < pipeline) Think(index);
+}
+
+std::uint64_t Clients::Draw(Session& session) {
+  const std::uint64_t sequence = session.next_sequence++;
+  HistoryEntry entry{.id = {session.id, sequence},
+                     .call = world_.queue.now()};
+  if (!session.script.empty()) {
+    entry.operations = std::move(session.script.front());
+    session.script.pop_front();
+  } else {
+    --session.to_draw;
+    entry.operations = workload_.Draw(
+        "v" + std::to_string(history_.size()), session.seen);
+  }
+  session.pending[sequence] = {.entry = history_.size()};
+  history_.push_back(std::move(entry));
+  return sequence;
+}
+
+void Clients::SendCommands(std::size_t index,
+                           const std::vector<std::uint64_t>& sequences) {
+  Session& session = sessions_[index];
+  CommandBatchBuilder builder;
+  for (const std::uint64_t sequence : sequences) {
+    Pending& pending = session.pending.at(sequence);
+    if (++pending.attempts > 1) ++statistics_.retried;
+    builder.AddCommand({session.id, sequence},
+                       std::min(session.acknowledged, sequence - 1),
+                       session.connection);
+    for (const OwnedOperation& each : history_[pending.entry].operations) {
+      builder.AddOperation(each.View());
+    }
+  }
+  ++statistics_.requests;
+  world_.send(session.node, session.connection, builder.Finish());
+  const std::uint32_t connection = session.connection;
+  world_.queue.After(session.patience, [this, index, connection, sequences] {
+    const Session& now = sessions_[index];
+    if (now.connection != connection) return;
+    for (const std::uint64_t sequence : sequences) {
+      if (now.pending.contains(sequence)) return Move(index);
+    }
+  });
+}
+
+// ---- going elsewhere --------------------------------------------------------
+
+void Clients::Closed(std::uint32_t connection) {
+  if (IsOpen(connection)) MoveSoon(connections_[connection - 1].session);
+}
+
+void Clients::NodeStopped(int node) {
+  for (std::size_t i = 0; i < sessions_.size(); ++i) {
+    if (sessions_[i].node == node) MoveSoon(i);
+  }
+}
+
+void Clients::CloseSome() {
+  MoveSoon(static_cast<std::size_t>(random_.Below(sessions_.size())));
+}
+
+void Clients::MoveSoon(std::size_t index) {
+  Session& session = sessions_[index];
+  if (std::exchange(session.moving, true)) return;
+  session.connection = 0;  // Hears nothing until it is connected again.
+  world_.queue.After(1 + random_.HeavyTailed(5000, 300),
+                     [this, index] { Move(index); });
+}
+
+void Clients::Move(std::size_t index) {
+  Session& session = sessions_[index];
+  session.moving = false;
+  session.patience = std::min(session.patience * 2, kMostPatience);
+  if (!session.pinned) session.node = random_.Pick(nodes_);
+  Connect(index);
+  std::vector<std::uint64_t> sequences;
+  for (const auto& [sequence, pending] : session.pending) {
+    sequences.push_back(sequence);
+  }
+  if (!sequences.empty()) SendCommands(index, sequences);
+}
+
+// ---- answers ----------------------------------------------------------------
+
+void Clients::Receive(std::uint32_t connection, const ClientReply& reply) {
+  if (!IsOpen(connection)) return;
+  const std::size_t index = connections_[connection - 1].session;
+  Session& session = sessions_[index];
+  if (reply.id.client != session.id) {
+    world_.verdict.Fail("C1: an answer goes to the connection that asked",
+                        "sequence " + std::to_string(reply.id.sequence));
+    return;
+  }
+  // A command sent twice is answered twice.
+  if (!session.pending.contains(reply.id.sequence)) return;
+  switch (reply.status) {
+    case ReplyStatus::kDone: return Done(index, reply);
+    case ReplyStatus::kRefused: return Refused(index, reply);
+    case ReplyStatus::kUnknown: return MoveSoon(index);
+  }
+}
+
+void Clients::Done(std::size_t index, const ClientReply& reply) {
+  Session& session = sessions_[index];
+  HistoryEntry& entry = history_[session.pending.at(reply.id.sequence).entry];
+  if (reply.results.size() != entry.operations.size()) {
+    world_.verdict.Fail(
+        "C2: an answer has one result an operation",
+        "command " + std::to_string(reply.id.sequence) + " has " +
+            std::to_string(reply.results.size()) + " results for " +
+            std::to_string(entry.operations.size()) + " operations");
+    return;
+  }
+  entry.results = reply.results;
+  session.patience = plan_.retry;
+  NoteSeen(session, entry);
+  ++statistics_.done;
+  Finish(index, reply.id.sequence, HistoryEntry::Outcome::kDone);
+}
+
+void Clients::Refused(std::size_t index, const ClientReply& reply) {
+  Session& session = sessions_[index];
+  if (reply.reason != RefusalReason::kBusy) {
+    world_.verdict.Fail("C3: a sound command is refused only when busy",
+                        std::string(Explain(reply.reason)));
+    return;
+  }
+  // Sent once and refused: it never happens, and some clients leave it at that.
+  // After a second attempt a refusal says nothing about the first.
+  if (session.pending.at(reply.id.sequence).attempts == 1 &&
+      !session.pinned && random_.Chance(100)) {
+    ++statistics_.refused;
+    Finish(index, reply.id.sequence, HistoryEntry::Outcome::kRefused);
+  }
+  // A reader that its node never serves reads elsewhere.
+  if (session.patience == kMostPatience) session.pinned = false;
+  MoveSoon(index);
+}
+
+void Clients::Finish(std::size_t index, std::uint64_t sequence,
+                     HistoryEntry::Outcome outcome) {
+  Session& session = sessions_[index];
+  HistoryEntry& entry = history_[session.pending.at(sequence).entry];
+  entry.outcome = outcome;
+  entry.reply = world_.queue.now();
+  session.pending.erase(sequence);
+  --unfinished_;
+  session.acknowledged = session.pending.empty()
+                             ? session.next_sequence - 1
+                             : session.pending.begin()->first - 1;
+  world_.trace.Note(
+      {.time = world_.queue.now(),
+       .what = outcome == HistoryEntry::Outcome::kDone ? "answer" : "refusal",
+       .node = session.node,
+       .a = index,
+       .b = sequence,
+       .a_label = "session",
+       .b_label = "sequence"});
+  Think(index);
+}
+
+void Clients::NoteSeen(Session& session, const HistoryEntry& entry) {
+  for (std::size_t i = 0; i < entry.operations.size(); ++i) {
+    const OwnedOperation& operation = entry.operations[i];
+    if (operation.kind == OperationKind::kGet) {
+      session.seen[operation.key] = entry.results[i].value;
+    } else if (operation.kind == OperationKind::kPut) {
+      session.seen[operation.key] = operation.value;
+    }
+  }
+}
+
+}  // namespace quorate::sim

@@ -1,0 +1,140 @@
+// Answers: how do simulated clients behave, and what did they see?
+//
+// Sessions with several unanswered commands each. A session talks to one node
+// over one connection; when an answer takes too long, or the connection breaks,
+// it goes to another node and sends every unanswered command again under its
+// old number, as the client library does. All commands are recorded with the
+// times of their call and their answer for the linearizability check.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/sim/event_queue.h"
+#include "tests/sim/plan.h"
+#include "tests/sim/trace.h"
+#include "tests/sim/verdict.h"
+#include "tests/sim/workload.h"
+#include "wire/command.h"
+#include "wire/result.h"
+
+namespace quorate::sim {
+
+// One command as its client saw it.
+struct HistoryEntry {
+  CommandId id;
+  std::vector<OwnedOperation> operations;
+  Micros call = 0;
+  Micros reply = 0;
+  enum class Outcome : std::uint8_t { kOpen, kDone, kRefused };
+  Outcome outcome = Outcome::kOpen;
+  CommandResult results;
+};
+
+struct ClientStatistics {
+  std::uint64_t requests = 0;
+  std::uint64_t done = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t retried = 0;
+};
+
+class Clients {
+ public:
+  // A request leaves; `connection` is the origin of its commands.
+  using Send = std::function<void(int node, std::uint32_t connection,
+                                  CommandBatchPtr batch)>;
+  struct World {
+    EventQueue& queue;
+    Trace& trace;
+    Verdict& verdict;
+    Send send;
+    // How often the node has started; a connection belongs to one life of it.
+    std::function<std::uint64_t(int node)> life;
+  };
+
+  Clients(const WorkloadPlan& plan, int nodes, Random random, World world);
+
+  void Start();
+  // Adds a session that stays at `node` and reads every key once.
+  void AddReader(int node);
+
+  // The connection's answer has crossed the network.
+  void Receive(std::uint32_t connection, const ClientReply& reply);
+  // The node, or the network, has closed it.
+  void Closed(std::uint32_t connection);
+  // Every connection to the node is closed.
+  void NodeStopped(int node);
+  // Closes one session's connection, if it is there. For the reset fault.
+  void CloseSome();
+
+  // May the node answer on this connection?
+  bool Belongs(std::uint32_t connection, int node, std::uint64_t life) const;
+  // Does the session still listen there?
+  bool IsOpen(std::uint32_t connection) const;
+
+  bool AllAnswered() const { return unfinished_ == 0; }
+  const std::vector<HistoryEntry>& history() const { return history_; }
+  const ClientStatistics& statistics() const { return statistics_; }
+  const Workload& workload() const { return workload_; }
+
+ private:
+  struct Pending {
+    std::size_t entry = 0;  // in history_
+    int attempts = 0;
+  };
+  struct Session {
+    ClientId id{};
+    int node = 0;
+    bool pinned = false;
+    std::uint32_t connection = 0;
+    std::uint64_t next_sequence = 1;
+    std::uint64_t acknowledged = 0;
+    std::map<std::uint64_t, Pending> pending;  // by sequence
+    int to_draw = 0;                           // commands it has still to draw
+    std::deque<std::vector<OwnedOperation>> script;  // before drawn ones
+    bool thinking = false;
+    bool moving = false;
+    Micros patience = 0;
+    Workload::Seen seen;
+  };
+  struct Connection {
+    std::size_t session = 0;
+    int node = 0;
+    std::uint64_t life = 0;
+  };
+
+  void AddSession(int node, bool pinned, int commands);
+  void Think(std::size_t session);
+  void Request(std::size_t session);
+  std::uint64_t Draw(Session& session);
+  bool HasMore(const Session& session) const {
+    return session.to_draw > 0 || !session.script.empty();
+  }
+  void Connect(std::size_t session);
+  void SendCommands(std::size_t session,
+                    const std::vector<std::uint64_t>& sequences);
+  void MoveSoon(std::size_t session);
+  void Move(std::size_t session);
+  void Finish(std::size_t session, std::uint64_t sequence,
+              HistoryEntry::Outcome outcome);
+  void Done(std::size_t session, const ClientReply& reply);
+  void Refused(std::size_t session, const ClientReply& reply);
+  void NoteSeen(Session& session, const HistoryEntry& entry);
+
+  WorkloadPlan plan_;
+  int nodes_;
+  Random random_;
+  Workload workload_;
+  World world_;
+  std::deque<Session> sessions_;
+  std::vector<Connection> connections_;  // connection c is at c - 1
+  std::vector<HistoryEntry> history_;
+  std::size_t unfinished_ = 0;  // commands drawn or to draw, not finished
+  ClientStatistics statistics_;
+};
+
+}  // namespace quorate::sim

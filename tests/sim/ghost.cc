@@ -1,0 +1,466 @@
+#include "tests/sim/ghost.h"
+
+#include <algorithm>
+
+#include "wire/commutation.h"
+#include "wire/overloaded.h"
+
+namespace quorate::sim {
+namespace {
+
+// Settings' defaults written out once more, on purpose not by the code under
+// test: n >= 2f+1 and n >= 2e+f-1, e <= f (protocol.md 1).
+int FaultsOf(const Settings& settings) {
+  return settings.faults > 0 ? settings.faults : (settings.replicas - 1) / 2;
+}
+int FastFaultsOf(const Settings& settings) {
+  if (settings.fast_faults > 0) return settings.fast_faults;
+  const int faults = FaultsOf(settings);
+  int fast_faults = 0;
+  while (fast_faults < faults &&
+         2 * (fast_faults + 1) + faults - 1 <= settings.replicas) {
+    ++fast_faults;
+  }
+  return fast_faults;
+}
+
+std::uint64_t DigestOf(std::span<const Operation> operations) {
+  std::uint64_t digest = operations.size();
+  const auto mix = [&digest](std::uint64_t value) {
+    digest = (digest ^ value) * 0x9fb21c651e98df25u;
+    digest ^= digest >> 32;
+  };
+  for (const Operation& operation : operations) {
+    mix(static_cast<std::uint64_t>(operation.kind));
+    mix(HashKey(operation.key));
+    mix(HashKey(operation.value));
+    mix(HashKey(operation.expected));
+    mix(static_cast<std::uint64_t>(operation.number));
+  }
+  return digest;
+}
+
+std::pair<std::uint64_t, std::uint64_t> KeyOf(CommandId id) {
+  return {static_cast<std::uint64_t>(id.client), id.sequence};
+}
+
+std::string Describe(const Value& value, const DependencySet& deps) {
+  switch (value.kind) {
+    case ValueKind::kNone: return "nothing " + ToString(deps);
+    case ValueKind::kNoop: return "noop " + ToString(deps);
+    case ValueKind::kCommands: break;
+  }
+  return "commands " + std::to_string(value.digest) + " " + ToString(deps);
+}
+
+}  // namespace
+
+Ghost::Ghost(const Settings& settings, Verdict& verdict)
+    : settings_(settings),
+      classic_quorum_(settings.replicas - FaultsOf(settings)),
+      fast_quorum_(settings.replicas - FastFaultsOf(settings)),
+      verdict_(verdict),
+      columns_(static_cast<std::size_t>(settings.replicas)) {
+  stable_.fill(DependencySet(settings.replicas));
+  executed_.fill(DependencySet(settings.replicas));
+}
+
+Ghost::Instance& Ghost::Get(InstanceId id) {
+  auto& column = columns_[static_cast<std::size_t>(Index(id.replica))];
+  QUORATE_CHECK(id.slot > 0 && id.slot < (1u << 24),
+                "a simulated instance has a believable slot");
+  while (column.size() < id.slot) {
+    column.emplace_back().on_disk.resize(
+        static_cast<std::size_t>(settings_.replicas));
+  }
+  return column[id.slot - 1];
+}
+
+const Ghost::Instance* Ghost::Find(InstanceId id) const {
+  const auto& column = columns_[static_cast<std::size_t>(Index(id.replica))];
+  if (id.slot == 0 || id.slot > column.size()) return nullptr;
+  return &column[id.slot - 1];
+}
+
+const CommandBatch* Ghost::FindDecided(InstanceId id) const {
+  const Instance* instance = Find(id);
+  if (instance == nullptr || !instance->decided.has_value() ||
+      instance->decided->value.kind != ValueKind::kCommands) {
+    return nullptr;
+  }
+  return instance->payload.get();
+}
+
+CommandBatchPtr Ghost::FindPayload(InstanceId id) const {
+  const Instance* instance = Find(id);
+  return instance == nullptr ? nullptr : instance->payload;
+}
+
+void Ghost::Fail(const char* invariant, ReplicaId at, InstanceId id,
+                 std::string detail) {
+  verdict_.Fail(invariant, ToString(id) + " at r" +
+                               std::to_string(Index(at) + 1) +
+                               (detail.empty() ? "" : ": ") + detail);
+}
+
+// ---- facts that hold for ever -----------------------------------------------
+
+void Ghost::Submitted(const CommandBatch& batch, const Command& command) {
+  submitted_[KeyOf(command.id)] = DigestOf(batch.operations(command));
+}
+
+void Ghost::NotePayload(ReplicaId at, InstanceId id,
+                        const CommandBatchPtr& batch) {
+  if (batch == nullptr) return;
+  Instance& instance = Get(id);
+  if (instance.payload != nullptr) {
+    if (instance.payload->digest() != batch->digest()) {
+      Fail("invariant 12: no instance id carries two payloads", at, id);
+    }
+    return;
+  }
+  instance.payload = batch;
+  for (const Command& command : batch->commands()) {
+    const auto found = submitted_.find(KeyOf(command.id));
+    if (found == submitted_.end() ||
+        found->second != DigestOf(batch->operations(command))) {
+      Fail("G2: only commands that a client submitted are proposed", at, id);
+    }
+  }
+}
+
+void Ghost::NoteValue(ReplicaId at, InstanceId id, const Value& value) {
+  if (value.kind == ValueKind::kNone) {
+    Fail("G2: a proposed value is commands or a noop", at, id);
+  }
+  NotePayload(at, id, value.batch);
+  const CommandBatchPtr& payload = Get(id).payload;
+  if (value.kind == ValueKind::kCommands &&
+      (payload == nullptr || payload->digest() != value.digest)) {
+    Fail("G2: a value is the command leader's payload or a noop", at, id);
+  }
+}
+
+void Ghost::NoteInitialDeps(ReplicaId at, InstanceId id,
+                            const DependencySet& deps) {
+  std::optional<DependencySet>& known = Get(id).initial_deps;
+  if (!known.has_value()) {
+    known = deps;
+  } else if (*known != deps) {
+    Fail("invariant 6: the initial dependencies are the same everywhere", at,
+         id, ToString(*known) + " and " + ToString(deps));
+  }
+}
+
+Ghost::Round& Ghost::NoteRound(ReplicaId at, InstanceId id, Ballot ballot,
+                               const Value& value, const DependencySet& deps) {
+  Instance& instance = Get(id);
+  NoteValue(at, id, value);
+  if (instance.chosen.has_value() && ballot > instance.chosen_ballot &&
+      (instance.chosen->value != value || instance.chosen->deps != deps)) {
+    Fail("invariant 3: after a choice every higher ballot carries it", at, id,
+         Describe(instance.chosen->value, instance.chosen->deps) + " and " +
+             Describe(value, deps));
+  }
+  for (Round& round : instance.rounds) {
+    if (round.ballot != ballot) continue;
+    if (round.value != value || round.deps != deps) {
+      Fail("invariant 4: one value per instance and ballot", at, id,
+           Describe(round.value, round.deps) + " and " +
+               Describe(value, deps));
+    }
+    return round;
+  }
+  return instance.rounds.emplace_back(
+      Round{.ballot = ballot, .value = value, .deps = deps});
+}
+
+void Ghost::NoteChosen(ReplicaId at, InstanceId id, Ballot ballot,
+                       const Value& value, const DependencySet& deps) {
+  Instance& instance = Get(id);
+  if (instance.chosen.has_value()) {
+    if (instance.chosen->value != value || instance.chosen->deps != deps) {
+      Fail("G1: one decision per instance", at, id,
+           Describe(instance.chosen->value, instance.chosen->deps) + " and " +
+               Describe(value, deps));
+    }
+    return;
+  }
+  instance.chosen = Decision{value, deps};
+  instance.chosen_ballot = ballot;
+  for (const Round& round : instance.rounds) {
+    if (round.ballot > ballot && (round.value != value || round.deps != deps)) {
+      Fail("invariant 3: after a choice every higher ballot carries it", at,
+           id, Describe(value, deps) + " and " +
+                   Describe(round.value, round.deps));
+    }
+  }
+}
+
+void Ghost::NoteDecided(ReplicaId at, InstanceId id, const Value& value,
+                        const DependencySet& deps) {
+  NoteValue(at, id, value);
+  Instance& instance = Get(id);
+  if (!instance.chosen.has_value()) {
+    Fail("1.2: a decision is on disk before anybody hears of it", at, id);
+  } else if (instance.chosen->value != value || instance.chosen->deps != deps) {
+    Fail("G1: one decision per instance", at, id,
+         Describe(instance.chosen->value, instance.chosen->deps) + " and " +
+             Describe(value, deps));
+  }
+  if (instance.decided.has_value()) return;  // Equal to the choice as well.
+  if (deps[id.replica] >= id.slot &&
+      settings_.fast_path == FastPathRule::kEpaxos) {
+    Fail("2.2: no instance depends on itself or on a later one of its column",
+         at, id, ToString(deps));
+  }
+  instance.decided = Decision{value.WithoutPayload(), deps};
+  ++decided_;
+  if (value.kind != ValueKind::kCommands) return;
+  ++with_commands_;
+  CheckVisibility(at, id);
+}
+
+// G3. Only instances outside deps(id) need a look, and of these only the ones
+// that do not depend on `id` either: few.
+void Ghost::CheckVisibility(ReplicaId at, InstanceId id) {
+  const Instance& instance = Get(id);
+  const DependencySet& deps = instance.decided->deps;
+  for (int i = 0; i < settings_.replicas; ++i) {
+    const ReplicaId column = ReplicaAt(i);
+    const auto& others = columns_[static_cast<std::size_t>(i)];
+    for (std::uint64_t slot = deps[column] + 1; slot <= others.size();
+         ++slot) {
+      const Instance& other = others[slot - 1];
+      if (InstanceId{column, slot} == id || !other.decided.has_value() ||
+          other.decided->value.kind != ValueKind::kCommands ||
+          other.decided->deps.Contains(id) ||
+          !Conflict(*instance.payload, *other.payload, settings_.conflicts)) {
+        continue;
+      }
+      Fail("G3: of two conflicting instances one is in the other's deps", at,
+           id, "neither with " + ToString(InstanceId{column, slot}));
+    }
+  }
+}
+
+void Ghost::CheckFastQuorum(ReplicaId at, InstanceId id,
+                            const DependencySet& deps) {
+  Instance& instance = Get(id);
+  int matching = 0;
+  for (const OnDisk& disk : instance.on_disk) {
+    if (disk.pre_accepted && disk.pre_accepted_deps == deps) ++matching;
+  }
+  if (settings_.fast_path == FastPathRule::kEpaxos &&
+      (instance.initial_deps != deps || matching < fast_quorum_)) {
+    Fail("invariant 10: a fast commit has a fast quorum of matching votes", at,
+         id, std::to_string(matching) + " of " + std::to_string(fast_quorum_));
+  }
+}
+
+// ---- what is said -----------------------------------------------------------
+
+void Ghost::Sent(ReplicaId from, const Message& message) {
+  std::visit([&](const auto& m) { CheckSent(from, m); }, message);
+}
+
+void Ghost::CheckSent(ReplicaId from, const PreAccept& m) {
+  if (m.instance.replica != from) {
+    Fail("2.5: only the command leader sends PreAccept", from, m.instance);
+  }
+  NotePayload(from, m.instance, m.batch);
+  NoteInitialDeps(from, m.instance, m.initial_deps);
+  if (!DiskOf(from, Get(m.instance)).pre_accepted) {
+    Fail("1.2: a proposal is on disk before its PreAccept leaves", from,
+         m.instance);
+  }
+}
+
+void Ghost::CheckSent(ReplicaId from, const PreAcceptReply& m) {
+  const OnDisk& disk = DiskOf(from, Get(m.instance));
+  if (!disk.pre_accepted || disk.pre_accepted_deps != m.deps) {
+    Fail("1.2: a vote is on disk before its PreAcceptReply leaves", from,
+         m.instance, ToString(m.deps));
+  }
+}
+
+void Ghost::CheckSent(ReplicaId from, const Accept& m) {
+  const ReplicaId owner =
+      m.ballot.is_initial() ? m.instance.replica : m.ballot.owner();
+  if (owner != from) {
+    Fail("invariant 4: one proposer per instance and ballot", from, m.instance);
+  }
+  const Round& round =
+      NoteRound(from, m.instance, m.ballot, m.value, m.deps);
+  if (!round.durable_voters.Contains(from)) {
+    Fail("1.2: a proposer's own accept is on disk before its Accept leaves",
+         from, m.instance);
+  }
+}
+
+void Ghost::CheckSent(ReplicaId from, const AcceptReply& m) {
+  for (const Round& round : Get(m.instance).rounds) {
+    if (round.ballot == m.ballot && round.durable_voters.Contains(from)) return;
+  }
+  Fail("1.2: a vote is on disk before its AcceptReply leaves", from,
+       m.instance);
+}
+
+void Ghost::CheckSent(ReplicaId from, const Commit& m) {
+  NoteDecided(from, m.instance, m.value, m.deps);
+}
+
+void Ghost::CheckSent(ReplicaId from, const Recover& m) {
+  NotePayload(from, m.instance, m.batch);
+  if (DiskOf(from, Get(m.instance)).promised < m.ballot) {
+    Fail("1.2: a ballot is on disk before its Recover leaves", from,
+         m.instance);
+  }
+}
+
+void Ghost::CheckSent(ReplicaId from, const RecoverReply& m) {
+  NotePayload(from, m.instance, m.value.batch);
+  if (DiskOf(from, Get(m.instance)).promised < m.ballot) {
+    Fail("1.2: a promise is on disk before its RecoverReply leaves", from,
+         m.instance);
+  }
+}
+
+void Ghost::CheckSent(ReplicaId from, const Validate& m) {
+  NotePayload(from, m.instance, m.batch);
+  NoteInitialDeps(from, m.instance, m.initial_deps);
+}
+
+void Ghost::CheckSent(ReplicaId from, const ValidateReply& m) {
+  if (!DiskOf(from, Get(m.instance)).initial_known) {
+    Fail("1.2: what a Validate told is on disk before its reply leaves", from,
+         m.instance);
+  }
+}
+
+void Ghost::CheckSent(ReplicaId from, const Frontier& m) {
+  if (!HasStable(from, m.executed)) {
+    Fail("1.2: a frontier's commits are on disk before it leaves", from,
+         {from, 0}, ToString(m.executed));
+  }
+  if (!executed_[static_cast<std::size_t>(Index(from))].Covers(m.executed)) {
+    Fail("invariant 17: a frontier claims no more than was executed", from,
+         {from, 0}, ToString(m.executed));
+  }
+}
+
+void Ghost::CheckSent(ReplicaId from, const Truncated& m) {
+  BecameDurable(from, FloorRecord{.base_floor = m.drop_floor,
+                                  .drop_floor = m.drop_floor});
+}
+
+void Ghost::Replied(ReplicaId from, const ClientReply& reply) {
+  if (reply.status != ReplyStatus::kDone || reply.instance.slot == 0) return;
+  const Instance& instance = Get(reply.instance);
+  if (!instance.chosen.has_value()) {
+    Fail("D2: a client hears only what is decided and on disk", from,
+         reply.instance);
+  }
+}
+
+// ---- what is on disk --------------------------------------------------------
+
+void Ghost::BecameDurable(ReplicaId at, std::span<const Record> records) {
+  for (const Record& record : records) {
+    std::visit([&](const auto& r) { BecameDurable(at, r); }, record);
+  }
+}
+
+void Ghost::BecameDurable(ReplicaId at, const PreAcceptedRecord& r) {
+  NotePayload(at, r.instance, r.batch);
+  NoteInitialDeps(at, r.instance, r.initial_deps);
+  if (!r.deps.Covers(r.initial_deps)) {
+    Fail("invariant 6: a vote covers the initial dependencies", at, r.instance);
+  }
+  OnDisk& disk = DiskOf(at, Get(r.instance));
+  if (disk.pre_accepted && disk.pre_accepted_deps != r.deps) {
+    Fail("invariant 9: a replica votes once on an instance", at, r.instance,
+         ToString(disk.pre_accepted_deps) + " and " + ToString(r.deps));
+  }
+  disk.pre_accepted = true;
+  disk.initial_known = true;
+  disk.pre_accepted_deps = r.deps;
+}
+
+void Ghost::BecameDurable(ReplicaId at, const AcceptedRecord& r) {
+  OnDisk& disk = DiskOf(at, Get(r.instance));
+  if (r.ballot < disk.promised) {
+    Fail("invariant 5: nothing is accepted below a promise", at, r.instance);
+  }
+  disk.promised = std::max(disk.promised, r.ballot);
+  Round& round = NoteRound(at, r.instance, r.ballot, r.value, r.deps);
+  round.durable_voters.Insert(at);
+  if (round.durable_voters.size() >= classic_quorum_) {
+    NoteChosen(at, r.instance, r.ballot, r.value, r.deps);
+  }
+}
+
+void Ghost::BecameDurable(ReplicaId at, const PromisedRecord& r) {
+  OnDisk& disk = DiskOf(at, Get(r.instance));
+  if (r.ballot < disk.promised) {
+    Fail("invariant 5: promised ballots never decrease", at, r.instance);
+  }
+  disk.promised = std::max(disk.promised, r.ballot);
+}
+
+void Ghost::BecameDurable(ReplicaId at, const ValidatedRecord& r) {
+  NotePayload(at, r.instance, r.batch);
+  NoteInitialDeps(at, r.instance, r.initial_deps);
+  DiskOf(at, Get(r.instance)).initial_known = true;
+}
+
+void Ghost::BecameDurable(ReplicaId at, const CommittedRecord& r) {
+  Instance& instance = Get(r.instance);
+  if (!instance.chosen.has_value() && r.instance.replica == at) {
+    // Nothing was chosen by accepts, so this is the fast path.
+    CheckFastQuorum(at, r.instance, r.deps);
+    NoteChosen(at, r.instance, Ballot(), r.value, r.deps);
+  }
+  NoteDecided(at, r.instance, r.value, r.deps);
+  DiskOf(at, instance).committed = true;
+}
+
+// Invariant 16: what one replica may forget, all have executed for good.
+void Ghost::BecameDurable(ReplicaId at, const FloorRecord& r) {
+  for (int i = 0; i < settings_.replicas; ++i) {
+    if (HasStable(ReplicaAt(i), r.drop_floor)) continue;
+    Fail("invariant 16: only what everybody has on disk is forgotten", at,
+         {at, 0},
+         ToString(r.drop_floor) + " but r" + std::to_string(i + 1) +
+             " has " + ToString(stable_[static_cast<std::size_t>(i)]));
+  }
+}
+
+// Remembers how far it has looked, so that each instance is looked at once.
+bool Ghost::HasStable(ReplicaId replica, const DependencySet& through) {
+  DependencySet& stable = stable_[static_cast<std::size_t>(Index(replica))];
+  for (int i = 0; i < settings_.replicas; ++i) {
+    const ReplicaId column = ReplicaAt(i);
+    std::uint64_t slot = stable[column];
+    while (slot < through[column] &&
+           DiskOf(replica, Get({column, slot + 1})).committed) {
+      ++slot;
+    }
+    stable.Raise(column, slot);
+  }
+  return stable.Covers(through);
+}
+
+void Ghost::Committed(ReplicaId at, const CommittedInstance& decision) {
+  if (decision.value.payload_missing()) {
+    Fail("1.2: a decision is released with its payload", at,
+         decision.instance);
+  }
+  NoteDecided(at, decision.instance, decision.value, decision.deps);
+}
+
+void Ghost::SetExecutedFrontier(ReplicaId at, const DependencySet& executed) {
+  executed_[static_cast<std::size_t>(Index(at))] = executed;
+}
+
+}  // namespace quorate::sim

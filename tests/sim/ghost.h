@@ -1,0 +1,136 @@
+// Answers: do all replicas together keep what the protocol promises?
+//
+// An omniscient observer of all messages, durable records and decisions of a
+// run. It remembers what no replica can: what each of them had on disk when it
+// spoke, which values were chosen, what was decided in an earlier life. Checks
+// protocol.md 10, 1-4, 6, 9-12 and 16, and the table "what before what" of 1.2
+// from the records themselves, without trusting a machine's `rests_on`.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "replica/settings.h"
+#include "tests/sim/verdict.h"
+#include "wire/machine.h"
+
+namespace quorate::sim {
+
+class Ghost {
+ public:
+  Ghost(const Settings& settings, Verdict& verdict);
+
+  // A client has asked for this command; only such commands may be decided.
+  void Submitted(const CommandBatch& batch, const Command& command);
+
+  void Sent(ReplicaId from, const Message& message);
+  void Replied(ReplicaId from, const ClientReply& reply);
+  void BecameDurable(ReplicaId at, std::span<const Record> records);
+  void Committed(ReplicaId at, const CommittedInstance& decision);
+  // Every instance up to here has been executed at the replica.
+  void SetExecutedFrontier(ReplicaId at, const DependencySet& executed);
+
+  // Null when the instance is not decided or is a noop.
+  const CommandBatch* FindDecided(InstanceId id) const;
+  CommandBatchPtr FindPayload(InstanceId id) const;
+  std::uint64_t decided() const { return decided_; }
+  // Decided instances that carry commands.
+  std::uint64_t decided_with_commands() const { return with_commands_; }
+
+ private:
+  // One proposal (instance, ballot).
+  struct Round {
+    Ballot ballot;
+    Value value;
+    DependencySet deps;
+    ReplicaSet durable_voters;
+  };
+  // What one replica has on disk about one instance.
+  struct OnDisk {
+    bool pre_accepted = false;
+    bool initial_known = false;
+    bool committed = false;
+    Ballot promised;
+    DependencySet pre_accepted_deps;
+  };
+  struct Decision {
+    Value value;
+    DependencySet deps;
+  };
+  struct Instance {
+    CommandBatchPtr payload;
+    std::optional<DependencySet> initial_deps;
+    std::optional<Decision> chosen;
+    Ballot chosen_ballot;
+    std::optional<Decision> decided;
+    absl::InlinedVector<Round, 1> rounds;
+    absl::InlinedVector<OnDisk, 5> on_disk;
+  };
+
+  Instance& Get(InstanceId id);
+  const Instance* Find(InstanceId id) const;
+  OnDisk& DiskOf(ReplicaId replica, Instance& instance) {
+    return instance.on_disk[static_cast<std::size_t>(Index(replica))];
+  }
+  void Fail(const char* invariant, ReplicaId at, InstanceId id,
+            std::string detail = "");
+
+  void NotePayload(ReplicaId at, InstanceId id, const CommandBatchPtr& batch);
+  void NoteValue(ReplicaId at, InstanceId id, const Value& value);
+  void NoteInitialDeps(ReplicaId at, InstanceId id, const DependencySet& deps);
+  Round& NoteRound(ReplicaId at, InstanceId id, Ballot ballot,
+                   const Value& value, const DependencySet& deps);
+  void NoteChosen(ReplicaId at, InstanceId id, Ballot ballot,
+                  const Value& value, const DependencySet& deps);
+  void NoteDecided(ReplicaId at, InstanceId id, const Value& value,
+                   const DependencySet& deps);
+  void CheckVisibility(ReplicaId at, InstanceId id);
+  void CheckFastQuorum(ReplicaId at, InstanceId id, const DependencySet& deps);
+  // Are all commits up to there on the replica's disk?
+  bool HasStable(ReplicaId replica, const DependencySet& through);
+
+  void CheckSent(ReplicaId from, const PreAccept& m);
+  void CheckSent(ReplicaId from, const PreAcceptReply& m);
+  void CheckSent(ReplicaId from, const Accept& m);
+  void CheckSent(ReplicaId from, const AcceptReply& m);
+  void CheckSent(ReplicaId, const Nack&) {}
+  void CheckSent(ReplicaId from, const Commit& m);
+  void CheckSent(ReplicaId from, const Recover& m);
+  void CheckSent(ReplicaId from, const RecoverReply& m);
+  void CheckSent(ReplicaId from, const Validate& m);
+  void CheckSent(ReplicaId from, const ValidateReply& m);
+  void CheckSent(ReplicaId, const Waiting&) {}
+  void CheckSent(ReplicaId, const Inquire&) {}
+  void CheckSent(ReplicaId, const InquireReply&) {}
+  void CheckSent(ReplicaId from, const Frontier& m);
+  void CheckSent(ReplicaId from, const Truncated& m);
+
+  void BecameDurable(ReplicaId at, const PreAcceptedRecord& r);
+  void BecameDurable(ReplicaId at, const AcceptedRecord& r);
+  void BecameDurable(ReplicaId at, const PromisedRecord& r);
+  void BecameDurable(ReplicaId at, const ValidatedRecord& r);
+  void BecameDurable(ReplicaId at, const CommittedRecord& r);
+  void BecameDurable(ReplicaId at, const FloorRecord& r);
+
+  Settings settings_;
+  int classic_quorum_;
+  int fast_quorum_;
+  Verdict& verdict_;
+  absl::flat_hash_map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>
+      submitted_;  // command -> digest of its operations
+  std::vector<std::deque<Instance>> columns_;
+  std::uint64_t decided_ = 0;
+  std::uint64_t with_commands_ = 0;
+  // Every slot up to here is durably committed (has been executed) there.
+  std::array<DependencySet, kMaxReplicas> stable_;
+  std::array<DependencySet, kMaxReplicas> executed_;
+};
+
+}  // namespace quorate::sim

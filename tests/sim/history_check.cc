@@ -1,0 +1,126 @@
+#include "tests/sim/history_check.h"
+
+#include <algorithm>
+
+#include "tests/lincheck/check.h"
+#include "tests/lincheck/history.h"
+#include "tests/sim/random.h"
+
+namespace quorate::sim {
+namespace {
+
+// Of real time, the only use of it here: an honest history of this size is
+// judged in milliseconds. Neither limit changes a passing run.
+constexpr double kMaxSeconds = 60;
+constexpr double kShrinkSeconds = 2;
+
+lincheck::Function FunctionOf(OperationKind kind) {
+  switch (kind) {
+    case OperationKind::kGet: return lincheck::Function::kGet;
+    case OperationKind::kPut: return lincheck::Function::kPut;
+    case OperationKind::kDelete: return lincheck::Function::kDelete;
+    case OperationKind::kCompareAndSet: return lincheck::Function::kCas;
+    case OperationKind::kAdd: return lincheck::Function::kAdd;
+    case OperationKind::kAppend: return lincheck::Function::kAppend;
+    case OperationKind::kScan: return lincheck::Function::kScan;
+  }
+  return lincheck::Function::kGet;
+}
+
+lincheck::Action ActionOf(const OwnedOperation& operation,
+                          const OperationResult* result) {
+  lincheck::Action action{.function = FunctionOf(operation.kind),
+                          .key = operation.key,
+                          .value = operation.value,
+                          .old = operation.expected,
+                          .number = operation.number};
+  if (result == nullptr) return action;
+  action.ok = result->status == OperationStatus::kOk;
+  action.has_out = operation.kind == OperationKind::kGet ||
+                   (operation.kind == OperationKind::kCompareAndSet &&
+                    !action.ok);
+  if (action.has_out) action.out = result->value;
+  action.rows = result->rows;
+  return action;
+}
+
+lincheck::History Convert(const std::vector<HistoryEntry>& entries) {
+  lincheck::History history;
+  for (const HistoryEntry& entry : entries) {
+    if (entry.outcome == HistoryEntry::Outcome::kRefused) continue;
+    const bool done = entry.outcome == HistoryEntry::Outcome::kDone;
+    lincheck::Operation& operation = history.emplace_back();
+    operation.client = static_cast<std::int64_t>(
+        static_cast<std::uint64_t>(entry.id.client) >> 1);
+    operation.call = static_cast<std::int64_t>(entry.call);
+    if (done) operation.ret = static_cast<std::int64_t>(entry.reply);
+    operation.line = history.size();
+    for (std::size_t i = 0; i < entry.operations.size(); ++i) {
+      operation.actions.push_back(ActionOf(
+          entry.operations[i], done ? &entry.results[i] : nullptr));
+    }
+  }
+  return history;
+}
+
+// "1204517..1209999 put g00/a \"v17\"; get g00/b -> \"v3\"".
+std::string Describe(const lincheck::Operation& operation) {
+  std::string text = std::to_string(operation.call) + "..";
+  text += operation.unknown() ? "?" : std::to_string(operation.ret);
+  for (const lincheck::Action& action : operation.actions) {
+    text += "  " + action.key + ": " +
+            lincheck::Describe(action, operation.unknown());
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string CheckLinearizable(const std::vector<HistoryEntry>& entries) {
+  const lincheck::History history = Convert(entries);
+  const lincheck::CheckReport report = lincheck::CheckHistory(
+      history, {.max_seconds = kMaxSeconds, .shrink_seconds = kShrinkSeconds});
+  std::string keys;
+  for (const std::string& key : report.keys) keys += " " + key;
+  switch (report.outcome) {
+    case lincheck::Outcome::kLinearizable: return "";
+    case lincheck::Outcome::kViolation: break;
+    case lincheck::Outcome::kUndecided: return "too much to search at" + keys;
+    case lincheck::Outcome::kDisagreement:
+      return "the two checkers disagree at" + keys;
+    case lincheck::Outcome::kNoSuchKey: return "no such key";
+  }
+  std::string text = "no order explains, at" + keys + ":";
+  for (const std::size_t line : report.smallest) {
+    text += "\n    " + Describe(history[line - 1]);
+  }
+  return text;
+}
+
+std::uint64_t Digest(const std::vector<HistoryEntry>& history) {
+  std::uint64_t digest = history.size();
+  const auto mix = [&digest](std::uint64_t value) {
+    std::uint64_t state = digest ^ value;
+    digest = SplitMix64(state);
+  };
+  for (const HistoryEntry& entry : history) {
+    mix(entry.call);
+    mix(entry.reply);
+    mix(static_cast<std::uint64_t>(entry.outcome));
+    for (const OwnedOperation& operation : entry.operations) {
+      mix(HashKey(operation.key));
+      mix(HashKey(operation.value));
+    }
+    for (const OperationResult& result : entry.results) {
+      mix(static_cast<std::uint64_t>(result.status));
+      mix(HashKey(result.value));
+      for (const auto& [key, value] : result.rows) {
+        mix(HashKey(key));
+        mix(HashKey(value));
+      }
+    }
+  }
+  return digest;
+}
+
+}  // namespace quorate::sim

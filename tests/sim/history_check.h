@@ -1,0 +1,21 @@
+// Answers: is what the clients saw linearizable?
+//
+// Puts the history into the form of tests/lincheck and asks both of its
+// algorithms. Commands that were refused leave no trace in it, so an effect of
+// one of them shows as a value that nobody wrote.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/sim/clients.h"
+
+namespace quorate::sim {
+
+// Empty when it is; otherwise what is wrong.
+std::string CheckLinearizable(const std::vector<HistoryEntry>& history);
+
+// Changes with any time, operation or result.
+std::uint64_t Digest(const std::vector<HistoryEntry>& history);
+
+}  // namespace quorate::sim

@@ -1,0 +1,122 @@
+// quorate-sim: runs seeds of the deterministic simulation (README.md).
+#include <charconv>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+
+#include "tests/sim/runner.h"
+
+namespace quorate::sim {
+namespace {
+
+constexpr int kViolation = 1;
+constexpr int kWrongUsage = 2;
+
+using SeedRange = std::pair<std::uint64_t, std::uint64_t>;
+
+// "5..20", both ends included.
+std::optional<SeedRange> ParseRange(std::string_view text) {
+  const std::size_t dots = text.find("..");
+  if (dots == std::string_view::npos) return std::nullopt;
+  SeedRange range;
+  const auto parse = [](std::string_view number, std::uint64_t& value) {
+    const char* end = number.data() + number.size();
+    const auto [stop, error] = std::from_chars(number.data(), end, value);
+    return error == std::errc() && stop == end;
+  };
+  if (!parse(text.substr(0, dots), range.first) ||
+      !parse(text.substr(dots + 2), range.second) ||
+      range.first > range.second) {
+    return std::nullopt;
+  }
+  return range;
+}
+
+int RunRange(const SeedRange& range, const RunOptions& options) {
+  SimulationStatistics total;
+  std::uint64_t failures = 0;
+  for (std::uint64_t seed = range.first;; ++seed) {
+    const SeedResult result = RunSeed(seed, options);
+    total.Add(result.statistics);
+    if (!result.ok) {
+      ++failures;
+      std::fputs(result.failure.c_str(), stdout);
+    }
+    if (range.first == range.second) {
+      std::printf("seed %llu trace %016llx\n",
+                  static_cast<unsigned long long>(seed),
+                  static_cast<unsigned long long>(result.trace_hash));
+    }
+    if (seed == range.second) break;
+  }
+  std::printf("%llu seeds, %llu failed: %s\n",
+              static_cast<unsigned long long>(range.second - range.first + 1),
+              static_cast<unsigned long long>(failures),
+              Describe(total).c_str());
+  return failures == 0 ? 0 : kViolation;
+}
+
+int Main(int argc, char** argv) {
+  RunOptions options;
+  std::uint64_t seed = 1;
+  std::string seeds;
+  std::string faults = "all";
+  std::string trace;
+  CLI::App app(
+      "Simulates a faulty cluster in virtual time; one seed decides all.\n"
+      "  quorate-sim --seed 7 --trace seven.txt\n"
+      "  quorate-sim --seeds 1..100 --replicas 3 --faults crash,loss");
+  app.add_option("--seed", seed, "run this seed and print its trace's hash");
+  app.add_option("--seeds", seeds, "run seeds A..B and print the figures");
+  app.add_option("--protocol", options.protocol, "epaxos or toy");
+  app.add_option("--replicas", options.replicas, "nodes, 3 to 9");
+  app.add_option("--faults", faults,
+                 "kinds that may occur: all, none, or some of " +
+                     FaultSet::All().ToString());
+  app.add_option("--operations", options.operations,
+                 "commands a seed; drawn when left out");
+  app.add_option("--bug", options.bug, "plant a bug in the toy");
+  app.add_option("--trace", trace, "write every event as a line");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kWrongUsage;
+  }
+
+  const absl::StatusOr<FaultSet> allowed = FaultSet::Parse(faults);
+  absl::Status status =
+      allowed.ok() ? CheckOptions(options) : allowed.status();
+  const std::optional<SeedRange> range =
+      seeds.empty() ? SeedRange{seed, seed} : ParseRange(seeds);
+  if (status.ok() && !range.has_value()) {
+    status = absl::InvalidArgumentError("--seeds wants A..B, as in 1..100");
+  }
+  if (!status.ok()) {
+    std::fprintf(stderr, "quorate-sim: %s\n",
+                 std::string(status.message()).c_str());
+    return kWrongUsage;
+  }
+  options.faults = *allowed;
+
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(nullptr, &std::fclose);
+  if (!trace.empty()) {
+    file.reset(std::fopen(trace.c_str(), "w"));
+    if (file == nullptr) {
+      std::fprintf(stderr, "quorate-sim: cannot write \"%s\"\n", trace.c_str());
+      return kWrongUsage;
+    }
+    options.trace = file.get();
+  }
+  ReportOnAbort();
+  return RunRange(*range, options);
+}
+
+}  // namespace
+}  // namespace quorate::sim
+
+int main(int argc, char** argv) { return quorate::sim::Main(argc, argv); }

@@ -1,0 +1,183 @@
+#include "tests/sim/message_copy.h"
+
+#include <tuple>
+
+#include "wire/overloaded.h"
+
+namespace quorate::sim {
+namespace {
+
+// Calls `change` on every batch pointer inside.
+template <typename Change>
+void ForEachBatch(Message& message, Change change) {
+  std::visit(Overloaded{[&](PreAccept& m) { change(m.batch); },
+                        [&](Accept& m) { change(m.value.batch); },
+                        [&](Commit& m) { change(m.value.batch); },
+                        [&](Recover& m) { change(m.batch); },
+                        [&](RecoverReply& m) { change(m.value.batch); },
+                        [&](Validate& m) { change(m.batch); },
+                        [](auto&) {}},
+             message);
+}
+
+template <typename Change>
+void ForEachBatch(Record& record, Change change) {
+  std::visit(Overloaded{[&](PreAcceptedRecord& r) { change(r.batch); },
+                        [&](AcceptedRecord& r) { change(r.value.batch); },
+                        [&](ValidatedRecord& r) { change(r.batch); },
+                        [&](CommittedRecord& r) { change(r.value.batch); },
+                        [](auto&) {}},
+             record);
+}
+
+bool Same(const CommandBatchPtr& a, const CommandBatchPtr& b) {
+  if (a == nullptr || b == nullptr) return a == b;
+  return SameContents(*a, *b);
+}
+
+bool Same(const Value& a, const Value& b) {
+  return a == b && Same(a.batch, b.batch);
+}
+
+struct CompareMessages {
+  const Message& other;
+
+  template <typename M>
+  bool operator()(const M& a) const {
+    const M* b = std::get_if<M>(&other);
+    return b != nullptr && Equal(a, *b);
+  }
+
+  static bool Equal(const PreAccept& a, const PreAccept& b) {
+    return a.instance == b.instance && Same(a.batch, b.batch) &&
+           a.initial_deps == b.initial_deps && a.fast_quorum == b.fast_quorum;
+  }
+  static bool Equal(const PreAcceptReply& a, const PreAcceptReply& b) {
+    return a.instance == b.instance && a.deps == b.deps;
+  }
+  static bool Equal(const Accept& a, const Accept& b) {
+    return a.instance == b.instance && a.ballot == b.ballot &&
+           Same(a.value, b.value) && a.deps == b.deps;
+  }
+  static bool Equal(const AcceptReply& a, const AcceptReply& b) {
+    return a.instance == b.instance && a.ballot == b.ballot;
+  }
+  static bool Equal(const Nack& a, const Nack& b) {
+    return a.instance == b.instance && a.promised_ballot == b.promised_ballot;
+  }
+  static bool Equal(const Commit& a, const Commit& b) {
+    return a.instance == b.instance && Same(a.value, b.value) &&
+           a.deps == b.deps;
+  }
+  static bool Equal(const Recover& a, const Recover& b) {
+    return a.instance == b.instance && a.ballot == b.ballot &&
+           Same(a.batch, b.batch);
+  }
+  static bool Equal(const RecoverReply& a, const RecoverReply& b) {
+    return a.instance == b.instance && a.ballot == b.ballot &&
+           a.status == b.status && a.accepted_ballot == b.accepted_ballot &&
+           Same(a.value, b.value) && a.deps == b.deps &&
+           a.matches_initial == b.matches_initial;
+  }
+  static bool Equal(const Validate& a, const Validate& b) {
+    return a.instance == b.instance && a.ballot == b.ballot &&
+           Same(a.batch, b.batch) && a.initial_deps == b.initial_deps;
+  }
+  static bool Equal(const ValidateReply& a, const ValidateReply& b) {
+    return a.instance == b.instance && a.ballot == b.ballot &&
+           a.conflicts == b.conflicts;
+  }
+  static bool Equal(const Waiting& a, const Waiting& b) {
+    return a.instance == b.instance && a.matching_votes == b.matching_votes;
+  }
+  static bool Equal(const Inquire& a, const Inquire& b) {
+    return a.instance == b.instance;
+  }
+  static bool Equal(const InquireReply& a, const InquireReply& b) {
+    return a.instance == b.instance && a.status == b.status &&
+           a.promised_ballot == b.promised_ballot &&
+           a.working_on_it == b.working_on_it;
+  }
+  static bool Equal(const Frontier& a, const Frontier& b) {
+    return a.committed == b.committed && a.executed == b.executed &&
+           a.base_floor == b.base_floor;
+  }
+  static bool Equal(const Truncated& a, const Truncated& b) {
+    return a.instance == b.instance && a.drop_floor == b.drop_floor;
+  }
+};
+
+struct CompareRecords {
+  const Record& other;
+
+  template <typename R>
+  bool operator()(const R& a) const {
+    const R* b = std::get_if<R>(&other);
+    return b != nullptr && Equal(a, *b);
+  }
+
+  static bool Equal(const PreAcceptedRecord& a, const PreAcceptedRecord& b) {
+    return a.instance == b.instance && Same(a.batch, b.batch) &&
+           a.initial_deps == b.initial_deps && a.deps == b.deps &&
+           a.fast_quorum == b.fast_quorum;
+  }
+  static bool Equal(const AcceptedRecord& a, const AcceptedRecord& b) {
+    return a.instance == b.instance && a.ballot == b.ballot &&
+           Same(a.value, b.value) && a.deps == b.deps;
+  }
+  static bool Equal(const PromisedRecord& a, const PromisedRecord& b) {
+    return a.instance == b.instance && a.ballot == b.ballot;
+  }
+  static bool Equal(const ValidatedRecord& a, const ValidatedRecord& b) {
+    return a.instance == b.instance && Same(a.batch, b.batch) &&
+           a.initial_deps == b.initial_deps;
+  }
+  static bool Equal(const CommittedRecord& a, const CommittedRecord& b) {
+    return a.instance == b.instance && Same(a.value, b.value) &&
+           a.deps == b.deps;
+  }
+  static bool Equal(const FloorRecord& a, const FloorRecord& b) {
+    return a.base_floor == b.base_floor && a.drop_floor == b.drop_floor;
+  }
+};
+
+}  // namespace
+
+CommandBatchPtr OriginStripper::Strip(const CommandBatchPtr& batch) {
+  if (batch == nullptr) return nullptr;
+  const auto found = known_.find(batch.get());
+  if (found != known_.end()) return found->second.stripped;
+  CommandBatchBuilder builder;
+  for (const Command& command : batch->commands()) {
+    builder.AddCommand(command.id, command.acknowledged);
+    for (const Operation& operation : batch->operations(command)) {
+      builder.AddOperation(operation);
+    }
+  }
+  CommandBatchPtr stripped = builder.Finish();
+  known_[batch.get()] = {batch, stripped};
+  known_[stripped.get()] = {stripped, stripped};
+  return stripped;
+}
+
+Message OriginStripper::Strip(const Message& message) {
+  Message copy = message;
+  ForEachBatch(copy, [this](CommandBatchPtr& batch) { batch = Strip(batch); });
+  return copy;
+}
+
+Record OriginStripper::Strip(const Record& record) {
+  Record copy = record;
+  ForEachBatch(copy, [this](CommandBatchPtr& batch) { batch = Strip(batch); });
+  return copy;
+}
+
+bool SameContents(const Message& a, const Message& b) {
+  return std::visit(CompareMessages{b}, a);
+}
+
+bool SameContents(const Record& a, const Record& b) {
+  return std::visit(CompareRecords{b}, a);
+}
+
+}  // namespace quorate::sim

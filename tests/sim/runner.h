@@ -1,0 +1,53 @@
+// Answers: how is one seed run, and how is a failure told?
+//
+// Picks the machine by the protocol's name, runs one simulation and words its
+// outcome. A failure names the invariant, what was found, the virtual time, the
+// last lines of the trace and the command line that replays it.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "tests/sim/simulation.h"
+
+namespace quorate::sim {
+
+struct RunOptions {
+  // "epaxos", or "toy" for the simulator's own test machine.
+  std::string protocol = "epaxos";
+  // A bug planted in the toy; "none" otherwise.
+  std::string bug = "none";
+  int replicas = 5;
+  FaultSet faults = FaultSet::All();
+  int operations = 0;  // 0: drawn
+  std::FILE* trace = nullptr;
+};
+
+struct SeedResult {
+  bool ok = false;
+  // Empty when ok.
+  std::string invariant;
+  std::string failure;
+  std::uint64_t trace_hash = 0;
+  SimulationStatistics statistics;
+};
+
+// InvalidArgument names the option that makes no sense and what would.
+absl::Status CheckOptions(const RunOptions& options);
+
+// The options must have passed CheckOptions.
+SeedResult RunSeed(std::uint64_t seed, const RunOptions& options);
+
+// "quorate-sim --protocol=epaxos --replicas=5 --seed=20931 --faults=all".
+std::string ReplayLine(std::uint64_t seed, const RunOptions& options);
+
+// "12 operations, 3 faults, ...": one line of figures.
+std::string Describe(const SimulationStatistics& statistics);
+
+// From here on a QUORATE_CHECK that fails inside a run tells which seed it was,
+// as any other failure does, before the process aborts.
+void ReportOnAbort();
+
+}  // namespace quorate::sim

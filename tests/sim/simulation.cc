@@ -1,0 +1,179 @@
+#include "tests/sim/simulation.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "tests/sim/history_check.h"
+
+namespace quorate::sim {
+namespace {
+
+// Streams of chance (Random::Fork).
+enum : int { kPlan, kNetwork, kClients, kNodes, kFaults };
+
+// Faults end at the latest after this much virtual time, answered or not.
+constexpr Micros kLongestStorm = 1'800'000'000;
+// In a healed world everything is answered and executed within this time. Far
+// above what is needed: retransmission backs off while a world is broken.
+constexpr Micros kHealingTime = 300'000'000;
+
+}  // namespace
+
+std::uint64_t SimulationStatistics::TotalFaults() const {
+  return std::accumulate(faults.begin(), faults.end(), std::uint64_t{0});
+}
+
+void SimulationStatistics::Add(const SimulationStatistics& other) {
+  for (std::size_t i = 0; i < faults.size(); ++i) faults[i] += other.faults[i];
+  operations += other.operations;
+  refused += other.refused;
+  retried += other.retried;
+  messages += other.messages;
+  through_codec += other.through_codec;
+  turns += other.turns;
+  restarts += other.restarts;
+  instances += other.instances;
+  fast_commits += other.fast_commits;
+  slow_commits += other.slow_commits;
+  retransmissions += other.retransmissions;
+  stale_messages += other.stale_messages;
+  largest_component = std::max(largest_component, other.largest_component);
+  virtual_time += other.virtual_time;
+}
+
+Simulation::Simulation(const SimulationOptions& options,
+                       ReplicaFactory factory)
+    : options_(options),
+      factory_(std::move(factory)),
+      random_(options.seed),
+      plan_(DrawPlan(Stream(kPlan), options.limits)),
+      trace_(options.trace),
+      network_(plan_.network, plan_.settings.replicas, Stream(kNetwork)),
+      clients_(plan_.workload, plan_.settings.replicas, Stream(kClients),
+               {.queue = queue_,
+                .trace = trace_,
+                .verdict = verdict_,
+                .send =
+                    [this](int to, std::uint32_t connection,
+                           CommandBatchPtr batch) {
+                      for (const Command& command : batch->commands()) {
+                        ghost_.Submitted(*batch, command);
+                      }
+                      queue_.After(
+                          node_random_.HeavyTailed(plan_.network.delay / 4, 50),
+                          [this, to, connection, batch = std::move(batch)] {
+                            ReceiveRequest(to, connection, batch);
+                          });
+                    },
+                .life = [this](int index) { return node(index).life; }}),
+      ghost_(plan_.settings, verdict_),
+      order_(plan_.settings, clients_.workload().Keys(), verdict_),
+      nodes_(static_cast<std::size_t>(plan_.settings.replicas)),
+      node_random_(Stream(kNodes)),
+      fault_random_(Stream(kFaults)) {}
+
+void Simulation::Run() {
+  for (int i = 0; i < plan_.settings.replicas; ++i) {
+    node(i).plan = plan_.nodes[static_cast<std::size_t>(i)];
+    Start(i);
+  }
+  clients_.Start();
+  ScheduleFaults();
+  RunUntil([this] { return clients_.AllAnswered(); }, kLongestStorm);
+  if (verdict_.failed()) return FillStatistics();
+  EndFaults();
+  const auto settled = [this] { return Settled(); };
+  if (RunUntil(settled, kHealingTime)) {
+    for (int i = 0; i < plan_.settings.replicas; ++i) clients_.AddReader(i);
+    RunUntil(settled, kHealingTime);
+  }
+  if (!verdict_.failed()) CheckSettled();
+  if (!verdict_.failed()) CheckHistory();
+  FillStatistics();
+}
+
+// True when `done` came true within the time.
+bool Simulation::RunUntil(const std::function<bool()>& done, Micros patience) {
+  const Micros deadline = queue_.now() + patience;
+  while (!verdict_.failed() && queue_.now() < deadline) {
+    if (done()) return true;
+    queue_.RunNext();
+  }
+  return false;
+}
+
+// Everything answered, decided and executed everywhere?
+bool Simulation::Settled() {
+  if (!clients_.AllAnswered()) return false;
+  for (int i = 0; i < plan_.settings.replicas; ++i) {
+    if (node(i).replica == nullptr ||
+        order_.executed(ReplicaAt(i)) < ghost_.decided_with_commands()) {
+      return false;
+    }
+  }
+  // The costly question last.
+  return std::all_of(nodes_.begin(), nodes_.end(), [](const Node& each) {
+    const ReplicaStatus status = each.replica->Status();
+    return status.own_in_flight == 0 && status.queued_commands == 0;
+  });
+}
+
+void Simulation::CheckSettled() {
+  if (!clients_.AllAnswered()) {
+    verdict_.Fail("L1: in a healed world every command is answered",
+                  "some are not after " +
+                      std::to_string(kHealingTime / 1000000) + " s");
+    return;
+  }
+  const std::uint64_t expected = node(0).replica->executor().state_hash();
+  for (int i = 0; i < plan_.settings.replicas; ++i) {
+    const std::string name = "r" + std::to_string(i + 1);
+    if (order_.executed(ReplicaAt(i)) != ghost_.decided_with_commands()) {
+      verdict_.Fail("L2: in a healed world everything is executed everywhere",
+                    name + " has executed " +
+                        std::to_string(order_.executed(ReplicaAt(i))) +
+                        " of " +
+                        std::to_string(ghost_.decided_with_commands()));
+    }
+    if (node(i).replica->executor().state_hash() != expected) {
+      verdict_.Fail("invariant 17: equal executions give equal states",
+                    name + " and r1 differ");
+    }
+    trace_.Note({.time = queue_.now(),
+                 .what = "settled",
+                 .node = i,
+                 .a = node(i).replica->Fingerprint(),
+                 .b = node(i).replica->executor().state_hash(),
+                 .a_label = "fingerprint",
+                 .b_label = "state"});
+  }
+  if (!Settled()) {
+    verdict_.Fail("L3: in a healed world every proposal is decided", "");
+  }
+}
+
+void Simulation::CheckHistory() {
+  const std::string problem = CheckLinearizable(clients_.history());
+  if (!problem.empty()) {
+    verdict_.Fail("G5: what clients saw is linearizable", problem);
+  }
+}
+
+void Simulation::FillStatistics() {
+  for (int i = 0; i < plan_.settings.replicas; ++i) {
+    if (node(i).replica != nullptr) Stop(i);
+  }
+  statistics_.faults[static_cast<std::size_t>(FaultKind::kLoss)] =
+      network_.statistics().lost;
+  statistics_.faults[static_cast<std::size_t>(FaultKind::kDuplicate)] =
+      network_.statistics().duplicated;
+  statistics_.messages = network_.statistics().sent;
+  statistics_.operations = clients_.statistics().done;
+  statistics_.refused = clients_.statistics().refused;
+  statistics_.retried = clients_.statistics().retried;
+  statistics_.instances = ghost_.decided();
+  statistics_.virtual_time = queue_.now();
+}
+
+}  // namespace quorate::sim

@@ -1,0 +1,177 @@
+// Answers: does a cluster of machines keep its promises in this world?
+//
+// N replicas under one event queue of virtual time, with a simulated network,
+// disks, clients and faults, all drawn from one seed; nothing here knows the
+// real time. Phases: clients work while faults strike; then the world is healed
+// and everything must be answered and executed everywhere; then every replica
+// is asked for every key; then the history is judged. Invariants are checked
+// all the way, and the first broken one ends the run.
+//
+// simulation.cc: phases and final checks; nodes.cc: turns, disks and restarts;
+// faults.cc: when and how faults strike.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "replica/replica.h"
+#include "tests/sim/clients.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/event_queue.h"
+#include "tests/sim/execution_order.h"
+#include "tests/sim/ghost.h"
+#include "tests/sim/message_copy.h"
+#include "tests/sim/network.h"
+#include "tests/sim/plan.h"
+#include "tests/sim/random.h"
+#include "tests/sim/trace.h"
+#include "tests/sim/verdict.h"
+
+namespace quorate::sim {
+
+using ReplicaFactory =
+    std::function<std::unique_ptr<Replica>(const Settings&)>;
+
+struct SimulationOptions {
+  std::uint64_t seed = 1;
+  PlanLimits limits;
+  // Gets every trace entry as a line; may be null.
+  std::FILE* trace = nullptr;
+};
+
+struct SimulationStatistics {
+  std::array<std::uint64_t, kFaultKinds> faults{};
+  std::uint64_t operations = 0;  // commands answered
+  std::uint64_t refused = 0;
+  std::uint64_t retried = 0;
+  std::uint64_t messages = 0;
+  std::uint64_t through_codec = 0;
+  std::uint64_t turns = 0;
+  std::uint64_t restarts = 0;
+  std::uint64_t instances = 0;  // decided
+  std::uint64_t fast_commits = 0;
+  std::uint64_t slow_commits = 0;
+  std::uint64_t retransmissions = 0;
+  std::uint64_t stale_messages = 0;
+  std::uint64_t largest_component = 0;
+  Micros virtual_time = 0;
+
+  std::uint64_t TotalFaults() const;
+  void Add(const SimulationStatistics& other);
+};
+
+class Simulation {
+ public:
+  Simulation(const SimulationOptions& options, ReplicaFactory factory);
+
+  // Once.
+  void Run();
+
+  const Verdict& verdict() const { return verdict_; }
+  const Plan& plan() const { return plan_; }
+  std::uint64_t trace_hash() const { return trace_.hash(); }
+  Micros now() const { return queue_.now(); }
+  std::vector<std::string> TraceTail() const { return trace_.Tail(); }
+  const SimulationStatistics& statistics() const { return statistics_; }
+  const std::vector<HistoryEntry>& history() const {
+    return clients_.history();
+  }
+
+ private:
+  struct Node {
+    NodePlan plan;
+    std::unique_ptr<Replica> replica;  // null while the node is down
+    std::uint64_t life = 0;  // counts starts; old events name an old life
+    SimulatedDisk disk;
+    bool paused = false;
+    bool slow_disk = false;
+    bool sync_fails = false;
+    // The next turn ends in a crash somewhere among its effects.
+    bool crashes_in_turn = false;
+    bool turn_scheduled = false;
+    bool lazy_sync_scheduled = false;
+    bool tick_waiting = false;
+    // Somebody waits for records appended since the last sync began.
+    bool urgent = false;
+    std::deque<Event> inbox;
+    ClientCommands requests;
+  };
+
+  Node& node(int index) { return nodes_[static_cast<std::size_t>(index)]; }
+  Random Stream(int name) const { return random_.Fork(
+      static_cast<std::uint64_t>(name)); }
+
+  // simulation.cc
+  bool RunUntil(const std::function<bool()>& done, Micros patience);
+  bool Settled();
+  void CheckSettled();
+  void CheckHistory();
+  void FillStatistics();
+
+  // nodes.cc
+  void Start(int index);
+  void Restore(int index);
+  void CheckRestored(int index);
+  void Stop(int index);
+  void Enqueue(int index, Event event);
+  void ScheduleTurn(int index);
+  void ScheduleTick(int index);
+  void Turn(int index);
+  void Step(Node& at, const Event& event, Actions& actions);
+  void Apply(int index, const Actions& actions);
+  void Observe(int index, const Actions& actions);
+  void Persist(int index, const Actions& actions);
+  void BeginSync(int index);
+  void ScheduleLazySync(int index);
+  void EndSync(int index);
+  void SendMessage(int from, const OutgoingMessage& outgoing);
+  void Deliver(int from, int to, std::uint64_t connection,
+               const std::shared_ptr<const Message>& message);
+  void SendReply(int from, const OutgoingReply& outgoing);
+  void ReceiveRequest(int to, std::uint32_t connection,
+                      const CommandBatchPtr& batch);
+  void Note(const char* what, int index);
+
+  // faults.cc
+  void ScheduleFaults();
+  void ScheduleFault(FaultKind kind);
+  void Strike(FaultKind kind);
+  void Count(FaultKind kind) {
+    ++statistics_.faults[static_cast<std::size_t>(kind)];
+  }
+  void StrikePartition();
+  void StrikePause();
+  void StrikeDisk();
+  void StrikeSuspect();
+  void CrashNow(int index);
+  void SuspectStopped(int index);
+  void Suspect(int index, int peer, bool suspected);
+  void EndFaults();
+
+  SimulationOptions options_;
+  ReplicaFactory factory_;
+  Random random_;
+  Plan plan_;
+  Verdict verdict_;
+  EventQueue queue_;
+  Trace trace_;
+  Network network_;
+  Clients clients_;
+  Ghost ghost_;
+  ExecutionOrder order_;
+  OriginStripper stripper_;
+  std::vector<Node> nodes_;
+  Random node_random_;
+  Random fault_random_;
+  bool faults_over_ = false;
+  SimulationStatistics statistics_;
+};
+
+}  // namespace quorate::sim
