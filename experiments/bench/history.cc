@@ -36,11 +36,29 @@ void AppendOperation(const Operation& operation, std::string& to) {
       to += ",\"v\":";
       AppendInteger(operation.number, to);
       break;
+    case OperationKind::kScan:
+      to += ",\"v\":";
+      AppendJsonString(operation.value, to);
+      to += ",\"n\":";
+      AppendInteger(operation.number, to);
+      break;
     case OperationKind::kGet:
     case OperationKind::kDelete:
-    case OperationKind::kScan:
       break;
   }
+}
+
+void AppendRows(const OperationResult& result, std::string& to) {
+  to += ",\"out\":[";
+  for (std::size_t i = 0; i < result.rows.size(); ++i) {
+    if (i > 0) to += ',';
+    to += '[';
+    AppendJsonString(result.rows[i].first, to);
+    to += ',';
+    AppendJsonString(result.rows[i].second, to);
+    to += ']';
+  }
+  to += ']';
 }
 
 void AppendResult(OperationKind kind, const OperationResult& result,
@@ -49,8 +67,15 @@ void AppendResult(OperationKind kind, const OperationResult& result,
     to += ",\"out\":";
     AppendJsonString(result.value, to);
   } else if (kind == OperationKind::kCompareAndSet) {
-    to += result.status == OperationStatus::kOk ? ",\"ok\":true"
-                                                : ",\"ok\":false";
+    if (result.status == OperationStatus::kOk) {
+      to += ",\"ok\":true";
+      return;
+    }
+    // What stood there instead: one more thing that must be explained.
+    to += ",\"ok\":false,\"out\":";
+    AppendJsonString(result.value, to);
+  } else if (kind == OperationKind::kScan) {
+    AppendRows(result, to);
   }
 }
 

@@ -4,7 +4,8 @@
 //   {"c":3,"f":"put","k":"k0000001","v":"...","call":12,"ret":34}
 //   {"c":3,"f":"get","k":"k0000001","call":40,"ret":61,"out":"..."}
 //   {"c":0,"f":"cas","k":"k0000001","old":"a","v":"b","call":..,"ret":..,
-//    "ok":true}
+//    "ok":true}                      if false, "out" is the value found
+//   {"c":2,"f":"scan","k":"from","v":"end","n":10,..,"out":[["k","v"],..]}
 //   {"c":5,"f":"add","k":"n0000001","v":7,"call":70,"unknown":true}
 //   {"c":1,"ops":[{"f":"get","k":"..","out":".."},{"f":"put",..}],..}
 // Times are nanoseconds of one monotonic clock; "call" is never later and "ret"

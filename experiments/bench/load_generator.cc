@@ -158,15 +158,18 @@ class LoadPhases {
         PrintProgress(run, now - begin, measuring);
         next_progress += kSecond;
       }
+      // Before the end is looked at: what was due before it still leaves,
+      // however late the loop woke.
+      const std::int64_t end = run.recorder().window().end_ns;
+      const std::int64_t due = run.SubmitDue(std::min(now, end - 1));
       const bool out_of_commands = run.exhausted() && run.outstanding() == 0;
-      if (now >= run.recorder().window().end_ns || out_of_commands) {
+      if (now >= end || out_of_commands) {
         EndWindow();
         run.StopSubmitting(now);
         return;
       }
-      const std::int64_t due = run.SubmitDue(now);
       wake_.Arm(std::min({std::max(due, now + kShortestSleep), next_progress,
-                          measuring ? run.recorder().window().end_ns : start}));
+                          measuring ? end : start}));
       uv_run(loop_, UV_RUN_ONCE);
     }
   }

@@ -300,12 +300,16 @@ std::string_view DecideBottleneck(const LoadShares& shares) {
   // A client that is out of CPU makes every other figure a statement about the
   // client.
   if (shares.client_cores >= kFullCore) return "client";
+  const bool full = shares.machine_busy >= kFullMachine;
+  const double own = shares.client_cores + shares.all_nodes_cores;
+  const bool others = full && own < kOwnShare * shares.machine_cores;
   if (shares.open_loop && !shares.overloaded) return "offered rate";
+  // Before the disk: on a machine that others fill, the time of an fsync is
+  // mostly the wait for a CPU after it.
+  if (others) return "other load";
   if (shares.busiest_fsync >= kFullDisk) return "fsync";
   if (shares.busiest_node_cores >= kFullCore) return "nodes' CPU";
-  if (shares.machine_busy >= kFullMachine) {
-    const double own = shares.client_cores + shares.all_nodes_cores;
-    if (own < kOwnShare * shares.machine_cores) return "other load";
+  if (full) {
     return shares.client_cores > shares.all_nodes_cores ? "client"
                                                         : "nodes' CPU";
   }

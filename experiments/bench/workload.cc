@@ -174,6 +174,8 @@ CommandSource::CommandSource(const WorkloadSpec& spec, std::uint64_t seed,
   }
   if (spec.cas > 0) known_.resize(client_count_);
   key_ = spec.key_prefix + std::string(kKeyBytes, '0');
+  scan_end_ = spec.key_prefix +
+              static_cast<char>(static_cast<char>(KeyKind::kRegister) + 1);
   value_.resize(std::max<std::size_t>(spec_.value_size, kStampDigits), '.');
 }
 
@@ -215,6 +217,7 @@ std::span<const Operation> CommandSource::Next(std::size_t client) {
     case Action::kScan:
       operations_[0] = {.kind = OperationKind::kScan,
                         .key = key,
+                        .value = scan_end_,
                         .number = static_cast<std::int64_t>(
                             1 + state.random.Below(spec_.scan_rows))};
       break;

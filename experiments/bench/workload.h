@@ -150,6 +150,7 @@ class CommandSource {
   std::vector<absl::flat_hash_map<std::uint64_t, std::string>> known_;
   // What Next returns views into.
   std::string key_;
+  std::string scan_end_;  // behind the last register of this run
   std::string value_;
   std::string expected_;
   Operation operations_[2];

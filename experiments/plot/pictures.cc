@@ -136,6 +136,10 @@ Extent FindExtent(const std::vector<Series>& series) {
   }
   extent.from_ms *= 0.9;
   extent.to_ms = std::max(extent.to_ms, extent.from_ms) * 1.15;
+  // Room for the labels at the right of the last marks.
+  if (series.size() == 2) {
+    extent.to_ms *= std::pow(extent.to_ms / extent.from_ms, 0.12);
+  }
   return extent;
 }
 
@@ -282,7 +286,8 @@ std::string LatencyScript(const Json& result) {
       "set ylabel \"share of commands at least this fast\"\n"
       "set logscale x\nset xrange [{:.6g}:{:.6g}]\nset yrange [0:{:.3f}]\n"
       "set xtics ({})\nset ytics ({})\n"
-      "set key bottom right Left reverse opaque box lc rgb \"#bbbbbb\" samplen 4 "
+      // A share axis in nines leaves the upper left empty, whatever the curve.
+      "set key top left Left reverse opaque box lc rgb \"#bbbbbb\" samplen 4 "
       "spacing 1.3 width 1 height 0.4\n",
       // The description closes its own markup group.
       [&] {

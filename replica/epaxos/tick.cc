@@ -45,7 +45,8 @@ void Epaxos::ResumeAfterRestart(Actions& actions) {
   for (std::uint64_t slot = committed_[self_] + 1; slot < next_slot_; ++slot) {
     const InstanceId id{self_, slot};
     Instance* instance = log_.Find(id);
-    if (instance == nullptr ||
+    // One that is in flight was proposed in this life, before the first tick.
+    if (instance == nullptr || instance->in_flight ||
         (instance->status != InstanceStatus::kPreAccepted &&
          instance->status != InstanceStatus::kAccepted)) {
       continue;

@@ -13,7 +13,6 @@
 namespace quorate {
 namespace {
 
-constexpr std::uint64_t kHelloTimeoutUs = 5'000'000;
 // Replies are packed until a frame has so many bytes by the estimate below;
 // one more reply, cut to kMostReplyBytes, then still fits the frame.
 constexpr std::size_t kFrameOfReplies = 128 * 1024;
@@ -153,7 +152,8 @@ void ClientPort::Tick() {
   if (unidentified_ == 0) return;
   for (const auto& client : clients_) {
     if (client == nullptr || client->identified) continue;
-    if (clock_.now_us() < client->since_us + kHelloTimeoutUs) continue;
+    if (clock_.now_us() < client->since_us + options_.hello_timeout_ms * 1000)
+      continue;
     refusals_.Add(Refusal::kSilentConnection);
     CloseClient(*client);
   }

@@ -32,6 +32,8 @@ struct ClientPortOptions {
   std::size_t most_connections = 1024;
   // Unanswered commands a connection may have, whatever its sessions.
   std::size_t most_unanswered = 64 * 1024;
+  // A connection that has not said Hello by then is closed.
+  std::uint64_t hello_timeout_ms = 5000;
   // Output a client has not read: from here on it is no longer read from, ...
   std::size_t pause_bytes = 1024 * 1024;
   // ... and from here on it is closed.

@@ -56,7 +56,7 @@ Journal::~Journal() {
 void Journal::Append(std::vector<Record>& records, RecordSequence last) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    QUORATE_CHECK(!ending_, "nothing is appended to a journal that ends");
+    QUORATE_CHECK(!ending_, "H2: nothing is appended to a journal that ends");
     if (queue_.empty()) {
       queue_.swap(records);
     } else {

@@ -35,7 +35,8 @@ struct Node::Running {
       : handshake(node.config_, node.self_, node.incarnation_),
         clock(ReplicaAt(static_cast<int>(node.self_))),
         links(loop, node.count_, node.config_, node.self_, handshake,
-              node.refusals_, node, node.options_.log),
+              node.refusals_, node, node.options_.log,
+              node.options_.clients.hello_timeout_ms),
         clients(
             loop, node.count_, node.config_, node.self_, handshake, clock,
             node.refusals_, [&node] { return node.StatusJson(); },
@@ -70,7 +71,7 @@ Node::Node(ClusterConfig config, std::size_t self, NodeOptions options)
 
 Node::~Node() {
   QUORATE_CHECK(running_ == nullptr && count_.open() == 0,
-                "a node is destroyed after Stop is done");
+                "H1: a node is destroyed after Stop is done");
 }
 
 absl::StatusOr<std::unique_ptr<Node>> Node::Open(ClusterConfig config,

@@ -12,7 +12,6 @@
 namespace quorate {
 namespace {
 
-constexpr std::uint64_t kHelloTimeoutMs = 5000;
 constexpr std::uint64_t kDialTimeoutMs = 1000;
 constexpr std::uint64_t kLeastPauseMs = 10;
 constexpr std::uint64_t kMostPauseMs = 320;
@@ -23,14 +22,15 @@ constexpr std::uint64_t kSuspectTicks = 50;
 constexpr std::uint64_t kSilentTicks = 200;
 // What a peer that does not read may cost us in memory.
 constexpr std::size_t kMostQueuedBytes = 16 * 1024 * 1024;
-constexpr std::size_t kMostWaiting = 64;
+// Callers that have not said Hello yet.
+constexpr std::size_t kMostWaiting = 16;
 
 }  // namespace
 
 PeerLinks::PeerLinks(uv_loop_t* loop, HandleCount& count,
                      const ClusterConfig& config, std::size_t self,
                      Handshake& handshake, RefusalCounts& refusals,
-                     Handler& handler, Log log)
+                     Handler& handler, Log log, std::uint64_t hello_timeout_ms)
     : loop_(loop),
       count_(count),
       config_(config),
@@ -39,6 +39,7 @@ PeerLinks::PeerLinks(uv_loop_t* loop, HandleCount& count,
       refusals_(refusals),
       handler_(handler),
       log_(std::move(log)),
+      hello_timeout_ms_(hello_timeout_ms),
       random_(std::random_device{}()),
       next_tag_(config.nodes.size()) {
   for (std::size_t i = 0; i < config.nodes.size(); ++i) {
@@ -276,7 +277,7 @@ void PeerLinks::Tick() {
   ++tick_;
   const std::uint64_t now = uv_now(loop_);
   for (auto it = waiting_.begin(); it != waiting_.end();) {
-    if (now - it->second.since_ms < kHelloTimeoutMs) {
+    if (now - it->second.since_ms < hello_timeout_ms_) {
       ++it;
       continue;
     }

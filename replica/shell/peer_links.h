@@ -52,7 +52,7 @@ class PeerLinks : private Connection::Owner {
   // Everything given must outlive the links.
   PeerLinks(uv_loop_t* loop, HandleCount& count, const ClusterConfig& config,
             std::size_t self, Handshake& handshake, RefusalCounts& refusals,
-            Handler& handler, Log log);
+            Handler& handler, Log log, std::uint64_t hello_timeout_ms);
   ~PeerLinks() override;
 
   // Finds the peers' addresses and listens; then dials.
@@ -128,6 +128,7 @@ class PeerLinks : private Connection::Owner {
   RefusalCounts& refusals_;
   Handler& handler_;
   Log log_;
+  std::uint64_t hello_timeout_ms_;
   std::minstd_rand random_;  // For the pauses only.
   std::uint64_t tick_ = 0;
   std::unique_ptr<Acceptor> acceptor_;

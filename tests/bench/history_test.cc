@@ -50,8 +50,19 @@ TEST(HistoryTest, WritesWhetherACompareAndSetMatched) {
       "{\"c\":3,\"f\":\"cas\",\"k\":\"k1\",\"old\":\"old\",\"v\":\"new\","
       "\"call\":10,\"ret\":25,\"ok\":";
   EXPECT_EQ(Line({cas}, {{}}), opening + "true}\n");
-  EXPECT_EQ(Line({cas}, {{.status = OperationStatus::kMismatch}}),
-            opening + "false}\n");
+  EXPECT_EQ(Line({cas}, {{.status = OperationStatus::kMismatch,
+                          .value = "found"}}),
+            opening + "false,\"out\":\"found\"}\n");
+}
+
+TEST(HistoryTest, WritesTheRowsOfAScan) {
+  EXPECT_EQ(Line({{.kind = OperationKind::kScan,
+                   .key = "a",
+                   .value = "m",
+                   .number = 10}},
+                 {{.rows = {{"b", "1"}, {"c", "2"}}}}),
+            "{\"c\":3,\"f\":\"scan\",\"k\":\"a\",\"v\":\"m\",\"n\":10,"
+            "\"call\":10,\"ret\":25,\"out\":[[\"b\",\"1\"],[\"c\",\"2\"]]}\n");
 }
 
 TEST(HistoryTest, WritesAnAddAsANumberAndAnAppendAsAText) {

@@ -149,6 +149,15 @@ TEST(BottleneckTest, SaysWhenOtherProgramsFillTheMachine) {
             "other load");
 }
 
+TEST(BottleneckTest, DoesNotBlameTheDiskOnAMachineThatOthersFill) {
+  EXPECT_EQ(DecideBottleneck({.client_cores = 0.02,
+                              .all_nodes_cores = 0.34,
+                              .machine_busy = 1,
+                              .machine_cores = 2,
+                              .busiest_fsync = 0.7}),
+            "other load");
+}
+
 TEST(BottleneckTest, AnIdleSystemWaitsForRoundTrips) {
   EXPECT_EQ(DecideBottleneck({.client_cores = 0.1, .machine_busy = 0.3}),
             "round trips");

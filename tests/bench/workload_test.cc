@@ -204,6 +204,21 @@ TEST(WorkloadTest, PrefixedKeysKeepTheirForm) {
   EXPECT_EQ(source.Next(0)[0].key, "run7:k0000000");
 }
 
+TEST(WorkloadTest, ScansStayAmongTheRunsOwnRegisters) {
+  CommandSource source({.distribution = KeyChoice::kUniform,
+                        .scans = 100,
+                        .scan_rows = 10,
+                        .key_prefix = "p:"},
+                       1, 1, 1, false);
+  for (int i = 0; i < 100; ++i) {
+    const Operation scan = source.Next(0)[0];
+    EXPECT_EQ(scan.key.substr(0, 3), "p:k");
+    EXPECT_EQ(scan.value, "p:l");
+    EXPECT_GE(scan.number, 1);
+    EXPECT_LE(scan.number, 10);
+  }
+}
+
 TEST(WorkloadTest, PresetsAreTheMixesOfYcsb) {
   EXPECT_EQ(FindPreset("a")->reads, 50);
   EXPECT_EQ(FindPreset("b")->puts(), 5);

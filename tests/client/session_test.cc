@@ -29,7 +29,8 @@ ClientReply Reply(const Command& command, ReplyStatus status,
 class SessionsTest : public testing::Test {
  protected:
   std::uint64_t Submit(std::uint64_t tag, std::int64_t now_ms = 0) {
-    const Operation put = Put("key" + std::to_string(tag), "value");
+    const std::string key = "key" + std::to_string(tag);
+    const Operation put = Put(key, "value");
     return sessions_.Submit(session_, {&put, 1}, tag, now_ms);
   }
 

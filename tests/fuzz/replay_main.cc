@@ -12,7 +12,7 @@
 namespace quorate::fuzz {
 namespace {
 
-constexpr std::uint64_t kDefaultMutations = 200'000;
+constexpr std::uint64_t kDefaultMutations = 100'000;
 
 // Numbers that are pointers, lengths or counts of consequence somewhere.
 constexpr std::uint64_t kSpiteful[] = {0,

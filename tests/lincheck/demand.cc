@@ -3,49 +3,73 @@
 #include <algorithm>
 
 namespace quorate::lincheck {
+namespace {
+
+// Longer values are not taken apart: hashing their prefixes would cost more
+// than it saves.
+constexpr std::size_t kLongText = 256;
+// Appends of very many lengths are not told apart.
+constexpr std::size_t kMostLengths = 32;
+
+}  // namespace
 
 Demand::Demand(const Component& component)
     : of_operation_(component.operations.size()),
-      suffix_lengths_(component.keys.size()) {
-  const int size = static_cast<int>(component.operations.size());
-  const auto at = [&](int operation) -> const ComponentOperation& {
-    return component.operations[static_cast<std::size_t>(operation)];
+      suffix_lengths_(component.keys.size()),
+      open_(component.keys.size()) {
+  const auto for_steps = [&](auto visit) {
+    for (std::size_t i = 0; i < component.operations.size(); ++i) {
+      const ComponentOperation& operation = component.operations[i];
+      for (const Step& step : operation.steps) {
+        visit(static_cast<int>(i), step, operation.unknown());
+      }
+    }
   };
-  for (int i = 0; i < size; ++i) {
-    if (at(i).unknown()) continue;
-    for (const Step& step : at(i).steps) AddNeeds(i, step);
-  }
-  for (int i = 0; i < size; ++i) {
-    for (const Step& step : at(i).steps) AddProducer(i, step, at(i).unknown());
-  }
-  ConnectSuffixes();
-}
-
-Demand::Counter Demand::NewCounter() {
-  counters_.push_back(0);
-  return static_cast<Counter>(counters_.size()) - 1;
-}
-
-void Demand::Count(int operation, Counter counter) {
-  of_operation_[static_cast<std::size_t>(operation)].push_back(counter);
-  ++counters_[static_cast<std::size_t>(counter)];
+  // Appends first: they tell how values are taken apart.
+  for_steps([&](int i, const Step& step, bool) { AddAppends(i, step); });
+  for_steps([&](int i, const Step& step, bool unknown) {
+    if (!unknown) AddNeeds(i, step);
+  });
+  for_steps([&](int i, const Step& step, bool unknown) {
+    AddOther(i, step, unknown);
+  });
 }
 
 void Demand::Change(int operation, int by) {
-  for (const Counter counter :
-       of_operation_[static_cast<std::size_t>(operation)]) {
-    counters_[static_cast<std::size_t>(counter)] += by;
+  const PerOperation& of = of_operation_[static_cast<std::size_t>(operation)];
+  for (const int wanted : of.needs) {
+    wanted_[static_cast<std::size_t>(wanted)].needed += by;
+  }
+  for (const int supply : of.supplies) {
+    supplies_[static_cast<std::size_t>(supply)].left += by;
   }
 }
 
-bool Demand::MayGo(int key, const Value& value) const {
-  const auto found = needed_.find(Where(key, value));
-  if (found == needed_.end()) return true;
-  const auto any = [&](Counter counter) {
-    return counters_[static_cast<std::size_t>(counter)] > 0;
-  };
-  return !any(found->second.needed_by) ||
-         std::ranges::any_of(found->second.produced_by, any);
+// ---- what is there to count -------------------------------------------------
+
+void Demand::AddTo(int supply, int operation) {
+  of_operation_[static_cast<std::size_t>(operation)].supplies.push_back(supply);
+  ++supplies_[static_cast<std::size_t>(supply)].left;
+}
+
+int Demand::SupplyAt(absl::flat_hash_map<At, int>& table, const At& at) {
+  const auto [found, added] =
+      table.try_emplace(at, static_cast<int>(supplies_.size()));
+  if (added) supplies_.emplace_back();
+  return found->second;
+}
+
+void Demand::AddAppends(int operation, const Step& step) {
+  const auto length = static_cast<std::size_t>(step.value.length());
+  if (step.function != Function::kAppend || length == 0) return;
+  auto& lengths = suffix_lengths_[static_cast<std::size_t>(step.key)];
+  bool known = std::ranges::find(lengths, length) != lengths.end();
+  if (!known && lengths.size() < kMostLengths) {
+    lengths.push_back(length);
+    known = true;
+  }
+  AddTo(SupplyAt(appends_, Where(step.key, known ? step.value : Value())),
+        operation);
 }
 
 void Demand::AddNeeds(int operation, const Step& step) {
@@ -57,7 +81,12 @@ void Demand::AddNeeds(int operation, const Step& step) {
       }
       [[fallthrough]];
     case Function::kGet:
-      if (step.has_out) Need(operation, step.key, step.out, step.out_text);
+      if (step.has_out) {
+        Need(operation, step.key, step.out, step.out_text);
+      } else {
+        // A failed cas that may have found anything but what it expected.
+        open_[static_cast<std::size_t>(step.key)] = true;
+      }
       return;
     case Function::kScan:
       for (const Row& row : step.rows) {
@@ -70,86 +99,140 @@ void Demand::AddNeeds(int operation, const Step& step) {
 
 void Demand::Need(int operation, int key, const Value& value,
                   std::string_view text) {
-  const auto [found, added] = needed_.try_emplace(Where(key, value));
-  if (added) {
-    found->second.needed_by = NewCounter();
-    texts_.emplace(Where(key, value), text);
-  }
-  Count(operation, found->second.needed_by);
+  const int wanted = WantedAt(key, value, text, 0);
+  of_operation_[static_cast<std::size_t>(operation)].needs.push_back(wanted);
+  ++wanted_[static_cast<std::size_t>(wanted)].needed;
 }
 
-void Demand::AddProducer(int operation, const Step& step, bool unknown) {
+int Demand::WantedAt(int key, const Value& value, std::string_view text,
+                     int depth) {
+  const auto [found, added] = wanted_at_.try_emplace(
+      Where(key, value), static_cast<int>(wanted_.size()));
+  if (!added) return found->second;
+  const int wanted = found->second;
+  wanted_.push_back({.key = key, .value = value});
+  ConnectAppends(wanted, text, depth);
+  return wanted;
+}
+
+void Demand::Connect(int wanted, int supply, int prefix) {
+  wanted_[static_cast<std::size_t>(wanted)].makings.push_back({supply, prefix});
+  supplies_[static_cast<std::size_t>(supply)].feeds.push_back(wanted);
+  if (prefix != kNone) {
+    wanted_[static_cast<std::size_t>(prefix)].longer.push_back(wanted);
+  }
+}
+
+void Demand::ConnectAppends(int wanted, std::string_view text, int depth) {
+  const int key = Find(wanted).key;
+  const bool follow = depth < kDeep && text.size() <= kLongText;
+  for (const std::size_t length :
+       suffix_lengths_[static_cast<std::size_t>(key)]) {
+    if (length > text.size()) continue;
+    const std::size_t rest = text.size() - length;
+    const auto found = appends_.find(Where(key, Value(text.substr(rest))));
+    if (found == appends_.end()) continue;
+    const int prefix = follow ? WantedAt(key, Value(text.substr(0, rest)),
+                                         text.substr(0, rest), depth + 1)
+                              : kNone;
+    Connect(wanted, found->second, prefix);
+    if (!follow) open_[static_cast<std::size_t>(key)] = true;
+  }
+  const auto any = appends_.find(Where(key, Value()));
+  if (any != appends_.end() && !text.empty()) {
+    Connect(wanted, any->second, kNone);
+    open_[static_cast<std::size_t>(key)] = true;
+  }
+}
+
+void Demand::AddOther(int operation, const Step& step, bool unknown) {
   switch (step.function) {
-    case Function::kPut:
-      ProduceExactly(operation, step.key, step.value);
-      return;
-    case Function::kDelete:
-      ProduceExactly(operation, step.key, Value());
-      return;
     case Function::kCas:
-      if (unknown || step.ok) {
-        ProduceExactly(operation, step.key, step.value);
-      }
+      if (!unknown && !step.ok) return;
+      // It is used by an unknown cas that finds what it expected.
+      if (unknown) WantedAt(step.key, step.old, step.old_text, 0);
+      [[fallthrough]];
+    case Function::kPut:
+    case Function::kDelete: {
+      // A delete's `value` is "".
+      const At at = Where(step.key, step.value);
+      const auto wanted = wanted_at_.find(at);
+      if (wanted == wanted_at_.end()) return;  // Nobody asks for it.
+      const bool fresh = !puts_.contains(at);
+      const int supply = SupplyAt(puts_, at);
+      if (fresh) Connect(wanted->second, supply, kNone);
+      AddTo(supply, operation);
       return;
-    case Function::kAppend: ProduceSuffix(operation, step); return;
+    }
     case Function::kAdd: {
-      const auto [found, added] = adds_.try_emplace(step.key, 0);
-      if (added) found->second = NewCounter();
-      Count(operation, found->second);
+      const At at = Where(step.key, Value());
+      const bool fresh = !adds_.contains(at);
+      const int supply = SupplyAt(adds_, at);
+      AddTo(supply, operation);
+      if (!fresh) return;
+      for (int i = 0; i < static_cast<int>(wanted_.size()); ++i) {
+        Value number = Find(i).value;
+        if (Find(i).key == step.key && number.Add(0)) {
+          Connect(i, supply, kNone);
+        }
+      }
       return;
     }
-    case Function::kGet:
-    case Function::kScan: return;
+    default: return;
   }
 }
 
-void Demand::ProduceExactly(int operation, int key, const Value& value) {
-  const auto found = needed_.find(Where(key, value));
-  if (found == needed_.end()) return;  // Nobody asks for it.
-  const Counter counter = NewCounter();
-  found->second.produced_by.push_back(counter);
-  Count(operation, counter);
-}
+// ---- what can still come about ----------------------------------------------
 
-void Demand::ProduceSuffix(int operation, const Step& step) {
-  // Appends of very many lengths are not told apart: each may produce all.
-  constexpr std::size_t kMostLengths = 32;
-  auto& lengths = suffix_lengths_[static_cast<std::size_t>(step.key)];
-  const auto length = static_cast<std::size_t>(step.value.length());
-  if (length == 0) return;
-  if (std::ranges::find(lengths, length) == lengths.end()) {
-    if (lengths.size() < kMostLengths) lengths.push_back(length);
-  }
-  const bool told_apart = std::ranges::find(lengths, length) != lengths.end();
-  const auto [found, added] = suffixes_.try_emplace(
-      Where(step.key, told_apart ? step.value : Value()), 0);
-  if (added) found->second = NewCounter();
-  Count(operation, found->second);
-}
-
-// Which of the adds and appends could have made each value?
-void Demand::ConnectSuffixes() {
-  for (auto& [at, needed] : needed_) {
-    const int key = std::get<0>(at);
-    const std::string_view text = texts_.at(at);
-    const auto connect = [&, &producers =
-                                 needed.produced_by](const Value& suffix) {
-      const auto found = suffixes_.find(Where(key, suffix));
-      if (found != suffixes_.end()) producers.push_back(found->second);
-    };
-    for (const std::size_t length :
-         suffix_lengths_[static_cast<std::size_t>(key)]) {
-      if (length <= text.size()) {
-        connect(Value(text.substr(text.size() - length)));
-      }
-    }
-    connect(Value());
-    Value number(text);
-    const auto adds = adds_.find(key);
-    if (adds != adds_.end() && number.Add(0)) {
-      needed.produced_by.push_back(adds->second);
+bool Demand::CanBeMet(int operation, const MapState& state,
+                      std::size_t mark) const {
+  for (const auto& [key, value] : state.OverwrittenSince(mark)) {
+    const auto found = wanted_at_.find(Where(key, value));
+    if (found != wanted_at_.end() && !Fine(found->second, state, 0)) {
+      return false;
     }
   }
+  for (const int supply :
+       of_operation_[static_cast<std::size_t>(operation)].supplies) {
+    if (Get(supply).left > 0) continue;
+    for (const int wanted : Get(supply).feeds) {
+      if (!Fine(wanted, state, 0)) return false;
+    }
+  }
+  return true;
+}
+
+bool Demand::IsUseless(const MapState& state, std::size_t mark) const {
+  return std::ranges::none_of(
+      state.OverwrittenSince(mark), [&](const std::pair<int, Value>& written) {
+        const int key = written.first;
+        const Value& value = state.value(key);
+        // "" is what scans see by leaving a key out, and where adds begin.
+        if (open_[static_cast<std::size_t>(key)] || value.empty()) return true;
+        if (wanted_at_.contains(Where(key, value))) return true;
+        Value number = value;
+        return adds_.contains(Where(key, Value())) && number.Add(0);
+      });
+}
+
+// Is the value, and is every value built on it, attainable if it is needed?
+bool Demand::Fine(int wanted, const MapState& state, int depth) const {
+  if (Attainable(wanted, state, 0)) return true;
+  if (Find(wanted).needed > 0) return false;
+  if (depth == kFollowed) return true;
+  return std::ranges::all_of(Find(wanted).longer, [&](int longer) {
+    return Fine(longer, state, depth + 1);
+  });
+}
+
+bool Demand::Attainable(int wanted, const MapState& state, int depth) const {
+  const Wanted& value = Find(wanted);
+  if (depth > kFollowed || state.value(value.key) == value.value) return true;
+  return std::ranges::any_of(value.makings, [&](const Making& making) {
+    return Get(making.supply).left > 0 &&
+           (making.prefix == kNone ||
+            Attainable(making.prefix, state, depth + 1));
+  });
 }
 
 }  // namespace quorate::lincheck

@@ -85,7 +85,6 @@ class Search {
 
   void Unlink(int event);
   void Relink(int event);
-  bool DemandIsMet(std::size_t mark) const;
   bool CanStillBeRead();
 
   const Component& component_;
@@ -223,8 +222,10 @@ bool Search::TakeWrite(int operation, int event) {
   const Hash128 configuration = {
       (taken_hash_.low ^ mix.low) + state_.hash().low,
       (taken_hash_.high ^ mix.high) + state_.hash().high};
-  // Without effect an unknown operation might as well not be there.
-  const bool useless = event < 0 && state_.hash() == before;
+  // Without effect that anybody could see, an operation that need not have
+  // happened might as well not be there.
+  const bool useless =
+      event < 0 && (state_.hash() == before || demand_.IsUseless(state_, mark));
   if (useless || !visited_.insert(configuration).second) {
     state_.UndoTo(mark);
     return false;
@@ -234,7 +235,8 @@ bool Search::TakeWrite(int operation, int event) {
         .call = event,
         .mark = mark,
         .forced = false});
-  if (DemandIsMet(mark) && CanStillBeRead()) return true;
+  if (demand_.CanBeMet(operation, state_, mark) && CanStillBeRead())
+    return true;
   GoBack();
   return false;
 }
@@ -286,14 +288,6 @@ void Search::Relink(int event) {
   const Event& back = At(event);
   At(back.previous).next = event;
   if (back.next >= 0) At(back.next).previous = event;
-}
-
-bool Search::DemandIsMet(std::size_t mark) const {
-  return std::ranges::all_of(state_.OverwrittenSince(mark),
-                             [&](const std::pair<int, Value>& gone) {
-                               return state_.value(gone.first) == gone.second ||
-                                      demand_.MayGo(gone.first, gone.second);
-                             });
 }
 
 // False when some get that must come before every further replacement of the

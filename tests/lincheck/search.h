@@ -7,10 +7,10 @@
 // 128-bit hash. Four prunings, none of which can lose an order:
 //  - an operation that never changes the state is taken as soon as its reply
 //    fits: an order in which it comes later stays valid with it moved here;
-//  - operations without a reply are tried last, and only where they change the
-//    state;
-//  - no value is overwritten that is still needed and cannot come back
-//    (demand.h);
+//  - operations without a reply are tried last, and only where somebody may
+//    see what they change;
+//  - no step is taken after which a value that is still needed cannot come
+//    about any more (demand.h);
 //  - when a get must come before any write that replaces the value, what the
 //    appends have built so far must be a prefix of what that get read.
 #pragma once

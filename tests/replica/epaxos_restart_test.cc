@@ -103,6 +103,18 @@ TEST(EpaxosRestart, AnUnsyncedProposalIsAsIfNeverMadeAndItsSlotIsFree) {
             "kept");
 }
 
+TEST(EpaxosRestart, CountsAProposalBeforeTheFirstTickOnce) {
+  TestCluster cluster(3);
+  cluster.Propose(0, Put("a", "1"));
+  cluster.Sync(0);
+  cluster.CrashAndRestart(0);
+  cluster.Propose(0, Put("a", "2"));
+  cluster.Tick(0);
+  EXPECT_EQ(cluster.at(0).own_in_flight(), 2u);
+  cluster.Run(20);
+  EXPECT_EQ(cluster.at(0).own_in_flight(), 0u);
+}
+
 TEST(EpaxosRestart, NeverUsesASlotTwiceThatItHasShown) {
   TestCluster cluster(3);
   const InstanceId shown = cluster.Propose(0, Put("a", "1"));

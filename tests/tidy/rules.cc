@@ -46,15 +46,21 @@ const std::vector<Area>& Areas() {
        {"wire", "wire/codec", "graph", "depsvc", "storage", "executor",
         "replica", "replica/paxos", "replica/epaxos", "replica/bpaxos",
         "replica/multipaxos", "replica/shell/config.h"}},
+      // The program: puts shell and client together.
+      {"replica/client/cli",
+       {"wire", "wire/codec", "graph", "depsvc", "storage", "executor",
+        "replica", "replica/paxos", "replica/epaxos", "replica/bpaxos",
+        "replica/multipaxos", "replica/shell", "replica/client"}},
       {"tests",
        {"wire", "wire/codec", "graph", "depsvc", "storage", "executor",
         "replica", "replica/paxos", "replica/epaxos", "replica/bpaxos",
         "replica/multipaxos", "replica/shell", "replica/client",
-        "experiments"}},
+        "replica/client/cli", "experiments"}},
       {"experiments",
        {"wire", "wire/codec", "graph", "depsvc", "storage", "executor",
         "replica", "replica/paxos", "replica/epaxos", "replica/bpaxos",
-        "replica/multipaxos", "replica/shell", "replica/client"}},
+        "replica/multipaxos", "replica/shell", "replica/client",
+        "replica/client/cli"}},
   };
   return areas;
 }
@@ -227,9 +233,10 @@ constexpr std::array<std::string_view, 8> kSourceFolders = {
     "depsvc",  "executor", "experiments", "graph",
     "replica", "storage",  "tests",       "wire"};
 
-constexpr std::array<std::string_view, 9> kTopLevelFiles = {
-    ".clang-format",  ".clang-tidy",       ".git",    ".github",  ".gitignore",
-    "CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md"};
+constexpr std::array<std::string_view, 10> kTopLevelFiles = {
+    ".ci",     ".clang-format", ".clang-tidy",    ".git",
+    ".github", ".gitignore",    "CMakeLists.txt", "CMakePresets.json",
+    "LICENSE", "README.md"};
 
 // What .gitignore keeps out.
 constexpr std::array<std::string_view, 3> kIgnored = {

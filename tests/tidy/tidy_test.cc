@@ -100,6 +100,7 @@ TEST(IncludeRule, RefusesEveryHigherRank) {
            {"replica/a.cc", "replica/shell/b.h"},
            {"replica/shell/a.cc", "replica/client/b.h"},
            {"replica/client/a.cc", "replica/shell/server.h"},
+           {"replica/client/a.cc", "replica/client/cli/b.h"},
            {"replica/shell/a.cc", "tests/b.h"},
            {"experiments/a.cc", "tests/b.h"},
        }) {
@@ -119,6 +120,7 @@ TEST(IncludeRule, AcceptsLowerRanksAndTheOwnFolder) {
            {"replica/a.cc", "executor/b.h"},
            {"replica/shell/a.cc", "storage/b.h"},
            {"replica/client/a.cc", "replica/shell/config.h"},
+           {"replica/client/cli/a.cc", "replica/shell/server.h"},
            {"tests/bench/a.cc", "experiments/bench/b.h"},
            {"tests/sim/a.cc", "tests/lincheck/b.h"},
            {"experiments/bench/a.cc", "replica/client/b.h"},

@@ -1,0 +1,106 @@
+// The program `quorate`: picks the sub-command that the first argument names.
+// It is here, above all else, because the sub-commands come from several
+// folders that may not see each other.
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "replica/client/cli/arguments.h"
+#include "replica/client/cli/cli.h"
+#ifdef QUORATE_HAS_BENCH
+#include "experiments/bench/bench_main.h"
+#endif
+#ifdef QUORATE_HAS_REPORT
+#include "experiments/plot/report_main.h"
+#endif
+
+namespace {
+
+struct SubCommand {
+  const char* name;
+  int (*main)(int argc, const char* const* argv);
+  const char* about;
+};
+
+constexpr SubCommand kSubCommands[] = {
+    {"serve", quorate::cli::ServeMain, "run one node in the foreground"},
+    {"local", quorate::cli::LocalMain,
+     "start, look after and stop a cluster on this machine"},
+    {"kv", quorate::cli::KvMain,
+     "get, put, del, cas, add, append, scan, batch"},
+    {"status", quorate::cli::StatusMain, "ask all nodes how they are"},
+#ifdef QUORATE_HAS_BENCH
+    {"bench", quorate::bench::BenchMain, "measure a running cluster"},
+#endif
+#ifdef QUORATE_HAS_REPORT
+    {"report", quorate::bench::ReportMain,
+     "show, draw and compare results of bench"},
+#endif
+    {"conflicts", quorate::cli::ConflictsMain,
+     "print which operations commute"},
+};
+
+void PrintHelp() {
+  fmt::print(
+      "Quorate: a leaderless, strongly consistent, durable key-value store.\n\n"
+      "Usage: quorate COMMAND ...\n\n");
+  for (const SubCommand& command : kSubCommands) {
+    fmt::print("  {:10} {}\n", command.name, command.about);
+  }
+  fmt::print(
+      "\nExamples:\n"
+      "  quorate local up --nodes 3 --dir out/c\n"
+      "  quorate kv put greeting hello --config out/c/cluster.toml\n"
+      "  quorate status --config out/c/cluster.toml\n"
+      "  quorate local down --dir out/c\n"
+      "\"quorate COMMAND --help\" tells more; \"quorate --version\" which "
+      "version this is.\n");
+}
+
+int ExplainUnknown(std::string_view word) {
+  fmt::print(stderr, "quorate: there is no command \"{}\"\n", word);
+  std::vector<std::string> known = {"--help", "--version"};
+  for (const SubCommand& command : kSubCommands) {
+    known.emplace_back(command.name);
+  }
+  const std::string_view nearest = quorate::cli::Nearest(word, known);
+  if (!nearest.empty()) fmt::print(stderr, "did you mean \"{}\"?\n", nearest);
+  fmt::print(stderr, "see \"quorate --help\"\n");
+  return quorate::cli::kWrongUsage;
+}
+
+int Run(int argc, const char* const* argv) {
+  if (argc < 2) {
+    fmt::print(stderr, "quorate: which command? see \"quorate --help\"\n");
+    return quorate::cli::kWrongUsage;
+  }
+  const std::string_view word = argv[1];
+  if (word == "--help" || word == "-h" || word == "help") {
+    PrintHelp();
+    return quorate::cli::kDone;
+  }
+  if (word == "--version") {
+    fmt::print("quorate {}\n", QUORATE_VERSION);
+    return quorate::cli::kDone;
+  }
+  for (const SubCommand& command : kSubCommands) {
+    if (word == command.name) return command.main(argc - 1, argv + 1);
+  }
+  return ExplainUnknown(word);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Before any socket: writing to a closed one must be an error, not the end.
+  std::signal(SIGPIPE, SIG_IGN);
+  const int exit_code = Run(argc, argv);
+  // An answer that could not be written was not given.
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  return exit_code == quorate::cli::kDone && !written ? quorate::cli::kFailed
+                                                      : exit_code;
+}

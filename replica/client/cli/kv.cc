@@ -1,0 +1,319 @@
+// `quorate kv`: one command, executed once, and its answer.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "replica/client/cli/arguments.h"
+#include "replica/client/cli/batch_text.h"
+#include "replica/client/cli/cli.h"
+#include "replica/client/sync_client.h"
+
+namespace quorate::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  quorate kv put greeting hello\n"
+    "  quorate kv get greeting --config out/cluster.toml\n"
+    "  quorate kv cas greeting hello bye     (a missing key is \"\")\n"
+    "  quorate kv add counter 5\n"
+    "  quorate kv scan user: \"user;\" --limit 10\n"
+    "  printf 'add a -5\\nadd b 5\\n' | quorate kv batch -\n"
+    "A value that begins with \"-\" goes behind \"--\": kv put k -- -v\n"
+    "Exit codes: 0 done, 1 the operation failed (key not found, value not the "
+    "expected one,\nrefused), 2 wrong usage, 3 no quorum or timeout.";
+
+struct KvArguments {
+  std::string config;
+  std::string node;
+  bool json = false;
+  int timeout_ms = 5000;
+  std::string key, value, expected, number, end, file;
+  int limit = 0;
+};
+
+std::string_view StatusName(OperationStatus status) {
+  switch (status) {
+    case OperationStatus::kOk: return "ok";
+    case OperationStatus::kNotFound: return "not found";
+    case OperationStatus::kMismatch: return "mismatch";
+    case OperationStatus::kNotANumber: return "not a number";
+    case OperationStatus::kTooLarge: return "too large";
+  }
+  return "unknown";
+}
+
+// Why the operation did nothing; empty for kMismatch, whose answer is a value.
+std::string_view Explain(OperationStatus status) {
+  switch (status) {
+    case OperationStatus::kNotFound: return "not found";
+    case OperationStatus::kNotANumber:
+      return "the value there is no 64-bit number; nothing changed";
+    case OperationStatus::kTooLarge:
+      return "the value would be larger than 524288 bytes; nothing changed";
+    default: return "";
+  }
+}
+
+void PrintLine(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fputc('\n', stdout);
+}
+
+void PrintResult(const Operation& operation, const OperationResult& result) {
+  if (operation.kind == OperationKind::kScan) {
+    for (const auto& [key, value] : result.rows) {
+      PrintLine(fmt::format("{}\t{}", key, value));
+    }
+    return;
+  }
+  if (result.status == OperationStatus::kMismatch ||
+      (result.status == OperationStatus::kOk &&
+       operation.kind == OperationKind::kGet)) {
+    PrintLine(result.value);
+    return;
+  }
+  if (result.status == OperationStatus::kOk) PrintLine("OK");
+}
+
+Json ResultAsJson(const Operation& operation, const OperationResult& result) {
+  Json json = {{"operation", Name(operation.kind)},
+               {"key", operation.key},
+               {"status", StatusName(result.status)}};
+  if (operation.kind == OperationKind::kScan) {
+    json["rows"] = Json::array();
+    for (const auto& [key, value] : result.rows) {
+      json["rows"].push_back({{"key", key}, {"value", value}});
+    }
+  } else if (result.status == OperationStatus::kMismatch ||
+             operation.kind == OperationKind::kGet) {
+    json["value"] = result.value;
+  }
+  return json;
+}
+
+void PrintJson(const Completion& completion,
+               std::span<const Operation> operations) {
+  Json json = {
+      {"outcome", completion.status == ReplyStatus::kDone      ? "done"
+                  : completion.status == ReplyStatus::kRefused ? "refused"
+                                                               : "unknown"},
+      {"results", Json::array()}};
+  if (completion.status == ReplyStatus::kDone) {
+    json["instance"] = ToString(completion.instance);
+    json["commit_latency_us"] = completion.commit_latency_us;
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+      json["results"].push_back(
+          ResultAsJson(operations[i], completion.results[i]));
+    }
+  } else if (completion.reason != RefusalReason::kNone) {
+    json["reason"] = quorate::Explain(completion.reason);
+  }
+  // Bytes that are no UTF-8 cannot stand in JSON; they become U+FFFD.
+  PrintLine(json.dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+std::string_view Text(const absl::Status& status) {
+  return {status.message().data(), status.message().size()};
+}
+
+int ExplainNotDone(const Completion& completion, const SyncClient& client,
+                   int timeout_ms) {
+  const std::string_view connection = Text(client.connection_status());
+  if (completion.status == ReplyStatus::kUnknown) {
+    PrintError("kv",
+               fmt::format("no answer within {} ms{}{}; the command may have "
+                           "been executed or not: is a majority of the nodes "
+                           "up? see \"quorate status\"",
+                           timeout_ms, connection.empty() ? "" : " from ",
+                           connection));
+    return kNoQuorum;
+  }
+  if (completion.reason == RefusalReason::kNone) {
+    PrintError("kv", fmt::format("no node could be reached within {} ms: {}; "
+                                 "the command was not executed",
+                                 timeout_ms, connection));
+    return kNoQuorum;
+  }
+  // The same refusal stands for a command that is larger than a frame.
+  const bool large = completion.reason == RefusalReason::kValueTooLarge;
+  PrintError("kv", fmt::format("refused, not executed: {}{}",
+                               quorate::Explain(completion.reason),
+                               large ? ", 1 MiB for all of one command" : ""));
+  return kFailed;
+}
+
+int PrintDone(const Completion& completion,
+              std::span<const Operation> operations, bool json) {
+  int exit_code = kDone;
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    const OperationResult& result = completion.results[i];
+    if (!json) PrintResult(operations[i], result);
+    if (result.status == OperationStatus::kOk) continue;
+    exit_code = kFailed;
+    const std::string_view why = Explain(result.status);
+    if (why.empty()) continue;
+    PrintError("kv", fmt::format("{} {}: {}", Name(operations[i].kind),
+                                 operations[i].key, why));
+  }
+  return exit_code;
+}
+
+int Execute(const KvArguments& arguments,
+            std::span<const Operation> operations) {
+  const absl::StatusOr<ClusterConfig> config = ChooseConfig(arguments.config);
+  if (!config.ok()) {
+    PrintError("kv", Text(config.status()));
+    return kWrongUsage;
+  }
+  ClientOptions options = OptionsFor(*config);
+  options.give_up_timeout_ms = arguments.timeout_ms;
+  if (!arguments.node.empty()) {
+    const std::optional<std::size_t> node = config->FindNode(arguments.node);
+    if (!node) {
+      PrintError("kv", fmt::format("there is no node \"{}\" in this cluster",
+                                   arguments.node));
+      return kWrongUsage;
+    }
+    options.nodes = {config->nodes[*node].client};
+  }
+  SyncClient client(std::move(options));
+  const Completion completion = client.Execute(operations);
+  // A node that answers with too few results is broken; do not read past them.
+  if (completion.status == ReplyStatus::kDone &&
+      completion.results.size() != operations.size()) {
+    PrintError("kv", "the node's answer does not fit the command");
+    return kFailed;
+  }
+  if (arguments.json) PrintJson(completion, operations);
+  if (completion.status == ReplyStatus::kDone) {
+    return PrintDone(completion, operations, arguments.json);
+  }
+  return ExplainNotDone(completion, client, arguments.timeout_ms);
+}
+
+int ExecuteWords(const KvArguments& arguments,
+                 const std::vector<std::string_view>& words) {
+  const absl::StatusOr<Operation> operation = ParseOperation(words);
+  if (!operation.ok()) {
+    PrintError("kv", Text(operation.status()));
+    return kWrongUsage;
+  }
+  return Execute(arguments, {&*operation, 1});
+}
+
+int ExecuteBatch(const KvArguments& arguments) {
+  std::string text;
+  if (arguments.file == "-") {
+    text.assign(std::istreambuf_iterator<char>(std::cin), {});
+  } else {
+    std::ifstream file(arguments.file, std::ios::binary);
+    if (!file) {
+      PrintError("kv", fmt::format("cannot read \"{}\"", arguments.file));
+      return kWrongUsage;
+    }
+    text.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  const absl::StatusOr<BatchText> batch = ParseBatchText(text);
+  if (!batch.ok()) {
+    PrintError("kv",
+               fmt::format("\"{}\" {}", arguments.file, Text(batch.status())));
+    return kWrongUsage;
+  }
+  return Execute(arguments, batch->operations);
+}
+
+// Adds a sub-command of kv with its positional arguments.
+CLI::App* AddOperation(CLI::App& app, const char* name, const char* about) {
+  CLI::App* sub = app.add_subcommand(name, about);
+  sub->fallthrough();  // --config and the like may come last.
+  return sub;
+}
+
+}  // namespace
+
+int KvMain(int argc, const char* const* argv) {
+  KvArguments arguments;
+  CLI::App app("Executes one command on a cluster.", "quorate kv");
+  app.footer(kExamples);
+  app.require_subcommand(1);
+  AddConfigOption(app, arguments.config);
+  app.add_option("--node", arguments.node,
+                 "only through this node, as named in the file")
+      ->type_name("NAME");
+  app.add_flag("--json", arguments.json, "print the whole answer as JSON");
+  app.add_option("--timeout-ms", arguments.timeout_ms, "give up after so long")
+      ->check(CLI::Range(1, 3600000))
+      ->capture_default_str();
+
+  const auto key = [&](CLI::App* sub) {
+    sub->add_option("KEY", arguments.key)->required();
+    return sub;
+  };
+  const auto word = [](CLI::App* sub, const char* name, std::string& into) {
+    sub->add_option(name, into)->required();
+    return sub;
+  };
+  const CLI::App* get = key(AddOperation(app, "get", "print a key's value"));
+  const CLI::App* put = word(key(AddOperation(app, "put", "set a key")),
+                             "VALUE", arguments.value);
+  const CLI::App* del = key(AddOperation(app, "del", "remove a key"));
+  const CLI::App* cas = word(
+      word(
+          key(AddOperation(app, "cas", "set a key to NEW if its value is OLD")),
+          "OLD", arguments.expected),
+      "NEW", arguments.value);
+  const CLI::App* add =
+      word(key(AddOperation(app, "add", "add a number to a key's value")),
+           "NUMBER", arguments.number);
+  const CLI::App* append =
+      word(key(AddOperation(app, "append", "add to the end of a key's value")),
+           "VALUE", arguments.value);
+  CLI::App* scan = AddOperation(
+      app, "scan", "print the keys from FIRST up to, not including, END");
+  word(scan, "FIRST", arguments.key);
+  scan->add_option("END", arguments.end);
+  scan->add_option("--limit", arguments.limit, "most rows")
+      ->check(CLI::Range(1, 1000000));
+  CLI::App* batch = AddOperation(
+      app, "batch", "execute the operations of a file as one atomic command");
+  word(batch, "FILE", arguments.file);
+  batch->footer(
+      "FILE (\"-\" is stdin) has one operation a line, as after \"quorate "
+      "kv\":\n"
+      "  add alice -5\n  add bob 5\n  get \"a key with spaces\\n\"\n"
+      "  scan user: user; 10          (FIRST END LIMIT)\n"
+      "Quoted words may hold \\\" \\\\ \\n \\t \\r \\xHH; lines that begin "
+      "with # are skipped.\nAll operations take effect at one moment, in "
+      "this order; one that fails (a cas that\ndoes not match, say) changes "
+      "nothing and does not stop the others.");
+
+  if (const auto exit_code = ParseArguments(app, argc, argv)) {
+    return *exit_code;
+  }
+  const KvArguments& a = arguments;
+  if (get->parsed()) return ExecuteWords(a, {"get", a.key});
+  if (put->parsed()) return ExecuteWords(a, {"put", a.key, a.value});
+  if (del->parsed()) return ExecuteWords(a, {"del", a.key});
+  if (cas->parsed()) {
+    return ExecuteWords(a, {"cas", a.key, a.expected, a.value});
+  }
+  if (add->parsed()) return ExecuteWords(a, {"add", a.key, a.number});
+  if (append->parsed()) return ExecuteWords(a, {"append", a.key, a.value});
+  if (scan->parsed()) {
+    const std::string limit = std::to_string(a.limit > 0 ? a.limit : 1000);
+    return ExecuteWords(a, {"scan", a.key, a.end, limit});
+  }
+  return ExecuteBatch(arguments);
+}
+
+}  // namespace quorate::cli

@@ -1,0 +1,163 @@
+#include "replica/client/cli/status_view.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
+
+namespace quorate::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// What a node said, as an object with "name" and "up"; also for a node that
+// said nothing.
+Json ObjectOf(const NodeAnswer& answer) {
+  Json json;
+  if (answer.status.ok()) {
+    json = Json::parse(*answer.status, nullptr, /*allow_exceptions=*/false);
+  }
+  if (json.is_object()) {
+    json["name"] = answer.name;
+    json["up"] = true;
+    return json;
+  }
+  const absl::string_view why = answer.status.ok()
+                                    ? "the answer is no JSON object"
+                                    : answer.status.status().message();
+  return {{"name", answer.name},
+          {"up", false},
+          {"address", answer.address},
+          {"error", std::string(why.data(), why.size())}};
+}
+
+std::vector<Json> ObjectsOf(std::span<const NodeAnswer> answers) {
+  std::vector<Json> objects;
+  for (const NodeAnswer& answer : answers) objects.push_back(ObjectOf(answer));
+  return objects;
+}
+
+bool IsUp(const Json& node) { return node["up"].get<bool>(); }
+
+// Null when the node does not send it.
+const Json& Field(const Json& node, const char* name) {
+  static const Json kNull;
+  const auto found = node.find(name);
+  return found == node.end() ? kNull : *found;
+}
+
+// The sum over columns, as text.
+std::string Total(const Json& columns) {
+  if (!columns.is_object()) return "-";
+  std::uint64_t total = 0;
+  for (const Json& column : columns) {
+    if (column.is_number_unsigned()) total += column.get<std::uint64_t>();
+  }
+  return std::to_string(total);
+}
+
+std::string FastShare(const Json& node) {
+  const Json& fast = Field(node, "fast_commits");
+  const Json& slow = Field(node, "slow_commits");
+  if (!fast.is_number() || !slow.is_number()) return "-";
+  const double all = fast.get<double>() + slow.get<double>();
+  return all == 0 ? "-"
+                  : fmt::format("{:.1f} %", 100 * fast.get<double>() / all);
+}
+
+std::string Bytes(const Json& bytes) {
+  if (!bytes.is_number()) return "-";
+  const double mebibytes = bytes.get<double>() / (1024.0 * 1024.0);
+  return fmt::format("{:.1f} MiB", mebibytes);
+}
+
+std::string Text(const Json& text) {
+  return text.is_string() ? text.get<std::string>() : "-";
+}
+
+std::string Waiting(const Json& node) {
+  const Json& oldest = Field(node, "oldest_waiting");
+  if (!oldest.is_object()) return "-";
+  return fmt::format("{} on {}", Text(Field(oldest, "waiting")),
+                     Text(Field(oldest, "on")));
+}
+
+Agreement Compare(std::span<const Json> nodes) {
+  const Json* first = nullptr;
+  bool equal = true;
+  for (const Json& node : nodes) {
+    if (!IsUp(node)) continue;
+    if (first == nullptr) first = &node;
+    const Json& executed = Field(node, "executed");
+    const Json& hash = Field(node, "state_hash");
+    if (hash.is_null() || executed != Field(node, "committed") ||
+        executed != Field(*first, "executed")) {
+      return Agreement::kNotAtRest;
+    }
+    equal = equal && hash == Field(*first, "state_hash");
+  }
+  if (first == nullptr) return Agreement::kNobodyUp;
+  return equal ? Agreement::kEqual : Agreement::kDifferent;
+}
+
+std::string Verdict(std::span<const Json> nodes) {
+  const auto up = std::ranges::count_if(nodes, IsUp);
+  switch (Compare(nodes)) {
+    case Agreement::kEqual:
+      return fmt::format("state hashes equal on {}/{}", up, nodes.size());
+    case Agreement::kDifferent:
+      return "STATE HASHES DIFFER between nodes that have executed the same: "
+             "keep the data and report this";
+    case Agreement::kNotAtRest:
+      return "state hashes not compared: nodes are executing or catching up";
+    case Agreement::kNobodyUp: return "no node is up";
+  }
+  return "";
+}
+
+constexpr std::string_view kRow =
+    "{:5} {:22} {:4} {:>10} {:>10} {:>8} {:>16}  {:18} {:>11} {:>10}\n";
+
+}  // namespace
+
+Agreement CompareStates(std::span<const NodeAnswer> answers) {
+  return Compare(ObjectsOf(answers));
+}
+
+std::string StatusAsText(std::span<const NodeAnswer> answers) {
+  const std::vector<Json> nodes = ObjectsOf(answers);
+  std::string text =
+      fmt::format(kRow, "node", "clients", "up", "committed", "executed",
+                  "fast", "waiting", "state hash", "disk", "memory");
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const Json& node = nodes[i];
+    if (!IsUp(node)) {
+      text += fmt::format("{:5} {:22} no   {}\n", answers[i].name,
+                          answers[i].address, Text(Field(node, "error")));
+      continue;
+    }
+    text += fmt::format(kRow, answers[i].name, answers[i].address, "yes",
+                        Total(Field(node, "committed")),
+                        Total(Field(node, "executed")), FastShare(node),
+                        Waiting(node), Text(Field(node, "state_hash")),
+                        Bytes(Field(Field(node, "disk"), "bytes")),
+                        Bytes(Field(node, "memory_bytes")));
+  }
+  return text + Verdict(nodes) + "\n";
+}
+
+std::string StatusAsJson(std::span<const NodeAnswer> answers) {
+  const std::vector<Json> nodes = ObjectsOf(answers);
+  const Agreement agreement = Compare(nodes);
+  Json json;
+  json["nodes"] = nodes;
+  json["up"] = std::ranges::count_if(nodes, IsUp);
+  json["state_hash_equal"] = nullptr;
+  if (agreement == Agreement::kEqual) json["state_hash_equal"] = true;
+  if (agreement == Agreement::kDifferent) json["state_hash_equal"] = false;
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace quorate::cli

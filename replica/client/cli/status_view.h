@@ -1,0 +1,40 @@
+// Answers: what do the answers of all nodes say about the cluster?
+//
+// Puts the nodes' status objects side by side and judges whether their states
+// agree. State hashes may be compared only when everything committed is
+// executed and all nodes that are up have executed the same instances; before
+// that they differ without a fault. Fields that a node does not send are shown
+// as "-". Pure.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace quorate::cli {
+
+struct NodeAnswer {
+  std::string name;     // "r1"
+  std::string address;  // where it was asked
+  // The node's JSON object, or why there is none.
+  absl::StatusOr<std::string> status;
+};
+
+enum class Agreement : std::uint8_t {
+  kEqual,
+  kDifferent,  // a bug, or somebody has changed a node's data
+  kNotAtRest,  // still executing or catching up
+  kNobodyUp,
+};
+Agreement CompareStates(std::span<const NodeAnswer> answers);
+
+// A table of one line a node and the verdict.
+std::string StatusAsText(std::span<const NodeAnswer> answers);
+// {"nodes": [...], "up": 2, "state_hash_equal": true}; the last is null while
+// the hashes cannot be compared.
+std::string StatusAsJson(std::span<const NodeAnswer> answers);
+
+}  // namespace quorate::cli

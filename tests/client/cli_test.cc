@@ -1,0 +1,133 @@
+#include <gtest/gtest.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "replica/client/cli/arguments.h"
+#include "replica/client/cli/cli.h"
+#include "replica/client/cli/local_cluster.h"
+#include "replica/client/cli/process.h"
+
+extern char** environ;
+
+namespace quorate::cli {
+namespace {
+
+TEST(NearestTest, FindsAMisspeltWord) {
+  const std::vector<std::string> known = {"status", "serve", "local"};
+  EXPECT_EQ(Nearest("statsu", known), "status");
+  EXPECT_EQ(Nearest("serv", known), "serve");
+  EXPECT_EQ(Nearest("locla", known), "");
+  EXPECT_EQ(Nearest("elephant", known), "");
+  EXPECT_EQ(Nearest("", known), "");
+}
+
+TEST(ConflictsTest, RefusesAnUnknownModeAsWrongUsage) {
+  const char* const unknown[] = {"conflicts", "--conflicts=all"};
+  EXPECT_EQ(ConflictsMain(2, unknown), kWrongUsage);
+  const char* const misspelt[] = {"conflicts", "--conflict"};
+  EXPECT_EQ(ConflictsMain(2, misspelt), kWrongUsage);
+}
+
+TEST(ConflictsTest, PrintsTheTableOfTheMode) {
+  const char* const arguments[] = {"conflicts", "--conflicts=key", "--json"};
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(ConflictsMain(3, arguments), kDone);
+  std::fflush(stdout);
+  const std::string printed = testing::internal::GetCapturedStdout();
+  EXPECT_NE(printed.find("\"mode\": \"key\""), std::string::npos);
+}
+
+TEST(KvTest, NeedsAConfigurationThatExists) {
+  const char* const arguments[] = {"kv", "get", "k", "--config",
+                                   "/nonexistent/cluster.toml"};
+  EXPECT_EQ(KvMain(5, arguments), kWrongUsage);
+}
+
+TEST(FreePortsTest, FindsDifferentPorts) {
+  const auto ports = FindFreePorts(18);
+  ASSERT_TRUE(ports.ok()) << ports.status();
+  EXPECT_EQ(std::set<std::uint16_t>(ports->begin(), ports->end()).size(), 18u);
+}
+
+// A process that does nothing until it is ended.
+class ProcessTest : public testing::Test {
+ protected:
+  ProcessTest() {
+    char program[] = "/bin/sleep";
+    char seconds[] = "600";
+    char* arguments[] = {program, seconds, nullptr};
+    EXPECT_EQ(posix_spawn(&pid_, program, nullptr, nullptr, arguments, environ),
+              0);
+    const auto identified = IdentifyProcess(pid_);
+    EXPECT_TRUE(identified.has_value());
+    process_ = identified.value_or(ProcessId{});
+  }
+  ~ProcessTest() override {
+    if (reaped_) return;
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  void Reap() {
+    waitpid(pid_, nullptr, 0);
+    reaped_ = true;
+  }
+
+  pid_t pid_ = 0;
+  ProcessId process_;
+  bool reaped_ = false;
+};
+
+TEST_F(ProcessTest, SurvivesItsFile) {
+  const std::string path = testing::TempDir() + "/process.pid";
+  ASSERT_TRUE(WriteProcessFile(path, process_).ok());
+  EXPECT_EQ(ReadProcessFile(path), process_);
+  std::remove(path.c_str());
+  EXPECT_EQ(ReadProcessFile(path), std::nullopt);
+}
+
+TEST_F(ProcessTest, AFileWithoutAProcessIsNoProcess) {
+  const std::string path = testing::TempDir() + "/broken.pid";
+  for (const char* text : {"", "x", "12", "-1\n5\n", "0\n5\n", "1\n5\n"}) {
+    std::ofstream(path, std::ios::trunc) << text;
+    EXPECT_EQ(ReadProcessFile(path), std::nullopt) << text;
+  }
+  std::remove(path.c_str());
+}
+
+TEST_F(ProcessTest, AnotherProcessUnderTheSameNumberIsNotSignalled) {
+  const ProcessId earlier{.pid = pid_, .start_time = process_.start_time - 1};
+  EXPECT_EQ(StateOf(earlier), ProcessState::kGone);
+  EXPECT_FALSE(SendSignal(earlier, SIGKILL));
+  EXPECT_EQ(StateOf(process_), ProcessState::kRunning);
+}
+
+TEST_F(ProcessTest, WaitsUntilTheProcessIsGone) {
+  EXPECT_FALSE(WaitUntilGone({&process_, 1}, 0));
+  EXPECT_TRUE(SendSignal(process_, SIGKILL));
+  // A zombie is gone as well: nobody may ever wait for it.
+  EXPECT_TRUE(WaitUntilGone({&process_, 1}, 10000));
+  EXPECT_EQ(StateOf(process_), ProcessState::kGone);
+  EXPECT_FALSE(SendSignal(process_, SIGKILL));
+  Reap();
+  EXPECT_EQ(StateOf(process_), ProcessState::kGone);
+}
+
+TEST_F(ProcessTest, StopsAPausedProcess) {
+  EXPECT_TRUE(SendSignal(process_, SIGSTOP));
+  int status = 0;
+  ASSERT_EQ(waitpid(pid_, &status, WUNTRACED), pid_);
+  EXPECT_EQ(StateOf(process_), ProcessState::kPaused);
+  EXPECT_EQ(StopProcesses({&process_, 1}, 10000), 0);
+  EXPECT_EQ(StateOf(process_), ProcessState::kGone);
+}
+
+}  // namespace
+}  // namespace quorate::cli

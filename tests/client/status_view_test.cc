@@ -1,0 +1,103 @@
+#include "replica/client/cli/status_view.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+namespace quorate::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+NodeAnswer Up(const char* name, std::uint64_t committed, std::uint64_t executed,
+              const char* hash) {
+  const Json json = {{"up", true},
+                     {"committed", {{"r1", committed}, {"r2", 1}}},
+                     {"executed", {{"r1", executed}, {"r2", 1}}},
+                     {"state_hash", hash},
+                     {"fast_commits", 3},
+                     {"slow_commits", 1},
+                     {"disk", {{"bytes", 1024 * 1024}}},
+                     {"memory_bytes", 2 * 1024 * 1024}};
+  return {name, "127.0.0.1:7101", json.dump()};
+}
+
+NodeAnswer Down(const char* name) {
+  return {name, "127.0.0.1:7102", absl::UnavailableError("nobody listens")};
+}
+
+TEST(StatusViewTest, EqualStatesAtRestAreEqual) {
+  const std::vector<NodeAnswer> answers = {Up("r1", 5, 5, "0xa"),
+                                           Up("r2", 5, 5, "0xa")};
+  EXPECT_EQ(CompareStates(answers), Agreement::kEqual);
+  EXPECT_NE(StatusAsText(answers).find("state hashes equal on 2/2"),
+            std::string::npos);
+}
+
+TEST(StatusViewTest, DifferentHashesOfTheSameHistoryAreAnAlarm) {
+  const std::vector<NodeAnswer> answers = {Up("r1", 5, 5, "0xa"),
+                                           Up("r2", 5, 5, "0xb")};
+  EXPECT_EQ(CompareStates(answers), Agreement::kDifferent);
+  EXPECT_EQ(Json::parse(StatusAsJson(answers))["state_hash_equal"], false);
+}
+
+TEST(StatusViewTest, HashesAreNotComparedBeforeAllHaveExecutedTheSame) {
+  const std::vector<NodeAnswer> behind = {Up("r1", 5, 5, "0xa"),
+                                          Up("r2", 4, 4, "0xb")};
+  EXPECT_EQ(CompareStates(behind), Agreement::kNotAtRest);
+  const std::vector<NodeAnswer> executing = {Up("r1", 5, 4, "0xa"),
+                                             Up("r2", 5, 4, "0xa")};
+  EXPECT_EQ(CompareStates(executing), Agreement::kNotAtRest);
+  EXPECT_TRUE(
+      Json::parse(StatusAsJson(executing))["state_hash_equal"].is_null());
+}
+
+TEST(StatusViewTest, NodesThatAreDownAreLeftOutOfTheComparison) {
+  const std::vector<NodeAnswer> answers = {Up("r1", 5, 5, "0xa"), Down("r2"),
+                                           Up("r3", 5, 5, "0xa")};
+  EXPECT_EQ(CompareStates(answers), Agreement::kEqual);
+  EXPECT_NE(StatusAsText(answers).find("state hashes equal on 2/3"),
+            std::string::npos);
+}
+
+TEST(StatusViewTest, ShowsWhyANodeIsNotUp) {
+  const std::vector<NodeAnswer> answers = {Up("r1", 5, 5, "0xa"), Down("r2")};
+  EXPECT_NE(StatusAsText(answers).find("nobody listens"), std::string::npos);
+  const Json json = Json::parse(StatusAsJson(answers));
+  EXPECT_EQ(json["up"], 1);
+  EXPECT_EQ(json["nodes"][1]["name"], "r2");
+  EXPECT_EQ(json["nodes"][1]["up"], false);
+  EXPECT_EQ(json["nodes"][1]["error"], "nobody listens");
+}
+
+TEST(StatusViewTest, NobodyUpIsSaidPlainly) {
+  const std::vector<NodeAnswer> answers = {Down("r1"), Down("r2")};
+  EXPECT_EQ(CompareStates(answers), Agreement::kNobodyUp);
+  EXPECT_NE(StatusAsText(answers).find("no node is up"), std::string::npos);
+}
+
+TEST(StatusViewTest, ShowsTotalsAndShares) {
+  const std::vector<NodeAnswer> answers = {Up("r1", 41, 40, "0xa")};
+  const std::string text = StatusAsText(answers);
+  for (const char* shown :
+       {"42", "41", "75.0 %", "0xa", "1.0 MiB", "2.0 MiB"}) {
+    EXPECT_NE(text.find(shown), std::string::npos) << shown << " in\n" << text;
+  }
+}
+
+TEST(StatusViewTest, AnAnswerThatIsNoObjectCountsAsDown) {
+  for (const char* broken : {"", "[]", "{", "7"}) {
+    const std::vector<NodeAnswer> answers = {{"r1", "x:1", broken}};
+    EXPECT_EQ(CompareStates(answers), Agreement::kNobodyUp) << broken;
+  }
+}
+
+TEST(StatusViewTest, FieldsThatANodeDoesNotSendAreShownAsMissing) {
+  const std::vector<NodeAnswer> answers = {{"r1", "x:1", "{\"up\":true}"}};
+  EXPECT_EQ(CompareStates(answers), Agreement::kNotAtRest);
+  EXPECT_NE(StatusAsText(answers).find(" - "), std::string::npos);
+}
+
+}  // namespace
+}  // namespace quorate::cli

@@ -1,0 +1,186 @@
+#include "tests/e2e/program.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+extern char** environ;
+
+namespace quorate::e2e {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr int kCallMs = 40000;
+constexpr auto kSettle = std::chrono::seconds(30);
+constexpr int kBetweenAsksMs = 20;
+constexpr int kSilenceMs = 100;
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+pid_t Spawn(const std::vector<std::string>& arguments, const Folder& folder) {
+  std::vector<std::string> words = {QUORATE_PROGRAM};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  const auto open_as = [&](int descriptor, const char* name, int flags) {
+    posix_spawn_file_actions_addopen(&files, descriptor,
+                                     folder.path(name).c_str(), flags, 0600);
+  };
+  open_as(0, "in", O_RDONLY);
+  open_as(1, "out", O_WRONLY | O_CREAT | O_TRUNC);
+  open_as(2, "err", O_WRONLY | O_CREAT | O_TRUNC);
+  pid_t pid = -1;
+  EXPECT_EQ(posix_spawn(&pid, words[0].c_str(), &files, nullptr,
+                        pointers.data(), environ),
+            0);
+  posix_spawn_file_actions_destroy(&files);
+  return pid;
+}
+
+}  // namespace
+
+Folder::Folder() {
+  std::string pattern =
+      std::filesystem::temp_directory_path().string() + "/quorate-e2e-XXXXXX";
+  EXPECT_NE(mkdtemp(pattern.data()), nullptr);
+  path_ = pattern;
+}
+
+Folder::~Folder() {
+  std::error_code error;
+  std::filesystem::remove_all(path_, error);
+}
+
+std::string Folder::path(std::string_view name) const {
+  return name.empty() ? path_ : path_ + "/" + std::string(name);
+}
+
+void Folder::Write(std::string_view name, std::string_view text) const {
+  std::ofstream(path(name), std::ios::binary | std::ios::trunc) << text;
+}
+
+Output Quorate(const std::vector<std::string>& arguments,
+               std::string_view input) {
+  const Folder folder;
+  folder.Write("in", input);
+  const pid_t pid = Spawn(arguments, folder);
+  if (pid <= 0) return {};
+  const std::optional<cli::ProcessId> process = cli::IdentifyProcess(pid);
+  if (process && !cli::WaitUntilGone({&*process, 1}, kCallMs)) {
+    ADD_FAILURE() << "quorate " << arguments[0] << " does not end";
+    cli::SendSignal(*process, SIGKILL);
+  }
+  int status = 0;
+  waitpid(pid, &status, 0);
+  return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+          .out = ReadFile(folder.path("out")),
+          .err = ReadFile(folder.path("err"))};
+}
+
+Cluster::Cluster(std::vector<std::string> flags) {
+  flags.insert(flags.begin(), "up");
+  const Output up = Local(std::move(flags));
+  EXPECT_EQ(up.exit_code, 0) << up.err;
+}
+
+Cluster::~Cluster() {
+  const std::vector<cli::ProcessId> processes = Processes();
+  const Output down = Local({"down"});
+  EXPECT_EQ(down.exit_code, 0) << down.err;
+  for (const cli::ProcessId& process : processes) {
+    EXPECT_EQ(cli::StateOf(process), cli::ProcessState::kGone);
+    cli::SendSignal(process, SIGKILL);
+  }
+}
+
+ClusterConfig Cluster::config() const {
+  const absl::StatusOr<ClusterConfig> config = LoadConfig(config_path());
+  EXPECT_TRUE(config.ok()) << config.status();
+  return config.value_or(ClusterConfig{});
+}
+
+Output Cluster::Local(std::vector<std::string> arguments) const {
+  arguments.insert(arguments.begin(), "local");
+  arguments.insert(arguments.end(), {"--dir", directory()});
+  return Quorate(arguments);
+}
+
+Output Cluster::Kv(std::vector<std::string> arguments,
+                   std::string_view input) const {
+  arguments.insert(arguments.begin(), {"kv", "--config", config_path()});
+  return Quorate(arguments, input);
+}
+
+std::vector<cli::ProcessId> Cluster::Processes() const {
+  std::vector<cli::ProcessId> processes;
+  for (const char* name : {"r1", "r2", "r3"}) {
+    const auto process =
+        cli::ReadProcessFile(directory() + "/" + name + ".pid");
+    if (process) processes.push_back(*process);
+  }
+  return processes;
+}
+
+bool Cluster::Settles(int nodes) const {
+  const auto deadline = Clock::now() + kSettle;
+  while (true) {
+    const Output status =
+        Quorate({"status", "--json", "--config", config_path()});
+    const auto json = nlohmann::json::parse(status.out, nullptr, false);
+    if (json.is_object() && json["up"] == nodes &&
+        json["state_hash_equal"] == true) {
+      return true;
+    }
+    if (Clock::now() > deadline) {
+      ADD_FAILURE() << status.out << status.err;
+      return false;
+    }
+    poll(nullptr, 0, kBetweenAsksMs);
+  }
+}
+
+std::string Exchange(std::uint16_t port, std::string_view bytes) {
+  const int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(
+      connect(file, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  // The other side may close before it has read everything.
+  send(file, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  std::string answer;
+  std::array<char, 4096> room;
+  pollfd readable{.fd = file, .events = POLLIN, .revents = 0};
+  while (poll(&readable, 1, kSilenceMs) == 1) {
+    const ssize_t got = recv(file, room.data(), room.size(), 0);
+    if (got <= 0) break;
+    answer.append(room.data(), static_cast<std::size_t>(got));
+  }
+  close(file);
+  return answer;
+}
+
+}  // namespace quorate::e2e

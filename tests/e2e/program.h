@@ -1,0 +1,74 @@
+// Answers: what does the real program do when it is called like this?
+//
+// Runs the built `quorate` as a user would and tells what came out. Nothing is
+// left behind: a call that does not end is killed, a cluster is stopped when
+// its object goes, and every process is found by the identity it was recorded
+// with.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "replica/client/cli/process.h"
+#include "replica/shell/config.h"
+
+namespace quorate::e2e {
+
+struct Output {
+  int exit_code = -1;  // -1: ended by a signal, or killed for taking too long
+  std::string out;
+  std::string err;
+};
+
+// Runs `quorate` with these arguments and `input` on stdin.
+Output Quorate(const std::vector<std::string>& arguments,
+               std::string_view input = "");
+
+// A folder of its own under the system's one for temporary files.
+class Folder {
+ public:
+  Folder();
+  ~Folder();
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  std::string path(std::string_view name = "") const;
+  void Write(std::string_view name, std::string_view text) const;
+
+ private:
+  std::string path_;
+};
+
+// A cluster of three nodes under `quorate local`, up when constructed.
+class Cluster {
+ public:
+  explicit Cluster(std::vector<std::string> flags = {});
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  std::string directory() const { return folder_.path("cluster"); }
+  std::string config_path() const { return directory() + "/cluster.toml"; }
+  ClusterConfig config() const;
+
+  Output Local(std::vector<std::string> arguments) const;
+  // `quorate kv ...` with this cluster's --config.
+  Output Kv(std::vector<std::string> arguments,
+            std::string_view input = "") const;
+  // Of the nodes that were recorded as running.
+  std::vector<cli::ProcessId> Processes() const;
+  // Asks for the status until `nodes` nodes are up and of one state; false
+  // when that has not come about in half a minute.
+  bool Settles(int nodes) const;
+
+ private:
+  Folder folder_;
+};
+
+// Connects to 127.0.0.1:port, sends `bytes` and reads until the other side
+// closes or has been silent for a while. Returns what was read.
+std::string Exchange(std::uint16_t port, std::string_view bytes);
+
+}  // namespace quorate::e2e
