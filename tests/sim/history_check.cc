@@ -124,8 +124,8 @@ std::string CheckLinearizable(const std::vector<HistoryEntry>& entries) {
     case lincheck::Outcome::kNoSuchKey: return "no such key";
   }
   std::string text = "no order explains, at" + keys + ":";
-  for (const std::size_t line : report.smallest) {
-    text += "\n    " + Describe(history[line - 1]);
+  for (const std::size_t index : report.smallest) {
+    text += "\n    " + Describe(history[index]);
   }
   return text;
 }
