@@ -7,8 +7,14 @@ namespace quorate::sim {
 
 Micros Network::DrawDelay(int from, int to, Micros now) {
   Link& used = link(from, to);
-  Micros arrival =
-      now + 1 + random_.HeavyTailed(plan_.delay, plan_.tail_permille);
+  // A late message holds up all behind it on a link that keeps its order: with
+  // a long tail and many messages such a link would always be late.
+  constexpr int kMostDoublingsInOrder = 3;
+  constexpr int kMostDoublings = 10;
+  Micros arrival = now + 1 +
+                   random_.HeavyTailed(plan_.delay, plan_.tail_permille,
+                                       plan_.in_order ? kMostDoublingsInOrder
+                                                      : kMostDoublings);
   if (plan_.in_order) arrival = std::max(arrival, used.last_arrival);
   used.last_arrival = std::max(arrival, used.last_arrival);
   return arrival - now;

@@ -176,4 +176,22 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
   return plan;
 }
 
+std::string Describe(const Plan& plan) {
+  const Settings& settings = plan.settings;
+  const WorkloadPlan& work = plan.workload;
+  return absl::StrCat(
+      "faults ", plan.faults.ToString(), "; us: delay ", plan.network.delay,
+      ", sync ", plan.disk.sync, ", outage ", plan.outage, ", think ",
+      work.think, ", retry ", work.retry, "; permille: tail ",
+      plan.network.tail_permille, ", loss ", plan.network.loss_permille,
+      ", duplicate ", plan.network.duplicate_permille, ", hot ",
+      work.hot_permille, ", multi ", work.multi_permille, "; tick ",
+      settings.tick_ms, " ms, retransmit ", settings.retransmit_ticks,
+      " ticks, conflicts ", std::string(Name(settings.conflicts)), ", batch ",
+      settings.batch_commands, ", in flight ", settings.max_in_flight,
+      ", queue ", settings.max_queued_commands, "; ", work.clients,
+      " clients x ", work.pipeline, ", requests of ", work.batch, ", ",
+      work.groups, " groups");
+}
+
 }  // namespace quorate::sim

@@ -122,4 +122,7 @@ struct PlanLimits {
 
 Plan DrawPlan(Random random, const PlanLimits& limits);
 
+// One line: the figures that a failure may hang on.
+std::string Describe(const Plan& plan);
+
 }  // namespace quorate::sim

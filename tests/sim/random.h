@@ -72,9 +72,12 @@ class Random {
 
   // Around `base` most of the time, doubled again and again with the given
   // chance: the tail of a real network or disk, without a logarithm.
-  std::uint64_t HeavyTailed(std::uint64_t base, int tail_permille) {
+  std::uint64_t HeavyTailed(std::uint64_t base, int tail_permille,
+                            int most_doublings = 10) {
     std::uint64_t value = base / 2 + Below(base + 1);
-    for (int i = 0; i < 10 && Chance(tail_permille); ++i) value *= 2;
+    for (int i = 0; i < most_doublings && Chance(tail_permille); ++i) {
+      value *= 2;
+    }
     return value;
   }
 

@@ -30,7 +30,8 @@ std::string ReportOf(const Running& run, std::string_view invariant,
   if (!detail.empty()) {
     absl::StrAppend(&report, "  found: ", std::string(detail), "\n");
   }
-  absl::StrAppend(&report, "  last events:\n");
+  absl::StrAppend(&report, "  world: ", Describe(run.simulation->plan()),
+                  "\n  last events:\n");
   for (const std::string& line : run.simulation->TraceTail()) {
     absl::StrAppend(&report, "    ", line, "\n");
   }

@@ -17,6 +17,8 @@ constexpr Micros kLongestStorm = 1'800'000'000;
 // In a healed world everything is answered and executed within this time. Far
 // above what is needed: retransmission backs off while a world is broken.
 constexpr Micros kHealingTime = 300'000'000;
+// A hundred times what a run needs.
+constexpr std::uint64_t kMostMessages = 3'000'000;
 
 }  // namespace
 
@@ -93,12 +95,19 @@ void Simulation::Run() {
   FillStatistics();
 }
 
-// True when `done` came true within the time.
+// True when `done` came true within the time. A run that goes on talking
+// without getting anywhere is ended as well.
 bool Simulation::RunUntil(const std::function<bool()>& done, Micros patience) {
   const Micros deadline = queue_.now() + patience;
   while (!verdict_.failed() && queue_.now() < deadline) {
     if (done()) return true;
     queue_.RunNext();
+    if (network_.statistics().sent > kMostMessages) {
+      verdict_.Fail("L4: work is bounded",
+                    std::to_string(kMostMessages) + " messages sent and " +
+                        std::to_string(clients_.statistics().done) +
+                        " commands answered");
+    }
   }
   return false;
 }
