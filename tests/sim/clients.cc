@@ -16,6 +16,7 @@ Clients::Clients(const WorkloadPlan& plan, int nodes, Random random,
                  World world)
     : plan_(plan),
       nodes_(nodes),
+      usable_(ReplicaSet::FirstN(nodes)),
       random_(random),
       workload_(plan, random.Fork(1)),
       world_(std::move(world)) {}
@@ -27,6 +28,29 @@ void Clients::Start() {
     AddSession(random_.Pick(nodes_), /*pinned=*/false, share);
   }
   for (std::size_t i = 0; i < sessions_.size(); ++i) Think(i);
+}
+
+void Clients::AddWork(int commands) {
+  for (std::size_t i = 0; i < sessions_.size(); ++i) {
+    if (sessions_[i].pinned) continue;
+    sessions_[i].to_draw += commands;
+    unfinished_ += static_cast<std::size_t>(commands);
+    Think(i);
+  }
+}
+
+void Clients::RestrictTo(ReplicaSet nodes) {
+  usable_ = nodes;
+  for (std::size_t i = 0; i < sessions_.size(); ++i) {
+    if (!nodes.Contains(ReplicaAt(sessions_[i].node))) MoveSoon(i);
+  }
+}
+
+int Clients::PickNode() {
+  for (;;) {
+    const int node = random_.Pick(nodes_);
+    if (usable_.Contains(ReplicaAt(node))) return node;
+  }
 }
 
 void Clients::AddReader(int node) {
@@ -172,7 +196,7 @@ void Clients::Move(std::size_t index) {
   Session& session = sessions_[index];
   session.moving = false;
   session.patience = std::min(session.patience * 2, kMostPatience);
-  if (!session.pinned) session.node = random_.Pick(nodes_);
+  if (!session.pinned) session.node = PickNode();
   Connect(index);
   std::vector<std::uint64_t> sequences;
   for (const auto& [sequence, pending] : session.pending) {

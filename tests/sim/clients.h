@@ -59,6 +59,10 @@ class Clients {
   Clients(const WorkloadPlan& plan, int nodes, Random random, World world);
 
   void Start();
+  // Every session that was started draws this many commands more.
+  void AddWork(int commands);
+  // Sessions use only these nodes from here on.
+  void RestrictTo(ReplicaSet nodes);
   // Adds a session that stays at `node` and reads every key once.
   void AddReader(int node);
 
@@ -119,6 +123,7 @@ class Clients {
                     const std::vector<std::uint64_t>& sequences);
   void MoveSoon(std::size_t session);
   void Move(std::size_t session);
+  int PickNode();
   void Finish(std::size_t session, std::uint64_t sequence,
               HistoryEntry::Outcome outcome);
   void Done(std::size_t session, const ClientReply& reply);
@@ -127,6 +132,7 @@ class Clients {
 
   WorkloadPlan plan_;
   int nodes_;
+  ReplicaSet usable_;
   Random random_;
   Workload workload_;
   World world_;

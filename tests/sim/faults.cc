@@ -149,7 +149,9 @@ void Simulation::CrashNow(int index) {
   SuspectStopped(index);
   queue_.After(1 + fault_random_.HeavyTailed(plan_.outage, kTailPermille),
                [this, index] {
-                 if (node(index).replica == nullptr) Start(index);
+                 if (node(index).replica == nullptr && !node(index).dead) {
+                   Start(index);
+                 }
                });
 }
 
@@ -163,6 +165,27 @@ void Simulation::SuspectStopped(int index) {
                      Suspect(other, index, true);
                    }
                  });
+  }
+}
+
+void Simulation::KillSome() {
+  ReplicaSet alive = ReplicaSet::FirstN(plan_.settings.replicas);
+  for (int i = 0; i < plan_.settings.replicas; ++i) {
+    if (!plan_.dead.Contains(ReplicaAt(i))) continue;
+    Count(FaultKind::kDeath);
+    node(i).dead = true;
+    alive.Erase(ReplicaAt(i));
+    CrashNow(i);
+  }
+  clients_.RestrictTo(alive);
+}
+
+void Simulation::Revive() {
+  clients_.RestrictTo(ReplicaSet::FirstN(plan_.settings.replicas));
+  for (int i = 0; i < plan_.settings.replicas; ++i) {
+    if (!node(i).dead) continue;
+    node(i).dead = false;
+    Start(i);
   }
 }
 

@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::array<std::string_view, kFaultKinds> kFaultNames = {
     "loss",  "duplicate", "reorder", "delay", "reset", "partition", "crash",
-    "power", "sync",      "pause",   "disk",  "clock", "suspect"};
+    "power", "sync",      "pause",   "disk",  "clock", "suspect",   "timers",
+    "death"};
 
 std::optional<FaultKind> FindFault(std::string_view name) {
   for (int i = 0; i < kFaultKinds; ++i) {
@@ -110,6 +111,23 @@ Settings DrawSettings(Random& random, int replicas) {
   return settings;
 }
 
+// An operator sets retransmission above a round trip and a sync.
+void MakeTimersFit(Plan& plan) {
+  const Micros round_trip = 2 * plan.network.delay + 2 * plan.disk.sync;
+  const auto tick = static_cast<Micros>(plan.settings.tick_ms) * 1000;
+  plan.settings.retransmit_ticks =
+      std::max(plan.settings.retransmit_ticks,
+               static_cast<int>((round_trip + tick - 1) / tick));
+}
+
+// At least one and at most f.
+ReplicaSet DrawDead(Random& random, int replicas) {
+  ReplicaSet dead;
+  const int count = 1 + random.Pick((replicas - 1) / 2);
+  while (dead.size() < count) dead.Insert(ReplicaAt(random.Pick(replicas)));
+  return dead;
+}
+
 // A scheduled fault strikes a handful to dozens of times in a run.
 Micros DrawInterval(Random& random, const WorkloadPlan& workload) {
   const auto requests = static_cast<Micros>(
@@ -161,6 +179,7 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
   plan.workload = DrawWorkload(random, limits);
   plan.network = DrawNetwork(random, plan.faults);
   plan.disk = DrawDisk(random);
+  if (!plan.faults.Contains(FaultKind::kTimers)) MakeTimersFit(plan);
   const auto tick = static_cast<Micros>(plan.settings.tick_ms) * 1000;
   for (NodePlan& node : plan.nodes) {
     node = DrawNode(random, plan.faults, tick);
@@ -173,6 +192,9 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
   }
   plan.outage = random.OneOf(std::array<Micros, 4>{20000, 200000, 1000000,
                                                    5000000});
+  if (plan.faults.Contains(FaultKind::kDeath)) {
+    plan.dead = DrawDead(random, limits.replicas);
+  }
   return plan;
 }
 

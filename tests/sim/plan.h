@@ -35,8 +35,10 @@ enum class FaultKind : std::uint8_t {
   kDisk,       // a disk is slow for a while
   kClock,      // nodes' clocks run at uneven rates
   kSuspect,    // the failure detector is wrong about a peer
+  kTimers,     // timers are set far below a round trip
+  kDeath,      // up to f nodes stay down until the others have finished
 };
-inline constexpr int kFaultKinds = 13;
+inline constexpr int kFaultKinds = 15;
 
 // "loss", "duplicate", ...
 std::string_view Name(FaultKind kind);
@@ -104,6 +106,8 @@ struct Plan {
   // Strikes at most, so that a run ends even where each one undoes what was
   // done since the last.
   std::array<int, kFaultKinds> strikes{};
+  // Nodes that stay down, one bit each.
+  ReplicaSet dead;
   // Typical length of a pause, a partition, a crash, ...
   Micros outage = 500000;
   NetworkPlan network;

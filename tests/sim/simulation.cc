@@ -17,6 +17,8 @@ constexpr Micros kLongestStorm = 1'800'000'000;
 // In a healed world everything is answered and executed within this time. Far
 // above what is needed: retransmission backs off while a world is broken.
 constexpr Micros kHealingTime = 300'000'000;
+// Commands of each session while the dead are down.
+constexpr int kWorkWithoutTheDead = 10;
 // A hundred times what a run needs.
 constexpr std::uint64_t kMostMessages = 3'000'000;
 
@@ -85,6 +87,7 @@ void Simulation::Run() {
   RunUntil([this] { return clients_.AllAnswered(); }, kLongestStorm);
   if (verdict_.failed()) return FillStatistics();
   EndFaults();
+  if (!plan_.dead.empty()) RunWithoutTheDead();
   const auto settled = [this] { return Settled(); };
   if (RunUntil(settled, kHealingTime)) {
     for (int i = 0; i < plan_.settings.replicas; ++i) clients_.AddReader(i);
@@ -110,6 +113,39 @@ bool Simulation::RunUntil(const std::function<bool()>& done, Micros patience) {
     }
   }
   return false;
+}
+
+// With no more than f nodes down for good, the others finish what was begun,
+// by whomever, and new work.
+void Simulation::RunWithoutTheDead() {
+  KillSome();
+  clients_.AddWork(kWorkWithoutTheDead);
+  if (!RunUntil([this] { return SurvivorsSettled(); }, kHealingTime)) {
+    verdict_.Fail("L5: a classic quorum that is up finishes everything",
+                  clients_.AllAnswered() ? "its replicas do not get even"
+                                         : "some commands are not answered");
+  }
+  Revive();
+}
+
+// The survivors have answered everything and have executed equally much: what
+// only the dead know of may wait for them.
+bool Simulation::SurvivorsSettled() {
+  if (!clients_.AllAnswered()) return false;
+  std::optional<std::size_t> executed;
+  for (int i = 0; i < plan_.settings.replicas; ++i) {
+    if (node(i).dead) continue;
+    if (executed.value_or(order_.executed(ReplicaAt(i))) !=
+        order_.executed(ReplicaAt(i))) {
+      return false;
+    }
+    executed = order_.executed(ReplicaAt(i));
+    const ReplicaStatus status = node(i).replica->Status();
+    if (status.own_in_flight > 0 || status.oldest_blocked.has_value()) {
+      return false;
+    }
+  }
+  return true;
 }
 
 // Everything answered, decided and executed everywhere?

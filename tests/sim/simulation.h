@@ -93,6 +93,7 @@ class Simulation {
     std::uint64_t life = 0;  // counts starts; old events name an old life
     SimulatedDisk disk;
     bool paused = false;
+    bool dead = false;  // stays down
     bool slow_disk = false;
     bool sync_fails = false;
     // The next turn ends in a crash somewhere among its effects.
@@ -113,6 +114,8 @@ class Simulation {
   // simulation.cc
   bool RunUntil(const std::function<bool()>& done, Micros patience);
   bool Settled();
+  bool SurvivorsSettled();
+  void RunWithoutTheDead();
   void CheckSettled();
   void CheckHistory();
   void FillStatistics();
@@ -154,6 +157,8 @@ class Simulation {
   void StrikeSuspect();
   void CrashNow(int index);
   void SuspectStopped(int index);
+  void KillSome();
+  void Revive();
   void Suspect(int index, int peer, bool suspected);
   void EndFaults();
 
