@@ -6,7 +6,7 @@
 namespace quorate::sim {
 namespace {
 
-constexpr int kReaderPipeline = 64;
+constexpr int kReaderPipeline = 8;
 // A session becomes this much more patient, at most, while nothing is heard.
 constexpr Micros kMostPatience = 20'000'000;
 

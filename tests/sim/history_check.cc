@@ -1,6 +1,7 @@
 #include "tests/sim/history_check.h"
 
 #include <algorithm>
+#include <array>
 
 #include "tests/lincheck/check.h"
 #include "tests/lincheck/history.h"
@@ -74,6 +75,38 @@ std::string Describe(const lincheck::Operation& operation) {
   return text;
 }
 
+// Keys and values of a simulation need no escapes.
+std::string Quoted(const std::string& text) { return "\"" + text + "\""; }
+
+std::string ToJson(const lincheck::Action& action) {
+  static constexpr std::array<const char*, 7> kNames = {
+      "get", "put", "append", "cas", "add", "del", "scan"};
+  const bool scan = action.function == lincheck::Function::kScan;
+  std::string text =
+      "{\"f\":" +
+      Quoted(kNames[static_cast<std::size_t>(action.function)]) +
+      ",\"k\":" + Quoted(action.key);
+  if (action.function == lincheck::Function::kAdd) {
+    text += ",\"v\":" + std::to_string(action.number);
+  } else {
+    text += ",\"v\":" + Quoted(action.value);
+  }
+  if (action.function == lincheck::Function::kCas) {
+    text += ",\"old\":" + Quoted(action.old) +
+            ",\"ok\":" + (action.ok ? "true" : "false");
+  }
+  if (action.has_out && !scan) text += ",\"out\":" + Quoted(action.out);
+  if (scan) {
+    text += ",\"n\":" + std::to_string(action.number) + ",\"out\":[";
+    for (const auto& [key, value] : action.rows) {
+      if (text.back() == ']') text += ',';
+      text += "[" + Quoted(key) + "," + Quoted(value) + "]";
+    }
+    text += "]";
+  }
+  return text + "}";
+}
+
 }  // namespace
 
 std::string CheckLinearizable(const std::vector<HistoryEntry>& entries) {
@@ -91,10 +124,25 @@ std::string CheckLinearizable(const std::vector<HistoryEntry>& entries) {
     case lincheck::Outcome::kNoSuchKey: return "no such key";
   }
   std::string text = "no order explains, at" + keys + ":";
-  for (const std::size_t line : report.smallest) {
-    text += "\n    " + Describe(history[line - 1]);
+  for (const std::size_t index : report.smallest) {
+    text += "\n    " + Describe(history[index]);
   }
   return text;
+}
+
+void WriteHistory(const std::vector<HistoryEntry>& entries, std::FILE* file) {
+  for (const lincheck::Operation& operation : Convert(entries)) {
+    std::string line = "{\"c\":" + std::to_string(operation.client) +
+                       ",\"call\":" + std::to_string(operation.call);
+    line += operation.unknown() ? ",\"unknown\":true"
+                                : ",\"ret\":" + std::to_string(operation.ret);
+    line += ",\"ops\":[";
+    for (const lincheck::Action& action : operation.actions) {
+      if (line.back() == '}') line += ',';
+      line += ToJson(action);
+    }
+    std::fprintf(file, "%s]}\n", line.c_str());
+  }
 }
 
 std::uint64_t Digest(const std::vector<HistoryEntry>& history) {

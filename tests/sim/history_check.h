@@ -5,6 +5,7 @@
 // one of them shows as a value that nobody wrote.
 #pragma once
 
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@ namespace quorate::sim {
 
 // Empty when it is; otherwise what is wrong.
 std::string CheckLinearizable(const std::vector<HistoryEntry>& history);
+
+// One line an operation, as quorate-lincheck reads it.
+void WriteHistory(const std::vector<HistoryEntry>& history, std::FILE* file);
 
 // Changes with any time, operation or result.
 std::uint64_t Digest(const std::vector<HistoryEntry>& history);

@@ -37,24 +37,34 @@ std::optional<SeedRange> ParseRange(std::string_view text) {
   return range;
 }
 
+using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+// Null for an empty path, and, with a word on stderr, when it cannot be opened.
+File Open(const std::string& path) {
+  File file(path.empty() ? nullptr : std::fopen(path.c_str(), "w"),
+            &std::fclose);
+  if (file == nullptr && !path.empty()) {
+    std::fprintf(stderr, "quorate-sim: cannot write \"%s\"\n", path.c_str());
+  }
+  return file;
+}
+
 int RunRange(const SeedRange& range, const RunOptions& options) {
   SimulationStatistics total;
   std::uint64_t failures = 0;
+  std::uint64_t hash = 0;
   for (std::uint64_t seed = range.first;; ++seed) {
     const SeedResult result = RunSeed(seed, options);
     total.Add(result.statistics);
+    hash = hash * 31 + result.trace_hash;
     if (!result.ok) {
       ++failures;
       std::fputs(result.failure.c_str(), stdout);
     }
-    if (range.first == range.second) {
-      std::printf("seed %llu trace %016llx\n",
-                  static_cast<unsigned long long>(seed),
-                  static_cast<unsigned long long>(result.trace_hash));
-    }
     if (seed == range.second) break;
   }
-  std::printf("%llu seeds, %llu failed: %s\n",
+  std::printf("trace %016llx\n%llu seeds, %llu failed: %s\n",
+              static_cast<unsigned long long>(hash),
               static_cast<unsigned long long>(range.second - range.first + 1),
               static_cast<unsigned long long>(failures),
               Describe(total).c_str());
@@ -67,6 +77,7 @@ int Main(int argc, char** argv) {
   std::string seeds;
   std::string faults = "all";
   std::string trace;
+  std::string history;
   CLI::App app(
       "Simulates a faulty cluster in virtual time; one seed decides all.\n"
       "  quorate-sim --seed 7 --trace seven.txt\n"
@@ -82,6 +93,7 @@ int Main(int argc, char** argv) {
                  "commands a seed; drawn when left out");
   app.add_option("--bug", options.bug, "plant a bug in the toy");
   app.add_option("--trace", trace, "write every event as a line");
+  app.add_option("--history", history, "write what the clients saw as JSON");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -103,15 +115,14 @@ int Main(int argc, char** argv) {
   }
   options.faults = *allowed;
 
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(nullptr, &std::fclose);
-  if (!trace.empty()) {
-    file.reset(std::fopen(trace.c_str(), "w"));
-    if (file == nullptr) {
-      std::fprintf(stderr, "quorate-sim: cannot write \"%s\"\n", trace.c_str());
-      return kWrongUsage;
-    }
-    options.trace = file.get();
+  const File trace_file = Open(trace);
+  const File history_file = Open(history);
+  if ((trace_file == nullptr && !trace.empty()) ||
+      (history_file == nullptr && !history.empty())) {
+    return kWrongUsage;
   }
+  options.trace = trace_file.get();
+  options.history = history_file.get();
   ReportOnAbort();
   return RunRange(*range, options);
 }

@@ -74,7 +74,11 @@ WorkloadPlan DrawWorkload(Random& random, const PlanLimits& limits) {
   plan.operations = limits.operations > 0
                         ? limits.operations
                         : static_cast<int>(random.Between(200, 1000));
-  plan.pipeline = random.OneOf(std::array<int, 4>{1, 2, 4, 8});
+  // An outage leaves this many commands open at once, in any order: more would
+  // make the search for a linearization slow.
+  constexpr int kMostOpen = 20;
+  plan.pipeline = std::min(random.OneOf(std::array<int, 4>{1, 2, 4, 8}),
+                           std::max(1, kMostOpen / plan.clients));
   plan.batch = random.OneOf(std::array<int, 3>{1, 2, 6});
   plan.think = random.OneOf(std::array<Micros, 4>{500, 5000, 50000, 300000});
   plan.retry = random.OneOf(std::array<Micros, 3>{60000, 300000, 2000000});
@@ -100,7 +104,7 @@ Settings DrawSettings(Random& random, int replicas) {
       random.OneOf(std::array<std::size_t, 4>{1, 3, 32, 1024});
   settings.max_in_flight = random.OneOf(std::array<std::size_t, 4>{1, 4, 64, 64});
   settings.max_queued_commands =
-      random.OneOf(std::array<std::size_t, 4>{8, 65536, 65536, 65536});
+      random.OneOf(std::array<std::size_t, 4>{16, 65536, 65536, 65536});
   settings.tick_ms = random.OneOf(std::array<int, 3>{5, 10, 50});
   settings.retransmit_ticks = random.OneOf(std::array<int, 3>{2, 5, 10});
   return settings;

@@ -92,7 +92,8 @@ SeedResult RunSeed(std::uint64_t seed, const RunOptions& options) {
                          .limits = {.replicas = options.replicas,
                                     .allowed = options.faults,
                                     .operations = options.operations},
-                         .trace = options.trace},
+                         .trace = options.trace,
+                         .history = options.history},
                         FactoryFor(options));
   running = {.seed = seed, .options = &options, .simulation = &simulation};
   simulation.Run();

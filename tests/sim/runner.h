@@ -23,6 +23,8 @@ struct RunOptions {
   FaultSet faults = FaultSet::All();
   int operations = 0;  // 0: drawn
   std::FILE* trace = nullptr;
+  // Gets what the clients saw, for quorate-lincheck; before it is judged.
+  std::FILE* history = nullptr;
 };
 
 struct SeedResult {

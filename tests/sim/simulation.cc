@@ -148,12 +148,27 @@ void Simulation::CheckSettled() {
                  .a_label = "fingerprint",
                  .b_label = "state"});
   }
-  if (!Settled()) {
-    verdict_.Fail("L3: in a healed world every proposal is decided", "");
+  for (int i = 0; i < plan_.settings.replicas; ++i) {
+    const ReplicaStatus status = node(i).replica->Status();
+    if (status.own_in_flight == 0 && status.queued_commands == 0) continue;
+    verdict_.Fail("L3: in a healed world every proposal is decided",
+                  "r" + std::to_string(i + 1) + " has " +
+                      std::to_string(status.own_in_flight) +
+                      " instances in flight and " +
+                      std::to_string(status.queued_commands) +
+                      " commands queued");
   }
 }
 
 void Simulation::CheckHistory() {
+  trace_.Note({.time = queue_.now(),
+               .what = "history",
+               .a = Digest(clients_.history()),
+               .a_label = "digest"});
+  if (options_.history != nullptr) {
+    WriteHistory(clients_.history(), options_.history);
+    std::fflush(options_.history);
+  }
   const std::string problem = CheckLinearizable(clients_.history());
   if (!problem.empty()) {
     verdict_.Fail("G5: what clients saw is linearizable", problem);

@@ -44,6 +44,8 @@ struct SimulationOptions {
   PlanLimits limits;
   // Gets every trace entry as a line; may be null.
   std::FILE* trace = nullptr;
+  // Gets the history before it is judged; may be null.
+  std::FILE* history = nullptr;
 };
 
 struct SimulationStatistics {

@@ -1,0 +1,63 @@
+// The real machine through fixed ranges of seeds, and determinism itself.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "tests/sim/runner.h"
+
+namespace quorate::sim {
+namespace {
+
+void RunSeeds(std::uint64_t first, std::uint64_t last,
+              const RunOptions& options) {
+  SimulationStatistics total;
+  for (std::uint64_t seed = first; seed <= last; ++seed) {
+    const SeedResult result = RunSeed(seed, options);
+    EXPECT_TRUE(result.ok) << result.failure;
+    total.Add(result.statistics);
+  }
+  std::printf("%s\n", Describe(total).c_str());
+  EXPECT_GT(total.fast_commits, 0u);
+  EXPECT_GT(total.slow_commits, 0u);
+}
+
+class Seeds : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { ReportOnAbort(); }
+};
+
+TEST_F(Seeds, OfThreeReplicas) { RunSeeds(1, 60, {.replicas = 3}); }
+TEST_F(Seeds, OfFiveReplicas) { RunSeeds(1, 50, {.replicas = 5}); }
+TEST_F(Seeds, OfSevenReplicas) { RunSeeds(1, 10, {.replicas = 7}); }
+TEST_F(Seeds, OfAWorldWithoutFaults) {
+  RunSeeds(1, 10, {.replicas = 5, .faults = FaultSet::None()});
+}
+TEST_F(Seeds, OfCrashesAlone) {
+  RunSeeds(1, 20, {.replicas = 3, .faults = *FaultSet::Parse("crash,power")});
+}
+
+// stdout of the simulator's own program.
+std::string Output(const std::string& arguments) {
+  const std::string command =
+      std::string(QUORATE_SIM_BINARY) + " " + arguments;
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(
+      popen(command.c_str(), "r"), &pclose);
+  std::string output;
+  for (int c = 0; pipe != nullptr && (c = std::fgetc(pipe.get())) != EOF;) {
+    output += static_cast<char>(c);
+  }
+  return output;
+}
+
+TEST(Determinism, TwoProcessesLeaveTheSameTraces) {
+  const std::string arguments = "--seeds 1..20 --replicas 3 --operations 150";
+  const std::string first = Output(arguments);
+  EXPECT_NE(first.find("20 seeds, 0 failed"), std::string::npos) << first;
+  EXPECT_NE(first.find("trace "), std::string::npos) << first;
+  EXPECT_EQ(first, Output(arguments));
+}
+
+}  // namespace
+}  // namespace quorate::sim
