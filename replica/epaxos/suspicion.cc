@@ -105,7 +105,7 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
     case Recovering::Stage::kValidating: {
       ReplicaSet missing = recovering.quorum.Minus(recovering.validated);
       missing.Erase(self_);
-      outbox_.Send(missing,
+      outbox_.SendAgain(missing,
                    Validate{.instance = id,
                             .ballot = recovering.ballot,
                             .batch = recovering.batch,
@@ -114,7 +114,7 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
       break;
     }
     case Recovering::Stage::kWaiting:
-      Broadcast(Waiting{.instance = id,
+      outbox_.SendAgain(Others(), Waiting{.instance = id,
                         .matching_votes = static_cast<std::uint8_t>(
                             recovering.matching)},
                 instance.last_record, actions);
@@ -130,7 +130,7 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
       }
       [[fallthrough]];  // Late answers count while waiting (W4, W5).
     case Recovering::Stage::kPromising:
-      outbox_.Send(Others().Minus(recovering.answered),
+      outbox_.SendAgain(Others().Minus(recovering.answered),
                    Recover{.instance = id,
                            .ballot = recovering.ballot,
                            .batch = nullptr},
