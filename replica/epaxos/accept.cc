@@ -34,10 +34,11 @@ void Epaxos::HandleAccept(ReplicaId from, const Accept& m, Actions& actions) {
   Instance* instance = log_.FindOrCreate(m.instance);
   if (AnswerIfSettled(from, m.instance, instance, actions)) return;
   if (instance->promised_ballot > m.ballot) {
-    Send(from,
-         Nack{.instance = m.instance,
-              .promised_ballot = instance->promised_ballot},
-         instance->last_record, actions);
+    SendAgain(
+        from,
+        Nack{.instance = m.instance,
+             .promised_ballot = instance->promised_ballot},
+        instance->last_record, actions);
     return;
   }
   Value value = m.value;
@@ -47,8 +48,9 @@ void Epaxos::HandleAccept(ReplicaId from, const Accept& m, Actions& actions) {
   }
   if (instance->status == InstanceStatus::kAccepted &&
       instance->accepted_ballot == m.ballot) {
-    Send(from, AcceptReply{.instance = m.instance, .ballot = m.ballot},
-         instance->last_record, actions);  // A repetition: one value a ballot.
+    // A repetition: one value a ballot.
+    SendAgain(from, AcceptReply{.instance = m.instance, .ballot = m.ballot},
+              instance->last_record, actions);
     return;
   }
 

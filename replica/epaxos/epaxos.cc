@@ -159,6 +159,13 @@ void Epaxos::Send(ReplicaId to, Message message, RecordSequence rests_on,
   outbox_.Send(receiver, std::move(message), rests_on, actions);
 }
 
+void Epaxos::SendAgain(ReplicaId to, Message message, RecordSequence rests_on,
+                       Actions& actions) {
+  ReplicaSet receiver;
+  receiver.Insert(to);
+  outbox_.SendAgain(receiver, std::move(message), rests_on, actions);
+}
+
 void Epaxos::Broadcast(Message message, RecordSequence rests_on,
                        Actions& actions) {
   outbox_.Send(Others(), std::move(message), rests_on, actions);
@@ -200,9 +207,10 @@ bool Epaxos::AnswerIfSettled(ReplicaId from, InstanceId id,
     return true;
   }
   if (instance->status != InstanceStatus::kCommitted) return false;
-  Send(from,
-       Commit{.instance = id, .value = instance->value, .deps = instance->deps},
-       instance->last_record, actions);
+  SendAgain(
+      from,
+      Commit{.instance = id, .value = instance->value, .deps = instance->deps},
+      instance->last_record, actions);
   return true;
 }
 

@@ -189,6 +189,9 @@ class Epaxos {
              Actions& actions, Ballot ballot = {});
   void Send(ReplicaId to, Message message, RecordSequence rests_on,
             Actions& actions);
+  // For repetitions: Outbox::SendAgain.
+  void SendAgain(ReplicaId to, Message message, RecordSequence rests_on,
+                 Actions& actions);
   void Broadcast(Message message, RecordSequence rests_on, Actions& actions);
   // Learns the payload of an instance: remembers and indexes it once.
   void LearnPayload(InstanceId id, Instance& instance,

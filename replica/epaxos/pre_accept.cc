@@ -74,16 +74,19 @@ void Epaxos::HandlePreAccept(ReplicaId from, const PreAccept& m,
   if (AnswerIfSettled(from, m.instance, instance, actions)) return;
   if (instance->status == InstanceStatus::kPreAccepted &&
       instance->promised_ballot.is_initial()) {
-    Send(from, PreAcceptReply{.instance = m.instance, .deps = instance->deps},
-         instance->last_record, actions);  // A repetition gets the same vote.
+    // A repetition gets the same vote.
+    SendAgain(from,
+              PreAcceptReply{.instance = m.instance, .deps = instance->deps},
+              instance->last_record, actions);
     return;
   }
   if (!instance->promised_ballot.is_initial() ||
       instance->status != InstanceStatus::kUnknown) {
-    Send(from,
-         Nack{.instance = m.instance,
-              .promised_ballot = instance->promised_ballot},
-         instance->last_record, actions);
+    SendAgain(
+        from,
+        Nack{.instance = m.instance,
+             .promised_ballot = instance->promised_ballot},
+        instance->last_record, actions);
     return;
   }
 

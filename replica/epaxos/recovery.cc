@@ -64,14 +64,15 @@ void Epaxos::HandleRecover(ReplicaId from, const Recover& m,
     if (instance->promised_ballot == m.ballot &&
         instance->accepted_ballot != m.ballot) {
       // A repetition. What a replica answers is frozen by its promise.
-      Send(from, MakeRecoverReply(m.instance, *instance, m.ballot),
-           instance->last_record, actions);
+      SendAgain(from, MakeRecoverReply(m.instance, *instance, m.ballot),
+                instance->last_record, actions);
       return;
     }
-    Send(from,
-         Nack{.instance = m.instance,
-              .promised_ballot = instance->promised_ballot},
-         instance->last_record, actions);
+    SendAgain(
+        from,
+        Nack{.instance = m.instance,
+             .promised_ballot = instance->promised_ballot},
+        instance->last_record, actions);
     return;
   }
   YieldTo(m.instance, *instance, m.ballot);

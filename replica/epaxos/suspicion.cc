@@ -11,6 +11,7 @@ constexpr int kPatienceWithTheLiving = 40;
 // Ticks, in units of retransmit_ticks, after which an attempt that makes no
 // progress is begun again at a new ballot.
 constexpr int kAttemptPeriods = 8;
+constexpr std::uint64_t kMaxDoublings = 6;
 
 }  // namespace
 
@@ -92,9 +93,13 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
                             Actions& actions) {
   Recovering& recovering = *instance.recovering.get();
   const int age = ++recovering.age_ticks;
-  // The own number spreads the attempts of replicas that duel.
-  const int limit = settings_.retransmit_ticks *
-                    (kAttemptPeriods + 3 * Index(self_));
+  // The own number spreads the attempts of replicas that duel; each further
+  // ballot gets twice the time, so that some attempt outlives any round trip.
+  const auto doublings = static_cast<int>(
+      std::min<std::uint64_t>(recovering.ballot.round() - 1, kMaxDoublings));
+  const int limit = (settings_.retransmit_ticks *
+                     (kAttemptPeriods + 3 * Index(self_)))
+                    << doublings;
   if (age >= limit) {
     StartRecovery(id, actions);  // A new ballot, perhaps with another Q.
     return;
@@ -105,7 +110,7 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
     case Recovering::Stage::kValidating: {
       ReplicaSet missing = recovering.quorum.Minus(recovering.validated);
       missing.Erase(self_);
-      outbox_.Send(missing,
+      outbox_.SendAgain(missing,
                    Validate{.instance = id,
                             .ballot = recovering.ballot,
                             .batch = recovering.batch,
@@ -114,7 +119,7 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
       break;
     }
     case Recovering::Stage::kWaiting:
-      Broadcast(Waiting{.instance = id,
+      outbox_.SendAgain(Others(), Waiting{.instance = id,
                         .matching_votes = static_cast<std::uint8_t>(
                             recovering.matching)},
                 instance.last_record, actions);
@@ -130,7 +135,7 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
       }
       [[fallthrough]];  // Late answers count while waiting (W4, W5).
     case Recovering::Stage::kPromising:
-      outbox_.Send(Others().Minus(recovering.answered),
+      outbox_.SendAgain(Others().Minus(recovering.answered),
                    Recover{.instance = id,
                            .ballot = recovering.ballot,
                            .batch = nullptr},

@@ -91,14 +91,14 @@ void Epaxos::Retransmit(InstanceId id, Instance& instance, Actions& actions) {
                                      kMaxRetransmitTicks);
   if (instance.status == InstanceStatus::kPreAccepted) {
     ++stats_.retransmissions;
-    outbox_.Send(Others().Minus(leading.voters),
+    outbox_.SendAgain(Others().Minus(leading.voters),
                  PreAccept{.instance = id,
                            .batch = instance.initial_batch,
                            .initial_deps = instance.initial_deps},
                  instance.last_record, actions);
   } else if (instance.status == InstanceStatus::kAccepted) {
     ++stats_.retransmissions;
-    outbox_.Send(Others().Minus(leading.accept_voters),
+    outbox_.SendAgain(Others().Minus(leading.accept_voters),
                  Accept{.instance = id,
                         .ballot = instance.accepted_ballot,
                         .value = instance.value,
@@ -159,7 +159,7 @@ void Epaxos::ResendCommits(ReplicaId to, ReplicaId column, std::uint64_t above,
         instance->status != InstanceStatus::kCommitted) {
       continue;  // Undecided here too.
     }
-    Send(to,
+    SendAgain(to,
          Commit{.instance = id,
                 .value = instance->value,
                 .deps = instance->deps},

@@ -134,10 +134,11 @@ void Epaxos::HandleValidate(ReplicaId from, const Validate& m,
   Instance* instance = log_.FindOrCreate(m.instance);
   if (AnswerIfSettled(from, m.instance, instance, actions)) return;
   if (instance->promised_ballot != m.ballot) {
-    Send(from,
-         Nack{.instance = m.instance,
-              .promised_ballot = instance->promised_ballot},
-         instance->last_record, actions);
+    SendAgain(
+        from,
+        Nack{.instance = m.instance,
+             .promised_ballot = instance->promised_ballot},
+        instance->last_record, actions);
     return;
   }
   ValidateReply reply = ValidateHere(m.instance, *instance, m, actions);

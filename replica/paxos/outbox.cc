@@ -17,6 +17,12 @@ void Outbox::Send(ReplicaSet to, Message message, RecordSequence rests_on,
       {.to = to, .message = std::move(message), .rests_on = rests_on});
 }
 
+void Outbox::SendAgain(ReplicaSet to, Message message,
+                       RecordSequence rests_on, Actions& actions) {
+  if (rests_on > durable_) return;
+  Send(to, std::move(message), rests_on, actions);
+}
+
 void Outbox::Durable(RecordSequence through, Actions& actions) {
   durable_ = std::max(durable_, through);
   // In order: one that rests on an older record but was given later waits for

@@ -18,6 +18,11 @@ class Outbox {
   // Puts the message into `actions` if its record is durable, else keeps it.
   void Send(ReplicaSet to, Message message, RecordSequence rests_on,
             Actions& actions);
+  // A repetition, or an answer that will be asked for again: dropped while its
+  // record is not durable, so that a disk that stands still does not fill the
+  // outbox with copies of what already waits in it.
+  void SendAgain(ReplicaSet to, Message message, RecordSequence rests_on,
+                 Actions& actions);
   // Everything up to `through` is durable; lets go what rested on it.
   void Durable(RecordSequence through, Actions& actions);
 

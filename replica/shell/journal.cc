@@ -13,6 +13,10 @@ namespace {
 
 // An encoding buffer that one large group has made larger is given back.
 constexpr std::size_t kKeptBytes = 8 * 1024 * 1024;
+// A sync that takes longer than this is not waited for on the loop.
+constexpr std::chrono::microseconds kQuick{1000};
+// Syncs of the loop between two looks of the thread after the store.
+constexpr int kWritesBetweenMaintenance = 64;
 // Being woken is part of a wait that was slept through.
 constexpr std::chrono::microseconds kWakeUp{40};
 
@@ -69,6 +73,44 @@ void Journal::Append(std::vector<Record>& records, RecordSequence last) {
   work_.notify_one();
 }
 
+bool Journal::AppendNow(std::vector<Record>& records, RecordSequence last) {
+  if (!BorrowStore()) {
+    Append(records, last);
+    return false;
+  }
+  const absl::Status status = Write(records, last);
+  records.clear();
+  GiveBackStore(status);
+  return status.ok();
+}
+
+bool Journal::BorrowStore() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  QUORATE_CHECK(!ending_, "H2: nothing is appended to a journal that ends");
+  if (busy_ || maintain_ || exited_ || !queue_.empty() || !quick_ ||
+      !status_of_loop_.ok()) {
+    return false;
+  }
+  lent_ = true;
+  return true;
+}
+
+void Journal::GiveBackStore(absl::Status status) {
+  bool thread_has_work = false;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    lent_ = false;
+    status_of_loop_ = std::move(status);
+    if (++writes_of_loop_ >= kWritesBetweenMaintenance) maintain_ = true;
+    // Also when it is to end, which it could not while the store was lent.
+    thread_has_work =
+        maintain_ || !status_of_loop_.ok() || ending_ || abandoned_;
+  }
+  if (!thread_has_work) return;
+  has_work_.store(true, std::memory_order_release);
+  work_.notify_one();
+}
+
 void Journal::Finish(std::function<void()> done) {
   finished_callback_ = std::move(done);
   {
@@ -113,11 +155,16 @@ void Journal::Run() {
   RecordSequence last = 0;
   absl::Status status;
   while (status.ok() && Take(group, last)) {
-    status = Write(group, last);
+    if (!group.empty()) {
+      status = Write(group, last);
+      uv_async_send(wake_.get());
+    }
+    if (status.ok()) status = store_->Maintain();
     group.clear();
   }
   const std::lock_guard<std::mutex> lock(mutex_);
   if (abandoned_) return;
+  if (status.ok()) status = status_of_loop_;
   if (status.ok()) status = store_->Close();
   status_ = std::move(status);
   exited_ = true;
@@ -128,14 +175,22 @@ bool Journal::Take(std::vector<Record>& group, RecordSequence& last) {
   const Clock::time_point start = Clock::now();
   if (last_wait_ < look_out_ + kWakeUp) LookOut();
   std::unique_lock<std::mutex> lock(mutex_);
+  busy_ = false;
   const auto ready = [this] {
-    return !queue_.empty() || ending_ || abandoned_;
+    return !lent_ && (!queue_.empty() || maintain_ || ending_ || abandoned_ ||
+                      !status_of_loop_.ok());
   };
   ++(ready() ? stats_.found_awake : stats_.found_asleep);
   work_.wait(lock, ready);
   last_wait_ = Clock::now() - start;
   has_work_.store(false, std::memory_order_relaxed);
-  if (abandoned_ || queue_.empty()) return false;
+  if (abandoned_ || !status_of_loop_.ok() ||
+      (queue_.empty() && !maintain_)) {
+    return false;
+  }
+  busy_ = true;
+  maintain_ = false;
+  writes_of_loop_ = 0;
   group.swap(queue_);
   last = queue_last_;
   return true;
@@ -160,9 +215,8 @@ absl::Status Journal::Write(const std::vector<Record>& group,
   }
   const Clock::duration took = Clock::now() - start;
   durable_.store(last, std::memory_order_release);
-  uv_async_send(wake_.get());
   NoteAppend(group, took);
-  return store_->Maintain();
+  return absl::OkStatus();
 }
 
 void Journal::NoteAppend(const std::vector<Record>& group,
@@ -170,6 +224,7 @@ void Journal::NoteAppend(const std::vector<Record>& group,
   const std::uint64_t us = Microseconds(took);
   const StoreStats store = store_->stats();
   const std::lock_guard<std::mutex> lock(mutex_);
+  quick_ = took < kQuick;
   ++stats_.groups;
   stats_.records += group.size();
   stats_.bytes += bytes_.size();

@@ -220,12 +220,21 @@ void Node::Persist() {
     return;
   }
   if (actions_.persist.empty()) return;
-  if (actions_.persist_is_lazy && !tick_passed_ &&
-      actions_.persist.size() < kMostLazyRecords) {
+  if (actions_.persist_is_lazy) {
+    if (!tick_passed_ && actions_.persist.size() < kMostLazyRecords) return;
+    running_->journal->Append(actions_.persist, replica_->last_record());
     return;
   }
-  running_->journal->Append(actions_.persist, replica_->last_record());
-  actions_.persist_is_lazy = true;
+  while (!actions_.persist.empty() && !actions_.persist_is_lazy) {
+    // What may leave already does not wait for the disk.
+    Publish();
+    actions_.persist_is_lazy = true;
+    if (!running_->journal->AppendNow(actions_.persist,
+                                      replica_->last_record())) {
+      return;
+    }
+    StepDurable();
+  }
 }
 
 // Peers first: a message of ours delays a command more than a reply does.

@@ -93,8 +93,8 @@ TEST(EpaxosAccept, AnswersARepeatedAcceptWithoutASecondRecord) {
                       .value = Value::Commands(Put("a", "1")),
                       .deps = DependencySet(3)};
   cluster.Deliver(1, ReplicaAt(0), accept);
-  cluster.Deliver(1, ReplicaAt(0), accept);
   cluster.Sync(1);
+  cluster.Deliver(1, ReplicaAt(0), accept);
   EXPECT_EQ(cluster.journal(1).size(), 1u);
   EXPECT_EQ(cluster.Queued<AcceptReply>(0).size(), 2u);
 }
@@ -108,12 +108,12 @@ TEST(EpaxosAccept, RefusesALowerBallotThanPromised) {
                          .ballot = high,
                          .value = Value::Noop(),
                          .deps = DependencySet(3)});
+  cluster.Sync(1);
   cluster.Deliver(1, ReplicaAt(0),
                   Accept{.instance = id,
                          .ballot = Ballot(),
                          .value = Value::Commands(Put("a", "1")),
                          .deps = DependencySet(3)});
-  cluster.Sync(1);
   const auto refusals = cluster.Queued<Nack>(0);
   ASSERT_EQ(refusals.size(), 1u);
   EXPECT_EQ(refusals[0].promised_ballot, high);

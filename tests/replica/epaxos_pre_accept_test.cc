@@ -72,6 +72,7 @@ TEST(EpaxosPreAccept, GivesTheSameVoteToARepeatedPreAccept) {
   const auto asked = cluster.Queued<PreAccept>(1);
   ASSERT_EQ(asked.size(), 1u);
   cluster.Deliver(1, ReplicaAt(0), asked[0]);
+  cluster.Sync(1);
   // A conflicting instance in between must not change the vote.
   cluster.Propose(1, Put("a", "2"));
   cluster.Deliver(1, ReplicaAt(0), asked[0]);

@@ -39,6 +39,16 @@ TEST(Outbox, NeverGoesBackToLessDurable) {
   EXPECT_EQ(actions.messages.size(), 1u);
 }
 
+TEST(Outbox, DoesNotGatherRepetitionsWhileTheDiskStandsStill) {
+  Outbox outbox;
+  Actions actions;
+  outbox.SendAgain(ReplicaSet::FirstN(2), Ping(1), 5, actions);
+  EXPECT_TRUE(outbox.waiting().empty());
+  outbox.Durable(5, actions);
+  outbox.SendAgain(ReplicaSet::FirstN(2), Ping(1), 5, actions);
+  EXPECT_EQ(actions.messages.size(), 1u);
+}
+
 TEST(Outbox, SendsNothingToNobody) {
   Outbox outbox;
   Actions actions;

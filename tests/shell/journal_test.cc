@@ -96,6 +96,22 @@ class JournalTest : public testing::Test {
     journal_->Append(records, sequence);
     EXPECT_TRUE(records.empty());
   }
+  bool AppendNow(RecordSequence sequence) {
+    std::vector<Record> records;
+    records.push_back(Promise(sequence));
+    const bool durable = journal_->AppendNow(records, sequence);
+    EXPECT_TRUE(records.empty());
+    return durable;
+  }
+  // Whether a sync counts as quick is the machine's affair: asks until one is.
+  // Returns the sequence that the loop has synced itself.
+  RecordSequence AppendUntilOnTheLoop() {
+    RecordSequence sequence = 0;
+    while (!AppendNow(++sequence)) {
+      RunUntil([&] { return journal_->durable() == sequence; });
+    }
+    return sequence;
+  }
   template <typename Condition>
   void RunUntil(const Condition& condition) {
     while (!condition()) uv_run(&loop_, UV_RUN_ONCE);
@@ -175,6 +191,46 @@ TEST_F(JournalTest, TellsAFailureAndCallsNothingDurableAfterIt) {
   Append(2);
   EXPECT_EQ(journal_->durable(), 0u);
   EXPECT_TRUE(log_.groups.empty());
+  EXPECT_FALSE(log_.closed);
+}
+
+TEST_F(JournalTest, SyncsOnTheLoopWhenTheThreadIsIdleAndTheDiskQuick) {
+  Open();
+  const RecordSequence last = AppendUntilOnTheLoop();
+  EXPECT_EQ(journal_->durable(), last);
+  EXPECT_EQ(log_.lasts.back(), last);
+  // And goes on when the thread has been asked to look after the store.
+  for (RecordSequence i = last + 1; i <= last + 300; ++i) {
+    AppendNow(i);
+    RunUntil([&] { return journal_->durable() == i; });
+  }
+  EXPECT_EQ(log_.lasts.size(), last + 300);
+  EXPECT_TRUE(std::ranges::is_sorted(log_.lasts));
+}
+
+TEST_F(JournalTest, LeavesASyncToTheThreadThatIsAlreadyAtWork) {
+  Open();
+  RecordSequence last = AppendUntilOnTheLoop();
+  log_.CloseGate();
+  Append(++last);
+  log_.AwaitAppendUnderWay();
+  EXPECT_FALSE(AppendNow(++last));
+  EXPECT_LT(journal_->durable(), last);
+  log_.OpenGate();
+  RunUntil([&] { return journal_->durable() == last; });
+  EXPECT_TRUE(std::ranges::is_sorted(log_.lasts));
+}
+
+TEST_F(JournalTest, TellsAFailureOfASyncOnTheLoop) {
+  Open();
+  const RecordSequence last = AppendUntilOnTheLoop();
+  log_.next = absl::InternalError("the disk is gone");
+  changes_ = 0;
+  EXPECT_FALSE(AppendNow(last + 1));
+  RunUntil([&] { return !journal_->status().ok() && changes_ > 0; });
+  EXPECT_EQ(journal_->status().message(), "the disk is gone");
+  EXPECT_FALSE(AppendNow(last + 2));
+  EXPECT_EQ(journal_->durable(), last);
   EXPECT_FALSE(log_.closed);
 }
 

@@ -1,0 +1,90 @@
+// Nodes are killed with SIGKILL while clients work, one after the other and
+// then all at once; what the clients saw must be linearizable, and what was
+// acknowledged must still be there.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <future>
+
+#include "tests/e2e/program.h"
+#include "tests/lincheck/check.h"
+#include "tests/lincheck/history.h"
+
+namespace quorate::e2e {
+namespace {
+
+void ExpectDone(const Output& output) {
+  EXPECT_EQ(output.exit_code, 0) << output.out << output.err;
+}
+
+class Load {
+ public:
+  // Clients on a few hot keys, for `seconds`, in the background.
+  Load(const Cluster& cluster, const Folder& folder, const char* seconds)
+      : history_(folder.path("history.jsonl")) {
+    done_ = std::async(std::launch::async, [&cluster, &folder, seconds, this] {
+      return Quorate({"bench", "--config", cluster.config_path(), "--rate",
+                      "1500", "--clients", "24", "--duration", seconds,
+                      "--warmup", "0", "--zipf", "0.9", "--keys", "24",
+                      "--reads", "40", "--cas", "10", "--adds", "10",
+                      "--appends", "5", "--history", history_, "--out",
+                      folder.path("result.json"), "--quiet"});
+    });
+  }
+
+  void ExpectLinearizable() {
+    ExpectDone(done_.get());
+    std::ifstream file(history_);
+    const auto history = lincheck::ParseHistory(file);
+    ASSERT_TRUE(history.ok()) << history.status();
+    EXPECT_GT(history->size(), 3000u);
+    const lincheck::CheckReport report = lincheck::CheckHistory(*history);
+    EXPECT_EQ(report.outcome, lincheck::Outcome::kLinearizable)
+        << "on key " << (report.keys.empty() ? "?" : report.keys[0]);
+  }
+
+ private:
+  std::string history_;
+  std::future<Output> done_;
+};
+
+TEST(KillUnderLoadTest, EachNodeInTurn) {
+  const Cluster cluster;
+  const Folder folder;
+  Load load(cluster, folder, "6");
+  for (const auto& [victim, other] :
+       {std::pair{"1", "r2"}, std::pair{"2", "r3"}, std::pair{"3", "r1"}}) {
+    ExpectDone(cluster.Kv({"put", std::string("acknowledged") + victim, "yes",
+                           "--node", std::string("r") + victim}));
+    ExpectDone(cluster.Local({"kill", victim}));
+    // The others go on at once, also with what the victim left unfinished.
+    ExpectDone(cluster.Kv({"get", std::string("acknowledged") + victim,
+                           "--node", other}));
+    ExpectDone(cluster.Local({"start", victim}));
+  }
+  load.ExpectLinearizable();
+  EXPECT_TRUE(cluster.Settles(3));
+  for (const char* key : {"acknowledged1", "acknowledged2", "acknowledged3"}) {
+    EXPECT_EQ(cluster.Kv({"get", key}).out, "yes\n");
+  }
+}
+
+TEST(KillUnderLoadTest, AllNodesAtOnce) {
+  const Cluster cluster;
+  const Folder folder;
+  Load load(cluster, folder, "5");
+  for (int round = 0; round < 3; ++round) {
+    const std::string key = "round" + std::to_string(round);
+    ExpectDone(cluster.Kv({"put", key, "acknowledged", "--node", "r2"}));
+    for (const char* node : {"1", "2", "3"}) {
+      ExpectDone(cluster.Local({"kill", node}));
+    }
+    ExpectDone(cluster.Local({"up"}));
+    EXPECT_EQ(cluster.Kv({"get", key, "--node", "r3"}).out, "acknowledged\n");
+  }
+  load.ExpectLinearizable();
+  EXPECT_TRUE(cluster.Settles(3));
+}
+
+}  // namespace
+}  // namespace quorate::e2e
