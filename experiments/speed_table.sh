@@ -19,7 +19,7 @@ while [ $# -gt 0 ]; do
 done
 
 . experiments/common.sh
-build quorate
+build quorate >&2
 directory=$(new_directory speed)
 results=()
 

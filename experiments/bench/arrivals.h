@@ -42,9 +42,8 @@ class Arrivals {
   static constexpr std::uint64_t kStream = 0xa221'7a15;
 
   void Advance() {
-    next_ns_ += kind_ == ArrivalKind::kPoisson
-                    ? gap_ns_ * random_.Exponential()
-                    : gap_ns_;
+    next_ns_ += kind_ == ArrivalKind::kPoisson ? gap_ns_ * random_.Exponential()
+                                               : gap_ns_;
   }
 
   double gap_ns_;

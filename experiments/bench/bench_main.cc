@@ -44,7 +44,8 @@ std::string CommandLine(int argc, const char* const* argv) {
 // Why the state hashes say what they say.
 std::string StateNote(const LoadOutcome& outcome) {
   const auto up = std::count(outcome.up.begin(), outcome.up.end(), true);
-  const std::string nodes = fmt::format("{} of {} nodes", up, outcome.up.size());
+  const std::string nodes =
+      fmt::format("{} of {} nodes", up, outcome.up.size());
   if (outcome.agreement == Agreement::kNotAtRest) {
     return nodes + " answer, but they had not come to rest within 10 s";
   }
@@ -53,31 +54,31 @@ std::string StateNote(const LoadOutcome& outcome) {
 
 RunFacts GatherFacts(const LoadOptions& load, const ClusterConfig& config,
                      const LoadOutcome& outcome) {
-  RunFacts facts{
-      .protocol = config.protocol,
-      .durability =
-          config.durability == Durability::kFsync ? "fsync" : "memory",
-      .configuration = FormatConfig(config),
-      .sites = SiteNames(config),
-      .workload = load.workload,
-      .seed = load.seed,
-      .clients = load.clients,
-      .pipeline = load.pipeline,
-      .connections = load.connections,
-      .rate = load.rate,
-      .arrivals =
-          load.arrivals == ArrivalKind::kPoisson ? "poisson" : "uniform",
-      .warmup_s = load.warmup_s,
-      .submitted = outcome.submitted,
-      .answered = outcome.answered,
-      .retried = outcome.retried,
-      .reconnects = outcome.reconnects,
-      .offered = outcome.offered,
-      .unsent = outcome.unsent,
-      .errors = outcome.errors,
-      .client_cpu_s = outcome.client_cpu_s,
-      .machine_cpu = outcome.machine_cpu,
-      .state_hash_note = StateNote(outcome)};
+  RunFacts facts{.protocol = config.protocol,
+                 .durability = config.durability == Durability::kFsync
+                                   ? "fsync"
+                                   : "memory",
+                 .configuration = FormatConfig(config),
+                 .sites = SiteNames(config),
+                 .workload = load.workload,
+                 .seed = load.seed,
+                 .clients = load.clients,
+                 .pipeline = load.pipeline,
+                 .connections = load.connections,
+                 .rate = load.rate,
+                 .arrivals = load.arrivals == ArrivalKind::kPoisson ? "poisson"
+                                                                    : "uniform",
+                 .warmup_s = load.warmup_s,
+                 .submitted = outcome.submitted,
+                 .answered = outcome.answered,
+                 .retried = outcome.retried,
+                 .reconnects = outcome.reconnects,
+                 .offered = outcome.offered,
+                 .unsent = outcome.unsent,
+                 .errors = outcome.errors,
+                 .client_cpu_s = outcome.client_cpu_s,
+                 .machine_cpu = outcome.machine_cpu,
+                 .state_hash_note = StateNote(outcome)};
   for (std::size_t i = 0; i < config.nodes.size(); ++i) {
     facts.nodes.push_back({.name = config.nodes[i].name,
                            .address = ToString(config.nodes[i].client),
@@ -106,8 +107,8 @@ absl::Status Save(const Json& result, const std::string& path) {
 void Print(const Json& result, const std::string& path,
            const BenchOptions& options) {
   if (options.json) {
-    fmt::print("{}\n", result.dump(1, ' ', false,
-                                   Json::error_handler_t::replace));
+    fmt::print("{}\n",
+               result.dump(1, ' ', false, Json::error_handler_t::replace));
     return;
   }
   fmt::print("\n{}", FormatResult(result));
@@ -142,11 +143,11 @@ int BenchMain(int argc, const char* const* argv) {
           : options.out;
   const absl::StatusOr<LoadOutcome> outcome = RunLoad(*load);
   if (!outcome.ok()) {
-    return Fail(outcome.status(), absl::IsUnavailable(outcome.status()) ||
-                                          absl::IsDeadlineExceeded(
-                                              outcome.status())
-                                      ? kNoAnswer
-                                      : kFailed);
+    return Fail(outcome.status(),
+                absl::IsUnavailable(outcome.status()) ||
+                        absl::IsDeadlineExceeded(outcome.status())
+                    ? kNoAnswer
+                    : kFailed);
   }
   RunFacts facts = GatherFacts(*load, *config, *outcome);
   facts.started_at = started_at;

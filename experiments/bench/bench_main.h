@@ -1,8 +1,8 @@
 // Answers: what does `quorate bench` do?
 //
 // Runs one load against a running cluster, writes result.json and prints it
-// readably. Exit codes: 0 done, 1 replicas disagree or a file cannot be written,
-// 2 wrong usage, 3 no node answered.
+// readably. Exit codes: 0 done, 1 replicas disagree or a file cannot be
+// written, 2 wrong usage, 3 no node answered.
 #pragma once
 
 namespace quorate::bench {

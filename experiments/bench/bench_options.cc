@@ -46,8 +46,7 @@ void AddWorkloadFlags(CLI::App& app, BenchOptions& options) {
                  "shared keys, skewed by this exponent (0: uniform)")
       ->group(group);
   app.add_option("--reads", options.reads, "percent of gets")->group(group);
-  app.add_option("--adds", options.adds, "percent of blind adds")
-      ->group(group);
+  app.add_option("--adds", options.adds, "percent of blind adds")->group(group);
   app.add_option("--cas", options.cas, "percent of compare-and-sets")
       ->group(group);
   app.add_option("--appends", options.appends, "percent of appends")

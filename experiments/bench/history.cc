@@ -43,8 +43,7 @@ void AppendOperation(const Operation& operation, std::string& to) {
       AppendInteger(operation.number, to);
       break;
     case OperationKind::kGet:
-    case OperationKind::kDelete:
-      break;
+    case OperationKind::kDelete: break;
   }
 }
 
@@ -121,7 +120,8 @@ void BeginCall(std::uint64_t client, std::int64_t call_ns,
     return;
   }
   for (const Operation& operation : operations) {
-    call.operations += static_cast<char>('A' + static_cast<int>(operation.kind));
+    call.operations +=
+        static_cast<char>('A' + static_cast<int>(operation.kind));
     AppendOperation(operation, call.operations);
     call.operations += kSeparator;
   }
@@ -183,14 +183,13 @@ absl::Status HistoryFile::Open(const std::string& path) {
   path_ = path;
   file_ = std::fopen(path.c_str(), "we");
   if (file_ != nullptr) return absl::OkStatus();
-  return absl::PermissionDeniedError(fmt::format("cannot write history \"{}\": {}",
-                                            path, std::strerror(errno)));
+  return absl::PermissionDeniedError(fmt::format(
+      "cannot write history \"{}\": {}", path, std::strerror(errno)));
 }
 
 void HistoryFile::Flush() {
   if (file_ != nullptr && error_ == 0 &&
-      std::fwrite(buffer_.data(), 1, buffer_.size(), file_) !=
-          buffer_.size()) {
+      std::fwrite(buffer_.data(), 1, buffer_.size(), file_) != buffer_.size()) {
     error_ = errno;
   }
   buffer_.clear();

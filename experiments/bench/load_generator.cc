@@ -177,9 +177,8 @@ class LoadPhases {
   void StartWindow() {
     cpu_at_start_ = ProcessCpuSeconds();
     machine_at_start_ = ReadMachineCpu();
-    poller_.Poll(kStatusTimeoutMs, [this](const StatusPoller::Answers& now) {
-      before_ = now;
-    });
+    poller_.Poll(kStatusTimeoutMs,
+                 [this](const StatusPoller::Answers& now) { before_ = now; });
   }
 
   void EndWindow() {

@@ -4,8 +4,9 @@
 // client keeps `pipeline` commands under way. Open loop: commands become due at
 // a rate, whatever the cluster does, and count from then. Clients are sessions,
 // spread over connections, which are spread over the nodes. One thread, one
-// event loop; the clock is read once a frame of replies and nothing is allocated
-// a command, so that the generator costs a fraction of what it measures.
+// event loop; the clock is read once a frame of replies and nothing is
+// allocated a command, so that the generator costs a fraction of what it
+// measures.
 #pragma once
 
 #include <cstdint>
@@ -34,9 +35,9 @@ struct LoadOptions {
   WorkloadSpec workload;
   std::uint64_t seed = 1;
   std::size_t clients = 1;
-  std::size_t pipeline = 1;     // closed loop
+  std::size_t pipeline = 1;  // closed loop
   std::size_t connections = 1;
-  std::optional<double> rate;   // commands a second; nullopt: closed loop
+  std::optional<double> rate;  // commands a second; nullopt: closed loop
   ArrivalKind arrivals = ArrivalKind::kPoisson;
   // Open loop: beyond it due commands wait in the generator, at their peril.
   std::size_t max_outstanding = 100'000;
@@ -45,8 +46,8 @@ struct LoadOptions {
   double drain_s = 10;           // for what is under way at the end
   std::uint64_t operations = 0;  // ends after so many commands; 0: no limit
   int timeline_ms = 1000;
-  std::string history_path;      // empty: none is kept
-  bool progress = true;          // a line a second on stderr
+  std::string history_path;  // empty: none is kept
+  bool progress = true;      // a line a second on stderr
 };
 
 struct LoadOutcome {

@@ -57,10 +57,9 @@ void LoadRun::OpenConnections(uv_loop_s* loop) {
   }
   for (std::size_t client = 0; client < options_.clients; ++client) {
     const std::size_t connection = client % count;
-    routes_.push_back(
-        {static_cast<std::uint32_t>(connection),
-         static_cast<std::uint32_t>(
-             connections_[connection].client->OpenSession())});
+    routes_.push_back({static_cast<std::uint32_t>(connection),
+                       static_cast<std::uint32_t>(
+                           connections_[connection].client->OpenSession())});
   }
 }
 

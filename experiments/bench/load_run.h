@@ -1,7 +1,7 @@
 // Answers: which commands are under way, and what does an answer set off?
 //
-// The heart of the load generator: slots for commands under way, completions in,
-// submissions out. A slot's number travels as the command's tag, so that an
+// The heart of the load generator: slots for commands under way, completions
+// in, submissions out. A slot's number travels as the command's tag, so that an
 // answer finds its slot without a look-up. Knows connections but neither phases
 // nor waiting: load_generator.cc has those.
 #pragma once

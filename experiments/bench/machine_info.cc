@@ -18,9 +18,7 @@ double Seconds(const timeval& time) {
          static_cast<double>(time.tv_usec) * 1e-6;
 }
 
-double TicksPerSecond() {
-  return static_cast<double>(sysconf(_SC_CLK_TCK));
-}
+double TicksPerSecond() { return static_cast<double>(sysconf(_SC_CLK_TCK)); }
 
 std::string ReadCpuModel() {
   std::ifstream file("/proc/cpuinfo");

@@ -12,8 +12,7 @@ namespace {
 using Json = nlohmann::json;
 
 // The member of one of these names that is nearest to the root.
-const Json* Find(const Json& root,
-                 std::initializer_list<const char*> names) {
+const Json* Find(const Json& root, std::initializer_list<const char*> names) {
   for (const char* name : names) {
     std::deque<const Json*> objects = {&root};
     while (!objects.empty()) {
@@ -54,16 +53,15 @@ std::string FindText(const Json& root,
 std::optional<NodeStatus> ParseNodeStatus(std::string_view json) {
   const Json root = Json::parse(json, nullptr, /*allow_exceptions=*/false);
   if (!root.is_object()) return std::nullopt;
-  return NodeStatus{
-      .cpu_s = FindNumber(root, {"cpu_s"}),
-      .fsync_s = FindNumber(root, {"fsync_s", "sync_s"}),
-      .fast_commits = FindCount(root, {"fast_commits"}),
-      .slow_commits = FindCount(root, {"slow_commits"}),
-      .largest_component = FindCount(root, {"largest_component"}),
-      .executed_commands = FindCount(root, {"executed_commands"}),
-      .committed = FindText(root, {"committed"}),
-      .executed = FindText(root, {"executed"}),
-      .state_hash = FindText(root, {"state_hash"})};
+  return NodeStatus{.cpu_s = FindNumber(root, {"cpu_s"}),
+                    .fsync_s = FindNumber(root, {"fsync_s", "sync_s"}),
+                    .fast_commits = FindCount(root, {"fast_commits"}),
+                    .slow_commits = FindCount(root, {"slow_commits"}),
+                    .largest_component = FindCount(root, {"largest_component"}),
+                    .executed_commands = FindCount(root, {"executed_commands"}),
+                    .committed = FindText(root, {"committed"}),
+                    .executed = FindText(root, {"executed"}),
+                    .state_hash = FindText(root, {"state_hash"})};
 }
 
 Agreement CompareStates(std::span<const NodeStatus> nodes) {

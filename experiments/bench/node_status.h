@@ -1,8 +1,8 @@
 // Answers: what does a node's status say that a benchmark wants to know?
 //
 // Reads the JSON of `quorate status`, by field name and wherever it stands, so
-// that the two can grow apart: a field that is missing is nullopt here and "n/a"
-// in reports. Also decides when a cluster has come to rest. Pure.
+// that the two can grow apart: a field that is missing is nullopt here and
+// "n/a" in reports. Also decides when a cluster has come to rest. Pure.
 #pragma once
 
 #include <cstdint>
@@ -30,9 +30,9 @@ struct NodeStatus {
 std::optional<NodeStatus> ParseNodeStatus(std::string_view json);
 
 enum class Agreement : std::uint8_t {
-  kEqual,       // at rest and of one state hash
-  kDifferent,   // at rest, and the hashes differ: a bug
-  kNotAtRest,   // still executing or catching up, or nodes do not say
+  kEqual,      // at rest and of one state hash
+  kDifferent,  // at rest, and the hashes differ: a bug
+  kNotAtRest,  // still executing or catching up, or nodes do not say
 };
 // Of the nodes that are up.
 Agreement CompareStates(std::span<const NodeStatus> nodes);

@@ -53,8 +53,8 @@ void Recorder::CloseIntervals(std::int64_t until_ns) {
 
 void Recorder::ClosePoint(std::int64_t end_ns) {
   timeline_.push_back(
-      {.at_s = static_cast<double>(interval_start_ns_ - window_.start_ns) *
-               1e-9,
+      {.at_s =
+           static_cast<double>(interval_start_ns_ - window_.start_ns) * 1e-9,
        .length_s = static_cast<double>(end_ns - interval_start_ns_) * 1e-9,
        .answers = interval_.count(),
        .errors = interval_errors_,

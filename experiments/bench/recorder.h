@@ -20,9 +20,7 @@ struct Window {
   std::int64_t start_ns = 0;
   std::int64_t end_ns = 0;
   std::int64_t interval_ns = 1'000'000'000;  // of the timeline
-  bool Contains(std::int64_t ns) const {
-    return ns >= start_ns && ns < end_ns;
-  }
+  bool Contains(std::int64_t ns) const { return ns >= start_ns && ns < end_ns; }
 };
 
 struct SiteLatency {

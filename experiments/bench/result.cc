@@ -84,8 +84,8 @@ std::optional<double> Growth(const std::optional<double>& before,
 template <typename Number>
 std::optional<double> Growth(const NodeReport& node,
                              std::optional<Number> NodeStatus::*counter) {
-  const auto read = [&](const std::optional<NodeStatus>& status)
-      -> std::optional<double> {
+  const auto read =
+      [&](const std::optional<NodeStatus>& status) -> std::optional<double> {
     if (!status || !((*status).*counter)) return std::nullopt;
     return static_cast<double>(*((*status).*counter));
   };
@@ -158,9 +158,9 @@ LoadShares MeasureShares(const RunFacts& facts, double window_s,
     const double cores = CpuGrowth(node).value_or(0) / window_s;
     shares.all_nodes_cores += cores;
     shares.busiest_node_cores = std::max(shares.busiest_node_cores, cores);
-    shares.busiest_fsync = std::max(
-        shares.busiest_fsync,
-        Growth(node, &NodeStatus::fsync_s).value_or(0) / window_s);
+    shares.busiest_fsync =
+        std::max(shares.busiest_fsync,
+                 Growth(node, &NodeStatus::fsync_s).value_or(0) / window_s);
   }
   return shares;
 }
@@ -223,8 +223,7 @@ void AddSetting(const RunFacts& facts, const Recorder& recorder, Json& result) {
   result["warmup_s"] = facts.warmup_s;
 }
 
-void AddFigures(const RunFacts& facts, const Recorder& recorder,
-                Json& result) {
+void AddFigures(const RunFacts& facts, const Recorder& recorder, Json& result) {
   const double window_s = std::max(recorder.window_s(), 1e-9);
   const auto answers = static_cast<double>(recorder.answers());
   const double per_command = answers > 0 ? 1 / answers : 0;

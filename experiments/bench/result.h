@@ -67,8 +67,8 @@ struct RunFacts {
   // By name of the kind: "busy", "unknown", "not_a_number", ...
   std::map<std::string, std::uint64_t> errors;
 
-  double client_cpu_s = 0;   // in the window
-  MachineCpu machine_cpu;    // in the window
+  double client_cpu_s = 0;  // in the window
+  MachineCpu machine_cpu;   // in the window
   // Nullopt: it could not be told; `state_hash_note` says why.
   std::optional<bool> state_hash_equal;
   std::string state_hash_note;
@@ -79,18 +79,18 @@ absl::Status WriteResult(const Json& result, const std::string& path);
 
 // What held the run back.
 struct LoadShares {
-  double client_cores = 0;      // CPU seconds a second
+  double client_cores = 0;  // CPU seconds a second
   double busiest_node_cores = 0;
   double all_nodes_cores = 0;
-  double machine_busy = 0;      // share of all cores, 0..1
+  double machine_busy = 0;  // share of all cores, 0..1
   double machine_cores = 0;
-  double busiest_fsync = 0;     // share of the time, 0..1
+  double busiest_fsync = 0;  // share of the time, 0..1
   bool overloaded = false;
   bool open_loop = false;
 };
-// "client", "nodes' CPU", "fsync", "other load" (somebody else uses the machine),
-// "offered rate" (an open loop that was served in full) or "round trips" (a
-// closed loop that mostly waits).
+// "client", "nodes' CPU", "fsync", "other load" (somebody else uses the
+// machine), "offered rate" (an open loop that was served in full) or "round
+// trips" (a closed loop that mostly waits).
 std::string_view DecideBottleneck(const LoadShares& shares);
 
 }  // namespace quorate::bench

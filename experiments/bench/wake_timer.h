@@ -1,9 +1,9 @@
 // Answers: how does the generator wake at the microsecond a command is due?
 //
 // One timerfd in the event loop. libuv's own timers tick in milliseconds, which
-// would add half a millisecond to every latency of an open loop that counts from
-// the intended start. The owner arms it for a time of uv_hrtime; waking is all
-// it does. Linux only.
+// would add half a millisecond to every latency of an open loop that counts
+// from the intended start. The owner arms it for a time of uv_hrtime; waking is
+// all it does. Linux only.
 #pragma once
 
 #include <cstdint>

@@ -63,9 +63,12 @@ absl::Status Validate(const WorkloadSpec& spec) {
         fmt::format("workload \"{}\": {}", spec.name, what));
   };
   const std::pair<const char*, double> shares[] = {
-      {"conflict", spec.conflict}, {"reads", spec.reads},
-      {"adds", spec.adds},         {"cas", spec.cas},
-      {"appends", spec.appends},   {"scans", spec.scans},
+      {"conflict", spec.conflict},
+      {"reads", spec.reads},
+      {"adds", spec.adds},
+      {"cas", spec.cas},
+      {"appends", spec.appends},
+      {"scans", spec.scans},
       {"inserts", spec.inserts},
       {"read_modify_writes", spec.read_modify_writes}};
   for (const auto& [name, percent] : shares) {
@@ -99,19 +102,17 @@ absl::Status Validate(const WorkloadSpec& spec) {
   }
   if (spec.key_prefix.size() + kKeyBytes > kMaxKeyBytes) {
     return wrong(fmt::format("the key prefix has {} bytes; give at most {}",
-                             spec.key_prefix.size(),
-                             kMaxKeyBytes - kKeyBytes));
+                             spec.key_prefix.size(), kMaxKeyBytes - kKeyBytes));
   }
   return absl::OkStatus();
 }
 
 std::string Describe(const WorkloadSpec& spec) {
   const std::pair<const char*, double> shares[] = {
-      {"put", spec.puts()},      {"get", spec.reads},
-      {"add", spec.adds},        {"cas", spec.cas},
-      {"append", spec.appends},  {"scan", spec.scans},
-      {"insert", spec.inserts},
-      {"read-modify-write", spec.read_modify_writes}};
+      {"put", spec.puts()},     {"get", spec.reads},
+      {"add", spec.adds},       {"cas", spec.cas},
+      {"append", spec.appends}, {"scan", spec.scans},
+      {"insert", spec.inserts}, {"read-modify-write", spec.read_modify_writes}};
   std::string text;
   for (const auto& [name, percent] : shares) {
     if (percent < 1e-9) continue;
@@ -140,9 +141,8 @@ CommandSource::CommandSource(const WorkloadSpec& spec, std::uint64_t seed,
   if (unique_values) {
     spec_.value_size = std::max<std::uint64_t>(spec_.value_size, kStampDigits);
   }
-  keys_per_client_ = std::max<std::uint64_t>(spec_.keys / client_count_,
-                                             2 * std::max<std::size_t>(
-                                                     pipeline, 1));
+  keys_per_client_ = std::max<std::uint64_t>(
+      spec_.keys / client_count_, 2 * std::max<std::size_t>(pipeline, 1));
   double percent = 0;
   for (auto [share, action] : std::initializer_list<std::pair<double, Action>>{
            {spec.reads, Action::kRead},
@@ -192,9 +192,7 @@ std::span<const Operation> CommandSource::Next(std::size_t client) {
                                               : DrawKey(client, state));
   switch (action) {
     case Action::kPut:
-    case Action::kInsert:
-      operations_[0] = Put(client, state, key);
-      break;
+    case Action::kInsert: operations_[0] = Put(client, state, key); break;
     case Action::kRead:
       operations_[0] = {.kind = OperationKind::kGet, .key = key};
       break;

@@ -1,14 +1,15 @@
 // Answers: which commands do the clients of a benchmark send?
 //
 // A workload is a value: how keys are chosen, in which shares the operations
-// come, how large values are. It is one of the presets a..f (the mixes of YCSB),
-// a TOML file with the names of the fields below, or flags. A CommandSource
-// turns it into one endless stream a client, a pure function of (workload, seed,
-// client): what a client sends next does not depend on how fast it is answered.
+// come, how large values are. It is one of the presets a..f (the mixes of
+// YCSB), a TOML file with the names of the fields below, or flags. A
+// CommandSource turns it into one endless stream a client, a pure function of
+// (workload, seed, client): what a client sends next does not depend on how
+// fast it is answered.
 //
 // Conflicts, as EPaxos papers count them: `conflict` percent of the commands go
-// to one hot key that all clients share, the others to keys that no other client
-// uses. Without it keys are shared, and their skew decides.
+// to one hot key that all clients share, the others to keys that no other
+// client uses. Without it keys are shared, and their skew decides.
 #pragma once
 
 #include <cstdint>
@@ -54,7 +55,7 @@ struct WorkloadSpec {
   std::uint64_t scan_rows = 100;  // a scan asks for 1..scan_rows rows
   // Put before every key: keys that no earlier run on this cluster has used.
   std::string key_prefix;
-  bool preload = false;           // put every key once before the run
+  bool preload = false;  // put every key once before the run
 
   double puts() const {
     return 100 - reads - adds - cas - appends - scans - inserts -
@@ -103,9 +104,7 @@ class CommandSource {
 
   // The `index`-th put of the preload; as Next. Null past the last key.
   const Operation* Preload(std::uint64_t index);
-  std::uint64_t preload_count() const {
-    return spec_.preload ? spec_.keys : 0;
-  }
+  std::uint64_t preload_count() const { return spec_.preload ? spec_.keys : 0; }
 
   const WorkloadSpec& spec() const { return spec_; }
   // Keys of its own that each client has (conflict workload).
@@ -113,11 +112,18 @@ class CommandSource {
 
  private:
   enum class Action : std::uint8_t {
-    kPut, kRead, kAdd, kCas, kAppend, kScan, kInsert, kReadModifyWrite,
+    kPut,
+    kRead,
+    kAdd,
+    kCas,
+    kAppend,
+    kScan,
+    kInsert,
+    kReadModifyWrite,
   };
   struct Client {
     Random random;
-    std::uint64_t issued = 0;    // commands, and so the value's stamp
+    std::uint64_t issued = 0;  // commands, and so the value's stamp
     std::uint64_t inserted = 0;
   };
 

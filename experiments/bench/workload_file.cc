@@ -97,8 +97,8 @@ std::optional<WorkloadSpec> FindPreset(std::string_view name) {
                     .value_size = 100,
                     .preload = true};
   switch (name[0]) {
-    case 'a': spec.reads = 50; break;  // a session store
-    case 'b': spec.reads = 95; break;  // tags of a photograph
+    case 'a': spec.reads = 50; break;   // a session store
+    case 'b': spec.reads = 95; break;   // tags of a photograph
     case 'c': spec.reads = 100; break;  // a cache of profiles
     case 'd':                           // a feed: the newest is read most
       spec.reads = 95;
@@ -121,10 +121,9 @@ absl::StatusOr<WorkloadSpec> ParseWorkload(std::string_view text,
                                            std::string_view path) {
   const toml::parse_result parsed = toml::parse(text, path);
   if (!parsed) {
-    return absl::InvalidArgumentError(
-        fmt::format("workload \"{}\", line {}: {}", path,
-                    parsed.error().source().begin.line,
-                    parsed.error().description()));
+    return absl::InvalidArgumentError(fmt::format(
+        "workload \"{}\", line {}: {}", path,
+        parsed.error().source().begin.line, parsed.error().description()));
   }
   WorkloadSpec spec{.name = std::string(path)};
   bool distribution_given = false;

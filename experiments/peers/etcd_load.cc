@@ -1,10 +1,10 @@
 // Answers: what does etcd do under the same load?
 //
-// The closed loop of `quorate bench` against etcd's v3 interface: N clients with
-// one put or get outstanding each, over gRPC's asynchronous interface and a few
-// channels, from one thread. The same workloads, the same histograms and the
-// same result.json, so that the two systems differ in the system alone. Puts go
-// to the leader unless --all-members is given: that saves etcd a hop.
+// The closed loop of `quorate bench` against etcd's v3 interface: N clients
+// with one put or get outstanding each, over gRPC's asynchronous interface and
+// a few channels, from one thread. The same workloads, the same histograms and
+// the same result.json, so that the two systems differ in the system alone.
+// Puts go to the leader unless --all-members is given: that saves etcd a hop.
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
@@ -105,8 +105,7 @@ class EtcdLoad {
     while (under_way_ > 0) {
       void* tag = nullptr;
       bool ok = false;
-      const auto next =
-          completions_.AsyncNext(&tag, &ok, InSeconds(0.05));
+      const auto next = completions_.AsyncNext(&tag, &ok, InSeconds(0.05));
       const std::int64_t now = Now();
       recorder_.Advance(now);
       if (!measuring && now >= recorder_.window().start_ns) {
@@ -150,8 +149,7 @@ class EtcdLoad {
     if (operation.kind == OperationKind::kGet) {
       etcdserverpb::RangeRequest request;
       request.set_key(std::string(operation.key));
-      call.range =
-          stub.AsyncRange(call.context.get(), request, &completions_);
+      call.range = stub.AsyncRange(call.context.get(), request, &completions_);
       call.range->Finish(&call.range_response, &call.status, &call);
     } else {
       etcdserverpb::PutRequest request;
@@ -281,14 +279,14 @@ int RunEtcdLoad(const EtcdOptions& options) {
       return kNoAnswer;
     }
     facts.system = "etcd " + member.version;
-    facts.nodes.push_back({.name = fmt::format("m{}", i + 1),
-                           .address = endpoint,
-                           .up = true});
+    facts.nodes.push_back(
+        {.name = fmt::format("m{}", i + 1), .address = endpoint, .up = true});
     if (options.all_members || member.leads) used.push_back(endpoint);
   }
   if (used.empty()) {
-    fmt::print(stderr, "etcd_load: none of the members leads; wait for the "
-                       "election or give --all-members\n");
+    fmt::print(stderr,
+               "etcd_load: none of the members leads; wait for the "
+               "election or give --all-members\n");
     return kNoAnswer;
   }
   EtcdLoad load(options, spec, used);
@@ -336,6 +334,4 @@ int EtcdMain(int argc, const char* const* argv) {
 
 }  // namespace quorate::bench
 
-int main(int argc, char** argv) {
-  return quorate::bench::EtcdMain(argc, argv);
-}
+int main(int argc, char** argv) { return quorate::bench::EtcdMain(argc, argv); }

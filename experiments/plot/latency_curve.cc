@@ -55,8 +55,8 @@ double TopNines(std::uint64_t count) {
 
 std::vector<ShareTick> ShareTicks(double top) {
   static constexpr ShareTick kTicks[] = {
-      {0, "0 %"},        {0.5, "50 %"},       {0.9, "90 %"},
-      {0.99, "99 %"},    {0.999, "99.9 %"},   {0.9999, "99.99 %"},
+      {0, "0 %"},           {0.5, "50 %"},     {0.9, "90 %"},
+      {0.99, "99 %"},       {0.999, "99.9 %"}, {0.9999, "99.99 %"},
       {0.99999, "99.999 %"}};
   std::vector<ShareTick> ticks;
   for (const ShareTick& tick : kTicks) {

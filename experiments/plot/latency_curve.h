@@ -1,7 +1,7 @@
 // Answers: which share of all commands was faster than this?
 //
-// The cumulative distribution of one latency histogram of a result.json, and the
-// "nines" scale that its pictures use: 0 at 0 %, 1 at 90 %, 2 at 99 %, 3 at
+// The cumulative distribution of one latency histogram of a result.json, and
+// the "nines" scale that its pictures use: 0 at 0 %, 1 at 90 %, 2 at 99 %, 3 at
 // 99.9 %, so that the tail, which users feel, gets as much room as the rest.
 // Pure.
 #pragma once

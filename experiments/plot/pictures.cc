@@ -63,10 +63,10 @@ std::string Title(const Json& result, const std::string& what) {
   if (workload != result.end() && workload->is_object()) {
     description = workload->value("description", "");
   }
-  std::string title = Quote(fmt::format(
-      "{} - {}, {} commands/s", what, ShortTitle(result),
-      FormatCount(static_cast<std::uint64_t>(
-          NumberAt(result, "throughput_ops_s")))));
+  std::string title =
+      Quote(fmt::format("{} - {}, {} commands/s", what, ShortTitle(result),
+                        FormatCount(static_cast<std::uint64_t>(
+                            NumberAt(result, "throughput_ops_s")))));
   title.pop_back();
   return title + "\\n{/=10 " + Quote(description).substr(1, std::string::npos);
 }
@@ -98,11 +98,10 @@ std::vector<Series> CollectSeries(const Json& result) {
   std::vector<Series> series;
   const auto sites = result.find("sites");
   const auto nodes = result.find("node_details");
-  const bool has_sites =
-      sites != result.end() && nodes != result.end() &&
-      std::ranges::any_of(*nodes, [](const Json& node) {
-        return !node.value("site", "").empty();
-      });
+  const bool has_sites = sites != result.end() && nodes != result.end() &&
+                         std::ranges::any_of(*nodes, [](const Json& node) {
+                           return !node.value("site", "").empty();
+                         });
   if (has_sites) {
     std::size_t color = 0;
     for (const auto& [name, site] : sites->items()) {
@@ -183,7 +182,9 @@ std::string Marks(const Series& series, double top, bool above) {
     marks += fmt::format(
         "set label \" {} {} \" at {:.6g},{:.5f} {} front point pt 7 ps 1 "
         "lc rgb \"{}\" tc rgb \"{}\" offset {},{}\n",
-        share == 0.5 ? "p50" : share == 0.99 ? "p99" : "p99.9",
+        share == 0.5    ? "p50"
+        : share == 0.99 ? "p99"
+                        : "p99.9",
         FormatLatency(ms), ms, Nines(share, 9), above ? "right" : "left",
         series.color, series.color, above ? "-0.4" : "0.4",
         above ? "0.5" : "-0.5");
@@ -268,8 +269,8 @@ absl::Status Draw(const std::string& directory, const std::string& name,
   }
   file.close();
   if (!file) {
-    return absl::UnavailableError(fmt::format("cannot write \"{}\": {}",
-                                              script, std::strerror(errno)));
+    return absl::UnavailableError(
+        fmt::format("cannot write \"{}\": {}", script, std::strerror(errno)));
   }
   return RunGnuplot(script);
 }
@@ -300,10 +301,11 @@ std::string LatencyScript(const Json& result) {
   std::string plots;
   for (std::size_t i = 0; i < series.size(); ++i) {
     script += CurveData(i, series[i].curve, extent.top);
-    plots += fmt::format("{}$curve{} using 1:2 with lines lw 2.5 dt {} "
-                         "lc rgb \"{}\" title {}",
-                         i == 0 ? "" : ", ", i, series[i].dashed ? 2 : 1,
-                         series[i].color, Quote(series[i].title));
+    plots += fmt::format(
+        "{}$curve{} using 1:2 with lines lw 2.5 dt {} "
+        "lc rgb \"{}\" title {}",
+        i == 0 ? "" : ", ", i, series[i].dashed ? 2 : 1, series[i].color,
+        Quote(series[i].title));
     if (series.size() == 2) {
       script += Marks(series[i], extent.top, series[i].dashed);
     }
@@ -321,9 +323,10 @@ std::string TimelineScript(const Json& result) {
   const std::string error_plot =
       times.errors == 0
           ? ""
-          : fmt::format(", $time using 1:5 with impulses lw 3 lc rgb \"{}\" "
-                        "title \"errors\"",
-                        kColors[1]);
+          : fmt::format(
+                ", $time using 1:5 with impulses lw 3 lc rgb \"{}\" "
+                "title \"errors\"",
+                kColors[1]);
   const double low = times.lowest_ms / 1.5;
   const double high = times.highest_ms * 2;
   return times.data +
@@ -358,8 +361,7 @@ absl::StatusOr<std::vector<std::string>> DrawPictures(
     return absl::NotFoundError(
         "the result has no latencies: no command was answered");
   }
-  absl::Status status =
-      Draw(directory, "latency", 860, 520, latency, files);
+  absl::Status status = Draw(directory, "latency", 860, 520, latency, files);
   const std::string timeline = TimelineScript(result);
   if (status.ok() && !timeline.empty()) {
     status = Draw(directory, "timeline", 860, 520, timeline, files);

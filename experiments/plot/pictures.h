@@ -1,8 +1,8 @@
 // Answers: how does a result look as a picture?
 //
 // Writes gnuplot scripts with their data inside (so that a picture can be
-// redrawn and restyled by hand) and runs gnuplot on them: latency.{svg,png}, the
-// cumulative latency distribution, and timeline.{svg,png}, throughput and
+// redrawn and restyled by hand) and runs gnuplot on them: latency.{svg,png},
+// the cumulative latency distribution, and timeline.{svg,png}, throughput and
 // latency over the run. Commit is dashed and execute solid everywhere; colours
 // are distinguishable by colour-blind readers.
 #pragma once

@@ -91,8 +91,8 @@ std::string Errors(const Json& result) {
   std::string kinds;
   for (const auto& [kind, count] : At(result, {"errors_by_kind"}).items()) {
     if (!count.is_number() || count == 0) continue;
-    kinds += fmt::format("{}{} {}", kinds.empty() ? "" : ", ", Count(count),
-                         kind);
+    kinds +=
+        fmt::format("{}{} {}", kinds.empty() ? "" : ", ", Count(count), kind);
   }
   return kinds.empty() ? text : text + " (" + kinds + ")";
 }
@@ -172,8 +172,7 @@ std::string SlowestInterval(const Json& result) {
 
 std::string Cost(const Json& result) {
   std::string text;
-  for (const auto& [who, cost] :
-       At(result, {"cpu_us_per_command"}).items()) {
+  for (const auto& [who, cost] : At(result, {"cpu_us_per_command"}).items()) {
     text += fmt::format("{} {}   ", who, Number(cost));
   }
   return text + "(CPU us a command)";
@@ -211,8 +210,7 @@ std::string LoadSize(const Json& result) {
 
 std::string WorstNodeCost(const Json& result) {
   double worst = -1;
-  for (const auto& [who, cost] :
-       At(result, {"cpu_us_per_command"}).items()) {
+  for (const auto& [who, cost] : At(result, {"cpu_us_per_command"}).items()) {
     if (who == "client" || !cost.is_number()) continue;
     worst = std::max(worst, cost.get<double>());
   }
@@ -237,13 +235,13 @@ std::string FormatResult(const Json& result) {
                              ":" + Nodes(result)) +
          Line("load", Load(result)) +
          Line("workload",
-              fmt::format("{}: {}", Text(At(result, {"workload"})),
-                          Text(At(result,
-                                  {"workload_settings", "description"})))) +
-         Line("result", Throughput(result)) +
-         Line("", StateHash(result)) + Latency(result) + Sites(result) +
-         Line("steady", SlowestInterval(result)) +
-         Line("cost", Cost(result)) + Line("limit", Limit(result));
+              fmt::format(
+                  "{}: {}", Text(At(result, {"workload"})),
+                  Text(At(result, {"workload_settings", "description"})))) +
+         Line("result", Throughput(result)) + Line("", StateHash(result)) +
+         Latency(result) + Sites(result) +
+         Line("steady", SlowestInterval(result)) + Line("cost", Cost(result)) +
+         Line("limit", Limit(result));
 }
 
 std::string FormatTable(std::span<const NamedResult> results) {
@@ -252,17 +250,15 @@ std::string FormatTable(std::span<const NamedResult> results) {
        "largest component", "CPU us/command: node", "client", "errors",
        "limit"}};
   for (const auto& [name, result] : results) {
-    rows.push_back({name, LoadSize(result),
-                    Count(At(result, {"throughput_ops_s"})),
-                    Number(At(result, {"latency_ms", "execute", "p50"})),
-                    Number(At(result, {"latency_ms", "execute", "p99"})),
-                    Number(At(result, {"latency_ms", "execute", "mean"})),
-                    Share(At(result, {"fast_path_share"})),
-                    Count(At(result, {"largest_component"})),
-                    WorstNodeCost(result),
-                    Number(At(result, {"cpu_us_per_command", "client"})),
-                    Count(At(result, {"errors"})),
-                    Text(At(result, {"bottleneck"}))});
+    rows.push_back(
+        {name, LoadSize(result), Count(At(result, {"throughput_ops_s"})),
+         Number(At(result, {"latency_ms", "execute", "p50"})),
+         Number(At(result, {"latency_ms", "execute", "p99"})),
+         Number(At(result, {"latency_ms", "execute", "mean"})),
+         Share(At(result, {"fast_path_share"})),
+         Count(At(result, {"largest_component"})), WorstNodeCost(result),
+         Number(At(result, {"cpu_us_per_command", "client"})),
+         Count(At(result, {"errors"})), Text(At(result, {"bottleneck"}))});
   }
   std::vector<std::size_t> widths(rows[0].size());
   for (const auto& row : rows) {

@@ -30,8 +30,7 @@ constexpr std::string_view kReset = "\x1b[0m";
 class Canvas {
  public:
   Canvas(int columns, int rows)
-      : columns_(columns),
-        cells_(static_cast<std::size_t>(columns * rows)) {}
+      : columns_(columns), cells_(static_cast<std::size_t>(columns * rows)) {}
 
   int width() const { return columns_ * kDotColumns; }
   int height() const {
@@ -115,8 +114,7 @@ void DrawCurve(const LatencyCurve& curve, const Scale& scale, int series,
   for (int x = 0; x < canvas.width(); ++x) {
     const int to = height_at(x);
     // A line along the bottom or the top says nothing.
-    const bool flat_end =
-        to == from && (to == 0 || to == canvas.height() - 1);
+    const bool flat_end = to == from && (to == 0 || to == canvas.height() - 1);
     for (int y = std::min(from + 1, to); y <= to && !flat_end; ++y) {
       if (!dashed || drawn % 6 < 3) canvas.Set(x, y, series);
       ++drawn;
@@ -146,8 +144,9 @@ std::string TickLine(const Scale& scale, int columns) {
 std::string RowLabel(int row, int rows, const Scale& scale) {
   for (const ShareTick& tick : ShareTicks(scale.top_nines)) {
     const double height = Nines(tick.share, scale.top_nines) / scale.top_nines;
-    const auto tick_row = static_cast<int>(
-        std::lround((1 - height) * (rows * kDotRows - 1))) / kDotRows;
+    const auto tick_row =
+        static_cast<int>(std::lround((1 - height) * (rows * kDotRows - 1))) /
+        kDotRows;
     if (tick_row == row) return tick.label;
   }
   return "";
@@ -192,7 +191,8 @@ TerminalStyle DetectTerminalStyle() {
                  locale.find("utf8") != std::string_view::npos;
     break;
   }
-  style.color = isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+  style.color =
+      isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
   return style;
 }
 
@@ -200,7 +200,8 @@ std::string DrawLatencyCdf(const nlohmann::ordered_json& result,
                            const TerminalStyle& style) {
   const auto histograms = result.find("histogram_ns");
   if (histograms == result.end() || !histograms->is_object()) return "";
-  const LatencyCurve commit(histograms->value("commit", nlohmann::ordered_json()));
+  const LatencyCurve commit(
+      histograms->value("commit", nlohmann::ordered_json()));
   const LatencyCurve execute(
       histograms->value("execute", nlohmann::ordered_json()));
   if (execute.empty()) return "";

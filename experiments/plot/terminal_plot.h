@@ -1,8 +1,8 @@
 // Answers: how does the latency of a run look, right here in the terminal?
 //
 // The cumulative distribution of the commit and the execute latency as text: a
-// logarithmic latency axis, a "nines" axis for the share. Braille dots where the
-// terminal shows UTF-8, plain ASCII elsewhere. Pure.
+// logarithmic latency axis, a "nines" axis for the share. Braille dots where
+// the terminal shows UTF-8, plain ASCII elsewhere. Pure.
 #pragma once
 
 #include <string>

@@ -38,8 +38,7 @@ ClusterConfig ThreeNodes() {
 LoadOptions LoadFor(std::vector<const char*> flags,
                     const ClusterConfig& config = ThreeNodes()) {
   const BenchOptions options = Parse(std::move(flags));
-  const auto load =
-      MakeLoadOptions(options, *ChooseWorkload(options), config);
+  const auto load = MakeLoadOptions(options, *ChooseWorkload(options), config);
   EXPECT_TRUE(load.ok()) << load.status();
   return *load;
 }
@@ -131,8 +130,7 @@ TEST(BenchOptionsTest, RefusesANodeThatIsNotThere) {
   const auto load =
       MakeLoadOptions(options, *ChooseWorkload(options), ThreeNodes());
   ASSERT_FALSE(load.ok());
-  EXPECT_NE(std::string(load.status().message()).find("r9"),
-            std::string::npos);
+  EXPECT_NE(std::string(load.status().message()).find("r9"), std::string::npos);
 }
 
 }  // namespace

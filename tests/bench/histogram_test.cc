@@ -13,8 +13,7 @@ namespace {
 
 std::uint64_t NearestRank(const std::vector<std::uint64_t>& sorted,
                           double quantile) {
-  const double rank =
-      std::ceil(quantile * static_cast<double>(sorted.size()));
+  const double rank = std::ceil(quantile * static_cast<double>(sorted.size()));
   return sorted[static_cast<std::size_t>(std::max(rank, 1.0)) - 1];
 }
 

@@ -21,17 +21,17 @@ std::string Line(std::initializer_list<Operation> operations,
 }
 
 TEST(HistoryTest, WritesAPut) {
-  EXPECT_EQ(Line({{.kind = OperationKind::kPut, .key = "k1", .value = "x"}},
-                 {{}}),
-            "{\"c\":3,\"f\":\"put\",\"k\":\"k1\",\"v\":\"x\",\"call\":10,"
-            "\"ret\":25}\n");
+  EXPECT_EQ(
+      Line({{.kind = OperationKind::kPut, .key = "k1", .value = "x"}}, {{}}),
+      "{\"c\":3,\"f\":\"put\",\"k\":\"k1\",\"v\":\"x\",\"call\":10,"
+      "\"ret\":25}\n");
 }
 
 TEST(HistoryTest, WritesWhatAGetRead) {
-  EXPECT_EQ(Line({{.kind = OperationKind::kGet, .key = "k1"}},
-                 {{.value = "seen"}}),
-            "{\"c\":3,\"f\":\"get\",\"k\":\"k1\",\"call\":10,\"ret\":25,"
-            "\"out\":\"seen\"}\n");
+  EXPECT_EQ(
+      Line({{.kind = OperationKind::kGet, .key = "k1"}}, {{.value = "seen"}}),
+      "{\"c\":3,\"f\":\"get\",\"k\":\"k1\",\"call\":10,\"ret\":25,"
+      "\"out\":\"seen\"}\n");
 }
 
 TEST(HistoryTest, AMissingKeyReadsAsEmpty) {
@@ -50,9 +50,9 @@ TEST(HistoryTest, WritesWhetherACompareAndSetMatched) {
       "{\"c\":3,\"f\":\"cas\",\"k\":\"k1\",\"old\":\"old\",\"v\":\"new\","
       "\"call\":10,\"ret\":25,\"ok\":";
   EXPECT_EQ(Line({cas}, {{}}), opening + "true}\n");
-  EXPECT_EQ(Line({cas}, {{.status = OperationStatus::kMismatch,
-                          .value = "found"}}),
-            opening + "false,\"out\":\"found\"}\n");
+  EXPECT_EQ(
+      Line({cas}, {{.status = OperationStatus::kMismatch, .value = "found"}}),
+      opening + "false,\"out\":\"found\"}\n");
 }
 
 TEST(HistoryTest, WritesTheRowsOfAScan) {
@@ -66,14 +66,14 @@ TEST(HistoryTest, WritesTheRowsOfAScan) {
 }
 
 TEST(HistoryTest, WritesAnAddAsANumberAndAnAppendAsAText) {
-  EXPECT_EQ(Line({{.kind = OperationKind::kAdd, .key = "n1", .number = -7}},
-                 {{}}),
-            "{\"c\":3,\"f\":\"add\",\"k\":\"n1\",\"v\":-7,\"call\":10,"
-            "\"ret\":25}\n");
-  EXPECT_EQ(Line({{.kind = OperationKind::kAppend, .key = "a1", .value = "z"}},
-                 {{}}),
-            "{\"c\":3,\"f\":\"append\",\"k\":\"a1\",\"v\":\"z\",\"call\":10,"
-            "\"ret\":25}\n");
+  EXPECT_EQ(
+      Line({{.kind = OperationKind::kAdd, .key = "n1", .number = -7}}, {{}}),
+      "{\"c\":3,\"f\":\"add\",\"k\":\"n1\",\"v\":-7,\"call\":10,"
+      "\"ret\":25}\n");
+  EXPECT_EQ(
+      Line({{.kind = OperationKind::kAppend, .key = "a1", .value = "z"}}, {{}}),
+      "{\"c\":3,\"f\":\"append\",\"k\":\"a1\",\"v\":\"z\",\"call\":10,"
+      "\"ret\":25}\n");
 }
 
 TEST(HistoryTest, ADeleteIsCalledDel) {

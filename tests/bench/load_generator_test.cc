@@ -91,9 +91,9 @@ TEST(LoadGeneratorTest, WhatIsNeverAnsweredIsUnknown) {
   EXPECT_EQ(outcome->answered, 0u);
   EXPECT_EQ(outcome->errors,
             (std::map<std::string, std::uint64_t>{{"unknown", 4}}));
-  EXPECT_EQ(outcome->recorder.longest_silence_ns(),
-            outcome->recorder.window().end_ns -
-                outcome->recorder.window().start_ns);
+  EXPECT_EQ(
+      outcome->recorder.longest_silence_ns(),
+      outcome->recorder.window().end_ns - outcome->recorder.window().start_ns);
 }
 
 TEST(LoadGeneratorTest, RefusalsAreCountedByReason) {
@@ -101,16 +101,16 @@ TEST(LoadGeneratorTest, RefusalsAreCountedByReason) {
   node.set_refuse_every(100);
   const auto outcome = RunLoad(OptionsFor(node));
   ASSERT_TRUE(outcome.ok()) << outcome.status();
-  EXPECT_EQ(outcome->errors, (std::map<std::string, std::uint64_t>{
-                                 {"key_too_large", 20}}));
+  EXPECT_EQ(outcome->errors,
+            (std::map<std::string, std::uint64_t>{{"key_too_large", 20}}));
   EXPECT_EQ(outcome->answered, 1980u);
 }
 
 TEST(LoadGeneratorTest, WithoutANodeItSaysWhichAndWhy) {
   Endpoint gone;
   { gone = LoneNode().endpoint(); }
-  const auto outcome = RunLoad(
-      {.nodes = {gone}, .site_of_node = {0}, .progress = false});
+  const auto outcome =
+      RunLoad({.nodes = {gone}, .site_of_node = {0}, .progress = false});
   ASSERT_TRUE(absl::IsUnavailable(outcome.status()));
   const std::string message(outcome.status().message());
   EXPECT_NE(message.find(ToString(gone)), std::string::npos) << message;

@@ -1,8 +1,9 @@
 // Answers: what can a load generator be tried against without a cluster?
 //
-// One node that speaks the client protocol over real sockets and executes on the
-// real state machine at once: no replication, no disk, one thread. It can be
-// told to stop answering, and to refuse. Its status has the fields of a node's.
+// One node that speaks the client protocol over real sockets and executes on
+// the real state machine at once: no replication, no disk, one thread. It can
+// be told to stop answering, and to refuse. Its status has the fields of a
+// node's.
 #pragma once
 
 #include <atomic>

@@ -51,20 +51,35 @@ Recorder SomeRecords() {
 
 TEST(ResultTest, HasEveryFieldOfTheContract) {
   const Json result = MakeResult(SomeFacts(), SomeRecords());
-  for (const char* field :
-       {"schema", "protocol", "nodes", "durability", "clients", "pipeline",
-        "rate", "seed", "workload", "conflict", "duration_s",
-        "throughput_ops_s", "errors", "latency_ms", "sites", "fast_path_share",
-        "largest_component", "state_hash_equal", "bottleneck", "build",
-        "machine", "configuration"}) {
+  for (const char* field : {"schema",
+                            "protocol",
+                            "nodes",
+                            "durability",
+                            "clients",
+                            "pipeline",
+                            "rate",
+                            "seed",
+                            "workload",
+                            "conflict",
+                            "duration_s",
+                            "throughput_ops_s",
+                            "errors",
+                            "latency_ms",
+                            "sites",
+                            "fast_path_share",
+                            "largest_component",
+                            "state_hash_equal",
+                            "bottleneck",
+                            "build",
+                            "machine",
+                            "configuration"}) {
     EXPECT_TRUE(result.contains(field)) << field;
   }
   EXPECT_EQ(result["schema"], 1);
   for (const char* kind : {"commit", "execute"}) {
     for (const char* name : {"p50", "p95", "p99", "p999", "max"}) {
       EXPECT_TRUE(result["latency_ms"][kind][name].is_number());
-      EXPECT_TRUE(
-          result["sites"]["r2"]["latency_ms"][kind][name].is_number());
+      EXPECT_TRUE(result["sites"]["r2"]["latency_ms"][kind][name].is_number());
     }
     EXPECT_FALSE(result["histogram_ns"][kind].empty());
   }
@@ -166,9 +181,8 @@ TEST(BottleneckTest, AnIdleSystemWaitsForRoundTrips) {
 TEST(BottleneckTest, AServedOpenLoopIsBoundByItsRate) {
   EXPECT_EQ(DecideBottleneck({.busiest_fsync = 0.8, .open_loop = true}),
             "offered rate");
-  EXPECT_EQ(DecideBottleneck({.busiest_fsync = 0.8,
-                              .overloaded = true,
-                              .open_loop = true}),
+  EXPECT_EQ(DecideBottleneck(
+                {.busiest_fsync = 0.8, .overloaded = true, .open_loop = true}),
             "fsync");
 }
 

@@ -22,7 +22,8 @@ std::string ToText(std::span<const Operation> operations) {
   return text;
 }
 
-std::map<OperationKind, int> CountKinds(const WorkloadSpec& spec, int commands) {
+std::map<OperationKind, int> CountKinds(const WorkloadSpec& spec,
+                                        int commands) {
   CommandSource source(spec, 1, 4, 1, false);
   std::map<OperationKind, int> counts;
   for (int i = 0; i < commands; ++i) {
@@ -37,7 +38,8 @@ TEST(WorkloadTest, AStreamDependsOnSeedAndClientAlone) {
   CommandSource in_turn(spec, 7, 3, 2, true);
   std::vector<std::string> first;
   for (int i = 0; i < 300; ++i) {
-    const std::string text = ToText(in_turn.Next(static_cast<std::size_t>(i % 3)));
+    const std::string text =
+        ToText(in_turn.Next(static_cast<std::size_t>(i % 3)));
     if (i % 3 == 1) first.push_back(text);
   }
   CommandSource alone(spec, 7, 3, 2, true);
@@ -86,7 +88,8 @@ TEST(WorkloadTest, AFullPipelineHasNoKeyTwice) {
   std::vector<std::string> keys;
   for (int i = 0; i < 1000; ++i) {
     keys.emplace_back(source.Next(1)[0].key);
-    const std::size_t from = keys.size() > kPipeline ? keys.size() - kPipeline : 0;
+    const std::size_t from =
+        keys.size() > kPipeline ? keys.size() - kPipeline : 0;
     const std::set<std::string> last(keys.begin() + static_cast<long>(from),
                                      keys.end());
     EXPECT_EQ(last.size(), keys.size() - from);
@@ -101,12 +104,9 @@ TEST(WorkloadTest, FullConflictUsesTheHotKeyOnly) {
 }
 
 TEST(WorkloadTest, OperationsComeInTheirShares) {
-  const auto counts = CountKinds({.conflict = 10,
-                                  .reads = 40,
-                                  .adds = 15,
-                                  .cas = 10,
-                                  .appends = 5},
-                                 100'000);
+  const auto counts = CountKinds(
+      {.conflict = 10, .reads = 40, .adds = 15, .cas = 10, .appends = 5},
+      100'000);
   EXPECT_NEAR(counts.at(OperationKind::kGet), 40'000, 1'000);
   EXPECT_NEAR(counts.at(OperationKind::kAdd), 15'000, 700);
   EXPECT_NEAR(counts.at(OperationKind::kCompareAndSet), 10'000, 600);
@@ -148,10 +148,9 @@ TEST(WorkloadTest, ValuesHaveTheSizeAskedFor) {
 }
 
 TEST(WorkloadTest, CompareAndSetExpectsWhatTheClientSawLast) {
-  CommandSource source({.distribution = KeyChoice::kUniform,
-                        .cas = 100,
-                        .keys = 1},
-                       1, 2, 1, true);
+  CommandSource source(
+      {.distribution = KeyChoice::kUniform, .cas = 100, .keys = 1}, 1, 2, 1,
+      true);
   EXPECT_EQ(source.Next(0)[0].expected, "");
   source.Observe(0, "k0000000", "seen");
   EXPECT_EQ(source.Next(0)[0].expected, "seen");
@@ -177,10 +176,9 @@ TEST(WorkloadTest, CountersAndListsAreReadButNeverPut) {
 }
 
 TEST(WorkloadTest, InsertsUseKeysThatNobodyHasUsed) {
-  CommandSource source({.distribution = KeyChoice::kLatest,
-                        .inserts = 100,
-                        .keys = 100},
-                       1, 3, 1, false);
+  CommandSource source(
+      {.distribution = KeyChoice::kLatest, .inserts = 100, .keys = 100}, 1, 3,
+      1, false);
   std::set<std::string> keys;
   for (int i = 0; i < 300; ++i) {
     const std::string key(source.Next(static_cast<std::size_t>(i % 3))[0].key);
@@ -233,9 +231,9 @@ TEST(WorkloadTest, PresetsAreTheMixesOfYcsb) {
 }
 
 TEST(WorkloadTest, AReadModifyWriteIsOneCommandOnOneKey) {
-  CommandSource source({.distribution = KeyChoice::kUniform,
-                        .read_modify_writes = 100},
-                       1, 1, 1, false);
+  CommandSource source(
+      {.distribution = KeyChoice::kUniform, .read_modify_writes = 100}, 1, 1, 1,
+      false);
   const auto operations = source.Next(0);
   ASSERT_EQ(operations.size(), 2u);
   EXPECT_EQ(operations[0].kind, OperationKind::kGet);
@@ -276,9 +274,9 @@ TEST(WorkloadFileTest, RefusesSharesOverAHundred) {
 }
 
 TEST(WorkloadFileTest, RefusesNumbersOutOfRange) {
-  for (const char* text : {"keys = 0", "keys = -5", "conflict = 101",
-                           "value_size = 100000000", "zipf = -1",
-                           "scan_rows = 0", "keys = \"many\""}) {
+  for (const char* text :
+       {"keys = 0", "keys = -5", "conflict = 101", "value_size = 100000000",
+        "zipf = -1", "scan_rows = 0", "keys = \"many\""}) {
     EXPECT_FALSE(ParseWorkload(text, "w.toml").ok()) << text;
   }
 }

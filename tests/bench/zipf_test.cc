@@ -33,8 +33,8 @@ TEST(ZipfTest, FrequenciesFollowTheLaw) {
 
 TEST(ZipfTest, ProbabilitiesFallAsPowersOfTheRank) {
   const Zipf zipf(10'000, 0.99);
-  EXPECT_NEAR(zipf.Probability(0) / zipf.Probability(9),
-              std::pow(10.0, 0.99), 1e-9);
+  EXPECT_NEAR(zipf.Probability(0) / zipf.Probability(9), std::pow(10.0, 0.99),
+              1e-9);
 }
 
 TEST(ZipfTest, ThetaZeroIsUniform) {
