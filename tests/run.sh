@@ -19,31 +19,35 @@ jobs=$(nproc)
 passed=0
 failed=0
 
-# run PRESET REGEX: builds one preset and runs the tests whose names match.
+# run PRESET [TARGET ...]: builds a preset (or only these targets of it) and runs
+# the tests that it has.
 run() {
-  local preset=$1 filter=$2 report
+  local preset=$1 report="build/$1/junit.xml"
+  shift
   echo "== $preset: configure and build"
-  cmake --preset "$preset" >"build-$preset.log" 2>&1 ||
-    { cat "build-$preset.log"; return 1; }
-  rm -f "build-$preset.log"
-  cmake --build "build/$preset" -j "$jobs"
+  mkdir -p "build/$preset"
+  cmake --preset "$preset" >"build/$preset/configure.log" 2>&1 ||
+    { cat "build/$preset/configure.log"; return 1; }
+  cmake --build "build/$preset" -j "$jobs" ${@:+--target "$@"}
   echo "== $preset: tests"
-  report="build/$preset/junit.xml"
   rm -f "$report"
+  # Targets that were not built show up as tests of that name.
   ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure \
-    --timeout 300 -R "$filter" --output-junit "$PWD/$report" || true
+    --timeout 300 -E _NOT_BUILT --output-junit "$PWD/$report" || true
   local tests failures
-  tests=$(sed -n 's/.*<testsuite .*tests="\([0-9]*\)".*/\1/p' "$report" | head -n 1)
-  [ -n "$tests" ] || tests=$(grep -c '<testcase ' "$report")
+  tests=$(grep -c '<testcase ' "$report" || true)
   failures=$(grep -c '<failure' "$report" || true)
   passed=$((passed + tests - failures))
   failed=$((failed + failures))
 }
 
-run release '.'
+run release
 if [ "$quick" = no ]; then
-  # Memory and undefined behaviour: everything but the end-to-end runs.
-  run asan '^(?!E2e)'
+  # Memory and undefined behaviour, where bytes from outside, threads' hand-overs
+  # and pointers into shared batches are handled.
+  run asan quorate_wire_test fuzz_peer_frame fuzz_client_frame fuzz_record \
+    fuzz_frame_reader storage_test executor_test epaxos_test replica_test \
+    sessions_test shell_test node_test
 fi
 
 echo
