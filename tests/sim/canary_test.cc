@@ -14,11 +14,14 @@ constexpr std::uint64_t kCleanSeeds = 20;
 constexpr std::uint64_t kBugSeeds = 40;
 
 RunOptions Toy(ToyBug bug) {
+  FaultSet faults = FaultSet::All();
+  faults.Erase(FaultKind::kDeath);  // Without r1 the toy does nothing.
   return {.protocol = "toy",
           .bug = std::string(Name(bug)),
           // With three, one vote of another is a majority, however often it
           // is counted.
           .replicas = 5,
+          .faults = faults,
           .operations = 150};
 }
 
