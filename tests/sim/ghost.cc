@@ -216,6 +216,7 @@ void Ghost::NoteDecided(ReplicaId at, InstanceId id, const Value& value,
   }
   instance.decided = Decision{value.WithoutPayload(), deps};
   ++decided_;
+  if (!instance.chosen_ballot.is_initial()) ++recovered_;
   if (value.kind != ValueKind::kCommands) return;
   ++with_commands_;
   CheckVisibility(at, id);

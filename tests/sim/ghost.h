@@ -43,6 +43,8 @@ class Ghost {
   std::uint64_t decided() const { return decided_; }
   // Decided instances that carry commands.
   std::uint64_t decided_with_commands() const { return with_commands_; }
+  // Decided at a ballot above the command leader's own.
+  std::uint64_t recovered() const { return recovered_; }
 
  private:
   // One proposal (instance, ballot).
@@ -128,6 +130,7 @@ class Ghost {
   std::vector<std::deque<Instance>> columns_;
   std::uint64_t decided_ = 0;
   std::uint64_t with_commands_ = 0;
+  std::uint64_t recovered_ = 0;
   // Every slot up to here is durably committed (has been executed) there.
   std::array<DependencySet, kMaxReplicas> stable_;
   std::array<DependencySet, kMaxReplicas> executed_;

@@ -10,8 +10,8 @@
 namespace quorate::sim {
 namespace {
 
-void RunSeeds(std::uint64_t first, std::uint64_t last,
-              const RunOptions& options) {
+SimulationStatistics RunSeeds(std::uint64_t first, std::uint64_t last,
+                              const RunOptions& options) {
   SimulationStatistics total;
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     const SeedResult result = RunSeed(seed, options);
@@ -21,6 +21,7 @@ void RunSeeds(std::uint64_t first, std::uint64_t last,
   std::printf("%s\n", Describe(total).c_str());
   EXPECT_GT(total.fast_commits, 0u);
   EXPECT_GT(total.slow_commits, 0u);
+  return total;
 }
 
 class Seeds : public testing::Test {
@@ -29,8 +30,20 @@ class Seeds : public testing::Test {
 };
 
 TEST_F(Seeds, OfThreeReplicas) { RunSeeds(1, 60, {.replicas = 3}); }
-TEST_F(Seeds, OfFiveReplicas) { RunSeeds(1, 50, {.replicas = 5}); }
+TEST_F(Seeds, OfFiveReplicas) {
+  const SimulationStatistics total = RunSeeds(1, 50, {.replicas = 5});
+  // The range goes where it should: a run that no longer does tests little.
+  EXPECT_GT(total.recovered, 0u);
+  EXPECT_GT(total.noops, 0u);
+  EXPECT_GT(total.restarts, 100u);
+}
 TEST_F(Seeds, OfSevenReplicas) { RunSeeds(1, 10, {.replicas = 7}); }
+TEST_F(Seeds, OfDeadMinorities) {
+  const SimulationStatistics total =
+      RunSeeds(1, 30, {.replicas = 5, .faults = *FaultSet::Parse("death")});
+  EXPECT_GT(total.faults[static_cast<std::size_t>(FaultKind::kDeath)], 0u);
+  EXPECT_GT(total.recovered, 0u);
+}
 TEST_F(Seeds, OfAWorldWithoutFaults) {
   RunSeeds(1, 10, {.replicas = 5, .faults = FaultSet::None()});
 }

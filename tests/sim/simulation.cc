@@ -17,8 +17,8 @@ constexpr Micros kLongestStorm = 1'800'000'000;
 // In a healed world everything is answered and executed within this time. Far
 // above what is needed: retransmission backs off while a world is broken.
 constexpr Micros kHealingTime = 300'000'000;
-// Commands of each session while the dead are down.
-constexpr int kWorkWithoutTheDead = 10;
+// Commands of each session before some nodes die, and again after.
+constexpr int kWorkAroundDeath = 10;
 // A hundred times what a run needs.
 constexpr std::uint64_t kMostMessages = 3'000'000;
 
@@ -38,6 +38,8 @@ void SimulationStatistics::Add(const SimulationStatistics& other) {
   turns += other.turns;
   restarts += other.restarts;
   instances += other.instances;
+  noops += other.noops;
+  recovered += other.recovered;
   fast_commits += other.fast_commits;
   slow_commits += other.slow_commits;
   retransmissions += other.retransmissions;
@@ -115,11 +117,19 @@ bool Simulation::RunUntil(const std::function<bool()>& done, Micros patience) {
   return false;
 }
 
-// With no more than f nodes down for good, the others finish what was begun,
-// by whomever, and new work.
+// No more than f nodes go down for good in the middle of work; the others
+// finish what was begun, by whomever, and new work.
 void Simulation::RunWithoutTheDead() {
+  clients_.AddWork(kWorkAroundDeath);
+  const std::uint64_t enough =
+      clients_.statistics().done + fault_random_.Below(kWorkAroundDeath) + 1;
+  RunUntil(
+      [&] {
+        return clients_.statistics().done >= enough || clients_.AllAnswered();
+      },
+      kHealingTime);
   KillSome();
-  clients_.AddWork(kWorkWithoutTheDead);
+  clients_.AddWork(kWorkAroundDeath);
   if (!RunUntil([this] { return SurvivorsSettled(); }, kHealingTime)) {
     verdict_.Fail("L5: a classic quorum that is up finishes everything",
                   clients_.AllAnswered() ? "its replicas do not get even"
@@ -233,6 +243,8 @@ void Simulation::FillStatistics() {
   statistics_.refused = clients_.statistics().refused;
   statistics_.retried = clients_.statistics().retried;
   statistics_.instances = ghost_.decided();
+  statistics_.noops = ghost_.decided() - ghost_.decided_with_commands();
+  statistics_.recovered = ghost_.recovered();
   statistics_.virtual_time = queue_.now();
 }
 

@@ -58,6 +58,8 @@ struct SimulationStatistics {
   std::uint64_t turns = 0;
   std::uint64_t restarts = 0;
   std::uint64_t instances = 0;  // decided
+  std::uint64_t noops = 0;      // of these
+  std::uint64_t recovered = 0;  // decided at a ballot above 0
   std::uint64_t fast_commits = 0;
   std::uint64_t slow_commits = 0;
   std::uint64_t retransmissions = 0;
