@@ -11,7 +11,8 @@ std::string_view Name(const Record& record) {
                  [](const PromisedRecord&) { return "Promised"; },
                  [](const ValidatedRecord&) { return "Validated"; },
                  [](const CommittedRecord&) { return "Committed"; },
-                 [](const FloorRecord&) { return "Floor"; }},
+                 [](const FloorRecord&) { return "Floor"; },
+                 [](const ReservedRecord&) { return "Reserved"; }},
       record);
 }
 

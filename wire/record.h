@@ -61,8 +61,17 @@ struct FloorRecord {
   DependencySet drop_floor;
 };
 
-using Record = std::variant<PreAcceptedRecord, AcceptedRecord, PromisedRecord,
-                            ValidatedRecord, CommittedRecord, FloorRecord>;
+// Own slots up to `through` may be proposed before their own records are
+// durable (protocol.md 1.3); own fast commits may be announced before theirs
+// are (truncation.md A).
+struct ReservedRecord {
+  std::uint64_t through = 0;
+  bool lazy_fast_commit = false;
+};
+
+using Record =
+    std::variant<PreAcceptedRecord, AcceptedRecord, PromisedRecord,
+                 ValidatedRecord, CommittedRecord, FloorRecord, ReservedRecord>;
 
 std::string_view Name(const Record& record);
 

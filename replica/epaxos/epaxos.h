@@ -114,6 +114,7 @@ class Epaxos {
   void DecidePreAccept(InstanceId id, Instance& instance, Actions& actions);
   void CommitFast(InstanceId id, Instance& instance, Actions& actions);
   ReplicaSet ChooseFastQuorumPeers() const;
+  RecordSequence Reserve(std::uint64_t slot, bool overlap, Actions& actions);
   // accept.cc
   void StartAccept(InstanceId id, Instance& instance, Actions& actions);
   void HandleAccept(ReplicaId from, const Accept& m, Actions& actions);
@@ -157,6 +158,8 @@ class Epaxos {
                         const DependencySet& deps, Actions& actions);
   RecoverReply MakeRecoverReply(InstanceId id, const Instance& instance,
                                 Ballot ballot) const;
+  bool IsRecused(InstanceId id, const Instance& instance) const;
+  static bool LeaderIsRecused(InstanceId id, const Recovering& recovering);
   int MatchingAnswers(const Recovering& recovering, ReplicaSet among) const;
   // Ends rounds of our own that a higher ballot has overtaken.
   void YieldTo(InstanceId id, Instance& instance, Ballot ballot);
@@ -171,6 +174,8 @@ class Epaxos {
   void HandleValidateReply(ReplicaId from, const ValidateReply& m,
                            Actions& actions);
   void DecideValidation(InstanceId id, Instance& instance, Actions& actions);
+  static int VotesBesidesLeader(InstanceId id, const Recovering& recovering);
+  static Waiting WaitingOf(InstanceId id, const Recovering& recovering);
   void HandleWaiting(const Waiting& m, Actions& actions);
   void EvaluateWaiting(InstanceId id, Instance& instance, Actions& actions);
   void EvaluateAllWaiting(Actions& actions);
@@ -219,6 +224,18 @@ class Epaxos {
   RecordSequence last_record_ = 0;
 
   std::uint64_t next_slot_ = 1;
+  // Own slots up to `through` may be proposed once `record` is durable.
+  struct Reservation {
+    std::uint64_t through = 0;
+    RecordSequence record = 0;
+  };
+  Reservation reservation_;
+  Reservation earlier_reservation_;  // The one before, still of use.
+  // Slots that may have been proposed and forgotten: our own, known from the
+  // journal, and those that peers have told of. Every proposal covers them.
+  DependencySet forgotten_;
+  // Some earlier life announced fast commits before their records were durable.
+  bool lazy_before_ = false;
   std::size_t own_in_flight_ = 0;
   DependencySet committed_;
   std::array<Peer, kMaxReplicas> peers_;

@@ -49,6 +49,7 @@ void Mix(Fingerprint& print, const Recovering& recovering) {
     print.Mix(answer->accepted_ballot.number());
     print.Mix(answer->value.digest);
     print.Mix(answer->matches_initial ? 1 : 0);
+    print.Mix(answer->recused ? 1 : 0);
     Mix(print, answer->deps);
   }
   print.Mix(recovering.quorum.bits());
@@ -71,6 +72,7 @@ void Mix(Fingerprint& print, const Instance& instance) {
   print.Mix(instance.initial_known ? 1 : 0);
   Mix(print, instance.initial_deps);
   print.Mix(instance.released ? 1 : 0);
+  print.Mix(instance.restored_pre_accept ? 1 : 0);
   print.Mix(instance.refused_by.number());
   print.Mix(static_cast<std::uint64_t>(instance.waiting_votes));
   print.Mix(instance.recovering ? 1 : 0);
@@ -120,6 +122,8 @@ std::uint64_t Epaxos::Fingerprint() const {
     Mix(print, peers_[static_cast<std::size_t>(i)].base_floor);
   }
   print.Mix(next_slot_);
+  print.Mix(reservation_.through);
+  Mix(print, forgotten_);
   Mix(print, base_floor_);
   Mix(print, drop_floor_);
   Mix(print, candidate_floor_);

@@ -38,6 +38,7 @@ void Epaxos::Restore(const Record& record,
             instance->deps = r.deps;
             instance->initial_deps = r.initial_deps;
             instance->initial_known = true;
+            instance->restored_pre_accept = true;
           },
           [&](const AcceptedRecord& r) {
             Instance* instance = touch(r.instance);
@@ -88,6 +89,12 @@ void Epaxos::Restore(const Record& record,
             next_drop_floor_ = r.drop_floor;
             candidate_floor_.UnionWith(r.base_floor);
             ForgetDropped();
+          },
+          [&](const ReservedRecord& r) {
+            lazy_before_ = lazy_before_ || r.lazy_fast_commit;
+            forgotten_.Raise(self_, r.through);
+            next_slot_ = std::max(next_slot_, r.through + 1);
+            restored_unfinished_ = true;
           }},
       record);
   outbox_.Restored(last_record_);

@@ -119,10 +119,8 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
       break;
     }
     case Recovering::Stage::kWaiting:
-      outbox_.SendAgain(Others(), Waiting{.instance = id,
-                        .matching_votes = static_cast<std::uint8_t>(
-                            recovering.matching)},
-                instance.last_record, actions);
+      outbox_.SendAgain(Others(), WaitingOf(id, recovering),
+                        instance.last_record, actions);
       // Those whose fate we wait for must be decided by somebody.
       for (const auto& [other, unused] : recovering.conflicts) {
         const Instance* waited = log_.Find(other);

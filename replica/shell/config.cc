@@ -40,6 +40,8 @@ void ReadProtocol(ConfigTable table, Settings& settings) {
   table.Integer("faults", 0, kMaxReplicas, settings.faults);
   table.Integer("fast_faults", 0, kMaxReplicas, settings.fast_faults);
   table.Flag("thrifty", settings.thrifty);
+  table.Flag("overlap_sync", settings.overlap_sync);
+  table.Flag("lazy_fast_commit", settings.lazy_fast_commit);
   std::string conflicts(Name(settings.conflicts));
   table.Choice("conflicts", kConflictModes, conflicts);
   settings.conflicts =

@@ -45,6 +45,8 @@ std::string FormatConfig(const ClusterConfig& config) {
       "\n\n[protocol]\nfast_path = \"epaxos\"\nfaults = ", settings.faults,
       "\nfast_faults = ", settings.fast_faults,
       "\nthrifty = ", settings.thrifty ? "true" : "false",
+      "\noverlap_sync = ", settings.overlap_sync ? "true" : "false",
+      "\nlazy_fast_commit = ", settings.lazy_fast_commit ? "true" : "false",
       "\nconflicts = ", Quote(Name(settings.conflicts)),
       "\nretransmit_ticks = ", settings.retransmit_ticks,
       "\ntick_ms = ", settings.tick_ms,

@@ -131,7 +131,7 @@ TEST(Replica, QueuesBeyondItsInFlightLimitAndThenBatches) {
             .batches = {Request(i, OperationKind::kPut, "a", "1")}},
         actions);
   }
-  EXPECT_EQ(actions.persist.size(), 1u);
+  EXPECT_EQ(replica->Status().own_in_flight, 1u);
   EXPECT_EQ(replica->Status().queued_commands, 2u);
 }
 

@@ -77,7 +77,7 @@ struct CompareMessages {
     return a.instance == b.instance && a.ballot == b.ballot &&
            a.status == b.status && a.accepted_ballot == b.accepted_ballot &&
            Same(a.value, b.value) && a.deps == b.deps &&
-           a.matches_initial == b.matches_initial;
+           a.matches_initial == b.matches_initial && a.recused == b.recused;
   }
   static bool Equal(const Validate& a, const Validate& b) {
     return a.instance == b.instance && a.ballot == b.ballot &&
@@ -100,7 +100,8 @@ struct CompareMessages {
   }
   static bool Equal(const Frontier& a, const Frontier& b) {
     return a.committed == b.committed && a.executed == b.executed &&
-           a.base_floor == b.base_floor;
+           a.base_floor == b.base_floor &&
+           a.forgotten_through == b.forgotten_through;
   }
   static bool Equal(const Truncated& a, const Truncated& b) {
     return a.instance == b.instance && a.drop_floor == b.drop_floor;
@@ -138,6 +139,9 @@ struct CompareRecords {
   }
   static bool Equal(const FloorRecord& a, const FloorRecord& b) {
     return a.base_floor == b.base_floor && a.drop_floor == b.drop_floor;
+  }
+  static bool Equal(const ReservedRecord& a, const ReservedRecord& b) {
+    return a.through == b.through && a.lazy_fast_commit == b.lazy_fast_commit;
   }
 };
 

@@ -175,6 +175,7 @@ Message RandomMessage(Random& random, std::size_t alternative, int columns) {
                           RandomBallot(random, columns),
                           RandomValue(random),
                           deps(),
+                          random.Coin(),
                           random.Coin()};
     case 8: return Validate{instance, ballot, RandomBatch(random), deps()};
     case 9: {
@@ -192,7 +193,7 @@ Message RandomMessage(Random& random, std::size_t alternative, int columns) {
     case 12:
       return InquireReply{instance, RandomStatus(random), ballot,
                           random.Coin()};
-    case 13: return Frontier{deps(), deps(), deps()};
+    case 13: return Frontier{deps(), deps(), deps(), random.Next()};
     default: return Truncated{instance, deps()};
   }
 }
@@ -227,7 +228,8 @@ Record RandomRecord(Random& random, std::size_t alternative, int columns) {
     case 2: return PromisedRecord{instance, RandomBallot(random, columns)};
     case 3: return ValidatedRecord{instance, RandomBatch(random), deps()};
     case 4: return CommittedRecord{instance, RandomValue(random), deps()};
-    default: return FloorRecord{deps(), deps()};
+    case 5: return FloorRecord{deps(), deps()};
+    default: return ReservedRecord{random.Next(), random.Coin()};
   }
 }
 
@@ -267,7 +269,8 @@ bool Same(const Message& a, const Message& b) {
                    x.status == y.status &&
                    x.accepted_ballot == y.accepted_ballot &&
                    Same(x.value, y.value) && x.deps == y.deps &&
-                   x.matches_initial == y.matches_initial;
+                   x.matches_initial == y.matches_initial &&
+                   x.recused == y.recused;
           },
           [](const Validate& x, const Validate& y) {
             return x.instance == y.instance && x.ballot == y.ballot &&
@@ -291,7 +294,8 @@ bool Same(const Message& a, const Message& b) {
           },
           [](const Frontier& x, const Frontier& y) {
             return x.committed == y.committed && x.executed == y.executed &&
-                   x.base_floor == y.base_floor;
+                   x.base_floor == y.base_floor &&
+                   x.forgotten_through == y.forgotten_through;
           },
           [](const Truncated& x, const Truncated& y) {
             return x.instance == y.instance && x.drop_floor == y.drop_floor;
@@ -351,6 +355,10 @@ bool Same(const Record& a, const Record& b) {
                  [](const FloorRecord& x, const FloorRecord& y) {
                    return x.base_floor == y.base_floor &&
                           x.drop_floor == y.drop_floor;
+                 },
+                 [](const ReservedRecord& x, const ReservedRecord& y) {
+                   return x.through == y.through &&
+                          x.lazy_fast_commit == y.lazy_fast_commit;
                  }});
 }
 

@@ -75,6 +75,12 @@ void Set(const FloorRecord& record, schema::Record::Builder root) {
   SetDeps(record.drop_floor, [&](unsigned n) { return to.initDropFloor(n); });
 }
 
+void Set(const ReservedRecord& record, schema::Record::Builder root) {
+  auto to = root.initReserved();
+  to.setThrough(record.through);
+  to.setLazyFastCommit(record.lazy_fast_commit);
+}
+
 std::size_t Words(const Record& record) {
   constexpr std::size_t kAllButTheBatch = 64;
   const auto batch_words = Overloaded{
@@ -139,6 +145,11 @@ FloorRecord Get(const schema::FloorRecord::Reader& from, FieldReader& fields) {
           .drop_floor = fields.Deps(from.getDropFloor())};
 }
 
+ReservedRecord Get(const schema::ReservedRecord::Reader& from) {
+  return {.through = from.getThrough(),
+          .lazy_fast_commit = from.getLazyFastCommit()};
+}
+
 absl::StatusOr<Record> GetRecord(const schema::Record::Reader& root,
                                  FieldReader& fields) {
   switch (root.which()) {
@@ -149,6 +160,7 @@ absl::StatusOr<Record> GetRecord(const schema::Record::Reader& root,
     case schema::Record::VALIDATED: return Get(root.getValidated(), fields);
     case schema::Record::COMMITTED: return Get(root.getCommitted(), fields);
     case schema::Record::FLOOR: return Get(root.getFloor(), fields);
+    case schema::Record::RESERVED: return Get(root.getReserved());
   }
   return absl::UnimplementedError(
       absl::StrCat("record of type ", static_cast<int>(root.which()),

@@ -132,6 +132,7 @@ struct RecoverReply {
   value @5 :Value;
   deps @6 :List(UInt64);
   matchesInitial @7 :Bool;
+  recused @8 :Bool;
 }
 
 struct Validate {
@@ -177,6 +178,7 @@ struct Frontier {
   committed @0 :List(UInt64);
   executed @1 :List(UInt64);
   baseFloor @2 :List(UInt64);
+  forgottenThrough @3 :UInt64;
 }
 
 struct Truncated {
@@ -256,6 +258,7 @@ struct Record {
     validated @3 :ValidatedRecord;
     committed @4 :CommittedRecord;
     floor @5 :FloorRecord;
+    reserved @6 :ReservedRecord;
   }
 }
 
@@ -299,4 +302,9 @@ struct CommittedRecord {
 struct FloorRecord {
   baseFloor @0 :List(UInt64);
   dropFloor @1 :List(UInt64);
+}
+
+struct ReservedRecord {
+  through @0 :UInt64;
+  lazyFastCommit @1 :Bool;
 }
