@@ -17,6 +17,7 @@ constexpr std::size_t kKeptBytes = 8 * 1024 * 1024;
 constexpr std::chrono::microseconds kQuick{1000};
 // Syncs of the loop between two looks of the thread after the store.
 constexpr int kWritesBetweenMaintenance = 64;
+constexpr std::chrono::milliseconds kBetweenLooks{100};
 // Being woken is part of a wait that was slept through.
 constexpr std::chrono::microseconds kWakeUp{40};
 
@@ -222,7 +223,10 @@ absl::Status Journal::Write(const std::vector<Record>& group,
 void Journal::NoteAppend(const std::vector<Record>& group,
                          Clock::duration took) {
   const std::uint64_t us = Microseconds(took);
-  const StoreStats store = store_->stats();
+  // Asks the file system for sizes: not for every group.
+  const bool look = Clock::now() - looked_ > kBetweenLooks;
+  const StoreStats store = look ? store_->stats() : StoreStats();
+  if (look) looked_ = Clock::now();
   const std::lock_guard<std::mutex> lock(mutex_);
   quick_ = took < kQuick;
   ++stats_.groups;
@@ -232,7 +236,7 @@ void Journal::NoteAppend(const std::vector<Record>& group,
   stats_.longest_us = std::max(stats_.longest_us, us);
   const auto bucket = static_cast<std::size_t>(std::bit_width(us | 1) - 1);
   ++stats_.times[std::min(bucket, stats_.times.size() - 1)];
-  stats_.store = store;
+  if (look) stats_.store = store;
 }
 
 }  // namespace quorate

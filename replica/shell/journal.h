@@ -116,6 +116,7 @@ class Journal {
 
   // Of whoever uses the store.
   std::string bytes_;
+  Clock::time_point looked_{};  // When the store's sizes were last asked for.
   // The thread's own.
   Clock::duration last_wait_ = Clock::duration::max();
 

@@ -1,5 +1,6 @@
 #include "replica/shell/node.h"
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <random>
@@ -240,19 +241,28 @@ void Node::Persist() {
 // Peers first: a message of ours delays a command more than a reply does.
 void Node::Publish() {
   if (!actions_.messages.empty() || !actions_.replies.empty()) ++turns_;
+  const bool replies_first = std::ranges::all_of(
+      actions_.messages, [](const OutgoingMessage& outgoing) {
+        return std::holds_alternative<Commit>(outgoing.message);
+      });
+  if (replies_first) Reply();
   for (const OutgoingMessage& outgoing : actions_.messages) {
     running_->links.Send(outgoing.to, outgoing.message);
   }
   running_->links.Flush();
+  if (!replies_first) Reply();
+  actions_.messages.clear();
+  actions_.replies.clear();
+  actions_.committed.clear();
+  actions_.executed.clear();
+}
+
+void Node::Reply() {
   running_->clock.NoteCommits(actions_.committed);
   for (OutgoingReply& outgoing : actions_.replies) {
     running_->clients.Route(std::move(outgoing.reply));
   }
   running_->clients.Flush();
-  actions_.messages.clear();
-  actions_.replies.clear();
-  actions_.committed.clear();
-  actions_.executed.clear();
 }
 
 // ---- stopping -------------------------------------------------------------

@@ -86,6 +86,7 @@ class Node : private PeerLinks::Handler {
   void StepDurable();
   void Persist();
   void Publish();
+  void Reply();
   void FinishDraining();
   void BeginClosing();
   void CloseAll();

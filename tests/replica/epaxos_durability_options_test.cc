@@ -164,6 +164,64 @@ TEST(EpaxosLazyFastCommit, RecusesItselfInEveryLaterLifeToo) {
   }
 }
 
+// Replica 1 commits x lazily with 3 and 4, forgets that, and leads a recovery
+// of replica 0's y with {0, 1, 2}. The command leader of y is recused: rule W3
+// counts replicas besides it, so only replica 2's matching vote is announced
+// (rec_k: announcing two would make x's recoverer give up x).
+TEST(EpaxosLazyFastCommit, AWaitingRecoveryDoesNotAnnounceTheRecusedLeader) {
+  Settings settings = With(false, true);
+  settings.recovery_ticks = 1;
+  TestCluster cluster(5, settings);
+  const InstanceId y = cluster.Propose(0, Put("k", "y", 1));
+  cluster.Sync(0);
+  cluster.DeliverAll<PreAccept>(2);
+  cluster.Sync(2);
+  cluster.network().clear();
+  const InstanceId x = cluster.Propose(1, Put("k", "x", 2));
+  cluster.Sync(1);
+  cluster.DeliverAll<PreAccept>(3);
+  cluster.DeliverAll<PreAccept>(4);
+  cluster.Sync(3);
+  cluster.Sync(4);
+  cluster.DeliverAll<PreAcceptReply>(1);
+  ASSERT_NE(cluster.FindCommitted(1, x), nullptr);
+  cluster.network().clear();
+  cluster.CrashAndRestart(0);
+  cluster.CrashAndRestart(1);
+  Actions actions;
+  cluster.at(1).HandleSuspicion(ReplicaAt(0), true, actions);
+  // y is known to replica 1 only by what others depend on.
+  cluster.Deliver(1, ReplicaAt(2), Waiting{.instance = y});
+  std::vector<Waiting> announced;
+  for (int round = 0; round < 40 && announced.empty(); ++round) {
+    cluster.Tick(1);
+    for (int i = 0; i < 3; ++i) cluster.Sync(i);
+    std::erase_if(cluster.network(), [&](const InFlight& m) {
+      return !std::holds_alternative<Recover>(m.message) &&
+             !std::holds_alternative<RecoverReply>(m.message) &&
+             !std::holds_alternative<Validate>(m.message) &&
+             !std::holds_alternative<ValidateReply>(m.message) &&
+             !std::holds_alternative<Waiting>(m.message);
+    });
+    std::erase_if(cluster.network(), [&](const InFlight& m) {
+      const auto* ask = std::get_if<Recover>(&m.message);
+      return ask != nullptr && ask->instance != y;
+    });
+    for (const int i : {0, 2}) {
+      cluster.DeliverAll<Recover>(i);
+      cluster.DeliverAll<Validate>(i);
+      cluster.Sync(i);
+    }
+    cluster.DeliverAll<RecoverReply>(1);
+    cluster.DeliverAll<ValidateReply>(1);
+    cluster.Sync(1);
+    announced = cluster.Queued<Waiting>(3);
+  }
+  ASSERT_FALSE(announced.empty());
+  EXPECT_EQ(announced.front().instance, y);
+  EXPECT_EQ(announced.front().matching_votes, 1);
+}
+
 TEST(EpaxosLazyFastCommit, DoesNotRecuseItselfFromWhatItProposedInThisLife) {
   TestCluster cluster = WithReservation(5, With(false, true));
   cluster.CrashAndRestart(0);

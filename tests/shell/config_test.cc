@@ -75,6 +75,8 @@ fast_path = "epaxos"
 faults = 1
 fast_faults = 1
 thrifty = true
+overlap_sync = false
+lazy_fast_commit = true
 conflicts = "rw"
 retransmit_ticks = 7
 tick_ms = 3
@@ -91,6 +93,8 @@ max_queued = 99
   EXPECT_EQ(settings.faults, 1);
   EXPECT_EQ(settings.fast_faults, 1);
   EXPECT_TRUE(settings.thrifty);
+  EXPECT_FALSE(settings.overlap_sync);
+  EXPECT_TRUE(settings.lazy_fast_commit);
   EXPECT_EQ(settings.conflicts, ConflictMode::kReadWrite);
   EXPECT_EQ(settings.retransmit_ticks, 7);
   EXPECT_EQ(settings.tick_ms, 3);
@@ -147,7 +151,8 @@ TEST(ConfigTest, RefusesAnUnknownKeyAndNamesTheKnownOnes) {
   EXPECT_EQ(ErrorOf(WithProtocol("thrift = true")),
             "config \"cluster.toml\" line 4: unknown key \"thrift\" in "
             "protocol; known are fast_path, faults, fast_faults, thrifty, "
-            "conflicts, retransmit_ticks, tick_ms, max_in_flight");
+            "overlap_sync, lazy_fast_commit, conflicts, retransmit_ticks, "
+            "tick_ms, max_in_flight");
 }
 
 TEST(ConfigTest, RefusesAnUnknownKeyOfANode) {
