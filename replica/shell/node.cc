@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "replica/shell/look_out.h"
 #include "replica/shell/status.h"
 #include "replica/shell/text.h"
 #include "storage/sqlite_store.h"
@@ -44,10 +45,12 @@ struct Node::Running {
             node.options_.clients),
         tick(loop, node.count_, uv_timer_init, &node),
         before_poll(loop, node.count_, uv_prepare_init, &node),
-        after_poll(loop, node.count_, uv_check_init, &node) {
+        after_poll(loop, node.count_, uv_check_init, &node),
+        look_out(loop, node.count_, node.options_.look_out_us) {
     if (node.store_ == nullptr) return;
     journal = std::make_unique<Journal>(
-        loop, node.count_, std::move(node.store_), node.options_.look_out_us,
+        loop, node.count_, std::move(node.store_),
+        node.options_.journal_look_out_us,
         [&node] { node.OnJournalChange(); });
   }
 
@@ -59,6 +62,7 @@ struct Node::Running {
   Handle<uv_timer_t> tick;
   Handle<uv_prepare_t> before_poll;
   Handle<uv_check_t> after_poll;
+  LookOut look_out;
 };
 
 // ---- opening --------------------------------------------------------------
@@ -238,9 +242,13 @@ void Node::Persist() {
   }
 }
 
-// Peers first: a message of ours delays a command more than a reply does.
+// Peers first: a message of ours delays a command more than a reply does. But
+// nobody waits for a Commit as the client waits for its reply.
 void Node::Publish() {
-  if (!actions_.messages.empty() || !actions_.replies.empty()) ++turns_;
+  if (!actions_.messages.empty() || !actions_.replies.empty()) {
+    ++turns_;
+    running_->look_out.NoteActivity();
+  }
   const bool replies_first = std::ranges::all_of(
       actions_.messages, [](const OutgoingMessage& outgoing) {
         return std::holds_alternative<Commit>(outgoing.message);

@@ -38,7 +38,8 @@ struct NodeOptions {
       [](const absl::Status&) {};
   // For tests; by default the SQLite store in the node's directory.
   std::unique_ptr<Store> store;
-  int look_out_us = 30;  // journal.h
+  int journal_look_out_us = 30;  // journal.h
+  int look_out_us = 200;         // look_out.h
   // Milliseconds that Stop waits for commands under way.
   std::uint64_t drain_ms = 2000;
   ClientPortOptions clients;
