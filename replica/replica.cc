@@ -10,6 +10,8 @@
 namespace quorate {
 namespace {
 
+constexpr std::size_t kShownRecoveries = 8;
+
 class EpaxosReplica final : public Replica {
  public:
   explicit EpaxosReplica(const Settings& settings)
@@ -96,6 +98,16 @@ class EpaxosReplica final : public Replica {
     status.recoveries_started = protocol_.stats().recoveries_started;
     status.recovered_payloads = protocol_.stats().recovered_payloads;
     status.recovered_noops = protocol_.stats().recovered_noops;
+    status.recoveries_waited = protocol_.stats().recoveries_waited;
+    status.recoveries_under_way = protocol_.recoveries().size();
+    status.holds_back = HoldsBack();
+    for (const InstanceId id : protocol_.recoveries()) {
+      if (status.recoveries.size() == kShownRecoveries) break;
+      const epaxos::Instance* instance = protocol_.log().Find(id);
+      if (instance != nullptr) {
+        status.recoveries.push_back(StatusOf(id, *instance));
+      }
+    }
     status.executor = executor_.stats();
     status.oldest_blocked = executor_.OldestBlocked();
     return status;
@@ -104,8 +116,10 @@ class EpaxosReplica final : public Replica {
  private:
   void Enqueue(const ClientCommands& event, Actions& actions) {
     for (const CommandBatchPtr& batch : event.batches) {
-      if (batcher_.waiting_commands() + batch->commands().size() <=
-          settings_.max_queued_commands) {
+      // One request always fits into an empty queue.
+      if (batcher_.empty() ||
+          batcher_.waiting_commands() + batch->commands().size() <=
+              settings_.max_queued_commands) {
         batcher_.Add(batch);
         continue;
       }
@@ -120,10 +134,37 @@ class EpaxosReplica final : public Replica {
   }
 
   void Propose(Actions& actions) {
-    while (!batcher_.empty() &&
+    while (!batcher_.empty() && !HoldsBack() &&
            protocol_.own_in_flight() < settings_.max_in_flight) {
       protocol_.Propose(batcher_.Take(), actions);
     }
+  }
+
+  bool HoldsBack() const {
+    return executor_.stats().waiting_instances >=
+           settings_.max_waiting_instances;
+  }
+
+  static RecoveryStatus StatusOf(InstanceId id,
+                                 const epaxos::Instance& instance) {
+    RecoveryStatus status{.instance = id,
+                          .ballot = instance.promised_ballot,
+                          .stage = RecoveryStatus::Stage::kAccepting};
+    if (instance.leading) status.answered = instance.leading->accept_voters;
+    if (!instance.recovering) return status;
+    const epaxos::Recovering& recovering = *instance.recovering.get();
+    using Stage = epaxos::Recovering::Stage;
+    status.ballot = recovering.ballot;
+    status.stage = recovering.stage == Stage::kPromising
+                       ? RecoveryStatus::Stage::kPromising
+                   : recovering.stage == Stage::kValidating
+                       ? RecoveryStatus::Stage::kValidating
+                       : RecoveryStatus::Stage::kWaiting;
+    status.answered = recovering.answered;
+    for (const auto& [other, unused] : recovering.conflicts) {
+      status.waits_for.push_back(other);
+    }
+    return status;
   }
 
   // Feeds the decisions from `first` on to the executor and answers the

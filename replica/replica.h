@@ -17,6 +17,20 @@
 
 namespace quorate {
 
+// An instance that this replica is finishing for its command leader.
+struct RecoveryStatus {
+  InstanceId instance;
+  Ballot ballot;
+  enum class Stage : std::uint8_t {
+    kPromising,   // asks what others know
+    kValidating,  // asks whether a fast commit would have been seen
+    kWaiting,     // for the fate of `waits_for`
+    kAccepting,   // has proposed what it found
+  } stage = Stage::kPromising;
+  ReplicaSet answered;
+  std::vector<InstanceId> waits_for;
+};
+
 // What `quorate status` and metrics show. Counts since the process started.
 struct ReplicaStatus {
   DependencySet committed;
@@ -36,6 +50,12 @@ struct ReplicaStatus {
   std::uint64_t recoveries_started = 0;
   std::uint64_t recovered_payloads = 0;  // decided by a recovery led here
   std::uint64_t recovered_noops = 0;
+  std::uint64_t recoveries_waited = 0;
+  // Under way, the smallest instances first; at most eight.
+  std::vector<RecoveryStatus> recoveries;
+  std::uint64_t recoveries_under_way = 0;
+  // Proposes nothing until what waits has executed (max_waiting_instances).
+  bool holds_back = false;
   ExecutorStats executor;
   std::optional<Executor::Blocked> oldest_blocked;
 };

@@ -73,6 +73,8 @@ class Epaxos {
   const DependencySet& drop_floor() const { return drop_floor_; }
   RecordSequence last_record() const { return last_record_; }
   const Stats& stats() const { return stats_; }
+  // Instances that this replica is finishing for their command leaders.
+  const std::set<InstanceId>& recoveries() const { return recoveries_; }
   const InstanceLog& log() const { return log_; }
   const ConflictIndex& index() const { return index_; }
 

@@ -109,6 +109,8 @@ Settings DrawSettings(Random& random, int replicas) {
       random.OneOf(std::array<std::size_t, 4>{16, 65536, 65536, 65536});
   settings.tick_ms = random.OneOf(std::array<int, 3>{5, 10, 50});
   settings.retransmit_ticks = random.OneOf(std::array<int, 3>{2, 5, 10});
+  settings.max_waiting_instances =
+      random.OneOf(std::array<std::size_t, 4>{2, 64, 4096, 4096});
   settings.overlap_sync = random.Chance(600);
   settings.lazy_fast_commit = random.Chance(400);
   return settings;

@@ -117,6 +117,55 @@ std::string Verdict(std::span<const Json> nodes) {
   return "";
 }
 
+// Who is finishing this instance, and how far that is.
+std::string RecoveryOf(const std::string& instance,
+                       std::span<const Json> nodes) {
+  for (const Json& node : nodes) {
+    if (!IsUp(node)) continue;
+    const Json& shown = Field(Field(node, "recoveries"), "shown");
+    if (!shown.is_array()) continue;
+    for (const Json& recovery : shown) {
+      if (!recovery.is_object() ||
+          Text(Field(recovery, "instance")) != instance) {
+        continue;
+      }
+      std::string text = fmt::format(
+          "{} recovers it at ballot {}: {}, {} answered",
+          Text(Field(node, "name")), Text(Field(recovery, "ballot")),
+          Text(Field(recovery, "stage")), Field(recovery, "answered").dump());
+      const Json& others = Field(recovery, "waits_for");
+      if (others.is_array() && !others.empty()) {
+        text += fmt::format(", after {}", Text(others.front()));
+        if (others.size() > 1) {
+          text += fmt::format(" and {} more", others.size() - 1);
+        }
+      }
+      return text;
+    }
+  }
+  return "nobody recovers it: its command leader is at work on it, or is not "
+         "suspected yet";
+}
+
+// One line for every node on which something waits.
+std::string WhyTheyWait(std::span<const Json> nodes) {
+  std::string text;
+  for (const Json& node : nodes) {
+    const Json& oldest = Field(node, "oldest_waiting");
+    if (!IsUp(node) || !oldest.is_object()) continue;
+    const std::string on = Text(Field(oldest, "on"));
+    const Json& holds_back = Field(node, "holds_back");
+    text += fmt::format(
+        "{}: {} instances wait, the oldest, {}, for {}; {}{}\n",
+        Text(Field(node, "name")), Field(node, "waiting_instances").dump(),
+        Text(Field(oldest, "waiting")), on, RecoveryOf(on, nodes),
+        holds_back.is_boolean() && holds_back.get<bool>()
+            ? "; new commands are held back until they have executed"
+            : "");
+  }
+  return text;
+}
+
 constexpr std::string_view kRow =
     "{:5} {:22} {:4} {:>10} {:>10} {:>8} {:>16}  {:18} {:>11} {:>10}\n";
 
@@ -145,7 +194,7 @@ std::string StatusAsText(std::span<const NodeAnswer> answers) {
                         Bytes(Field(Field(node, "disk"), "bytes")),
                         Bytes(Field(node, "memory_bytes")));
   }
-  return text + Verdict(nodes) + "\n";
+  return text + WhyTheyWait(nodes) + Verdict(nodes) + "\n";
 }
 
 std::string StatusAsJson(std::span<const NodeAnswer> answers) {
