@@ -120,6 +120,7 @@ std::uint64_t Epaxos::Fingerprint() const {
     Mix(print, peers_[static_cast<std::size_t>(i)].base_floor);
   }
   print.Mix(next_slot_);
+  Mix(print, committed_);
   Mix(print, base_floor_);
   Mix(print, drop_floor_);
   Mix(print, candidate_floor_);
