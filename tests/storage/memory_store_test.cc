@@ -18,9 +18,10 @@ TEST(MemoryStoreTest, StopsReplayAtTheFirstErrorOfTheCaller) {
   MemoryStore store(TestIdentity());
   ASSERT_TRUE(AppendGroups(store, 1, 5).ok());
   int calls = 0;
-  const absl::Status status = store.Replay([&](std::string_view) {
-    return ++calls == 3 ? absl::DataLossError("third") : absl::OkStatus();
-  });
+  const absl::Status status =
+      store.Replay({.group = [&](std::string_view, RecordSequence) {
+        return ++calls == 3 ? absl::DataLossError("third") : absl::OkStatus();
+      }});
   EXPECT_EQ(status, absl::DataLossError("third"));
   EXPECT_EQ(calls, 3);
 }
