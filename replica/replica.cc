@@ -1,9 +1,12 @@
 #include "replica/replica.h"
 
+#include <deque>
+#include <iterator>
 #include <utility>
 
 #include "replica/batcher.h"
 #include "replica/epaxos/epaxos.h"
+#include "wire/check.h"
 #include "wire/fingerprint.h"
 #include "wire/overloaded.h"
 
@@ -43,13 +46,62 @@ class EpaxosReplica final : public Replica {
   }
 
   void Restore(std::span<const Record> records) override {
-    std::vector<CommittedInstance> committed;
-    for (const Record& record : records) protocol_.Restore(record, committed);
-    for (const CommittedInstance& decision : committed) {
+    for (const Record& record : records) {
+      protocol_.Restore(record, restored_);
+      std::visit(
+          Overloaded{[&](const CheckpointBegunRecord&) { mid_state_ = true; },
+                     [&](const ExecutedRecord& r) { executor_.Restore(r); },
+                     [&](const EntriesRecord& r) { executor_.Restore(r); },
+                     [&](const SessionsRecord& r) { executor_.Restore(r); },
+                     [&](const CheckpointEndedRecord& r) { EndState(r); },
+                     [](const auto&) {}},
+          record);
+    }
+    // Nothing may be applied to half of a state.
+    if (mid_state_) return;
+    for (const CommittedInstance& decision : restored_) {
       executor_.Commit(decision.instance, decision.value.batch, decision.deps,
                        executed_);
     }
+    restored_.clear();
     executed_.Clear();
+  }
+
+  std::optional<RecordSequence> BeginCheckpoint() override {
+    checkpoint_.emplace();
+    checkpoint_->through = protocol_.last_record();
+    checkpoint_->state_hash = executor_.state_hash();
+    std::vector<Record> records{
+        CheckpointBegunRecord{.through = checkpoint_->through},
+        executor_.BeginSave()};
+    protocol_.Save(records);
+    checkpoint_->at_once.assign(std::move_iterator(records.begin()),
+                                std::move_iterator(records.end()));
+    return checkpoint_->through;
+  }
+
+  bool NextCheckpointRecords(std::size_t bytes,
+                             std::vector<Record>& records) override {
+    if (!checkpoint_) return false;
+    std::deque<Record>& at_once = checkpoint_->at_once;
+    if (!at_once.empty()) {
+      for (std::size_t size = 0; size < bytes && !at_once.empty();) {
+        size += RoughBytes(at_once.front());
+        records.push_back(std::move(at_once.front()));
+        at_once.pop_front();
+      }
+    } else if (!executor_.SaveNext(bytes, records)) {
+      records.emplace_back(
+          CheckpointEndedRecord{.through = checkpoint_->through,
+                                .state_hash = checkpoint_->state_hash});
+      checkpoint_.reset();
+    }
+    return true;
+  }
+
+  void AbandonCheckpoint() override {
+    checkpoint_.reset();
+    executor_.EndSave();
   }
 
   std::unique_ptr<Machine> Clone() const override {
@@ -207,11 +259,37 @@ class EpaxosReplica final : public Replica {
     if (somebody_waits) batcher_.Add(instance->initial_batch);
   }
 
+  // A checkpoint that has not been given to its end. Not a part of the state.
+  struct Checkpoint {
+    RecordSequence through = 0;
+    std::uint64_t state_hash = 0;
+    // What was taken when it began.
+    std::deque<Record> at_once;
+  };
+
+  static std::size_t RoughBytes(const Record& record) {
+    const auto* instance = std::get_if<InstanceRecord>(&record);
+    const bool has_batch =
+        instance != nullptr && instance->initial_batch != nullptr;
+    return sizeof(Record) +
+           (has_batch ? instance->initial_batch->byte_size() : 0);
+  }
+
+  void EndState(const CheckpointEndedRecord& record) {
+    mid_state_ = false;
+    QUORATE_CHECK(executor_.state_hash() == record.state_hash,
+                  "X4: a checkpoint gives back the state it was taken of");
+  }
+
   Settings settings_;
   epaxos::Epaxos protocol_;
   Executor executor_;
   Batcher batcher_;
   Executed executed_;  // Scratch, empty between steps.
+  std::optional<Checkpoint> checkpoint_;
+  // Restoring: between the ends of a checkpoint decisions gather.
+  bool mid_state_ = false;
+  std::vector<CommittedInstance> restored_;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,22 @@ class Replica : public Machine {
   // The machine for settings.protocol rules; the settings must be valid
   // (replica/paxos/quorum.h: ValidateSettings).
   static std::unique_ptr<Replica> Create(const Settings& settings);
+
+  // Takes a picture of the machine as of last_record(), for the records that it
+  // stands for to be forgotten: the protocol's part at once, keys, values and
+  // sessions as they are asked for, unchanged by the steps in between. Ends one
+  // that is not finished. Nullopt: this machine takes none.
+  virtual std::optional<RecordSequence> BeginCheckpoint() {
+    return std::nullopt;
+  }
+  // Appends the next records of the checkpoint, about `bytes` of them; the last
+  // one is a CheckpointEndedRecord. False when it has been given. Restore takes
+  // them in this order, followed by the records after it.
+  virtual bool NextCheckpointRecords(std::size_t /*bytes*/,
+                                     std::vector<Record>& /*records*/) {
+    return false;
+  }
+  virtual void AbandonCheckpoint() {}
 
   virtual ReplicaStatus Status() const = 0;
   virtual const Executor& executor() const = 0;

@@ -9,7 +9,7 @@
 //
 // Split by phase: pre_accept.cc, accept.cc, commit.cc, recovery.cc, validate.cc,
 // tick.cc (retransmission, frontiers, floors), suspicion.cc (who recovers, and
-// when), restore.cc, invariants.cc. Pure, copyable. What must be
+// when), restore.cc, checkpoint.cc, invariants.cc. Pure, copyable. What must be
 // durable first is decided where a message is sent (Send's `rests_on`) and kept
 // by the Outbox; a vote of one's own counts when its record is durable.
 #pragma once
@@ -62,8 +62,11 @@ class Epaxos {
   void HandleSuspicion(ReplicaId peer, bool suspected, Actions& actions);
 
   // Applies one record of an earlier life; decisions it restores are appended
-  // to `committed`.
+  // to `committed`. Records of the executor count and do nothing.
   void Restore(const Record& record, std::vector<CommittedInstance>& committed);
+  // Appends the records of a checkpoint that give back what is durable here
+  // once everything up to last_record() is.
+  void Save(std::vector<Record>& records) const;
 
   // Own instances proposed and not yet given to the executor.
   std::size_t own_in_flight() const { return own_in_flight_; }
@@ -189,6 +192,10 @@ class Epaxos {
   // restore.cc
   void RestorePayload(Instance& instance, InstanceId id,
                       const CommandBatchPtr& batch);
+  Instance* Touch(InstanceId id);
+  void RestoreFloors(const FloorRecord& record);
+  void RestoreInstance(const InstanceRecord& record,
+                       std::vector<CommittedInstance>& committed);
 
   // ---- small helpers shared by the phases (epaxos.cc) ----
   RecordSequence Persist(Record record, Actions& actions);
@@ -224,6 +231,7 @@ class Epaxos {
   Outbox outbox_;
   std::deque<AwaitedRecord> awaited_;
   RecordSequence last_record_ = 0;
+  bool restoring_checkpoint_ = false;
 
   std::uint64_t next_slot_ = 1;
   // Own slots up to `through` may be proposed once `record` is durable.

@@ -72,7 +72,9 @@ void Mix(Fingerprint& print, const Instance& instance) {
   print.Mix(instance.initial_known ? 1 : 0);
   Mix(print, instance.initial_deps);
   print.Mix(instance.released ? 1 : 0);
-  print.Mix(instance.restored_pre_accept ? 1 : 0);
+  const bool restored = instance.restored_pre_accept &&
+                        instance.status == InstanceStatus::kPreAccepted;
+  print.Mix(restored ? 1 : 0);
   print.Mix(instance.refused_by.number());
   print.Mix(static_cast<std::uint64_t>(instance.waiting_votes));
   print.Mix(instance.recovering ? 1 : 0);
@@ -124,6 +126,7 @@ std::uint64_t Epaxos::Fingerprint() const {
   print.Mix(next_slot_);
   print.Mix(reservation_.through);
   Mix(print, forgotten_);
+  Mix(print, committed_);
   Mix(print, base_floor_);
   Mix(print, drop_floor_);
   Mix(print, candidate_floor_);

@@ -61,6 +61,14 @@ void ReadBatch(ConfigTable table, Settings& settings) {
   table.RefuseOthers();
 }
 
+void ReadCheckpoint(ConfigTable table, ClusterConfig& config) {
+  constexpr std::int64_t kMostBytes = std::int64_t{1} << 50;
+  table.Integer("journal_bytes", 1, kMostBytes,
+                config.checkpoint_journal_bytes);
+  table.Integer("percent", 0, 10'000, config.checkpoint_percent);
+  table.RefuseOthers();
+}
+
 bool IsName(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -161,6 +169,7 @@ absl::StatusOr<ClusterConfig> ParseConfig(std::string_view text,
   ReadCluster(document.Table("cluster"), config);
   ReadProtocol(document.Table("protocol"), config.settings);
   ReadBatch(document.Table("batch"), config.settings);
+  ReadCheckpoint(document.Table("checkpoint"), config);
   document.RefuseOthers();
   config.nodes.resize(document.NodeCount());
   for (std::size_t i = 0; i < config.nodes.size(); ++i) {

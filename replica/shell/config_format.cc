@@ -54,6 +54,9 @@ std::string FormatConfig(const ClusterConfig& config) {
   text += Concat("\n[batch]\nmax_commands = ", settings.batch_commands,
                  "\nmax_bytes = ", settings.batch_bytes,
                  "\nmax_queued = ", settings.max_queued_commands, "\n");
+  text += Concat(
+      "\n[checkpoint]\njournal_bytes = ", config.checkpoint_journal_bytes,
+      "\npercent = ", config.checkpoint_percent, "\n");
   for (const NodeConfig& node : config.nodes) text += FormatNode(node);
   return text;
 }

@@ -88,6 +88,8 @@ class Node : private PeerLinks::Handler {
   void Persist();
   void Publish();
   void Reply();
+  void Checkpoint();
+  bool WantsCheckpoint() const;
   void FinishDraining();
   void BeginClosing();
   void CloseAll();
@@ -101,6 +103,9 @@ class Node : private PeerLinks::Handler {
   std::unique_ptr<Replica> replica_;
   Actions actions_;  // Of this turn; lazy records stay for later ones.
   RecordSequence durable_ = 0;
+  // The record that the checkpoint under way stands for.
+  std::optional<RecordSequence> checkpoint_;
+  std::uint64_t checkpoint_us_ = 0;  // when the last one was handed over
   bool tick_passed_ = false;
   std::uint64_t turns_ = 0;  // that gave something to send
   std::uint64_t started_us_ = 0;

@@ -130,9 +130,22 @@ void AddJournal(const JournalStats& journal, Json& json) {
                    {"records", journal.records},
                    {"found_awake", journal.found_awake},
                    {"found_asleep", journal.found_asleep}};
-  json["disk"] = {{"bytes", journal.store.file_bytes},
+  json["disk"] = {{"bytes", journal.file_bytes},
                   {"groups", journal.store.journal_groups},
                   {"journal_bytes", journal.store.journal_bytes}};
+}
+
+Json Checkpoint(const NodeFacts& facts) {
+  const JournalStats& journal = *facts.journal;
+  Json json = {{"through", journal.store.checkpoint_last},
+               {"bytes", journal.store.checkpoint_bytes},
+               {"journal_bytes_since", journal.store.journal_bytes},
+               {"finished", journal.checkpoints},
+               {"age_s", nullptr},
+               {"writing", facts.writes_checkpoint},
+               {"written_bytes", journal.store.unfinished_bytes}};
+  if (facts.checkpoint_age_s) json["age_s"] = *facts.checkpoint_age_s;
+  return json;
 }
 
 Json Refusals(const RefusalCounts& counts) {
@@ -178,7 +191,10 @@ std::string StatusAsJson(const ClusterConfig& config, std::size_t self,
   json["memory_bytes"] = ResidentBytes();
   json["cpu_s"] = CpuSeconds();
   json["turns"] = facts.turns;
-  if (facts.journal) AddJournal(*facts.journal, json);
+  if (facts.journal) {
+    AddJournal(*facts.journal, json);
+    json["checkpoint"] = Checkpoint(facts);
+  }
   Json peers = Json::object();
   for (std::size_t i = 0; i < config.nodes.size(); ++i) {
     if (i != self) peers[config.nodes[i].name] = bool{facts.peers_up[i]};

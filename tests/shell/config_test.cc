@@ -85,6 +85,9 @@ max_in_flight = 11
 max_commands = 1
 max_bytes = 4096
 max_queued = 99
+[checkpoint]
+journal_bytes = 12345
+percent = 50
 )" + kNodes,
       "cluster.toml");
   ASSERT_TRUE(config.ok()) << config.status();
@@ -102,6 +105,8 @@ max_queued = 99
   EXPECT_EQ(settings.batch_commands, 1u);
   EXPECT_EQ(settings.batch_bytes, 4096u);
   EXPECT_EQ(settings.max_queued_commands, 99u);
+  EXPECT_EQ(config->checkpoint_journal_bytes, 12345u);
+  EXPECT_EQ(config->checkpoint_percent, 50u);
 }
 
 TEST(ConfigTest, GivesEachNodeItsOwnSettings) {
@@ -164,7 +169,7 @@ TEST(ConfigTest, RefusesAnUnknownKeyOfANode) {
 TEST(ConfigTest, RefusesAnUnknownTable) {
   EXPECT_EQ(ErrorOf("[clusters]\nid = \"demo\"\n" + kMinimal),
             "config \"cluster.toml\" line 1: unknown name \"clusters\"; known "
-            "are [cluster], [protocol], [batch] and [[node]]");
+            "are [cluster], [protocol], [batch], [checkpoint] and [[node]]");
 }
 
 TEST(ConfigTest, RefusesAFileWithoutAClusterId) {

@@ -121,6 +121,11 @@ class Ghost {
   void BecameDurable(ReplicaId at, const CommittedRecord& r);
   void BecameDurable(ReplicaId at, const FloorRecord& r);
   void BecameDurable(ReplicaId at, const ReservedRecord& r);
+  // Records of a checkpoint are no new facts.
+  template <typename CheckpointPart>
+  void BecameDurable(ReplicaId at, const CheckpointPart&) {
+    Fail("a checkpoint is not in the journal", at, {at, 0});
+  }
 
   Settings settings_;
   int classic_quorum_;

@@ -12,7 +12,7 @@ namespace {
 constexpr std::array<std::string_view, kFaultKinds> kFaultNames = {
     "loss",  "duplicate", "reorder", "delay", "reset", "partition", "crash",
     "power", "sync",      "pause",   "disk",  "clock", "suspect",   "timers",
-    "death"};
+    "death", "checkpoint"};
 
 std::optional<FaultKind> FindFault(std::string_view name) {
   for (int i = 0; i < kFaultKinds; ++i) {

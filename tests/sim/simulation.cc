@@ -42,6 +42,8 @@ void SimulationStatistics::Add(const SimulationStatistics& other) {
   through_codec += other.through_codec;
   turns += other.turns;
   restarts += other.restarts;
+  checkpoints += other.checkpoints;
+  checkpoint_restarts += other.checkpoint_restarts;
   instances += other.instances;
   noops += other.noops;
   recovered += other.recovered;

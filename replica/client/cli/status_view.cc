@@ -166,8 +166,24 @@ std::string WhyTheyWait(std::span<const Json> nodes) {
   return text;
 }
 
+// "18.1 MiB 4 s": size and age of the last checkpoint, or how much of one is
+// written; the age is known for those of this life of the node.
+std::string Checkpoint(const Json& node) {
+  const Json& checkpoint = Field(node, "checkpoint");
+  if (!checkpoint.is_object()) return "-";
+  if (Field(checkpoint, "writing") == true) {
+    return "at " + Bytes(Field(checkpoint, "written_bytes"));
+  }
+  if (Field(checkpoint, "through") == 0) return "-";
+  const std::string size = Bytes(Field(checkpoint, "bytes"));
+  const Json& age = Field(checkpoint, "age_s");
+  return age.is_number() ? fmt::format("{} {:.0f} s", size, age.get<double>())
+                         : size;
+}
+
 constexpr std::string_view kRow =
-    "{:5} {:22} {:4} {:>10} {:>10} {:>8} {:>16}  {:18} {:>11} {:>10}\n";
+    "{:5} {:22} {:4} {:>10} {:>10} {:>8} {:>16}  {:18} {:>11} {:>11} {:>14} "
+    "{:>10}\n";
 
 }  // namespace
 
@@ -179,7 +195,8 @@ std::string StatusAsText(std::span<const NodeAnswer> answers) {
   const std::vector<Json> nodes = ObjectsOf(answers);
   std::string text =
       fmt::format(kRow, "node", "clients", "up", "committed", "executed",
-                  "fast", "waiting", "state hash", "disk", "memory");
+                  "fast", "waiting", "state hash", "disk", "journal",
+                  "checkpoint", "memory");
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Json& node = nodes[i];
     if (!IsUp(node)) {
@@ -192,6 +209,8 @@ std::string StatusAsText(std::span<const NodeAnswer> answers) {
                         Total(Field(node, "executed")), FastShare(node),
                         Waiting(node), Text(Field(node, "state_hash")),
                         Bytes(Field(Field(node, "disk"), "bytes")),
+                        Bytes(Field(Field(node, "disk"), "journal_bytes")),
+                        Checkpoint(node),
                         Bytes(Field(node, "memory_bytes")));
   }
   return text + WhyTheyWait(nodes) + Verdict(nodes) + "\n";
