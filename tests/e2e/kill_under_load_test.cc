@@ -26,7 +26,7 @@ class Load {
       return Quorate({"bench", "--config", cluster.config_path(), "--rate",
                       "1500", "--clients", "24", "--duration", seconds,
                       "--warmup", "0", "--zipf", "0.9", "--keys", "24",
-                      "--reads", "40", "--cas", "10", "--adds", "10",
+                      "--reads", "40", "--cas", "10", "--adds", "2",
                       "--appends", "5", "--history", history_, "--out",
                       folder.path("result.json"), "--quiet"});
     });
