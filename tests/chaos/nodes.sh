@@ -3,6 +3,9 @@
 
 declare -A process=()
 
+# What was done when, for whoever reads the logs afterwards.
+note() { echo "$EPOCHREALTIME $*" >>"$work/events"; }
+
 write_config() {
   local node
   if [ "$namespaces" = no ]; then
@@ -37,9 +40,11 @@ start() {
   local word="" pipe="$work/r$1.ready"
   rm -f "$pipe"
   mkfifo "$pipe"
+  note "r$1: start"
   serve "$@" >"$pipe" &
   process[$1]=$!
   read -r -t 20 word <"$pipe" || true
+  note "r$1: ${word:-not ready}"
   [ "$word" = ready ] && return
   exit_code_of "$1"
   echo "r$1 did not become ready (exit code $ended)" >>"$work/faults"
@@ -54,7 +59,10 @@ exit_code_of() {
 }
 
 # signal NODE NAME
-signal() { kill -s "$2" "${process[$1]}"; }
+signal() {
+  note "r$1: signal $2"
+  kill -s "$2" "${process[$1]}"
+}
 
 kill_node() {
   signal "$1" KILL
