@@ -43,7 +43,7 @@ start() {
   note "r$1: start"
   serve "$@" >"$pipe" &
   process[$1]=$!
-  read -r -t 20 word <"$pipe" || true
+  read -r -t 60 word <"$pipe" || true
   note "r$1: ${word:-not ready}"
   [ "$word" = ready ] && return
   exit_code_of "$1"
