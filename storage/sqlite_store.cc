@@ -96,7 +96,12 @@ absl::Status SqliteStore::Load(const StoreIdentity& expected) {
   if (!connection.ok()) return connection.status();
   connection_ = std::move(*connection);
 
-  absl::Status status = LoadSchema(expected, file->has_value());
+  // S6: what a failed sync has left in memory can be read now and may be gone
+  // after a power loss; nothing may be built on it before it is on the disk.
+  // Empty after a clean stop.
+  absl::Status status =
+      had_wal ? directory_.MakeDurable(kWalName) : absl::OkStatus();
+  if (status.ok()) status = LoadSchema(expected, file->has_value());
   if (status.ok()) status = LoadIdentity(expected, had_wal);
   if (!status.ok()) {
     // SQLite has created an empty WAL: it must not pass for the missing one
@@ -238,9 +243,9 @@ absl::Status SqliteStore::CompareIdentityFile() {
                    "); files of two nodes were mixed: restore the directory"));
 }
 
-// F3: after a crash the WAL may hold a commit whose sync failed. Truncating the
-// WAL makes it durable before anybody can be told of it. The mark and the names
-// are made durable as well, before the first group.
+// F3: truncating the WAL puts the last life's commits into the database before
+// anybody can be told of them. The mark and the names are made durable as well,
+// before the first group.
 absl::Status SqliteStore::BeginLife() {
   absl::Status status = directory_.KeepBallast(options_.ballast_bytes);
   if (status.ok() && old_schema_) status = UpgradeSchema();

@@ -22,6 +22,7 @@ namespace {
 
 constexpr char kIdentityName[] = "identity";
 constexpr char kBallastName[] = "ballast";
+constexpr std::size_t kPieceBytes = 64 * 1024;
 constexpr char kIdentityTitle[] =
     "quorate store 1 - do not edit, copy or remove";
 
@@ -252,6 +253,26 @@ absl::Status StoreDirectory::ReleaseBallast() const {
     return FileError("remove", path, errno);
   }
   return SyncNames();
+}
+
+absl::Status StoreDirectory::MakeDurable(const char* name) const {
+  const std::string path = File(name);
+  Descriptor file(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!file.ok()) return FileError("open", path, errno);
+  std::string piece(kPieceBytes, '\0');
+  off_t at = 0;
+  for (;;) {
+    const ssize_t count = pread(file.fd(), piece.data(), piece.size(), at);
+    if (count < 0) return FileError("read", path, errno);
+    if (count == 0) break;
+    const auto bytes = static_cast<std::size_t>(count);
+    if (pwrite(file.fd(), piece.data(), bytes, at) != count) {
+      return FileError("write", path, errno);
+    }
+    at += count;
+  }
+  if (fsync(file.fd()) != 0) return FileError("sync", path, errno);
+  return absl::OkStatus();
 }
 
 absl::Status StoreDirectory::SyncNames() const { return SyncDirectory(path_); }

@@ -48,6 +48,11 @@ class StoreDirectory {
   absl::Status KeepBallast(std::size_t bytes) const;
   absl::Status ReleaseBallast() const;
 
+  // Writes a file's bytes over themselves and syncs: makes durable what can be
+  // read. A sync alone does not, once an earlier one has failed: the kernel
+  // keeps the pages, calls them clean and never writes them again.
+  absl::Status MakeDurable(const char* name) const;
+
   // Makes created, renamed and removed names durable.
   absl::Status SyncNames() const;
 

@@ -225,6 +225,24 @@ Times ReadTimes(const Json& timeline, double end_s) {
   return times;
 }
 
+// What happened to the cluster meanwhile, in "marks": a line over both plots
+// and its text at the top. Scripts that do something add them to the result.
+std::string Happenings(const Json& result) {
+  std::string script;
+  const auto marks = result.find("marks");
+  if (marks == result.end()) return script;
+  for (const Json& mark : *marks) {
+    const double at = NumberAt(mark, "at_s");
+    script += fmt::format(
+        "set arrow from first {0:.6g}, graph 0 to first {0:.6g}, graph 1 "
+        "nohead front dt 3 lw 1.5 lc rgb \"#555555\"\n"
+        "set label {1} at first {0:.6g}, graph 0.08 offset 0.6 left front "
+        "tc rgb \"#555555\"\n",
+        at, Quote(mark.value("text", "")));
+  }
+  return script;
+}
+
 std::string PathIn(const std::string& directory, std::string_view file) {
   return directory.empty() ? std::string(file)
                            : fmt::format("{}/{}", directory, file);
@@ -333,7 +351,7 @@ std::string TimelineScript(const Json& result) {
          fmt::format(
              "set multiplot layout 2,1 margins 0.1,0.97,0.11,0.86 "
              "spacing 0.09\n"
-             "set title {}}}\"\n"
+             "{}set title {}}}\"\n"
              "set xrange [0:{:.6g}]\nset yrange [0:{:.6g}]\n"
              "set format y \"%.0s%c\"\nset format x \"\"\n"
              "set ylabel \"commands/s\" offset 0.5\n"
@@ -341,16 +359,17 @@ std::string TimelineScript(const Json& result) {
              "set style fill solid 0.18 noborder\n"
              "plot $time using 1:2 with fillsteps lc rgb \"{}\" notitle, "
              "$time using 1:2 with steps lw 2 lc rgb \"{}\" notitle{}\n"
-             "unset title\nset format x\nset xlabel \"seconds\"\n"
+             "unset title\nunset label\nset format x\nset xlabel \"seconds\"\n"
              "set logscale y\nset yrange [{:.6g}:{:.6g}]\nset ytics ({})\n"
              "set ylabel \"execute latency\" offset 0.5\n"
              "plot $time using 1:4 with steps lw 2 lc rgb \"{}\" "
              "title \"p99\", $time using 1:3 with steps lw 2 "
              "lc rgb \"{}\" title \"p50\"\n"
              "unset multiplot\n",
-             title, end, std::max(times.highest_rate, 1.0) * 1.15, kColors[5],
-             kColors[0], error_plot, low, high, LatencyTics(low, high),
-             kColors[1], kColors[0]);
+             Happenings(result), title, end,
+             std::max(times.highest_rate, 1.0) * 1.15, kColors[5], kColors[0],
+             error_plot, low, high, LatencyTics(low, high), kColors[1],
+             kColors[0]);
 }
 
 absl::StatusOr<std::vector<std::string>> DrawPictures(

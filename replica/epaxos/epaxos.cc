@@ -36,8 +36,32 @@ Epaxos::Epaxos(const Settings& settings)
   }
 }
 
+bool Epaxos::IsBelievable(const Message& message) const {
+  // Nobody can have heard of a slot of ours that we have not used.
+  const auto of_ours = [this](std::uint64_t slot) { return slot < next_slot_; };
+  const auto believes = [&](const DependencySet& deps) {
+    return log_.Believes(deps) && of_ours(deps[self_]);
+  };
+  return std::visit(
+      [&](const auto& m) {
+        bool believed = true;
+        if constexpr (requires { m.instance; }) {
+          believed = !IsSelf(m.instance.replica) || of_ours(m.instance.slot);
+        }
+        if constexpr (requires { m.deps; }) {
+          believed = believed && believes(m.deps);
+        }
+        if constexpr (requires { m.initial_deps; }) {
+          believed = believed && believes(m.initial_deps);
+        }
+        return believed;
+      },
+      message);
+}
+
 void Epaxos::Handle(ReplicaId from, const Message& message, Actions& actions) {
-  if (IsSelf(from)) {
+  // A replica that has fallen so far behind learns its columns from below.
+  if (IsSelf(from) || !IsBelievable(message)) {
     ++stats_.stale_messages;
     return;
   }
@@ -189,9 +213,14 @@ bool Epaxos::FillPayload(const Instance& instance, Value& value) const {
   return true;
 }
 
+// Left out is only what Restore fills in again: the instance's one payload.
 Value Epaxos::ValueForRecord(Instance& instance) const {
+  const bool known = instance.value.kind == ValueKind::kCommands &&
+                     instance.initial_batch != nullptr &&
+                     instance.initial_batch->digest() == instance.value.digest;
+  if (!known) return instance.value;
   if (instance.payload_recorded) return instance.value.WithoutPayload();
-  instance.payload_recorded = instance.value.kind == ValueKind::kCommands;
+  instance.payload_recorded = true;
   return instance.value;
 }
 

@@ -212,6 +212,8 @@ class Epaxos {
                     const CommandBatchPtr& batch);
   // Puts in the payload that a message left out. False when it is not known.
   bool FillPayload(const Instance& instance, Value& value) const;
+  // It names no slot that cannot be in use.
+  bool IsBelievable(const Message& message) const;
   // The value with its payload only if no earlier record has it.
   Value ValueForRecord(Instance& instance) const;
   // Answers a message about a decided or forgotten instance. True if it did.

@@ -24,6 +24,14 @@ Instance* InstanceLog::FindOrCreate(InstanceId id) {
   return &column.instances[at];
 }
 
+bool InstanceLog::Believes(const DependencySet& deps) const {
+  for (int i = 0; i < deps.columns(); ++i) {
+    const std::uint64_t newest = Newest(ReplicaAt(i));
+    if (deps[ReplicaAt(i)] > newest + kMaxGap) return false;
+  }
+  return true;
+}
+
 std::uint64_t InstanceLog::Newest(ReplicaId replica) const {
   const Column& column = columns_[static_cast<std::size_t>(Index(replica))];
   return column.dropped + column.instances.size();

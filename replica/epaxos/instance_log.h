@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "replica/epaxos/instance.h"
+#include "wire/dependency_set.h"
 #include "wire/ids.h"
 
 namespace quorate::epaxos {
@@ -26,6 +27,9 @@ class InstanceLog {
   const Instance* Find(InstanceId id) const;
   // Null when the slot was dropped or is beyond kMaxGap.
   Instance* FindOrCreate(InstanceId id);
+
+  // No watermark is beyond kMaxGap: whoever waits for one makes room up to it.
+  bool Believes(const DependencySet& deps) const;
 
   bool IsDropped(InstanceId id) const { return id.slot <= Dropped(id.replica); }
   std::uint64_t Dropped(ReplicaId column) const {

@@ -109,7 +109,10 @@ void Epaxos::HandleRecoverReply(ReplicaId from, const RecoverReply& m,
   }
   if (m.value.payload_missing() ||
       (m.status != InstanceStatus::kUnknown &&
-       m.value.kind == ValueKind::kNone)) {
+       m.value.kind == ValueKind::kNone) ||
+      // What is pre-accepted are commands, and only that matches.
+      ((m.status == InstanceStatus::kPreAccepted || m.matches_initial) &&
+       m.value.kind != ValueKind::kCommands)) {
     ++stats_.stale_messages;  // Not an answer that a replica gives.
     return;
   }

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t kDialTimeoutMs = 1000;
 constexpr std::uint64_t kLeastPauseMs = 10;
-constexpr std::uint64_t kMostPauseMs = 320;
+constexpr std::uint64_t kMostPauseMs = 80;
 // A connection that lived so long was a good one: the next pause is short.
 constexpr std::uint64_t kGoodMs = 1000;
 // A machine speaks every ten ticks at least.

@@ -135,6 +135,14 @@ TEST(PicturesTest, ScriptsCarryTheirData) {
   EXPECT_TRUE(Contains(TimelineScript(SomeResult()), "title \"errors\""));
 }
 
+TEST(PicturesTest, MarksWhatHappenedMeanwhile) {
+  Json result = SomeResult();
+  result["marks"] = {{{"at_s", 1.5}, {"text", "r2 killed"}}};
+  const std::string script = TimelineScript(result);
+  EXPECT_TRUE(Contains(script, "set arrow from first 1.5"));
+  EXPECT_TRUE(Contains(script, "set label \"r2 killed\" at first 1.5"));
+}
+
 TEST(PicturesTest, TextFromOutsideCannotEndAString) {
   Json result = SomeResult();
   result["protocol"] = "a\" ; system \"true";

@@ -92,7 +92,7 @@ const std::vector<Restricted>& RestrictedHeaders() {
   static const std::vector<Restricted> headers = {
       {"capnp/", {"wire/codec/"}},
       {"kj/", {"wire/codec/"}},
-      {"sqlite3.h", {"storage/sqlite_"}},
+      {"sqlite3.h", {"storage/sqlite_", "tests/power/"}},
       {"uv.h", {"replica/shell/", "replica/client/", "experiments/", "tests/"}},
   };
   return headers;

@@ -1,0 +1,260 @@
+# shellcheck shell=bash
+# Sourced by run.sh: what is done to a cluster under load. Each nemesis_NAME goes
+# on until $deadline_ms has passed and counts in $cycles; afterwards run.sh heals
+# the network and starts what does not run. A promise that is broken is a
+# `fault`.
+
+now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
+time_left() { [ "$(now_ms)" -lt "$deadline_ms" ]; }
+
+# For how long a fault lasts.
+last_ms() { sleep "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"; }
+
+# draw LOW HIGH: sets $drawn.
+draw() { drawn=$(($1 + RANDOM % ($2 - $1 + 1))); }
+
+# choose COUNT: sets $chosen to so many nodes, and $others to the rest.
+choose() {
+  local rest=("${all_nodes[@]}") at
+  chosen=()
+  while [ "${#chosen[@]}" -lt "$1" ]; do
+    at=$((RANDOM % ${#rest[@]}))
+    chosen+=("${rest[at]}")
+    rest=("${rest[@]:0:at}" "${rest[@]:at+1}")
+  done
+  others=("${rest[@]}")
+}
+minority=0 # set by run.sh
+
+kill_and_start() { # NODES...
+  local node
+  for node in "$@"; do signal "$node" KILL; done
+  for node in "$@"; do exit_code_of "$node"; done
+  draw 0 60
+  last_ms "$drawn"
+  for node in "$@"; do start "$node" || true; done
+  cycles=$((cycles + $#))
+  draw 0 60
+  last_ms "$drawn"
+}
+
+nemesis_kill_one() {
+  while time_left; do choose 1; kill_and_start "${chosen[@]}"; done
+}
+nemesis_kill_minority() {
+  while time_left; do choose "$minority"; kill_and_start "${chosen[@]}"; done
+}
+nemesis_kill_all() {
+  while time_left; do kill_and_start "${all_nodes[@]}"; done
+}
+
+nemesis_pause() {
+  while time_left; do
+    choose "$minority"
+    draw 100 900
+    for node in "${chosen[@]}"; do signal "$node" STOP; done
+    last_ms "$drawn"
+    for node in "${chosen[@]}"; do signal "$node" CONT; done
+    cycles=$((cycles + 1))
+    last_ms 100
+  done
+}
+
+nemesis_rolling_restart() {
+  local node
+  while time_left; do
+    for node in "${all_nodes[@]}"; do
+      stop_node "$node"
+      start "$node" || true
+      cycles=$((cycles + 1))
+    done
+  done
+}
+
+# partitions SHAPE: makes and heals partitions of that shape.
+partitions() {
+  while time_left; do
+    "shape_$1"
+    draw 200 900
+    last_ms "$drawn"
+    heal
+    cycles=$((cycles + 1))
+    draw 100 400
+    last_ms "$drawn"
+  done
+}
+shape_halves() {
+  local a b
+  choose "$minority"
+  for a in "${chosen[@]}"; do for b in "${others[@]}"; do cut "$a" "$b"; done; done
+}
+shape_isolated() {
+  local b
+  choose 1
+  for b in "${others[@]}"; do cut "${chosen[0]}" "$b"; done
+}
+# One node is deaf or mute.
+shape_one_way() {
+  local b
+  choose 1
+  draw 0 1
+  for b in "${others[@]}"; do
+    if [ "$drawn" = 0 ]; then block "${chosen[0]}" "$b"; else block "$b" "${chosen[0]}"; fi
+  done
+}
+# Every node reaches its two neighbours; with three nodes one link is cut.
+shape_ring() {
+  local n=${#all_nodes[@]} a b distance
+  choose "$n"
+  if [ "$n" = 3 ]; then cut "${chosen[0]}" "${chosen[1]}"; return; fi
+  for ((a = 0; a < n; ++a)); do
+    for ((b = a + 1; b < n; ++b)); do
+      distance=$((b - a))
+      [ "$distance" = 1 ] || [ "$distance" = $((n - 1)) ] ||
+        cut "${chosen[a]}" "${chosen[b]}"
+    done
+  done
+}
+# Two halves that only one node reaches both of.
+shape_bridge() {
+  local n=${#all_nodes[@]} a b
+  choose "$n"
+  for ((a = 1; a <= n / 2; ++a)); do
+    for ((b = n / 2 + 1; b < n; ++b)); do cut "${chosen[a]}" "${chosen[b]}"; done
+  done
+}
+nemesis_partition_halves() { partitions halves; }
+nemesis_partition_isolated() { partitions isolated; }
+nemesis_partition_one_way() { partitions one_way; }
+nemesis_partition_ring() { partitions ring; }
+nemesis_partition_bridge() { partitions bridge; }
+
+nemesis_reset() {
+  while time_left; do
+    choose 1
+    reset_node "${chosen[0]}"
+    last_ms 30
+    heal
+    cycles=$((cycles + 1))
+    draw 50 300
+    last_ms "$drawn"
+  done
+}
+
+nemesis_loss() {
+  while time_left; do
+    draw 2 25
+    lose "$drawn"
+    draw 300 800
+    last_ms "$drawn"
+    heal
+    cycles=$((cycles + 1))
+    last_ms 100
+  done
+}
+
+# One node's disk takes 200 ms a sync.
+nemesis_slow_sync() {
+  choose 1
+  local slow=${chosen[0]}
+  stop_node "$slow"
+  start "$slow" "LD_PRELOAD=$disk_trouble" CHAOS_SYNC_MS=200 || true
+  while time_left; do last_ms 100; done
+  cycles=1
+  stop_node "$slow"
+  start "$slow" || true
+}
+
+# The n-th sync of a node fails: it stops with the exit code for its disk.
+nemesis_sync_error() {
+  while time_left; do
+    choose 1
+    stop_node "${chosen[0]}"
+    draw 10 200
+    # So early that the node may not become ready.
+    start "${chosen[0]}" "LD_PRELOAD=$disk_trouble" "CHAOS_FAIL_SYNC=$drawn" &&
+      exit_code_of "${chosen[0]}"
+    [ "$ended" = 74 ] || fault "a failed sync ended r${chosen[0]} with $ended"
+    start "${chosen[0]}" || true
+    cycles=$((cycles + 1))
+  done
+}
+
+# One node's disk fills up: it stops with the exit code for its disk, and goes on
+# once there is room.
+nemesis_disk_full() {
+  choose 1
+  local node=${chosen[0]} directory="$work/r${chosen[0]}"
+  stop_node "$node"
+  mv "$directory" "$directory.moved"
+  mkdir "$directory"
+  mount -t tmpfs -o size=32m none "$directory"
+  cp -a "$directory.moved/." "$directory"
+  start "$node" || true
+  while time_left; do
+    head -c 64M /dev/zero >"$directory/filler" 2>/dev/null || true
+    exit_code_of "$node"
+    [ "$ended" = 74 ] || fault "a full disk ended r$node with $ended"
+    grep -q 'free space on this disk' "$work/r$node.log" ||
+      fault "r$node does not say that its disk is full"
+    rm "$directory/filler"
+    start "$node" || true
+    cycles=$((cycles + 1))
+  done
+}
+
+# expect_refusal NODE WORDS: it does not start, and says these words.
+expect_refusal() {
+  (serve "$1" timeout 10) >/dev/null &&
+    fault "r$1 was not refused with \"$2\""
+  tail -n 3 "$work/r$1.log" | grep -q "$2" ||
+    fault "r$1 does not say \"$2\""
+}
+
+# A second process on a directory, and a directory that has lost its database.
+nemesis_refusals() {
+  local node
+  while time_left; do
+    choose 1
+    node=${chosen[0]}
+    expect_refusal "$node" 'is using it'
+    kill_node "$node"
+    mkdir "$work/taken"
+    mv "$work/r$node"/node.db* "$work/taken"
+    expect_refusal "$node" 'remove the whole directory'
+    mv "$work/taken"/node.db* "$work/r$node"
+    rmdir "$work/taken"
+    start "$node" || true
+    cycles=$((cycles + 1))
+  done
+}
+
+# A node comes back with an empty directory: it has forgotten its votes, and the
+# others, who know it, refuse it until its own directory is back.
+nemesis_wiped() {
+  local node said
+  while time_left; do
+    choose 1
+    node=${chosen[0]}
+    meet
+    said=$(refusals_said)
+    kill_node "$node"
+    mkdir "$work/taken"
+    mv "$work/r$node"/* "$work/taken"
+    start "$node" || true
+    last_ms 400
+    status=$(in_hub "$quorate" status --json --config "$config" 2>&1) || true
+    ! peers_connected | grep -q "\"r$node\": true" ||
+      fault "r$node, which has lost its disk, was let in"
+    [ "$(refusals_said)" -gt "$said" ] ||
+      fault "nobody says that r$node has lost its disk"
+    kill_node "$node"
+    rm "$work/r$node"/*
+    mv "$work/taken"/* "$work/r$node"
+    rmdir "$work/taken"
+    start "$node" || true
+    cycles=$((cycles + 1))
+  done
+  meet
+}
+refusals_said() { cat "$work"/r?.log | grep -c 'it has lost its data' || true; }

@@ -1,0 +1,172 @@
+#include "tests/power/lives.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "tests/power/system_calls.h"
+
+namespace quorate::power {
+namespace {
+
+// Checkpoints as often as possible: that is where the danger is. A small
+// ballast is as good as a large one here.
+constexpr SqliteStoreOptions kOptions{.checkpoint_pages = 8,
+                                      .ballast_bytes = 2048};
+constexpr RecordSequence kRecordsAGroup = 10;
+
+const std::string& Noise() {
+  static const std::string noise = [] {
+    sim::Random random(1);
+    std::string bytes(1 << 16, '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random.Next());
+    return bytes;
+  }();
+  return noise;
+}
+
+StoreIdentity Identity() {
+  return {.cluster_id = "power", .node = ReplicaAt(0), .incarnation = 5};
+}
+
+std::string Describe(const Group& group) {
+  return absl::StrCat("group ", group.number, " of life ", group.life, " (",
+                      group.bytes, " bytes)");
+}
+
+const char* PragmaOf(Spoiler spoiler) {
+  return spoiler == Spoiler::kSynchronousNormal ? "PRAGMA synchronous = NORMAL"
+                                                : "PRAGMA synchronous = OFF";
+}
+
+}  // namespace
+
+std::string Contents(const Group& group) {
+  const std::uint64_t mix =
+      (std::uint64_t{group.life} << 32 | group.number) * 0x9e3779b97f4a7c15u;
+  const std::size_t from =
+      static_cast<std::size_t>(mix >> 32) % (Noise().size() / 2);
+  std::string contents =
+      absl::StrCat(group.life, ":", group.number, ":").substr(0, group.bytes);
+  contents.append(Noise(), from, group.bytes - contents.size());
+  return contents;
+}
+
+Lives::Lives(const std::string& directory, Disk& disk, Books& books,
+             Spoiler spoiler)
+    : directory_(directory), disk_(disk), books_(books), spoiler_(spoiler) {
+  MountDisk(directory_, &disk_);
+}
+
+Lives::~Lives() {
+  store_.reset();
+  UnmountDisk();
+}
+
+Outcome Lives::Broken(std::string fault) {
+  fault_ = std::move(fault);
+  return Outcome::kBroken;
+}
+
+Outcome Lives::Run(const std::vector<Step>& steps) {
+  for (const Step& step : steps) {
+    if (const Outcome outcome = Make(step); outcome != Outcome::kDone) {
+      store_.reset();
+      return outcome;
+    }
+  }
+  store_.reset();
+  return Outcome::kDone;
+}
+
+Outcome Lives::Make(const Step& step) {
+  switch (step.kind) {
+    case StepKind::kOpen: return Open();
+    case StepKind::kAppend: return Append(step.bytes);
+    case StepKind::kMaintain: {
+      const absl::Status status = store_->Maintain();
+      return status.ok() ? Outcome::kDone : Stop(status);
+    }
+    case StepKind::kClose: return Close();
+    case StepKind::kKill: store_.reset(); return Outcome::kDone;
+  }
+  return Outcome::kDone;
+}
+
+Outcome Lives::Open() {
+  ++books_.lives;
+  auto store = SqliteStore::Open(directory_, Identity(), kOptions);
+  if (!store.ok()) {
+    if (disk_.troubled()) return Outcome::kStopped;
+    return Broken(absl::StrCat("does not open: ", store.status().ToString()));
+  }
+  store_ = std::move(*store);
+  if (spoiler_ != Spoiler::kNone &&
+      !ExecuteOnLastConnection(PragmaOf(spoiler_))) {
+    return Broken("SQLite refuses to be spoiled");
+  }
+  return Compare();
+}
+
+Outcome Lives::Compare() {
+  const std::size_t certain = books_.acknowledged.size();
+  std::size_t found = 0;
+  std::string fault;
+  const absl::Status status = store_->Replay([&](std::string_view bytes) {
+    const bool doubtful = found >= certain;
+    if (found > certain || (doubtful && !books_.doubtful)) {
+      fault = absl::StrCat("a group that nobody appended, behind ", found);
+      return absl::AbortedError("fault");
+    }
+    const Group& expected =
+        doubtful ? *books_.doubtful : books_.acknowledged[found];
+    ++found;
+    if (bytes == Contents(expected)) return absl::OkStatus();
+    fault = absl::StrCat(Describe(expected), " is not what was appended");
+    return absl::AbortedError("fault");
+  });
+  if (!fault.empty()) return Broken(fault);
+  if (!status.ok()) return Stop(status);
+  if (found < certain) {
+    return Broken(absl::StrCat(Describe(books_.acknowledged[found]),
+                               " was acknowledged and is lost"));
+  }
+  if (found > certain) books_.acknowledged.push_back(*books_.doubtful);
+  books_.doubtful.reset();
+  return Outcome::kDone;
+}
+
+Outcome Lives::Append(std::size_t bytes) {
+  const auto number = static_cast<std::uint32_t>(books_.acknowledged.size());
+  const Group group{.life = books_.lives, .number = number, .bytes = bytes};
+  const absl::Status status =
+      store_->Append(Contents(group), (number + 1) * kRecordsAGroup);
+  if (status.ok()) {
+    books_.acknowledged.push_back(group);
+    return Outcome::kDone;
+  }
+  books_.doubtful = group;
+  return Stop(status);
+}
+
+Outcome Lives::Close() {
+  const absl::Status status = store_->Close();
+  if (!status.ok()) return Stop(status);
+  store_.reset();
+  return Outcome::kDone;
+}
+
+Outcome Lives::Stop(const absl::Status& error) {
+  if (!disk_.troubled()) {
+    return Broken(absl::StrCat("fails without a reason: ", error.ToString()));
+  }
+  // S3: the first error is the last.
+  const auto nothing = [](std::string_view) { return absl::OkStatus(); };
+  if (store_->Append("again", kRecordsAGroup << 40) != error ||
+      store_->Maintain() != error || store_->Replay(nothing) != error ||
+      store_->Close() != error) {
+    return Broken(absl::StrCat("tries again after ", error.ToString()));
+  }
+  return Outcome::kStopped;
+}
+
+}  // namespace quorate::power
