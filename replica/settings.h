@@ -54,6 +54,9 @@ struct Settings {
   // replica in ring order finishes its instances; the one after that waits
   // twice as long, and so on.
   int recovery_ticks = 3;
+  // Ticks between two attempts to raise the floors below which everything may
+  // be forgotten.
+  int floor_ticks = 10;
   // Undecided instances that one replica recovers at once.
   std::size_t max_recoveries = 256;
 };

@@ -96,7 +96,7 @@ absl::Status SqliteStore::Load(const StoreIdentity& expected) {
   if (!connection.ok()) return connection.status();
   connection_ = std::move(*connection);
 
-  // S6: what a failed sync has left in memory can be read now and may be gone
+  // S7: what a failed sync has left in memory can be read now and may be gone
   // after a power loss; nothing may be built on it before it is on the disk.
   // Empty after a clean stop.
   absl::Status status =

@@ -91,7 +91,7 @@ void Epaxos::DriveRecoveries(Actions& actions) {
     }
     if (instance->recovering) {
       RepeatRecovery(id, *instance, actions);
-    } else if (!IsSelf(id.replica)) {
+    } else if (!instance->in_flight) {  // Else RetransmitOwn repeats it.
       Leading& leading = *instance->leading.get();
       if (++leading.age_ticks >= leading.next_retransmit_ticks) {
         Retransmit(id, *instance, actions);

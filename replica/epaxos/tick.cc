@@ -9,7 +9,6 @@
 namespace quorate::epaxos {
 namespace {
 
-constexpr std::uint64_t kFloorTicks = 10;
 constexpr std::uint64_t kHeartbeatTicks = 10;
 constexpr int kMaxRetransmitTicks = 100;
 // Commits resent to one peer for one of its frontiers.
@@ -25,7 +24,7 @@ void Epaxos::HandleTick(const DependencySet& executed, Actions& actions) {
   DriveRecoveries(actions);
   RecoverWhatIsStuck(actions);
   NoteStableExecution(executed);
-  if (ticks_ % kFloorTicks == 0) {
+  if (ticks_ % static_cast<std::uint64_t>(settings_.floor_ticks) == 0) {
     RaiseBaseFloor(actions);
     RaiseDropFloor(actions);
   }
@@ -79,7 +78,9 @@ void Epaxos::RetransmitOwn(Actions& actions) {
   for (std::uint64_t slot = committed_[self_] + 1; slot < next_slot_; ++slot) {
     const InstanceId id{self_, slot};
     Instance* instance = log_.Find(id);
-    if (instance == nullptr || !instance->leading) continue;
+    if (instance == nullptr || !instance->leading || !instance->in_flight) {
+      continue;  // Of an earlier life: DriveRecoveries repeats it.
+    }
     Leading& leading = *instance->leading.get();
     if (++leading.age_ticks < leading.next_retransmit_ticks) continue;
     leading.fast_path_given_up = true;
