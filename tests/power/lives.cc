@@ -111,7 +111,7 @@ Outcome Lives::Compare() {
   const std::size_t certain = books_.acknowledged.size();
   std::size_t found = 0;
   std::string fault;
-  const absl::Status status = store_->Replay([&](std::string_view bytes) {
+  const auto compare = [&](std::string_view bytes, RecordSequence) {
     const bool doubtful = found >= certain;
     if (found > certain || (doubtful && !books_.doubtful)) {
       fault = absl::StrCat("a group that nobody appended, behind ", found);
@@ -123,7 +123,14 @@ Outcome Lives::Compare() {
     if (bytes == Contents(expected)) return absl::OkStatus();
     fault = absl::StrCat(Describe(expected), " is not what was appended");
     return absl::AbortedError("fault");
-  });
+  };
+  // No checkpoint is ever written here.
+  const auto no_chunk = [&](std::string_view) {
+    fault = "a checkpoint that nobody wrote";
+    return absl::AbortedError("fault");
+  };
+  const absl::Status status =
+      store_->Replay({.chunk = no_chunk, .group = compare});
   if (!fault.empty()) return Broken(fault);
   if (!status.ok()) return Stop(status);
   if (found < certain) {
@@ -160,7 +167,10 @@ Outcome Lives::Stop(const absl::Status& error) {
     return Broken(absl::StrCat("fails without a reason: ", error.ToString()));
   }
   // S3: the first error is the last.
-  const auto nothing = [](std::string_view) { return absl::OkStatus(); };
+  const Store::Reader nothing{
+      .chunk = [](std::string_view) { return absl::OkStatus(); },
+      .group = [](std::string_view,
+                  RecordSequence) { return absl::OkStatus(); }};
   if (store_->Append("again", kRecordsAGroup << 40) != error ||
       store_->Maintain() != error || store_->Replay(nothing) != error ||
       store_->Close() != error) {
