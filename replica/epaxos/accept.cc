@@ -99,7 +99,7 @@ void Epaxos::DecideAccept(InstanceId id, Instance& instance,
   // already, so the decision can be found again without it.
   instance.last_record = Persist(
       CommittedRecord{.instance = id,
-                      .value = instance.value.WithoutPayload(),
+                      .value = ValueForRecord(instance),
                       .deps = instance.deps},
       actions);
   AnnounceCommit(id, instance, /*rests_on=*/0, actions);

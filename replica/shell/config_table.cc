@@ -61,6 +61,30 @@ std::string Listed(const Words& words, std::string_view left,
   return text;
 }
 
+// The line of the first character beyond ASCII that is neither quoted nor in a
+// comment; 0 if there is none. TOML allows none there, and toml++ 3.3 has
+// undefined behaviour when it meets one. Quotes end with their line here: text
+// over several lines is ASCII.
+int FindBareUnicode(std::string_view text) {
+  int line = 1;
+  char quote = '\0';  // or '#', which nothing but the end of the line closes
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\n') {
+      ++line;
+      quote = '\0';
+    } else if (quote == '\0') {
+      if (static_cast<unsigned char>(c) >= 0x80) return line;
+      if (c == '"' || c == '\'' || c == '#') quote = c;
+    } else if (quote == '"' && c == '\\') {
+      if (i + 1 < text.size() && text[i + 1] != '\n') ++i;
+    } else if (quote != '#' && c == quote) {
+      quote = '\0';
+    }
+  }
+  return 0;
+}
+
 }  // namespace
 
 // ---- a table --------------------------------------------------------------
@@ -176,6 +200,12 @@ absl::StatusOr<ConfigDocument> ConfigDocument::Parse(std::string_view text,
                                                      std::string_view path) {
   ConfigDocument document;
   document.path_ = path;
+  if (const int line = FindBareUnicode(text); line > 0) {
+    document.RefuseLine(line,
+                        "this is not TOML: a character beyond ASCII outside of "
+                        "quotes and comments; quote or remove it");
+    return document.status_;
+  }
   toml::parse_result result = toml::parse(text, path);
   if (!result) {
     const toml::parse_error& error = result.error();

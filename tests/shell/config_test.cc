@@ -152,6 +152,15 @@ TEST(ConfigTest, RefusesWhatIsNoToml) {
       << error;
 }
 
+TEST(ConfigTest, TakesUnicodeInQuotesAndCommentsOnly) {
+  const std::string text(kMinimal);
+  EXPECT_EQ(ErrorOf("# \"größer\"\n" + text), "no error");
+  EXPECT_TRUE(ErrorOf("[batch]\n\xc3\xa4 = 1\n" + text)
+                  .find("line 2: this is not TOML: a character beyond") !=
+              std::string::npos)
+      << ErrorOf("[batch]\n\xc3\xa4 = 1\n" + text);
+}
+
 TEST(ConfigTest, RefusesAnUnknownKeyAndNamesTheKnownOnes) {
   EXPECT_EQ(ErrorOf(WithProtocol("thrift = true")),
             "config \"cluster.toml\" line 4: unknown key \"thrift\" in "
