@@ -3,6 +3,7 @@
 
 #include "replica/epaxos/epaxos.h"
 #include "wire/check.h"
+#include "wire/mutation.h"
 #include "wire/overloaded.h"
 
 namespace quorate::epaxos {
@@ -43,6 +44,7 @@ void Epaxos::Restore(const Record& record,
             Instance* instance = touch(r.instance);
             if (instance == nullptr) return;
             RestorePayload(*instance, r.instance, r.value.batch);
+            if (Mutated("d_resume0") && r.ballot.is_initial()) return;
             instance->status = InstanceStatus::kAccepted;
             instance->promised_ballot =
                 std::max(instance->promised_ballot, r.ballot);
@@ -54,7 +56,7 @@ void Epaxos::Restore(const Record& record,
           },
           [&](const PromisedRecord& r) {
             Instance* instance = touch(r.instance);
-            if (instance == nullptr) return;
+            if (instance == nullptr || Mutated("forget_promise")) return;
             instance->promised_ballot =
                 std::max(instance->promised_ballot, r.ballot);
           },
