@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "wire/check.h"
+#include "wire/mutation.h"
 
 namespace quorate {
 namespace {
@@ -86,6 +87,7 @@ void ConflictIndex::MakeRoom(Shard& shard) {
 void ConflictIndex::CollectEntry(const std::uint64_t* entry,
                                  AccessClass access,
                                  DependencySet& deps) const {
+  if (Mutated("no_conflicts")) return;
   const auto columns = static_cast<std::size_t>(columns_);
   for (std::size_t other = 0; other < kAccessClasses; ++other) {
     if (!Conflict(access, static_cast<AccessClass>(other))) continue;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "executor/mix.h"
+#include "wire/mutation.h"
 
 namespace quorate {
 namespace {
@@ -106,6 +107,7 @@ void Executor::ApplyOnce(const CommandBatch& batch, const Command& command,
       return;
     case SessionTable::Outcome::kRepeated:
       ++stats_.repeated_commands;
+      if (Mutated("execute_twice")) state_.Apply(operations, outcome.results);
       if (command.origin != 0) {
         outcome.results = *sessions_.FindResult(command.id);
       }

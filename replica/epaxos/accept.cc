@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "replica/epaxos/epaxos.h"
+#include "wire/mutation.h"
 
 namespace quorate::epaxos {
 
@@ -9,7 +10,8 @@ namespace quorate::epaxos {
 void Epaxos::StartAccept(InstanceId id, Instance& instance, Actions& actions) {
   instance.status = InstanceStatus::kAccepted;
   instance.accepted_ballot = Ballot();
-  instance.deps = instance.leading->voted_deps;
+  instance.deps = Mutated("slow_initdep") ? instance.initial_deps
+                                          : instance.leading->voted_deps;
   instance.last_record = Persist(
       AcceptedRecord{.instance = id,
                      .ballot = instance.accepted_ballot,
@@ -33,7 +35,7 @@ void Epaxos::StartAccept(InstanceId id, Instance& instance, Actions& actions) {
 void Epaxos::HandleAccept(ReplicaId from, const Accept& m, Actions& actions) {
   Instance* instance = log_.FindOrCreate(m.instance);
   if (AnswerIfSettled(from, m.instance, instance, actions)) return;
-  if (instance->promised_ballot > m.ballot) {
+  if (instance->promised_ballot > m.ballot && !Mutated("acc_bal")) {
     SendAgain(
         from,
         Nack{.instance = m.instance,
@@ -70,7 +72,7 @@ void Epaxos::HandleAccept(ReplicaId from, const Accept& m, Actions& actions) {
                      .deps = m.deps},
       actions);
   Send(from, AcceptReply{.instance = m.instance, .ballot = m.ballot},
-       instance->last_record, actions);
+       Mutated("d_accept") ? 0 : instance->last_record, actions);
 }
 
 // Counts one vote of the slow path. With a classic quorum of votes for our
@@ -93,7 +95,10 @@ void Epaxos::DecideAccept(InstanceId id, Instance& instance,
   if (instance.status != InstanceStatus::kAccepted) return;
   const bool recovered = !instance.accepted_ballot.is_initial();
   const ReplicaSet& voters = instance.leading->accept_voters;
-  if (!voters.Contains(self_) || voters.size() < quorums_.classic()) return;
+  if (!voters.Contains(self_) ||
+      voters.size() + (Mutated("slowq_small") ? 1 : 0) < quorums_.classic()) {
+    return;
+  }
   MarkCommitted(id, instance, instance.value, instance.deps);
   // Nothing waits for this record: the accepts of a classic quorum are durable
   // already, so the decision can be found again without it.

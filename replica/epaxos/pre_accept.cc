@@ -4,6 +4,7 @@
 
 #include "replica/epaxos/epaxos.h"
 #include "wire/check.h"
+#include "wire/mutation.h"
 
 namespace quorate::epaxos {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 constexpr std::uint64_t kLeastReserved = 8;
 
 }  // namespace
+
 // EPaxos, SOSP'13, Fig. 2, phase 1 at the command leader.
 InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
   const InstanceId id{self_, next_slot_++};
@@ -57,7 +59,10 @@ InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
                PreAccept{.instance = id,
                          .batch = std::move(batch),
                          .initial_deps = deps},
-               overlap ? reserved : instance->last_record, actions);
+               Mutated("d_coord_pre") ? 0
+               : overlap              ? reserved
+                                      : instance->last_record,
+               actions);
   return id;
 }
 
@@ -114,7 +119,7 @@ void Epaxos::HandlePreAccept(ReplicaId from, const PreAccept& m,
               instance->last_record, actions);
     return;
   }
-  if (!instance->promised_ballot.is_initial() ||
+  if ((!instance->promised_ballot.is_initial() && !Mutated("pre_bal")) ||
       instance->status != InstanceStatus::kUnknown) {
     SendAgain(
         from,
@@ -129,7 +134,7 @@ void Epaxos::HandlePreAccept(ReplicaId from, const PreAccept& m,
   deps.Raise(self_, forgotten_[self_]);
   if (instance->initial_batch == nullptr) {
     instance->initial_batch = m.batch;
-    index_.CollectAndAdd(m.instance, *m.batch, deps);
+    if (!Mutated("no_index")) index_.CollectAndAdd(m.instance, *m.batch, deps);
   } else {
     index_.Collect(*m.batch, deps);
   }
@@ -148,7 +153,14 @@ void Epaxos::HandlePreAccept(ReplicaId from, const PreAccept& m,
                                                     .deps = deps},
                                   actions);
   Send(from, PreAcceptReply{.instance = m.instance, .deps = deps},
-       instance->last_record, actions);
+       Mutated("d_vote") ? 0 : instance->last_record, actions);
+}
+
+// A replica that has not voted yet, if `from` has: a vote counted by message.
+static ReplicaId CountedTwice(const ReplicaSet& voters, ReplicaId from) {
+  int other = 0;
+  while (voters.Contains(from) && voters.Contains(ReplicaAt(other))) ++other;
+  return voters.Contains(from) ? ReplicaAt(other) : from;
 }
 
 void Epaxos::HandlePreAcceptReply(ReplicaId from, const PreAcceptReply& m,
@@ -162,8 +174,11 @@ void Epaxos::HandlePreAcceptReply(ReplicaId from, const PreAcceptReply& m,
   }
   Leading& leading = *instance->leading.get();
   // A set, not a counter: the network may deliver one vote twice (M12).
+  if (Mutated("duplicate_vote")) from = CountedTwice(leading.voters, from);
   leading.voters.Insert(from);
-  if (m.deps == instance->initial_deps) leading.matching.Insert(from);
+  if (m.deps == instance->initial_deps || Mutated("fast_allequal")) {
+    leading.matching.Insert(from);
+  }
   leading.voted_deps.UnionWith(m.deps);
   DecidePreAccept(m.instance, *instance, actions);
 }
@@ -173,14 +188,15 @@ void Epaxos::DecidePreAccept(InstanceId id, Instance& instance,
   // The ballot is looked at when deciding (fast_bal): a promise made since
   // then forbids the fast path.
   if (instance.status != InstanceStatus::kPreAccepted || !instance.leading ||
-      !instance.promised_ballot.is_initial()) {
+      (!instance.promised_ballot.is_initial() && !Mutated("fast_bal"))) {
     return;
   }
   const Leading& leading = *instance.leading.get();
   if (!leading.voters.Contains(self_)) return;  // Own vote not durable yet.
   // Compared with the initial dependencies, not with each other: a larger set
   // that all agree on cannot be told apart in recovery (fast_allequal).
-  if (leading.matching.size() >= quorums_.fast()) {
+  if (leading.matching.size() + (Mutated("fq_small") ? 1 : 0) >=
+      quorums_.fast()) {
     CommitFast(id, instance, actions);
     return;
   }
@@ -195,7 +211,10 @@ void Epaxos::DecidePreAccept(InstanceId id, Instance& instance,
 }
 
 void Epaxos::CommitFast(InstanceId id, Instance& instance, Actions& actions) {
-  MarkCommitted(id, instance, instance.value, instance.initial_deps);
+  MarkCommitted(id, instance, instance.value,
+                Mutated("fast_allequal") ? DependencySet(
+                                               instance.leading->voted_deps)
+                                         : instance.initial_deps);
   instance.last_record = Persist(
       CommittedRecord{.instance = id,
                       .value = instance.value.WithoutPayload(),
@@ -211,7 +230,8 @@ void Epaxos::CommitFast(InstanceId id, Instance& instance, Actions& actions) {
   // Durable before anybody hears of it (d_fastcommit): recovery reads "the
   // command leader answered and has not committed" as "no fast commit".
   Await(instance.last_record, id, OnDurable::kReleaseFastCommit, actions);
-  AnnounceCommit(id, instance, instance.last_record, actions);
+  AnnounceCommit(id, instance,
+                 Mutated("d_fastcommit") ? 0 : instance.last_record, actions);
 }
 
 }  // namespace quorate::epaxos

@@ -5,8 +5,15 @@
 
 #include "replica/epaxos/epaxos.h"
 #include "wire/check.h"
+#include "wire/mutation.h"
 
 namespace quorate::epaxos {
+
+// One ballot for promises and votes.
+static void AcceptAtPromise(Instance& instance) {
+  if (instance.status != InstanceStatus::kAccepted) return;
+  instance.accepted_ballot = instance.promised_ballot;
+}
 
 void Epaxos::StartRecovery(InstanceId id, Actions& actions) {
   Instance* instance = log_.FindOrCreate(id);
@@ -17,6 +24,7 @@ void Epaxos::StartRecovery(InstanceId id, Actions& actions) {
       std::max(instance->promised_ballot, instance->refused_by);
   const Ballot ballot = Ballot::Of(above.round() + 1, self_);
   YieldTo(id, *instance, ballot);
+  if (Mutated("single_bal")) AcceptAtPromise(*instance);
   instance->promised_ballot = ballot;
   Recovering& recovering = instance->recovering.Emplace();
   recovering.ballot = ballot;
@@ -37,7 +45,8 @@ void Epaxos::YieldTo(InstanceId id, Instance& instance, Ballot ballot) {
   }
   // An accept round at a lower ballot can no longer get its quorum. Votes that
   // are already on their way are for a ballot that nobody leads any more.
-  if (instance.leading && instance.accepted_ballot < ballot) {
+  if (instance.leading && instance.accepted_ballot < ballot &&
+      !Mutated("fast_bal")) {
     instance.leading.Clear();
   }
 }
@@ -53,7 +62,8 @@ RecoverReply Epaxos::MakeRecoverReply(InstanceId id, const Instance& instance,
                       ? DependencySet(quorums_.replicas)
                       : instance.deps,
           .matches_initial = instance.status == InstanceStatus::kPreAccepted &&
-                             instance.deps == instance.initial_deps,
+                             (instance.deps == instance.initial_deps ||
+                              Mutated("r_anypre")),
           .recused = IsRecused(id, instance)};
 }
 
@@ -92,11 +102,12 @@ void Epaxos::HandleRecover(ReplicaId from, const Recover& m,
     return;
   }
   YieldTo(m.instance, *instance, m.ballot);
+  if (Mutated("single_bal")) AcceptAtPromise(*instance);
   instance->promised_ballot = m.ballot;
   instance->last_record = Persist(
       PromisedRecord{.instance = m.instance, .ballot = m.ballot}, actions);
   Send(from, MakeRecoverReply(m.instance, *instance, m.ballot),
-       instance->last_record, actions);
+       Mutated("d_promise") ? 0 : instance->last_record, actions);
 }
 
 void Epaxos::HandleRecoverReply(ReplicaId from, const RecoverReply& m,
@@ -164,13 +175,14 @@ void Epaxos::DecideRecovery(InstanceId id, Instance& instance,
     if (!answer) continue;
     // A committed one answers with Commit (R1), never with a RecoverReply.
     if (answer->status == InstanceStatus::kAccepted &&
-        (highest == nullptr ||
+        (highest == nullptr || Mutated("any_accepted") ||
          answer->accepted_ballot > highest->accepted_ballot)) {
       highest = &*answer;
     }
     if (answer->matches_initial) matching = &*answer;
   }
-  if (highest != nullptr) {  // R2: the highest accepted ballot wins.
+  // R2: the highest accepted ballot wins.
+  if (highest != nullptr && !Mutated("ign_accepted")) {
     const Value value = highest->value;
     ProposeRecovered(id, instance, value, DependencySet(highest->deps),
                      actions);
@@ -178,7 +190,9 @@ void Epaxos::DecideRecovery(InstanceId id, Instance& instance,
   }
   // R3: the command leader has promised our ballot and knows that it has not
   // committed, so it never commits fast.
-  if (recovering.quorum.Contains(id.replica) && !LeaderIsRecused(id, recovering)) {
+  if ((recovering.quorum.Contains(id.replica) &&
+       !LeaderIsRecused(id, recovering) && !Mutated("no_r3")) ||
+      Mutated("coord_rule_always")) {
     GiveUp(id, instance, actions);
     return;
   }
@@ -211,6 +225,7 @@ void Epaxos::GiveUp(InstanceId id, Instance& instance, Actions& actions) {
       all_pre_accepted = false;
       continue;
     }
+    if (Mutated("first_deps")) deps = DependencySet(quorums_.replicas);
     deps.UnionWith(answer->deps);
     value = answer->value;
   }

@@ -4,6 +4,7 @@
 
 #include "replica/epaxos/epaxos.h"
 #include "wire/check.h"
+#include "wire/mutation.h"
 #include "wire/overloaded.h"
 
 namespace quorate::epaxos {
@@ -89,6 +90,7 @@ void Epaxos::Restore(const Record& record,
             Instance* instance = Touch(r.instance);
             if (instance == nullptr) return;
             RestorePayload(*instance, r.instance, r.value.batch);
+            if (Mutated("d_resume0") && r.ballot.is_initial()) return;
             instance->status = InstanceStatus::kAccepted;
             instance->promised_ballot =
                 std::max(instance->promised_ballot, r.ballot);
@@ -100,7 +102,7 @@ void Epaxos::Restore(const Record& record,
           },
           [&](const PromisedRecord& r) {
             Instance* instance = Touch(r.instance);
-            if (instance == nullptr) return;
+            if (instance == nullptr || Mutated("forget_promise")) return;
             instance->promised_ballot =
                 std::max(instance->promised_ballot, r.ballot);
           },

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "replica/epaxos/epaxos.h"
+#include "wire/mutation.h"
 
 namespace quorate::epaxos {
 namespace {
@@ -56,6 +57,7 @@ bool Epaxos::NeedsRecovery(ReplicaId column) {
 }
 
 void Epaxos::RecoverWhatIsStuck(Actions& actions) {
+  if (Mutated("no_recovery")) return;
   for (int i = 0; i < quorums_.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
     if (!NeedsRecovery(column)) continue;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "replica/epaxos/epaxos.h"
+#include "wire/mutation.h"
 
 namespace quorate::epaxos {
 namespace {
@@ -71,6 +72,10 @@ void Epaxos::StartValidation(InstanceId id, Instance& instance,
                           .batch = recovering.batch,
                           .initial_deps = recovering.initial_deps};
   const ValidateReply own = ValidateHere(id, instance, validate, actions);
+  if (Mutated("skip_validate")) {
+    return ProposeRecovered(id, instance, Value::Commands(validate.batch),
+                            validate.initial_deps, actions);
+  }
   for (const ValidateReply::Conflict& conflict : own.conflicts) {
     recovering.conflicts[conflict.instance] |= conflict.committed;
   }
@@ -101,8 +106,12 @@ std::vector<ValidateReply::Conflict> Epaxos::FindInvalidating(
       const bool committed = other.status == InstanceStatus::kCommitted;
       const bool sees_us =
           committed ? other.value.kind == ValueKind::kNoop ||
-                          other.deps.Contains(id)
-                    : !other.initial_known || other.initial_deps.Contains(id);
+                          other.deps.Contains(id) ||
+                          Mutated("ign_committed_inv")
+                    : !other.initial_known || Mutated("ign_uncomm_inv") ||
+                          (Mutated("val_use_dep") ? other.deps
+                                                  : other.initial_deps)
+                              .Contains(id);
       if (sees_us || !footprint.ConflictsWith(*other.initial_batch)) continue;
       found.push_back({.instance = other_id, .committed = committed});
     }
@@ -116,6 +125,7 @@ ValidateReply Epaxos::ValidateHere(InstanceId id, Instance& instance,
       .instance = id,
       .ballot = m.ballot,
       .conflicts = FindInvalidating(id, *m.batch, m.initial_deps)};
+  if (Mutated("validate_noindex")) return reply;
   LearnPayload(id, instance, m.batch);
   instance.initial_deps = m.initial_deps;
   instance.initial_known = true;
@@ -142,7 +152,8 @@ void Epaxos::HandleValidate(ReplicaId from, const Validate& m,
     return;
   }
   ValidateReply reply = ValidateHere(m.instance, *instance, m, actions);
-  Send(from, std::move(reply), instance->last_record, actions);
+  Send(from, std::move(reply),
+       Mutated("d_validate") ? 0 : instance->last_record, actions);
 }
 
 void Epaxos::HandleValidateReply(ReplicaId from, const ValidateReply& m,
@@ -182,12 +193,19 @@ void Epaxos::DecideValidation(InstanceId id, Instance& instance,
     // leader knew its own instance first.
     const bool all_outside_needed =
         recovering.matching ==
-        recovering.quorum.size() - quorums_.fast_faults;
-    if (committed || (all_outside_needed &&
-                      !recovering.quorum.Contains(other.replica))) {
+            recovering.quorum.size() - quorums_.fast_faults ||
+        Mutated("nopcoord_any");
+    if (committed || Mutated("skip_wait_nop") ||
+        (all_outside_needed &&
+         (!recovering.quorum.Contains(other.replica) ||
+          Mutated("nopcoord_inq")))) {
       GiveUp(id, instance, actions);
       return;
     }
+  }
+  if (Mutated("skip_wait_acc")) {
+    return ProposeRecovered(id, instance, Value::Commands(recovering.batch),
+                            DependencySet(recovering.initial_deps), actions);
   }
   // V4: their fate decides ours.
   recovering.stage = Recovering::Stage::kWaiting;
@@ -272,13 +290,16 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
         other != nullptr && other->status == InstanceStatus::kCommitted;
     const bool sees_us =
         committed && (other->value.kind == ValueKind::kNoop ||
-                      other->deps.Contains(id));
+                      other->deps.Contains(id) || Mutated("post_ignore_dep"));
     if (committed && !sees_us) give_up = true;  // W1
     if (!sees_us) all_see_us = false;
     // W3: the other has too many matching votes for ours to be fast.
     const int bound =
         quorums_.replicas - quorums_.faults - quorums_.fast_faults;
-    if (other != nullptr && other->waiting_votes > bound) give_up = true;
+    if (other != nullptr &&
+        other->waiting_votes + (Mutated("wait_ge") ? 1 : 0) > bound) {
+      give_up = true;
+    }
   }
   if (give_up) {
     GiveUp(id, instance, actions);

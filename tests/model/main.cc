@@ -232,7 +232,8 @@ int ReplayFile(Options options) {
     return Wrong(std::string(scenario.status().message()));
   }
   if (options.mutation.empty()) options.mutation = scenario->mutation;
-  if (options.mutation == "none") options.mutation.clear();
+  const bool shipped = options.mutation == "none";
+  if (shipped) options.mutation.clear();
   if (!options.mutation.empty() && !PlantMutation(options.mutation)) {
     return Wrong("this program has no mutation \"" + options.mutation +
                  "\"; use quorate-explore-mutants, or --mutation none");
@@ -241,7 +242,8 @@ int ReplayFile(Options options) {
   current_scope = scenario->scope;
   current_schedule = [&] { return scenario->actions; };
   const absl::StatusOr<ScheduleRun> run =
-      Replay(world, Open(world), scenario->actions);
+      Replay(world, Open(world), scenario->actions,
+             shipped ? WhenImpossible::kSkip : WhenImpossible::kFail);
   current_schedule = nullptr;
   if (!run.ok()) return Wrong(std::string(run.status().message()));
   Print({.scope = scenario->scope,

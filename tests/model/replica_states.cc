@@ -41,8 +41,10 @@ std::uint64_t CodeOf(ReplicaStep step) {
 
 std::optional<InstanceId> InstanceOf(const Record& record) {
   return std::visit(
-      Overloaded{[](const FloorRecord&) { return std::optional<InstanceId>(); },
-                 [](const auto& r) { return std::optional(r.instance); }},
+      [](const auto& r) -> std::optional<InstanceId> {
+        if constexpr (requires { r.instance; }) return r.instance;
+        return std::nullopt;  // Of the replica, not of an instance.
+      },
       record);
 }
 

@@ -175,11 +175,13 @@ ScheduleRun Take(World& world, const WorldState& start,
 }
 
 absl::StatusOr<ScheduleRun> Replay(World& world, const WorldState& start,
-                                   const std::vector<std::string>& lines) {
+                                   const std::vector<std::string>& lines,
+                                   WhenImpossible impossible) {
   ScheduleRun run;
   WorldState state = start;
   for (const std::string& line : lines) {
     const absl::StatusOr<Action> action = FindAction(world, state, line);
+    if (!action.ok() && impossible == WhenImpossible::kSkip) continue;
     if (!action.ok()) return action.status();
     state = world.Apply(state, *action);
     run.taken.push_back(*action);

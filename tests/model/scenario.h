@@ -50,9 +50,13 @@ struct ScheduleRun {
 // Takes what is possible of these, up to the first broken promise.
 ScheduleRun Take(World& world, const WorldState& start,
                  const std::vector<Action>& actions);
-// Takes all of these lines; NotFound names the first that is impossible.
-absl::StatusOr<ScheduleRun> Replay(World& world, const WorldState& start,
-                                   const std::vector<std::string>& lines);
+enum class WhenImpossible { kFail, kSkip };
+// Takes all of these lines; NotFound names the first that is impossible, unless
+// such lines are to be skipped (a schedule of a mutant on the shipped core).
+absl::StatusOr<ScheduleRun> Replay(
+    World& world, const WorldState& start,
+    const std::vector<std::string>& lines,
+    WhenImpossible impossible = WhenImpossible::kFail);
 
 // The smallest part of a violating run that still violates and from which
 // nothing can be left out (delta debugging over actions).

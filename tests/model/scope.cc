@@ -39,6 +39,10 @@ std::vector<Scope> MakeScopes() {
        .impatience = false,
        .recovered = ReplicaSet::FromBits(0b010)},
   };
+  scopes.push_back({.name = "X6",
+                    .about = "one command, and recoverers that duel",
+                    .commands = {{{"x"}, 0}},
+                    .recoveries = 4});
   scopes.push_back(with(five, "X4", "five replicas, two leaders are lost"));
   scopes.back().recoveries = 2;
   scopes.push_back(

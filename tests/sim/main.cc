@@ -9,6 +9,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "tests/model/mutants.h"
 #include "tests/sim/runner.h"
 
 namespace quorate::sim {
@@ -91,7 +92,9 @@ int Main(int argc, char** argv) {
                      FaultSet::All().ToString());
   app.add_option("--operations", options.operations,
                  "commands a seed; drawn when left out");
-  app.add_option("--bug", options.bug, "plant a bug in the toy");
+  app.add_option("--bug", options.bug,
+                 "plant a bug in the toy, or, in quorate-sim-mutants, a\n"
+                 "mutation of wire/mutation.h in the real machine");
   app.add_option("--trace", trace, "write every event as a line");
   app.add_option("--history", history, "write what the clients saw as JSON");
   try {
@@ -100,6 +103,8 @@ int Main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : kWrongUsage;
   }
 
+  options.planted =
+      options.protocol == "epaxos" && model::PlantMutation(options.bug);
   const absl::StatusOr<FaultSet> allowed = FaultSet::Parse(faults);
   absl::Status status =
       allowed.ok() ? CheckOptions(options) : allowed.status();

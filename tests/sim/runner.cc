@@ -71,6 +71,7 @@ absl::Status CheckOptions(const RunOptions& options) {
     return absl::InvalidArgumentError(
         absl::StrCat(options.replicas, " replicas; give 3 to ", kMaxReplicas));
   }
+  if (options.planted && options.protocol == "epaxos") return absl::OkStatus();
   const std::optional<ToyBug> bug = ParseToyBug(options.bug);
   if (!bug.has_value()) {
     std::string known;
@@ -112,7 +113,8 @@ SeedResult RunSeed(std::uint64_t seed, const RunOptions& options) {
 
 std::string ReplayLine(std::uint64_t seed, const RunOptions& options) {
   std::string line = absl::StrCat(
-      "quorate-sim --protocol=", options.protocol,
+      options.planted ? "quorate-sim-mutants" : "quorate-sim",
+      " --protocol=", options.protocol,
       " --replicas=", options.replicas, " --seed=", seed,
       " --faults=", options.faults.ToString());
   if (options.operations > 0) {

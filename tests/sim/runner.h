@@ -17,8 +17,11 @@ namespace quorate::sim {
 struct RunOptions {
   // "epaxos", or "toy" for the simulator's own test machine.
   std::string protocol = "epaxos";
-  // A bug planted in the toy; "none" otherwise.
+  // A bug planted in the toy, or, where `planted`, in the core itself; "none"
+  // otherwise.
   std::string bug = "none";
+  // The program is built with planted bugs and has this one.
+  bool planted = false;
   int replicas = 5;
   FaultSet faults = FaultSet::All();
   int operations = 0;  // 0: drawn

@@ -1,0 +1,66 @@
+// Linked with the core that has the hooks of wire/mutation.h.
+#ifndef QUORATE_MUTATIONS
+#error "built with QUORATE_MUTATIONS only"
+#endif
+
+#include "tests/model/mutants.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "wire/mutation.h"
+
+namespace quorate::model {
+namespace {
+
+// Every hook in the core; tests/mutants.sh says what each takes away.
+constexpr std::array<std::string_view, 38> kMutations = {"acc_bal",
+                                                         "any_accepted",
+                                                         "coord_rule_always",
+                                                         "d_accept",
+                                                         "d_coord_pre",
+                                                         "d_fastcommit",
+                                                         "d_promise",
+                                                         "d_resume0",
+                                                         "d_validate",
+                                                         "d_vote",
+                                                         "duplicate_vote",
+                                                         "execute_twice",
+                                                         "fast_allequal",
+                                                         "fast_bal",
+                                                         "first_deps",
+                                                         "forget_promise",
+                                                         "fq_small",
+                                                         "ign_accepted",
+                                                         "ign_committed_inv",
+                                                         "ign_uncomm_inv",
+                                                         "no_conflicts",
+                                                         "no_index",
+                                                         "no_r3",
+                                                         "no_recovery",
+                                                         "nopcoord_any",
+                                                         "nopcoord_inq",
+                                                         "post_ignore_dep",
+                                                         "pre_bal",
+                                                         "r_anypre",
+                                                         "single_bal",
+                                                         "skip_validate",
+                                                         "skip_wait_acc",
+                                                         "skip_wait_nop",
+                                                         "slow_initdep",
+                                                         "slowq_small",
+                                                         "val_use_dep",
+                                                         "validate_noindex",
+                                                         "wait_ge"};
+
+}  // namespace
+
+bool PlantMutation(const std::string& name) {
+  const auto* found = std::ranges::find(kMutations, name);
+  if (found == kMutations.end()) return false;
+  planted_mutation = *found;
+  return true;
+}
+
+}  // namespace quorate::model
