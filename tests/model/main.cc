@@ -38,7 +38,7 @@ struct Options {
   std::uint64_t walks = 0;
   int walk_steps = 60;
   std::uint64_t seed = 1;
-  std::uint64_t endings = 512;
+  std::uint64_t endings = 2048;
   bool soak = false;
   bool list = false;
   bool json = false;
