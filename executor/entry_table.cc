@@ -46,6 +46,7 @@ EntryTable::EntryTable(const EntryTable& other)
     slots_[i].hash = from.hash;
     slots_[i].entry = NewEntry(from.entry->key(), from.entry->value_size_);
     slots_[i].entry->entry_hash = from.entry->entry_hash;
+    slots_[i].entry->saved_in = from.entry->saved_in;
     SetValue(slots_[i], from.entry->value());
   }
 }
@@ -128,6 +129,7 @@ void EntryTable::Grow() {
 void EntryTable::MoveValue(Slot& slot, std::size_t value_capacity) {
   EntryPtr entry = NewEntry(slot.entry->key(), value_capacity);
   entry->entry_hash = slot.entry->entry_hash;
+  entry->saved_in = slot.entry->saved_in;
   entry->value_size_ = slot.entry->value_size_;
   CopyBytes(entry->bytes() + entry->key_size_, slot.entry->value());
   slot.entry = std::move(entry);

@@ -26,6 +26,8 @@ class EntryTable {
     }
     // For the caller; 0 when the entry is new. Kept when the value changes.
     std::uint64_t entry_hash = 0;
+    // The last cut that has it (entry_saver.h). Fills what padding would.
+    std::uint32_t saved_in = 0;
 
    private:
     friend class EntryTable;
@@ -86,6 +88,15 @@ class EntryTable {
   std::size_t size() const { return size_; }
   // In no meaningful order; empty ones among them.
   const std::vector<Slot>& slots() const { return slots_; }
+  // Calls visit(slot) for every entry that Erase(slot) may move.
+  template <typename Visit>
+  void ForRunAfter(Slot& slot, const Visit& visit) {
+    const std::size_t wrap = slots_.size() - 1;
+    auto next = static_cast<std::size_t>(&slot - slots_.data() + 1) & wrap;
+    for (; slots_[next].entry != nullptr; next = (next + 1) & wrap) {
+      visit(slots_[next]);
+    }
+  }
 
  private:
   static EntryPtr NewEntry(std::string_view key, std::size_t value_capacity);

@@ -102,7 +102,7 @@ void Executor::ApplyOnce(const CommandBatch& batch, const Command& command,
     case SessionTable::Outcome::kNew:
       ++stats_.executed_commands;
       state_.Apply(operations, outcome.results);
-      sessions_.Remember(command, outcome.results);
+      sessions_.Remember(command.id, outcome.results);
       return;
     case SessionTable::Outcome::kRepeated:
       ++stats_.repeated_commands;
@@ -116,6 +116,39 @@ void Executor::ApplyOnce(const CommandBatch& batch, const Command& command,
       outcome.reason = RefusalReason::kStaleSequence;
       return;
   }
+}
+
+ExecutedRecord Executor::BeginSave() {
+  state_.BeginSave();
+  sessions_.BeginSave();
+  ExecutedRecord record{.requests_hash = sessions_.set_hash()};
+  order_.Save(record);
+  return record;
+}
+
+bool Executor::SaveNext(std::size_t bytes, std::vector<Record>& records) {
+  EntriesRecord entries;
+  if (state_.NextEntries(bytes, entries)) {
+    // A slice of empty slots has none.
+    if (!entries.key_sizes.empty()) records.emplace_back(std::move(entries));
+    return true;
+  }
+  SessionsRecord sessions;
+  if (sessions_.NextSessions(bytes, sessions)) {
+    records.emplace_back(std::move(sessions));
+    return true;
+  }
+  return false;
+}
+
+void Executor::EndSave() {
+  state_.EndSave();
+  sessions_.EndSave();
+}
+
+void Executor::Restore(const ExecutedRecord& record) {
+  order_.Restore(record);
+  sessions_.RestoreSetHash(record.requests_hash);
 }
 
 std::uint64_t Executor::state_hash() const {

@@ -22,6 +22,7 @@
 #include "wire/commutation.h"
 #include "wire/dependency_set.h"
 #include "wire/ids.h"
+#include "wire/record.h"
 #include "wire/result.h"
 
 namespace quorate {
@@ -96,6 +97,19 @@ class Executor {
   // Was it executed, whether or not its result is still kept? Says nothing
   // against executing a read-only command again.
   bool WasExecuted(CommandId id) const { return sessions_.WasExecuted(id); }
+
+  // A cut of what has been executed, keys, values and sessions: SaveNext gives
+  // them as they are now, about `bytes` a call, whatever is committed in
+  // between; what is about to change is copied first. False when all is given.
+  // Instances that are committed and wait are not in it.
+  ExecutedRecord BeginSave();
+  bool SaveNext(std::size_t bytes, std::vector<Record>& records);
+  void EndSave();
+  // The way back, for an executor that is new: the ExecutedRecord, everything
+  // else in any order, then the first Commit.
+  void Restore(const ExecutedRecord& record);
+  void Restore(const EntriesRecord& record) { state_.Restore(record); }
+  void Restore(const SessionsRecord& record) { sessions_.Restore(record); }
 
   // Equal on replicas that have executed the same instances, however far their
   // executions interleaved: of the keys and values and of which requests have

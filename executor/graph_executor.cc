@@ -82,6 +82,35 @@ void GraphExecutor::AdvanceExecuted(ReplicaId column) {
   executed_.Set(column, slots.forgotten());
 }
 
+void GraphExecutor::Save(ExecutedRecord& record) const {
+  record.executed = executed_;
+  for (int i = 0; i < replicas_; ++i) {
+    const SlotRing& slots = columns_[static_cast<std::size_t>(i)].slots;
+    for (std::uint64_t slot = slots.forgotten() + 1; slot <= slots.end();
+         ++slot) {
+      if (slots.KindOf(slot) != Kind::kExecuted) continue;
+      record.above.push_back({ReplicaAt(i), slot});
+    }
+  }
+}
+
+void GraphExecutor::Restore(const ExecutedRecord& record) {
+  for (int i = 0; i < replicas_; ++i) {
+    const ReplicaId column = ReplicaAt(i);
+    columns_[static_cast<std::size_t>(i)].slots.ForgetThrough(
+        record.executed[column]);
+    committed_.Set(column, record.executed[column]);
+    executed_.Set(column, record.executed[column]);
+  }
+  for (const InstanceId id : record.above) {
+    ColumnOf(id).slots.At(id.slot).kind = Kind::kExecuted;
+  }
+  for (int i = 0; i < replicas_; ++i) {
+    AdvanceCommitted(ReplicaAt(i));
+    AdvanceExecuted(ReplicaAt(i));
+  }
+}
+
 // The slot whose commit would complete the first incomplete column of `deps`:
 // the lowest uncommitted one. The instance itself is committed by now, so its
 // own slot is never missing, wherever its own column's watermark lies.

@@ -26,6 +26,7 @@
 #include "wire/commutation.h"
 #include "wire/dependency_set.h"
 #include "wire/ids.h"
+#include "wire/record.h"
 
 namespace quorate {
 
@@ -58,6 +59,12 @@ class GraphExecutor {
   // kept for every slot from the executed frontier up to the highest of them.
   bool Commit(InstanceId instance, CommandBatchPtr batch,
               const DependencySet& deps, ExecutionOrder& order);
+
+  // What has been executed, and the way back for an executor that is new
+  // (`record.requests_hash` is not of this class). What waits is not in it: it
+  // is committed again.
+  void Save(ExecutedRecord& record) const;
+  void Restore(const ExecutedRecord& record);
 
   // Every instance up to here is committed (executed; noops execute when they
   // are committed).

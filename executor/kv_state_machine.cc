@@ -82,6 +82,7 @@ void KvStateMachine::Delete(const Operation& operation,
     result.status = OperationStatus::kNotFound;
     return;
   }
+  if (saver_.has_value()) saver_->BeforeErase(part, *found);
   hash_ -= found->entry->entry_hash;
   --size_;
   part.Erase(*found);
@@ -156,16 +157,46 @@ const EntryTable::Entry* KvStateMachine::FindEntry(
 
 EntryTable::Slot& KvStateMachine::FindOrInsert(const Operation& operation) {
   bool inserted = false;
-  EntryTable::Slot& slot = PartOf(operation.key_hash)
-                               .FindOrInsert(operation.key, operation.key_hash,
-                                             operation.value.size(), inserted);
-  if (inserted) {
-    ++size_;
-    if (ordered_.has_value()) {
-      ordered_->emplace(operation.key, operation.key_hash);
-    }
-  }
+  EntryTable::Slot& slot = Insert(operation.key, operation.key_hash,
+                                  operation.value.size(), inserted);
+  if (!inserted && saver_.has_value()) saver_->BeforeChange(slot);
   return slot;
+}
+
+EntryTable::Slot& KvStateMachine::Insert(std::string_view key,
+                                         std::uint64_t hash,
+                                         std::size_t value_size,
+                                         bool& inserted) {
+  EntryTable::Slot& slot =
+      PartOf(hash).FindOrInsert(key, hash, value_size, inserted);
+  if (!inserted) return slot;
+  slot.entry->saved_in = cuts_;
+  ++size_;
+  if (ordered_.has_value()) ordered_->emplace(key, hash);
+  return slot;
+}
+
+void KvStateMachine::BeginSave() { saver_.emplace(++cuts_); }
+
+bool KvStateMachine::NextEntries(std::size_t bytes, EntriesRecord& record) {
+  if (saver_.has_value() && saver_->Next(parts_, bytes, record)) return true;
+  EndSave();
+  return false;
+}
+
+void KvStateMachine::Restore(const EntriesRecord& record) {
+  std::string_view rest = record.bytes;
+  for (std::size_t i = 0; i < record.key_sizes.size(); ++i) {
+    const std::string_view key = rest.substr(0, record.key_sizes[i]);
+    rest.remove_prefix(key.size());
+    const std::string_view value = rest.substr(0, record.value_sizes[i]);
+    rest.remove_prefix(value.size());
+    bool inserted = false;
+    EntryTable::Slot& slot =
+        Insert(key, HashKey(key), value.size(), inserted);
+    EntryTable::SetValue(slot, value);
+    Rehash(slot);
+  }
 }
 
 void KvStateMachine::Rehash(EntryTable::Slot& slot) {

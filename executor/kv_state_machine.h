@@ -21,8 +21,10 @@
 #include <string_view>
 
 #include "absl/container/btree_map.h"
+#include "executor/entry_saver.h"
 #include "executor/entry_table.h"
 #include "wire/command.h"
+#include "wire/record.h"
 #include "wire/result.h"
 
 namespace quorate {
@@ -35,6 +37,17 @@ class KvStateMachine {
   // The value of a key, if it is there. Valid until the next Apply.
   std::optional<std::string_view> Find(std::string_view key) const;
   std::uint64_t size() const { return size_; }
+
+  // A cut: from here on NextEntries gives the keys and values of this moment,
+  // whatever is applied meanwhile. Ends a cut that was not read to its end.
+  void BeginSave();
+  // Moves the next entries, about `bytes` of them and their slots, into
+  // `record`; every entry comes once. False when there are no more and the cut
+  // is over.
+  bool NextEntries(std::size_t bytes, EntriesRecord& record);
+  void EndSave() { saver_.reset(); }
+  // Puts entries of a cut back. A key comes once.
+  void Restore(const EntriesRecord& record);
 
   // Start to fetch what Apply will need for this operation: PrefetchSlot some
   // operations ahead, PrefetchEntry a few operations later. Hints.
@@ -71,14 +84,20 @@ class KvStateMachine {
   void Scan(const Operation& operation, OperationResult& result);
 
   const EntryTable::Entry* FindEntry(const Operation& operation) const;
+  // Its entry may be changed: it is saved, if it has to be.
   EntryTable::Slot& FindOrInsert(const Operation& operation);
   // After every change of a value.
   void Rehash(EntryTable::Slot& slot);
   void BuildOrderedIndex();
+  EntryTable::Slot& Insert(std::string_view key, std::uint64_t hash,
+                           std::size_t value_size, bool& inserted);
 
   std::array<EntryTable, std::size_t{1} << kPartBits> parts_;
   std::uint64_t size_ = 0;
   std::uint64_t hash_ = 0;
+  // Cuts so far; entries made after one do not belong to it.
+  std::uint32_t cuts_ = 0;
+  std::optional<EntrySaver> saver_;
   // Key to its hash; absent until the first scan.
   std::optional<absl::btree_map<std::string, std::uint64_t, std::less<>>>
       ordered_;

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <string_view>
+#include <utility>
 
 #include "executor/mix.h"
 #include "wire/check.h"
@@ -73,10 +74,9 @@ void SessionTable::RecordRead(const Command& command) {
   Insert(session, command.id.sequence);
 }
 
-void SessionTable::Remember(const Command& command,
-                            const CommandResult& result) {
-  Session& session = SessionOf(command.id.client);
-  const std::uint64_t sequence = command.id.sequence;
+void SessionTable::Remember(CommandId id, const CommandResult& result) {
+  Session& session = SessionOf(id.client);
+  const std::uint64_t sequence = id.sequence;
   // A late one that the client has given up on already.
   if (sequence <= session.acknowledged) return;
   MakeRoom(session, sequence);
@@ -119,14 +119,84 @@ bool SessionTable::WasExecuted(CommandId id) const {
 }
 
 SessionTable::Session& SessionTable::SessionOf(ClientId client) {
-  if (last_ < sessions_.size() && sessions_[last_].client == client) {
-    return sessions_[last_];
+  if (last_ >= sessions_.size() || sessions_[last_].client != client) {
+    const auto [entry, inserted] = by_client_.try_emplace(
+        client, static_cast<std::uint32_t>(sessions_.size()));
+    if (inserted) sessions_.emplace_back().client = client;
+    last_ = entry->second;
   }
-  const auto [entry, inserted] = by_client_.try_emplace(
-      client, static_cast<std::uint32_t>(sessions_.size()));
-  if (inserted) sessions_.emplace_back().client = client;
-  last_ = entry->second;
+  if (saving_.has_value() && last_ >= saving_->next &&
+      last_ < saving_->count && !saving_->saved[last_]) {
+    saving_->saved[last_] = true;
+    Save(last_, saving_->early);
+  }
   return sessions_[last_];
+}
+
+// ---- saving ---------------------------------------------------------------
+
+void SessionTable::BeginSave() {
+  saving_.emplace(Saving{.count = sessions_.size(),
+                         .saved = std::vector<bool>(sessions_.size())});
+}
+
+bool SessionTable::NextSessions(std::size_t bytes, SessionsRecord& record) {
+  if (!saving_.has_value()) return false;
+  record = std::exchange(saving_->early, {});
+  std::size_t size = 0;
+  const auto grown = [&] {
+    return record.sessions.size() * sizeof(SessionsRecord::Session) +
+           record.results.size() * sizeof(ClientReply) + size;
+  };
+  while (saving_->next < saving_->count && grown() < bytes) {
+    const std::size_t index = saving_->next++;
+    if (saving_->saved[index]) continue;
+    const std::size_t results = record.results.size();
+    Save(index, record);
+    for (std::size_t i = results; i < record.results.size(); ++i) {
+      for (const OperationResult& one : record.results[i].results) {
+        size += one.value.size();
+        for (const auto& [key, value] : one.rows) {
+          size += key.size() + value.size();
+        }
+      }
+    }
+  }
+  if (!record.sessions.empty()) return true;
+  EndSave();
+  return false;
+}
+
+void SessionTable::Save(std::size_t index, SessionsRecord& record) const {
+  const Session& session = sessions_[index];
+  SessionsRecord::Session& saved = record.sessions.emplace_back();
+  saved.client = session.client;
+  saved.acknowledged = session.acknowledged;
+  for (const Interval& interval : session.executed) {
+    saved.executed.push_back({.first = interval.first, .last = interval.last});
+  }
+  for (std::uint64_t s = session.acknowledged + 1; s <= session.highest; ++s) {
+    const CommandResult* result =
+        ResultOf(session.cached[static_cast<std::size_t>(s) &
+                                (session.cached.size() - 1)]);
+    if (result == nullptr) continue;
+    record.results.push_back(
+        {.id = {.client = session.client, .sequence = s}, .results = *result});
+  }
+}
+
+void SessionTable::Restore(const SessionsRecord& record) {
+  for (const SessionsRecord::Session& saved : record.sessions) {
+    Session& session = SessionOf(saved.client);
+    session.acknowledged = saved.acknowledged;
+    for (const auto& interval : saved.executed) {
+      session.executed.push_back(
+          {.first = interval.first, .last = interval.last});
+    }
+  }
+  for (const ClientReply& cached : record.results) {
+    Remember(cached.id, cached.results);
+  }
 }
 
 const SessionTable::Session* SessionTable::FindSession(ClientId client) const {

@@ -16,12 +16,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "wire/command.h"
 #include "wire/ids.h"
+#include "wire/record.h"
 #include "wire/result.h"
 
 namespace quorate {
@@ -38,7 +40,7 @@ class SessionTable {
   // the client's mark.
   Outcome Begin(const Command& command);
   // What the command of the last Begin, a kNew one, gave.
-  void Remember(const Command& command, const CommandResult& result);
+  void Remember(CommandId id, const CommandResult& result);
   // A read-only command executes.
   void RecordRead(const Command& command);
 
@@ -46,6 +48,16 @@ class SessionTable {
   // Begin or Remember.
   const CommandResult* FindResult(CommandId id) const;
   bool WasExecuted(CommandId id) const;
+
+  // A cut, as of KvStateMachine: NextSessions gives the sessions of this
+  // moment, about `bytes` of them at a time, each once and whole.
+  void BeginSave();
+  bool NextSessions(std::size_t bytes, SessionsRecord& record);
+  void EndSave() { saving_.reset(); }
+  // Puts sessions of a cut back. RestoreSetHash comes with them: the set's hash
+  // is not computed from the intervals.
+  void Restore(const SessionsRecord& record);
+  void RestoreSetHash(std::uint64_t set_hash) { set_hash_ = set_hash; }
 
   // Of the set of executed (client, sequence) pairs: equal when the sets are.
   // Marks and cached results stay out: they depend on when the marks were seen.
@@ -82,7 +94,18 @@ class SessionTable {
     std::uint64_t highest = 0;
   };
 
+  // The sessions at the cut are those below `count`. What `next` has not
+  // reached is copied to `early` before it changes.
+  struct Saving {
+    std::size_t next = 0;
+    std::size_t count = 0;
+    std::vector<bool> saved;
+    SessionsRecord early;
+  };
+
+  // May be changed: it is saved, if it has to be.
   Session& SessionOf(ClientId client);
+  void Save(std::size_t index, SessionsRecord& record) const;
   const Session* FindSession(ClientId client) const;
   bool Insert(Session& session, std::uint64_t sequence);
   static bool InsertOutOfOrder(Session& session, std::uint64_t sequence);
@@ -99,6 +122,7 @@ class SessionTable {
   std::vector<CommandResult> results_;
   std::vector<std::uint32_t> free_results_;
   std::uint64_t set_hash_ = 0;
+  std::optional<Saving> saving_;
 };
 
 }  // namespace quorate

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "graph/component_graph.h"
+#include "wire/check.h"
 
 namespace quorate {
 
@@ -42,6 +43,13 @@ class SlotRing {
   }
   // The highest slot ever mentioned.
   std::uint64_t end() const { return end_; }
+
+  // Everything up to here has been executed in an earlier life. Of a ring that
+  // nothing was mentioned to.
+  void ForgetThrough(std::uint64_t slot) {
+    QUORATE_CHECK(end_ == forgotten_, "X5: only a new executor is restored");
+    forgotten_ = end_ = slot;
+  }
 
   // Forgets executed slots at the start, as many as there are in a row.
   void ForgetExecuted() {

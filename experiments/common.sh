@@ -28,10 +28,11 @@ new_directory() {
 
 cluster=""
 
-# start_cluster DIRECTORY NODES DURABILITY: sets $cluster.
+# start_cluster DIRECTORY NODES DURABILITY [OPTION...]: sets $cluster; the
+# options are those of "quorate local up".
 start_cluster() {
   cluster=$1
-  "$quorate" local up --nodes "$2" --durability "$3" --dir "$1"
+  "$quorate" local up --dir "$1" --nodes "$2" --durability "$3" "${@:4}"
 }
 
 # Stops the nodes that are recorded in $cluster, and nothing else.

@@ -4,7 +4,8 @@
 #
 #   bash experiments/compare_etcd.sh [--seconds N] [--clients "1 256"] [--rounds N]
 #
-# Prints one table, one row a round. etcd's clients talk to its leader, which
+# Prints one table, one row a round; "lazy" is a second Quorate cluster with
+# --lazy-fast-commit and --thrifty. etcd's clients talk to its leader, which
 # saves it a hop.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,13 +34,16 @@ etcd=experiments/peers/etcd_cluster.sh
 stop_all() {
   bash "$etcd" down "$directory/etcd-members"
   stop_cluster
+  cluster=$directory/lazy
+  stop_cluster
 }
 trap stop_all EXIT
 
-# Both stay up and take turns, so that whatever else the machine does meanwhile
-# meets both alike; the one that waits is idle.
+# All stay up and take turns, so that whatever else the machine does meanwhile
+# meets all alike; those that wait are idle.
 endpoints=$(bash "$etcd" up "$directory/etcd-members")
 pids=$(bash "$etcd" pids "$directory/etcd-members")
+start_cluster "$directory/lazy" 3 fsync --lazy-fast-commit --thrifty >&2
 start_cluster "$directory/cluster" 3 fsync >&2
 sleep 2 # for etcd's election
 for n in $clients; do
@@ -50,10 +54,14 @@ for n in $clients; do
       --pids "$pids" --clients "$n" --duration "$seconds" --warmup 2 \
       --out "$run" >/dev/null
     results+=("$run")
-    run="$directory/quorate $n ($round)/result.json"
-    "$quorate" bench --config "$cluster/cluster.toml" --clients "$n" \
-      --duration "$seconds" --warmup 2 --quiet --out "$run" >/dev/null
-    results+=("$run")
+    for kind in quorate lazy; do
+      run="$directory/$kind $n ($round)/result.json"
+      config=$directory/cluster/cluster.toml
+      [ "$kind" = quorate ] || config=$directory/lazy/cluster.toml
+      "$quorate" bench --config "$config" --clients "$n" \
+        --duration "$seconds" --warmup 2 --quiet --out "$run" >/dev/null
+      results+=("$run")
+    done
   done
 done
 stop_all

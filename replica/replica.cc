@@ -1,14 +1,19 @@
 #include "replica/replica.h"
 
+#include <deque>
+#include <iterator>
 #include <utility>
 
 #include "replica/batcher.h"
 #include "replica/epaxos/epaxos.h"
+#include "wire/check.h"
 #include "wire/fingerprint.h"
 #include "wire/overloaded.h"
 
 namespace quorate {
 namespace {
+
+constexpr std::size_t kShownRecoveries = 8;
 
 class EpaxosReplica final : public Replica {
  public:
@@ -41,13 +46,62 @@ class EpaxosReplica final : public Replica {
   }
 
   void Restore(std::span<const Record> records) override {
-    std::vector<CommittedInstance> committed;
-    for (const Record& record : records) protocol_.Restore(record, committed);
-    for (const CommittedInstance& decision : committed) {
+    for (const Record& record : records) {
+      protocol_.Restore(record, restored_);
+      std::visit(
+          Overloaded{[&](const CheckpointBegunRecord&) { mid_state_ = true; },
+                     [&](const ExecutedRecord& r) { executor_.Restore(r); },
+                     [&](const EntriesRecord& r) { executor_.Restore(r); },
+                     [&](const SessionsRecord& r) { executor_.Restore(r); },
+                     [&](const CheckpointEndedRecord& r) { EndState(r); },
+                     [](const auto&) {}},
+          record);
+    }
+    // Nothing may be applied to half of a state.
+    if (mid_state_) return;
+    for (const CommittedInstance& decision : restored_) {
       executor_.Commit(decision.instance, decision.value.batch, decision.deps,
                        executed_);
     }
+    restored_.clear();
     executed_.Clear();
+  }
+
+  std::optional<RecordSequence> BeginCheckpoint() override {
+    checkpoint_.emplace();
+    checkpoint_->through = protocol_.last_record();
+    checkpoint_->state_hash = executor_.state_hash();
+    std::vector<Record> records{
+        CheckpointBegunRecord{.through = checkpoint_->through},
+        executor_.BeginSave()};
+    protocol_.Save(records);
+    checkpoint_->at_once.assign(std::move_iterator(records.begin()),
+                                std::move_iterator(records.end()));
+    return checkpoint_->through;
+  }
+
+  bool NextCheckpointRecords(std::size_t bytes,
+                             std::vector<Record>& records) override {
+    if (!checkpoint_) return false;
+    std::deque<Record>& at_once = checkpoint_->at_once;
+    if (!at_once.empty()) {
+      for (std::size_t size = 0; size < bytes && !at_once.empty();) {
+        size += RoughBytes(at_once.front());
+        records.push_back(std::move(at_once.front()));
+        at_once.pop_front();
+      }
+    } else if (!executor_.SaveNext(bytes, records)) {
+      records.emplace_back(
+          CheckpointEndedRecord{.through = checkpoint_->through,
+                                .state_hash = checkpoint_->state_hash});
+      checkpoint_.reset();
+    }
+    return true;
+  }
+
+  void AbandonCheckpoint() override {
+    checkpoint_.reset();
+    executor_.EndSave();
   }
 
   std::unique_ptr<Machine> Clone() const override {
@@ -96,6 +150,16 @@ class EpaxosReplica final : public Replica {
     status.recoveries_started = protocol_.stats().recoveries_started;
     status.recovered_payloads = protocol_.stats().recovered_payloads;
     status.recovered_noops = protocol_.stats().recovered_noops;
+    status.recoveries_waited = protocol_.stats().recoveries_waited;
+    status.recoveries_under_way = protocol_.recoveries().size();
+    status.holds_back = HoldsBack();
+    for (const InstanceId id : protocol_.recoveries()) {
+      if (status.recoveries.size() == kShownRecoveries) break;
+      const epaxos::Instance* instance = protocol_.log().Find(id);
+      if (instance != nullptr) {
+        status.recoveries.push_back(StatusOf(id, *instance));
+      }
+    }
     status.executor = executor_.stats();
     status.oldest_blocked = executor_.OldestBlocked();
     return status;
@@ -104,8 +168,10 @@ class EpaxosReplica final : public Replica {
  private:
   void Enqueue(const ClientCommands& event, Actions& actions) {
     for (const CommandBatchPtr& batch : event.batches) {
-      if (batcher_.waiting_commands() + batch->commands().size() <=
-          settings_.max_queued_commands) {
+      // One request always fits into an empty queue.
+      if (batcher_.empty() ||
+          batcher_.waiting_commands() + batch->commands().size() <=
+              settings_.max_queued_commands) {
         batcher_.Add(batch);
         continue;
       }
@@ -120,10 +186,37 @@ class EpaxosReplica final : public Replica {
   }
 
   void Propose(Actions& actions) {
-    while (!batcher_.empty() &&
+    while (!batcher_.empty() && !HoldsBack() &&
            protocol_.own_in_flight() < settings_.max_in_flight) {
       protocol_.Propose(batcher_.Take(), actions);
     }
+  }
+
+  bool HoldsBack() const {
+    return executor_.stats().waiting_instances >=
+           settings_.max_waiting_instances;
+  }
+
+  static RecoveryStatus StatusOf(InstanceId id,
+                                 const epaxos::Instance& instance) {
+    RecoveryStatus status{.instance = id,
+                          .ballot = instance.promised_ballot,
+                          .stage = RecoveryStatus::Stage::kAccepting};
+    if (instance.leading) status.answered = instance.leading->accept_voters;
+    if (!instance.recovering) return status;
+    const epaxos::Recovering& recovering = *instance.recovering.get();
+    using Stage = epaxos::Recovering::Stage;
+    status.ballot = recovering.ballot;
+    status.stage = recovering.stage == Stage::kPromising
+                       ? RecoveryStatus::Stage::kPromising
+                   : recovering.stage == Stage::kValidating
+                       ? RecoveryStatus::Stage::kValidating
+                       : RecoveryStatus::Stage::kWaiting;
+    status.answered = recovering.answered;
+    for (const auto& [other, unused] : recovering.conflicts) {
+      status.waits_for.push_back(other);
+    }
+    return status;
   }
 
   // Feeds the decisions from `first` on to the executor and answers the
@@ -166,11 +259,37 @@ class EpaxosReplica final : public Replica {
     if (somebody_waits) batcher_.Add(instance->initial_batch);
   }
 
+  // A checkpoint that has not been given to its end. Not a part of the state.
+  struct Checkpoint {
+    RecordSequence through = 0;
+    std::uint64_t state_hash = 0;
+    // What was taken when it began.
+    std::deque<Record> at_once;
+  };
+
+  static std::size_t RoughBytes(const Record& record) {
+    const auto* instance = std::get_if<InstanceRecord>(&record);
+    const bool has_batch =
+        instance != nullptr && instance->initial_batch != nullptr;
+    return sizeof(Record) +
+           (has_batch ? instance->initial_batch->byte_size() : 0);
+  }
+
+  void EndState(const CheckpointEndedRecord& record) {
+    mid_state_ = false;
+    QUORATE_CHECK(executor_.state_hash() == record.state_hash,
+                  "X4: a checkpoint gives back the state it was taken of");
+  }
+
   Settings settings_;
   epaxos::Epaxos protocol_;
   Executor executor_;
   Batcher batcher_;
   Executed executed_;  // Scratch, empty between steps.
+  std::optional<Checkpoint> checkpoint_;
+  // Restoring: between the ends of a checkpoint decisions gather.
+  bool mid_state_ = false;
+  std::vector<CommittedInstance> restored_;
 };
 
 }  // namespace

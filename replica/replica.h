@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,20 @@
 #include "wire/machine.h"
 
 namespace quorate {
+
+// An instance that this replica is finishing for its command leader.
+struct RecoveryStatus {
+  InstanceId instance;
+  Ballot ballot;
+  enum class Stage : std::uint8_t {
+    kPromising,   // asks what others know
+    kValidating,  // asks whether a fast commit would have been seen
+    kWaiting,     // for the fate of `waits_for`
+    kAccepting,   // has proposed what it found
+  } stage = Stage::kPromising;
+  ReplicaSet answered;
+  std::vector<InstanceId> waits_for;
+};
 
 // What `quorate status` and metrics show. Counts since the process started.
 struct ReplicaStatus {
@@ -36,6 +51,12 @@ struct ReplicaStatus {
   std::uint64_t recoveries_started = 0;
   std::uint64_t recovered_payloads = 0;  // decided by a recovery led here
   std::uint64_t recovered_noops = 0;
+  std::uint64_t recoveries_waited = 0;
+  // Under way, the smallest instances first; at most eight.
+  std::vector<RecoveryStatus> recoveries;
+  std::uint64_t recoveries_under_way = 0;
+  // Proposes nothing until what waits has executed (max_waiting_instances).
+  bool holds_back = false;
   ExecutorStats executor;
   std::optional<Executor::Blocked> oldest_blocked;
 };
@@ -45,6 +66,22 @@ class Replica : public Machine {
   // The machine for settings.protocol rules; the settings must be valid
   // (replica/paxos/quorum.h: ValidateSettings).
   static std::unique_ptr<Replica> Create(const Settings& settings);
+
+  // Takes a picture of the machine as of last_record(), for the records that it
+  // stands for to be forgotten: the protocol's part at once, keys, values and
+  // sessions as they are asked for, unchanged by the steps in between. Ends one
+  // that is not finished. Nullopt: this machine takes none.
+  virtual std::optional<RecordSequence> BeginCheckpoint() {
+    return std::nullopt;
+  }
+  // Appends the next records of the checkpoint, about `bytes` of them; the last
+  // one is a CheckpointEndedRecord. False when it has been given. Restore takes
+  // them in this order, followed by the records after it.
+  virtual bool NextCheckpointRecords(std::size_t /*bytes*/,
+                                     std::vector<Record>& /*records*/) {
+    return false;
+  }
+  virtual void AbandonCheckpoint() {}
 
   virtual ReplicaStatus Status() const = 0;
   virtual const Executor& executor() const = 0;

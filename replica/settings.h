@@ -26,6 +26,14 @@ struct Settings {
   ConflictMode conflicts = ConflictMode::kOperation;
   // Send PreAccept to a fast quorum only, to the others after a timeout.
   bool thrifty = false;
+  // Send PreAccept while the own record of the proposal is still being written;
+  // the own vote counts once it is durable (protocol.md 1.3). Saves one sync of
+  // the latency; the slots reserved for it are filled with noops after a crash.
+  bool overlap_sync = true;
+  // Announce a fast commit without waiting for its record (truncation.md A2).
+  // Saves another sync. The price is availability: after a crash, an instance
+  // may stay undecided until a further replica that is down comes back.
+  bool lazy_fast_commit = false;
   // Commands and bytes that may share an instance; 1 command turns batching off.
   std::size_t batch_commands = 1024;
   std::size_t batch_bytes = 512 * 1024;
@@ -34,6 +42,10 @@ struct Settings {
   std::size_t max_in_flight = 64;
   // Commands waiting for a place in an instance; beyond it clients get busy.
   std::size_t max_queued_commands = 64 * 1024;
+  // Committed instances that wait for others to execute, beyond which nothing
+  // new is proposed here: new instances would join the chains that are waited
+  // for, and these need never end (protocol.md 4.6).
+  std::size_t max_waiting_instances = 4096;
   // Milliseconds of the shell's clock, or of the simulator's, between ticks.
   int tick_ms = 10;
   // Ticks before an undecided own instance is sent again; doubles each time.
@@ -42,6 +54,9 @@ struct Settings {
   // replica in ring order finishes its instances; the one after that waits
   // twice as long, and so on.
   int recovery_ticks = 3;
+  // Ticks between two attempts to raise the floors below which everything may
+  // be forgotten.
+  int floor_ticks = 10;
   // Undecided instances that one replica recovers at once.
   std::size_t max_recoveries = 256;
 };

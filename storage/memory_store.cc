@@ -9,10 +9,13 @@ namespace quorate {
 MemoryStore::MemoryStore(StoreIdentity identity)
     : identity_(std::move(identity)) {}
 
-absl::Status MemoryStore::Replay(
-    const std::function<absl::Status(std::string_view)>& group) {
-  for (const std::string& bytes : groups_) {
-    if (absl::Status status = group(bytes); !status.ok()) return status;
+absl::Status MemoryStore::Replay(const Reader& reader) {
+  for (const std::string& chunk : checkpoint_) {
+    if (absl::Status status = reader.chunk(chunk); !status.ok()) return status;
+  }
+  for (const Group& group : groups_) {
+    absl::Status status = reader.group(group.bytes, group.first);
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -20,10 +23,37 @@ absl::Status MemoryStore::Replay(
 absl::Status MemoryStore::Append(std::string_view group, RecordSequence last) {
   QUORATE_CHECK(last > last_record_,
                 "S1: groups are appended in the order of their records");
+  groups_.push_back(
+      {.bytes = std::string(group), .first = last_record_ + 1, .last = last});
   last_record_ = last;
-  groups_.emplace_back(group);
   ++stats_.journal_groups;
   stats_.journal_bytes += group.size();
+  return absl::OkStatus();
+}
+
+absl::Status MemoryStore::BeginCheckpoint() {
+  written_.clear();
+  stats_.unfinished_bytes = 0;
+  return absl::OkStatus();
+}
+
+absl::Status MemoryStore::AppendCheckpoint(std::string_view chunk) {
+  written_.emplace_back(chunk);
+  stats_.unfinished_bytes += chunk.size();
+  return absl::OkStatus();
+}
+
+absl::Status MemoryStore::FinishCheckpoint(RecordSequence last) {
+  QUORATE_CHECK(last <= last_record_,
+                "S6: a checkpoint stands for records that were appended");
+  checkpoint_ = std::exchange(written_, {});
+  stats_.checkpoint_last = last;
+  stats_.checkpoint_bytes = std::exchange(stats_.unfinished_bytes, 0);
+  while (!groups_.empty() && groups_.front().last <= last) {
+    --stats_.journal_groups;
+    stats_.journal_bytes -= groups_.front().bytes.size();
+    groups_.pop_front();
+  }
   return absl::OkStatus();
 }
 

@@ -5,6 +5,7 @@
 // after that it is gone, which every result that was measured with it says.
 #pragma once
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -17,14 +18,23 @@ class MemoryStore : public Store {
   explicit MemoryStore(StoreIdentity identity);
 
   const StoreIdentity& identity() const override { return identity_; }
-  absl::Status Replay(
-      const std::function<absl::Status(std::string_view)>& group) override;
+  absl::Status Replay(const Reader& reader) override;
   absl::Status Append(std::string_view group, RecordSequence last) override;
+  absl::Status BeginCheckpoint() override;
+  absl::Status AppendCheckpoint(std::string_view chunk) override;
+  absl::Status FinishCheckpoint(RecordSequence last) override;
   StoreStats stats() const override { return stats_; }
 
  private:
   StoreIdentity identity_;
-  std::vector<std::string> groups_;
+  struct Group {
+    std::string bytes;
+    RecordSequence first = 0;
+    RecordSequence last = 0;
+  };
+  std::deque<Group> groups_;
+  std::vector<std::string> checkpoint_;
+  std::vector<std::string> written_;
   RecordSequence last_record_ = 0;
   StoreStats stats_;
 };

@@ -28,6 +28,9 @@ struct FinalizeStatement {
 };
 using SqliteStatement = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
 
+// Valid until the statement's next step. Empty for NULL.
+std::string_view ColumnBlob(sqlite3_stmt* row, int column);
+
 class SqliteConnection {
  public:
   static absl::StatusOr<std::unique_ptr<SqliteConnection>> Open(
@@ -45,6 +48,7 @@ class SqliteConnection {
   // Copies committed pages from the WAL into the database file and syncs it, so
   // that the WAL is written from its start again; `truncate` also empties it.
   absl::Status Checkpoint(bool truncate);
+  const std::string& path() const { return path_; }
   // Pages in the WAL after the last commit.
   int wal_pages() const { return wal_pages_; }
 

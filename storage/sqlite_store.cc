@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -14,7 +15,9 @@ namespace {
 
 constexpr char kDatabaseName[] = "node.db";
 constexpr char kWalName[] = "node.db-wal";
-constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kSchemaVersion = 2;
+// Had no checkpoints.
+constexpr std::int64_t kFirstSchemaVersion = 1;
 // "QRTE", in the file's header: tells our databases from anybody else's.
 constexpr std::int64_t kApplicationId = 0x51525445;
 
@@ -28,6 +31,11 @@ constexpr char kSchema[] =
     "CREATE TABLE journal(row INTEGER PRIMARY KEY, last INTEGER NOT NULL,"
     " checksum INTEGER NOT NULL, records BLOB NOT NULL) STRICT;";
 
+// Rows of the journal that one Maintain deletes: few enough that nobody who
+// comes meanwhile waits for it.
+constexpr int kDropRows = 256;
+constexpr std::size_t kDropBytes = 512 * 1024;
+
 // Covers the row's place as well as its bytes, so that a row that was moved or
 // renumbered is noticed like one that was changed.
 std::int64_t Checksum(std::string_view group, std::int64_t row,
@@ -35,13 +43,6 @@ std::int64_t Checksum(std::string_view group, std::int64_t row,
   const std::int64_t place[] = {row, last};
   return static_cast<std::int64_t>(XXH3_64bits_withSeed(
       group.data(), group.size(), XXH3_64bits(place, sizeof(place))));
-}
-
-std::string_view ColumnBlob(sqlite3_stmt* row, int column) {
-  const void* bytes = sqlite3_column_blob(row, column);
-  const int size = sqlite3_column_bytes(row, column);
-  if (bytes == nullptr) return {};
-  return {static_cast<const char*>(bytes), static_cast<std::size_t>(size)};
 }
 
 absl::Status Refuse(const std::string& path, const std::string& reason) {
@@ -95,7 +96,7 @@ absl::Status SqliteStore::Load(const StoreIdentity& expected) {
   if (!connection.ok()) return connection.status();
   connection_ = std::move(*connection);
 
-  // S6: what a failed sync has left in memory can be read now and may be gone
+  // S7: what a failed sync has left in memory can be read now and may be gone
   // after a power loss; nothing may be built on it before it is on the disk.
   // Empty after a clean stop.
   absl::Status status =
@@ -138,7 +139,9 @@ absl::Status SqliteStore::LoadSchema(const StoreIdentity& expected,
                   "it is the database of another program; choose another "
                   "directory");
   }
-  if (*version != kSchemaVersion) {
+  // Brought up to date once the directory is known to be ours and whole.
+  old_schema_ = *version == kFirstSchemaVersion;
+  if (*version != kSchemaVersion && !old_schema_) {
     return Refuse(path(), absl::StrCat("schema version ", *version,
                                        ", this binary knows ", kSchemaVersion,
                                        "; start a newer quorate or restore a "
@@ -150,7 +153,8 @@ absl::Status SqliteStore::LoadSchema(const StoreIdentity& expected,
 absl::Status SqliteStore::CreateSchema(const StoreIdentity& identity) {
   absl::Status status = connection_->Execute(
       absl::StrCat("BEGIN; PRAGMA user_version = ", kSchemaVersion,
-                   "; PRAGMA application_id = ", kApplicationId, ";", kSchema));
+                   "; PRAGMA application_id = ", kApplicationId, ";", kSchema,
+                   SqliteCheckpoint::kSchema));
   if (!status.ok()) return status;
   absl::StatusOr<SqliteStatement> insert =
       connection_->Prepare("INSERT INTO node VALUES(1, ?, ?, ?, 0, 0)");
@@ -165,6 +169,12 @@ absl::Status SqliteStore::CreateSchema(const StoreIdentity& identity) {
     return connection_->Error("cannot create");
   }
   return connection_->Execute("COMMIT");
+}
+
+absl::Status SqliteStore::UpgradeSchema() {
+  return connection_->Execute(
+      absl::StrCat("BEGIN; PRAGMA user_version = ", kSchemaVersion, ";",
+                   SqliteCheckpoint::kSchema, "COMMIT"));
 }
 
 absl::Status SqliteStore::LoadIdentity(const StoreIdentity& expected,
@@ -238,6 +248,7 @@ absl::Status SqliteStore::CompareIdentityFile() {
 // before the first group.
 absl::Status SqliteStore::BeginLife() {
   absl::Status status = directory_.KeepBallast(options_.ballast_bytes);
+  if (status.ok() && old_schema_) status = UpgradeSchema();
   if (status.ok()) status = connection_->Execute("UPDATE node SET clean = 0");
   if (status.ok()) status = connection_->Checkpoint(/*truncate=*/true);
   if (status.ok()) status = directory_.SyncNames();
@@ -245,14 +256,25 @@ absl::Status SqliteStore::BeginLife() {
 }
 
 absl::Status SqliteStore::LoadJournalEnd() {
+  checkpoint_ = std::make_unique<SqliteCheckpoint>(*connection_);
+  if (absl::Status status = checkpoint_->Load(); !status.ok()) return status;
+  const SqliteCheckpoint::Facts& facts = checkpoint_->facts();
+  // A journal whose rows are all superfluous has lost none of its place.
+  last_row_ = facts.journal_row - 1;
+  last_record_ = static_cast<RecordSequence>(facts.last);
   absl::StatusOr<SqliteStatement> end = connection_->Prepare(
-      "SELECT row, last FROM journal ORDER BY row DESC LIMIT 1");
+      "SELECT (SELECT min(row) FROM journal), row, last FROM journal"
+      " ORDER BY row DESC LIMIT 1");
   if (!end.ok()) return end.status();
   const int step = sqlite3_step(end->get());
+  oldest_row_ = last_row_ + 1;
   if (step == SQLITE_ROW) {
-    last_row_ = sqlite3_column_int64(end->get(), 0);
-    last_record_ =
-        static_cast<RecordSequence>(sqlite3_column_int64(end->get(), 1));
+    oldest_row_ = sqlite3_column_int64(end->get(), 0);
+    const std::int64_t newest = sqlite3_column_int64(end->get(), 1);
+    const auto last =
+        static_cast<RecordSequence>(sqlite3_column_int64(end->get(), 2));
+    last_row_ = std::max(last_row_, newest);
+    last_record_ = std::max(last_record_, last);
   } else if (step != SQLITE_DONE) {
     return connection_->Error("cannot read the journal of");
   }
@@ -263,14 +285,29 @@ absl::Status SqliteStore::LoadJournalEnd() {
   return absl::OkStatus();
 }
 
-absl::Status SqliteStore::Replay(
-    const std::function<absl::Status(std::string_view)>& group) {
+absl::Status SqliteStore::Replay(const Reader& reader) {
   if (!poison_.ok()) return poison_;
+  // An error of the caller's ends the replay, one of the disk the store.
+  absl::Status of_caller;
+  const absl::Status status = checkpoint_->Replay([&](std::string_view chunk) {
+    of_caller = reader.chunk(chunk);
+    return of_caller;
+  });
+  if (!of_caller.ok()) return of_caller;
+  if (!status.ok()) return Poison(status);
+  return ReplayJournal(reader);
+}
+
+absl::Status SqliteStore::ReplayJournal(const Reader& reader) {
   absl::StatusOr<SqliteStatement> rows = connection_->Prepare(
-      "SELECT row, last, checksum, records FROM journal ORDER BY row");
+      "SELECT row, last, checksum, records FROM journal WHERE row >= ?"
+      " ORDER BY row");
   if (!rows.ok()) return Poison(rows.status());
+  const SqliteCheckpoint::Facts& facts = checkpoint_->facts();
+  sqlite3_bind_int64(rows->get(), 1, facts.journal_row);
   journal_bytes_ = 0;
-  std::int64_t expected_row = 1;
+  std::int64_t expected_row = facts.journal_row;
+  auto before = static_cast<RecordSequence>(facts.journal_base);
   int step;
   while ((step = sqlite3_step(rows->get())) == SQLITE_ROW) {
     if (absl::Status status = CheckRow(rows->get(), expected_row++);
@@ -279,7 +316,9 @@ absl::Status SqliteStore::Replay(
     }
     const std::string_view bytes = ColumnBlob(rows->get(), 3);
     journal_bytes_ += bytes.size();
-    if (absl::Status status = group(bytes); !status.ok()) return status;
+    absl::Status status = reader.group(bytes, before + 1);
+    if (!status.ok()) return status;
+    before = static_cast<RecordSequence>(sqlite3_column_int64(rows->get(), 1));
   }
   if (step != SQLITE_DONE) {
     return Poison(connection_->Error("cannot read the journal of"));
@@ -341,16 +380,103 @@ absl::Status SqliteStore::Insert(std::string_view group, RecordSequence last) {
   return status;
 }
 
+// ---- checkpoints ------------------------------------------------------------
+
+absl::Status SqliteStore::BeginCheckpoint() {
+  if (!poison_.ok()) return poison_;
+  checkpoint_->Begin();
+  bytes_before_checkpoint_ = journal_bytes_;
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::AppendCheckpoint(std::string_view chunk) {
+  if (!poison_.ok()) return poison_;
+  absl::Status status = checkpoint_->Append(chunk);
+  return status.ok() ? status : Poison(std::move(status));
+}
+
+absl::Status SqliteStore::FinishCheckpoint(RecordSequence last) {
+  if (!poison_.ok()) return poison_;
+  QUORATE_CHECK(last <= last_record_,
+                "S6: a checkpoint stands for records that were appended");
+  const absl::StatusOr<std::int64_t> covered = LastRowUpTo(last);
+  if (!covered.ok()) return Poison(covered.status());
+  RecordSequence base =
+      static_cast<RecordSequence>(checkpoint_->facts().journal_base);
+  if (*covered >= checkpoint_->facts().journal_row) {
+    const absl::StatusOr<RecordSequence> last_of_row = LastOfRow(*covered);
+    if (!last_of_row.ok()) return Poison(last_of_row.status());
+    base = *last_of_row;
+  }
+  absl::Status status = checkpoint_->Finish(last, *covered + 1, base);
+  if (!status.ok()) return Poison(std::move(status));
+  journal_bytes_ -= std::exchange(bytes_before_checkpoint_, 0);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RecordSequence> SqliteStore::LastOfRow(std::int64_t row) {
+  const absl::StatusOr<std::int64_t> last = connection_->QueryInteger(
+      absl::StrCat("SELECT last FROM journal WHERE row = ", row));
+  if (!last.ok()) return last.status();
+  return static_cast<RecordSequence>(*last);
+}
+
+// The newest row without a record above `last`. By halving, because `last`
+// grows with the rows and has no index.
+absl::StatusOr<std::int64_t> SqliteStore::LastRowUpTo(RecordSequence last) {
+  std::int64_t up_to = checkpoint_->facts().journal_row - 1;
+  std::int64_t above = last_row_ + 1;
+  while (up_to + 1 < above) {
+    const std::int64_t middle = up_to + (above - up_to) / 2;
+    const absl::StatusOr<RecordSequence> found = LastOfRow(middle);
+    if (!found.ok()) return found.status();
+    (*found <= last ? up_to : above) = middle;
+  }
+  return up_to;
+}
+
+absl::Status SqliteStore::DropCoveredRows() {
+  absl::StatusOr<SqliteStatement> rows = connection_->Prepare(absl::StrCat(
+      "SELECT row, length(records) FROM journal WHERE row >= ", oldest_row_,
+      " AND row < ", checkpoint_->facts().journal_row, " ORDER BY row LIMIT ",
+      kDropRows));
+  if (!rows.ok()) return rows.status();
+  std::int64_t end = oldest_row_;
+  std::size_t bytes = 0;
+  int step = SQLITE_ROW;
+  while (bytes < kDropBytes &&
+         (step = sqlite3_step(rows->get())) == SQLITE_ROW) {
+    end = sqlite3_column_int64(rows->get(), 0) + 1;
+    bytes += static_cast<std::size_t>(sqlite3_column_int64(rows->get(), 1));
+  }
+  if (step != SQLITE_ROW && step != SQLITE_DONE) {
+    return connection_->Error("cannot read the journal of");
+  }
+  rows->reset();  // Before its table is written to.
+  absl::Status status = connection_->Execute(
+      absl::StrCat("DELETE FROM journal WHERE row < ", end));
+  // Nothing was found where something was expected: then nothing is left.
+  const bool done = end == oldest_row_;
+  oldest_row_ = done ? checkpoint_->facts().journal_row : end;
+  return status;
+}
+
+bool SqliteStore::needs_upkeep() const {
+  return poison_.ok() && (checkpoint_->has_rubbish() ||
+                          oldest_row_ < checkpoint_->facts().journal_row);
+}
+
 absl::Status SqliteStore::Maintain() {
   if (!poison_.ok()) return poison_;
-  if (connection_->wal_pages() < options_.checkpoint_pages) {
-    return absl::OkStatus();
+  absl::Status status;
+  if (connection_->wal_pages() >= options_.checkpoint_pages) {
+    status = connection_->Checkpoint(/*truncate=*/false);
+  } else if (oldest_row_ < checkpoint_->facts().journal_row) {
+    status = DropCoveredRows();
+  } else if (checkpoint_->has_rubbish()) {
+    status = checkpoint_->DropSome();
   }
-  if (absl::Status status = connection_->Checkpoint(/*truncate=*/false);
-      !status.ok()) {
-    return Poison(std::move(status));
-  }
-  return absl::OkStatus();
+  return status.ok() ? status : Poison(std::move(status));
 }
 
 // S3: the first error stays. On a full disk the ballast makes the room that the
@@ -382,10 +508,17 @@ absl::Status SqliteStore::Close() {
 }
 
 StoreStats SqliteStore::stats() const {
-  return {.journal_groups = static_cast<std::uint64_t>(last_row_),
+  const SqliteCheckpoint::Facts& facts = checkpoint_->facts();
+  return {.journal_groups =
+              static_cast<std::uint64_t>(last_row_ - facts.journal_row + 1),
           .journal_bytes = journal_bytes_,
-          .file_bytes =
-              directory_.SizeOf(kDatabaseName) + directory_.SizeOf(kWalName)};
+          .checkpoint_last = static_cast<RecordSequence>(facts.last),
+          .checkpoint_bytes = static_cast<std::uint64_t>(facts.bytes),
+          .unfinished_bytes = checkpoint_->unfinished_bytes()};
+}
+
+std::uint64_t SqliteStore::FileBytes() const {
+  return directory_.SizeOf(kDatabaseName) + directory_.SizeOf(kWalName);
 }
 
 }  // namespace quorate

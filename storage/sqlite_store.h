@@ -16,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/sqlite_checkpoint.h"
 #include "storage/sqlite_connection.h"
 #include "storage/store.h"
 #include "storage/store_directory.h"
@@ -44,12 +45,16 @@ class SqliteStore : public Store {
   ~SqliteStore() override;
 
   const StoreIdentity& identity() const override { return identity_; }
-  absl::Status Replay(
-      const std::function<absl::Status(std::string_view)>& group) override;
+  absl::Status Replay(const Reader& reader) override;
   absl::Status Append(std::string_view group, RecordSequence last) override;
+  absl::Status BeginCheckpoint() override;
+  absl::Status AppendCheckpoint(std::string_view chunk) override;
+  absl::Status FinishCheckpoint(RecordSequence last) override;
   absl::Status Maintain() override;
+  bool needs_upkeep() const override;
   absl::Status Close() override;
   StoreStats stats() const override;
+  std::uint64_t FileBytes() const override;
 
   // Did the last life end without Close?
   bool recovered_from_crash() const { return recovered_from_crash_; }
@@ -60,10 +65,15 @@ class SqliteStore : public Store {
   absl::Status Load(const StoreIdentity& expected);
   absl::Status LoadSchema(const StoreIdentity& expected, bool had_identity);
   absl::Status CreateSchema(const StoreIdentity& identity);
+  absl::Status UpgradeSchema();
   absl::Status LoadIdentity(const StoreIdentity& expected, bool had_wal);
   absl::Status CompareIdentityFile();
   absl::Status BeginLife();
   absl::Status LoadJournalEnd();
+  absl::Status ReplayJournal(const Reader& reader);
+  absl::StatusOr<RecordSequence> LastOfRow(std::int64_t row);
+  absl::StatusOr<std::int64_t> LastRowUpTo(RecordSequence last);
+  absl::Status DropCoveredRows();
   absl::Status Insert(std::string_view group, RecordSequence last);
   absl::Status CheckRow(sqlite3_stmt* row, std::int64_t expected_row);
   absl::Status Poison(absl::Status error);
@@ -75,10 +85,17 @@ class SqliteStore : public Store {
   // Declared before the statement, which must go first.
   std::unique_ptr<SqliteConnection> connection_;
   SqliteStatement insert_;
+  std::unique_ptr<SqliteCheckpoint> checkpoint_;
+  // Rows of the journal: the oldest that is there, and the newest. Those below
+  // the checkpoint's first row are waiting to be deleted.
+  std::int64_t oldest_row_ = 1;
   std::int64_t last_row_ = 0;
   RecordSequence last_record_ = 0;
   std::uint64_t journal_bytes_ = 0;
+  // Of these, what was there when the checkpoint that is written was begun.
+  std::uint64_t bytes_before_checkpoint_ = 0;
   bool recovered_from_crash_ = false;
+  bool old_schema_ = false;
   absl::Status poison_;
 };
 

@@ -115,7 +115,8 @@ class Machine {
   virtual void Step(const Event& event, Actions& actions) = 0;
 
   // Rebuilds the state from the journal of an earlier life: called any number
-  // of times before the first Step, with the records in order. Has no effects;
+  // of times before the first Step, with the records in order; those of a
+  // checkpoint come first and stand for all up to its sequence. Has no effects;
   // what must be said after a restart comes with the first Tick.
   virtual void Restore(std::span<const Record> records) = 0;
 

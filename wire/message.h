@@ -115,6 +115,9 @@ struct RecoverReply {
   DependencySet deps;
   // status is kPreAccepted and deps equals the command leader's initial_deps.
   bool matches_initial = false;
+  // The sender led this instance in an earlier life and may have lost its fast
+  // commit of it: "not committed" says nothing (truncation.md A).
+  bool recused = false;
 };
 
 // Recoverer to its quorum: would these initial dependencies have been safe?
@@ -164,6 +167,9 @@ struct Frontier {
   DependencySet executed;
   // truncation.md B: every instance the sender may still need lies above.
   DependencySet base_floor;
+  // Own slots of the sender up to here may have been proposed in an earlier
+  // life and forgotten: every proposal is to depend on them (protocol.md 1.3).
+  std::uint64_t forgotten_through = 0;
 };
 
 // The instance lies at or below what the sender has forgotten.

@@ -11,7 +11,16 @@ std::string_view Name(const Record& record) {
                  [](const PromisedRecord&) { return "Promised"; },
                  [](const ValidatedRecord&) { return "Validated"; },
                  [](const CommittedRecord&) { return "Committed"; },
-                 [](const FloorRecord&) { return "Floor"; }},
+                 [](const FloorRecord&) { return "Floor"; },
+                 [](const ReservedRecord&) { return "Reserved"; },
+                 [](const CheckpointBegunRecord&) { return "CheckpointBegun"; },
+                 [](const ExecutedRecord&) { return "Executed"; },
+                 [](const InstanceRecord&) { return "Instance"; },
+                 [](const EntriesRecord&) { return "Entries"; },
+                 [](const SessionsRecord&) { return "Sessions"; },
+                 [](const CheckpointEndedRecord&) {
+                   return "CheckpointEnded";
+                 }},
       record);
 }
 

@@ -5,14 +5,23 @@
 // Machine::Restore gives back everything the node ever promised or voted. A
 // payload is written once an instance, by the first record that has it; later
 // records of that instance leave it out (Value::WithoutPayload).
+//
+// A checkpoint stands for all records up to a sequence. It is a list of records
+// as well, of types of its own: one record holds all of an instance, instead of
+// the history that led there, so nothing is said twice and nothing untrue (an
+// accepted payload below an accepted noop has no history that could be told).
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "wire/dependency_set.h"
 #include "wire/ids.h"
 #include "wire/message.h"
+#include "wire/result.h"
 
 namespace quorate {
 
@@ -61,8 +70,83 @@ struct FloorRecord {
   DependencySet drop_floor;
 };
 
-using Record = std::variant<PreAcceptedRecord, AcceptedRecord, PromisedRecord,
-                            ValidatedRecord, CommittedRecord, FloorRecord>;
+// Own slots up to `through` may be proposed before their own records are
+// durable (protocol.md 1.3); own fast commits may be announced before theirs
+// are (truncation.md A).
+struct ReservedRecord {
+  std::uint64_t through = 0;
+  bool lazy_fast_commit = false;
+};
+
+// ---- a checkpoint, in this order ------------------------------------------
+
+// What follows is the state as of record `through` of the node's journal.
+struct CheckpointBegunRecord {
+  RecordSequence through = 0;
+};
+
+// Everything up to `executed` has been executed, and the instances `above`.
+struct ExecutedRecord {
+  DependencySet executed;
+  std::vector<InstanceId> above;
+  // Of the set of executed requests: to find it anew would take a step for
+  // every command there ever was.
+  std::uint64_t requests_hash = 0;
+};
+
+// All that is durable of one instance: the state, not how it came about. A
+// FloorRecord stands in front of the first.
+struct InstanceRecord {
+  InstanceId instance;
+  InstanceStatus status = InstanceStatus::kUnknown;
+  Ballot promised_ballot;
+  Ballot accepted_ballot;
+  // Without its payload when that is `initial_batch`, which it is.
+  Value value;
+  DependencySet deps;
+  // The payload, if it is known; also when a noop is decided. May be null.
+  CommandBatchPtr initial_batch;
+  bool initial_known = false;
+  DependencySet initial_deps;
+};
+
+// Keys and values, by column: sizes in order, bytes of key and value in turn.
+struct EntriesRecord {
+  std::vector<std::uint32_t> key_sizes;
+  std::vector<std::uint32_t> value_sizes;
+  std::string bytes;
+};
+
+// Client sessions: which sequences were executed, as intervals with gaps in
+// between, ascending; and the cached results, each a reply's id and results.
+struct SessionsRecord {
+  struct Interval {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    friend bool operator==(const Interval&, const Interval&) = default;
+  };
+  struct Session {
+    ClientId client{};
+    std::uint64_t acknowledged = 0;
+    std::vector<Interval> executed;
+    friend bool operator==(const Session&, const Session&) = default;
+  };
+  std::vector<Session> sessions;
+  // Of these sessions only.
+  std::vector<ClientReply> results;
+};
+
+// The checkpoint is whole. What it gives must have this hash.
+struct CheckpointEndedRecord {
+  RecordSequence through = 0;
+  std::uint64_t state_hash = 0;
+};
+
+using Record =
+    std::variant<PreAcceptedRecord, AcceptedRecord, PromisedRecord,
+                 ValidatedRecord, CommittedRecord, FloorRecord, ReservedRecord,
+                 CheckpointBegunRecord, ExecutedRecord, InstanceRecord,
+                 EntriesRecord, SessionsRecord, CheckpointEndedRecord>;
 
 std::string_view Name(const Record& record);
 

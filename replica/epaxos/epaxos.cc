@@ -13,6 +13,7 @@ Epaxos::Epaxos(const Settings& settings)
       self_(settings.self),
       log_(settings.replicas),
       index_(settings.replicas, settings.conflicts),
+      forgotten_(settings.replicas),
       committed_(settings.replicas),
       needed_(settings.replicas),
       stuck_at_(settings.replicas),

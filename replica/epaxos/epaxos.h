@@ -9,7 +9,7 @@
 //
 // Split by phase: pre_accept.cc, accept.cc, commit.cc, recovery.cc, validate.cc,
 // tick.cc (retransmission, frontiers, floors), suspicion.cc (who recovers, and
-// when), restore.cc, invariants.cc. Pure, copyable. What must be
+// when), restore.cc, checkpoint.cc, invariants.cc. Pure, copyable. What must be
 // durable first is decided where a message is sent (Send's `rests_on`) and kept
 // by the Outbox; a vote of one's own counts when its record is durable.
 #pragma once
@@ -62,8 +62,11 @@ class Epaxos {
   void HandleSuspicion(ReplicaId peer, bool suspected, Actions& actions);
 
   // Applies one record of an earlier life; decisions it restores are appended
-  // to `committed`.
+  // to `committed`. Records of the executor count and do nothing.
   void Restore(const Record& record, std::vector<CommittedInstance>& committed);
+  // Appends the records of a checkpoint that give back what is durable here
+  // once everything up to last_record() is.
+  void Save(std::vector<Record>& records) const;
 
   // Own instances proposed and not yet given to the executor.
   std::size_t own_in_flight() const { return own_in_flight_; }
@@ -73,6 +76,8 @@ class Epaxos {
   const DependencySet& drop_floor() const { return drop_floor_; }
   RecordSequence last_record() const { return last_record_; }
   const Stats& stats() const { return stats_; }
+  // Instances that this replica is finishing for their command leaders.
+  const std::set<InstanceId>& recoveries() const { return recoveries_; }
   const InstanceLog& log() const { return log_; }
   const ConflictIndex& index() const { return index_; }
 
@@ -114,6 +119,7 @@ class Epaxos {
   void DecidePreAccept(InstanceId id, Instance& instance, Actions& actions);
   void CommitFast(InstanceId id, Instance& instance, Actions& actions);
   ReplicaSet ChooseFastQuorumPeers() const;
+  RecordSequence Reserve(std::uint64_t slot, bool overlap, Actions& actions);
   // accept.cc
   void StartAccept(InstanceId id, Instance& instance, Actions& actions);
   void HandleAccept(ReplicaId from, const Accept& m, Actions& actions);
@@ -157,6 +163,8 @@ class Epaxos {
                         const DependencySet& deps, Actions& actions);
   RecoverReply MakeRecoverReply(InstanceId id, const Instance& instance,
                                 Ballot ballot) const;
+  bool IsRecused(InstanceId id, const Instance& instance) const;
+  static bool LeaderIsRecused(InstanceId id, const Recovering& recovering);
   int MatchingAnswers(const Recovering& recovering, ReplicaSet among) const;
   // Ends rounds of our own that a higher ballot has overtaken.
   void YieldTo(InstanceId id, Instance& instance, Ballot ballot);
@@ -171,6 +179,8 @@ class Epaxos {
   void HandleValidateReply(ReplicaId from, const ValidateReply& m,
                            Actions& actions);
   void DecideValidation(InstanceId id, Instance& instance, Actions& actions);
+  static int VotesBesidesLeader(InstanceId id, const Recovering& recovering);
+  static Waiting WaitingOf(InstanceId id, const Recovering& recovering);
   void HandleWaiting(const Waiting& m, Actions& actions);
   void EvaluateWaiting(InstanceId id, Instance& instance, Actions& actions);
   void EvaluateAllWaiting(Actions& actions);
@@ -182,6 +192,10 @@ class Epaxos {
   // restore.cc
   void RestorePayload(Instance& instance, InstanceId id,
                       const CommandBatchPtr& batch);
+  Instance* Touch(InstanceId id);
+  void RestoreFloors(const FloorRecord& record);
+  void RestoreInstance(const InstanceRecord& record,
+                       std::vector<CommittedInstance>& committed);
 
   // ---- small helpers shared by the phases (epaxos.cc) ----
   RecordSequence Persist(Record record, Actions& actions);
@@ -219,8 +233,21 @@ class Epaxos {
   Outbox outbox_;
   std::deque<AwaitedRecord> awaited_;
   RecordSequence last_record_ = 0;
+  bool restoring_checkpoint_ = false;
 
   std::uint64_t next_slot_ = 1;
+  // Own slots up to `through` may be proposed once `record` is durable.
+  struct Reservation {
+    std::uint64_t through = 0;
+    RecordSequence record = 0;
+  };
+  Reservation reservation_;
+  Reservation earlier_reservation_;  // The one before, still of use.
+  // Slots that may have been proposed and forgotten: our own, known from the
+  // journal, and those that peers have told of. Every proposal covers them.
+  DependencySet forgotten_;
+  // Some earlier life announced fast commits before their records were durable.
+  bool lazy_before_ = false;
   std::size_t own_in_flight_ = 0;
   DependencySet committed_;
   std::array<Peer, kMaxReplicas> peers_;

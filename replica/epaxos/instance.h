@@ -71,6 +71,8 @@ struct Instance {
   CommandBatchPtr initial_batch;
   DependencySet initial_deps;
   bool initial_known = false;
+  // Pre-accepted in an earlier life.
+  bool restored_pre_accept = false;
   // A record with the payload has been appended.
   bool payload_recorded = false;
   // Committed, and given to the executor: a fast commit only once its record

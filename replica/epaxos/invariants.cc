@@ -1,5 +1,7 @@
 // What must be true of one replica after every step (protocol.md 10, the part
 // that one replica can see), and a fingerprint of its state for explorers.
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "replica/epaxos/epaxos.h"
 #include "wire/fingerprint.h"
@@ -49,6 +51,7 @@ void Mix(Fingerprint& print, const Recovering& recovering) {
     print.Mix(answer->accepted_ballot.number());
     print.Mix(answer->value.digest);
     print.Mix(answer->matches_initial ? 1 : 0);
+    print.Mix(answer->recused ? 1 : 0);
     Mix(print, answer->deps);
   }
   print.Mix(recovering.quorum.bits());
@@ -62,17 +65,24 @@ void Mix(Fingerprint& print, const Recovering& recovering) {
 
 void Mix(Fingerprint& print, const Instance& instance) {
   print.Mix(static_cast<std::uint64_t>(instance.status));
-  print.Mix(instance.promised_ballot.number());
-  print.Mix(instance.accepted_ballot.number());
   print.Mix(static_cast<std::uint64_t>(instance.value.kind));
   print.Mix(instance.value.digest);
   Mix(print, instance.deps);
   print.Mix(instance.initial_batch ? instance.initial_batch->digest() : 0);
+  print.Mix(static_cast<std::uint64_t>(instance.waiting_votes));
+  print.Mix(instance.released ? 1 : 0);
+  // Decided and handed on: whatever is still said about it is answered with
+  // the decision, however it came about.
+  if (instance.released) return;
+  print.Mix(instance.promised_ballot.number());
+  print.Mix(instance.accepted_ballot.number());
   print.Mix(instance.initial_known ? 1 : 0);
   Mix(print, instance.initial_deps);
-  print.Mix(instance.released ? 1 : 0);
-  print.Mix(instance.refused_by.number());
-  print.Mix(static_cast<std::uint64_t>(instance.waiting_votes));
+  const bool restored = instance.restored_pre_accept &&
+                        instance.status == InstanceStatus::kPreAccepted;
+  print.Mix(restored ? 1 : 0);
+  // Only where the next attempt begins.
+  print.Mix(std::max(instance.refused_by, instance.promised_ballot).number());
   print.Mix(instance.recovering ? 1 : 0);
   if (instance.recovering) Mix(print, *instance.recovering.get());
   print.Mix(instance.leading ? 1 : 0);
@@ -120,6 +130,9 @@ std::uint64_t Epaxos::Fingerprint() const {
     Mix(print, peers_[static_cast<std::size_t>(i)].base_floor);
   }
   print.Mix(next_slot_);
+  print.Mix(reservation_.through);
+  Mix(print, forgotten_);
+  Mix(print, committed_);
   Mix(print, base_floor_);
   Mix(print, drop_floor_);
   Mix(print, candidate_floor_);

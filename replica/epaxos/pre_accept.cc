@@ -1,11 +1,16 @@
 // The first round: propose dependencies, vote on them, take the fast path.
+#include <algorithm>
 #include <utility>
 
 #include "replica/epaxos/epaxos.h"
 #include "wire/check.h"
 
 namespace quorate::epaxos {
+namespace {
 
+constexpr std::uint64_t kLeastReserved = 8;
+
+}  // namespace
 // EPaxos, SOSP'13, Fig. 2, phase 1 at the command leader.
 InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
   const InstanceId id{self_, next_slot_++};
@@ -16,6 +21,7 @@ InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
   // B-R1b: every own proposal covers the floor that is being raised.
   DependencySet deps = candidate_floor_;
   deps.UnionWith(drop_floor_);
+  deps.UnionWith(forgotten_);
   index_.CollectAndAdd(id, *batch, deps);
   deps.ClampOwnColumn(id);
 
@@ -34,8 +40,14 @@ InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
   instance->in_flight = true;
   ++own_in_flight_;
 
-  // The own record first (d_coord_pre): a proposal that its command leader
-  // could forget would make rule V3 of recovery unsound.
+  // A proposal that its command leader could forget without a trace would make
+  // rule V3 of recovery unsound (d_coord_pre): either its record comes first,
+  // or the reservation of its slot. After a crash it comes first until the
+  // slots forgotten then are settled, so that a node that crashes again and
+  // again does not leave more and more of them behind.
+  const bool overlap =
+      settings_.overlap_sync && committed_[self_] >= forgotten_[self_];
+  const RecordSequence reserved = Reserve(id.slot, overlap, actions);
   instance->last_record = Persist(
       PreAcceptedRecord{
           .instance = id, .batch = batch, .initial_deps = deps, .deps = deps},
@@ -45,8 +57,30 @@ InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
                PreAccept{.instance = id,
                          .batch = std::move(batch),
                          .initial_deps = deps},
-               instance->last_record, actions);
+               overlap ? reserved : instance->last_record, actions);
   return id;
+}
+
+// The record that makes it known after a crash that this slot may have been
+// used (protocol.md 1.3). Reserved ahead by as much as is in flight, so that
+// hardly anybody waits for it; not by more, because what is not used is filled
+// with noops after a crash.
+RecordSequence Epaxos::Reserve(std::uint64_t slot, bool overlap,
+                               Actions& actions) {
+  const std::uint64_t ahead = std::max(kLeastReserved, own_in_flight_);
+  const bool block_is_short = overlap && slot + ahead > reservation_.through;
+  const bool must_say_lazy =
+      settings_.lazy_fast_commit && reservation_.record == 0;
+  if (block_is_short || must_say_lazy) {
+    earlier_reservation_ = reservation_;
+    if (overlap) reservation_.through = slot + 2 * ahead;
+    reservation_.record =
+        Persist(ReservedRecord{.through = reservation_.through,
+                               .lazy_fast_commit = settings_.lazy_fast_commit},
+                actions);
+  }
+  return slot <= earlier_reservation_.through ? earlier_reservation_.record
+                                              : reservation_.record;
 }
 
 // The next replicas in ring order, those that are suspected last.
@@ -92,6 +126,7 @@ void Epaxos::HandlePreAccept(ReplicaId from, const PreAccept& m,
 
   DependencySet deps = m.initial_deps;
   deps.UnionWith(drop_floor_);
+  deps.Raise(self_, forgotten_[self_]);
   if (instance->initial_batch == nullptr) {
     instance->initial_batch = m.batch;
     index_.CollectAndAdd(m.instance, *m.batch, deps);
@@ -161,16 +196,22 @@ void Epaxos::DecidePreAccept(InstanceId id, Instance& instance,
 
 void Epaxos::CommitFast(InstanceId id, Instance& instance, Actions& actions) {
   MarkCommitted(id, instance, instance.value, instance.initial_deps);
-  // Durable before anybody hears of it (d_fastcommit): recovery reads "the
-  // command leader answered and has not committed" as "no fast commit".
   instance.last_record = Persist(
       CommittedRecord{.instance = id,
                       .value = instance.value.WithoutPayload(),
                       .deps = instance.deps},
       actions);
+  ++stats_.fast_commits;
+  if (settings_.lazy_fast_commit) {
+    // After a crash this replica recuses itself (IsRecused).
+    AnnounceCommit(id, instance, /*rests_on=*/0, actions);
+    Release(id, instance, /*fast_path=*/true, actions);
+    return;
+  }
+  // Durable before anybody hears of it (d_fastcommit): recovery reads "the
+  // command leader answered and has not committed" as "no fast commit".
   Await(instance.last_record, id, OnDurable::kReleaseFastCommit, actions);
   AnnounceCommit(id, instance, instance.last_record, actions);
-  ++stats_.fast_commits;
 }
 
 }  // namespace quorate::epaxos

@@ -53,7 +53,23 @@ RecoverReply Epaxos::MakeRecoverReply(InstanceId id, const Instance& instance,
                       ? DependencySet(quorums_.replicas)
                       : instance.deps,
           .matches_initial = instance.status == InstanceStatus::kPreAccepted &&
-                             instance.deps == instance.initial_deps};
+                             instance.deps == instance.initial_deps,
+          .recused = IsRecused(id, instance)};
+}
+
+// A command leader that crashed may have lost a fast commit that it announced.
+// So it no longer knows whether its own pre-accepted instances were committed,
+// in this life and all that follow (truncation.md A.1; rec_nostick).
+bool Epaxos::IsRecused(InstanceId id, const Instance& instance) const {
+  return lazy_before_ && IsSelf(id.replica) && instance.restored_pre_accept &&
+         instance.status == InstanceStatus::kPreAccepted;
+}
+
+// The command leader has answered that it does not know.
+bool Epaxos::LeaderIsRecused(InstanceId id, const Recovering& recovering) {
+  const auto& answer =
+      recovering.answers[static_cast<std::size_t>(Index(id.replica))];
+  return answer && answer->recused;
 }
 
 void Epaxos::HandleRecover(ReplicaId from, const Recover& m,
@@ -160,13 +176,14 @@ void Epaxos::DecideRecovery(InstanceId id, Instance& instance,
                      actions);
     return;
   }
-  // R3: the command leader has promised our ballot and is not committed, so it
-  // never commits fast.
-  if (recovering.quorum.Contains(id.replica)) {
+  // R3: the command leader has promised our ballot and knows that it has not
+  // committed, so it never commits fast.
+  if (recovering.quorum.Contains(id.replica) && !LeaderIsRecused(id, recovering)) {
     GiveUp(id, instance, actions);
     return;
   }
-  // R4: a fast quorum meets Q in at least |Q| - e members, all matching.
+  // R4: a fast quorum meets Q in at least |Q| - e members, all matching; a
+  // recused command leader is one of them for certain.
   recovering.matching = MatchingAnswers(recovering, recovering.quorum);
   if (recovering.matching <
           recovering.quorum.size() - quorums_.fast_faults ||

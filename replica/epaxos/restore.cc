@@ -1,5 +1,6 @@
 // A second life: the records of the journal, applied in order.
 #include <algorithm>
+#include <utility>
 
 #include "replica/epaxos/epaxos.h"
 #include "wire/check.h"
@@ -14,23 +15,67 @@ void Epaxos::RestorePayload(Instance& instance, InstanceId id,
   instance.payload_recorded = true;
 }
 
+// Null when it was dropped in the earlier life.
+Instance* Epaxos::Touch(InstanceId id) {
+  Instance* instance = log_.FindOrCreate(id);
+  if (instance == nullptr) return nullptr;
+  instance->last_record = last_record_;
+  if (IsSelf(id.replica)) {
+    next_slot_ = std::max(next_slot_, id.slot + 1);
+    restored_unfinished_ = true;
+  }
+  return instance;
+}
+
+void Epaxos::RestoreFloors(const FloorRecord& record) {
+  base_floor_ = record.base_floor;
+  drop_floor_ = record.drop_floor;
+  next_base_floor_ = record.base_floor;
+  next_drop_floor_ = record.drop_floor;
+  candidate_floor_.UnionWith(record.base_floor);
+  // Of a checkpoint, where nothing else tells of what was dropped.
+  committed_.UnionWith(drop_floor_);
+  next_slot_ = std::max(next_slot_, drop_floor_[self_] + 1);
+  ForgetDropped();
+}
+
+void Epaxos::RestoreInstance(const InstanceRecord& record,
+                             std::vector<CommittedInstance>& committed) {
+  Instance* instance = Touch(record.instance);
+  if (instance == nullptr) return;
+  RestorePayload(*instance, record.instance, record.initial_batch);
+  instance->promised_ballot = record.promised_ballot;
+  instance->accepted_ballot = record.accepted_ballot;
+  if (record.initial_known) {
+    instance->initial_known = true;
+    instance->initial_deps = record.initial_deps;
+  }
+  if (record.status == InstanceStatus::kUnknown) return;
+  Value value = record.value;
+  QUORATE_CHECK(FillPayload(*instance, value),
+                "a checkpoint has the payloads of its instances");
+  if (record.status == InstanceStatus::kCommitted) {
+    MarkCommitted(record.instance, *instance, std::move(value), record.deps);
+    instance->released = true;
+    committed.push_back({.instance = record.instance,
+                         .value = instance->value,
+                         .deps = instance->deps});
+    return;
+  }
+  instance->status = record.status;
+  instance->value = std::move(value);
+  instance->deps = record.deps;
+  instance->restored_pre_accept =
+      record.status == InstanceStatus::kPreAccepted;
+}
+
 void Epaxos::Restore(const Record& record,
                      std::vector<CommittedInstance>& committed) {
-  ++last_record_;
-  const auto touch = [this](InstanceId id) -> Instance* {
-    Instance* instance = log_.FindOrCreate(id);
-    if (instance == nullptr) return nullptr;  // Dropped in the earlier life.
-    instance->last_record = last_record_;
-    if (IsSelf(id.replica)) {
-      next_slot_ = std::max(next_slot_, id.slot + 1);
-      restored_unfinished_ = true;
-    }
-    return instance;
-  };
+  if (!restoring_checkpoint_) ++last_record_;
   std::visit(
       Overloaded{
           [&](const PreAcceptedRecord& r) {
-            Instance* instance = touch(r.instance);
+            Instance* instance = Touch(r.instance);
             if (instance == nullptr) return;
             RestorePayload(*instance, r.instance, r.batch);
             instance->status = InstanceStatus::kPreAccepted;
@@ -38,9 +83,10 @@ void Epaxos::Restore(const Record& record,
             instance->deps = r.deps;
             instance->initial_deps = r.initial_deps;
             instance->initial_known = true;
+            instance->restored_pre_accept = true;
           },
           [&](const AcceptedRecord& r) {
-            Instance* instance = touch(r.instance);
+            Instance* instance = Touch(r.instance);
             if (instance == nullptr) return;
             RestorePayload(*instance, r.instance, r.value.batch);
             instance->status = InstanceStatus::kAccepted;
@@ -53,20 +99,20 @@ void Epaxos::Restore(const Record& record,
             instance->deps = r.deps;
           },
           [&](const PromisedRecord& r) {
-            Instance* instance = touch(r.instance);
+            Instance* instance = Touch(r.instance);
             if (instance == nullptr) return;
             instance->promised_ballot =
                 std::max(instance->promised_ballot, r.ballot);
           },
           [&](const ValidatedRecord& r) {
-            Instance* instance = touch(r.instance);
+            Instance* instance = Touch(r.instance);
             if (instance == nullptr) return;
             RestorePayload(*instance, r.instance, r.batch);
             instance->initial_deps = r.initial_deps;
             instance->initial_known = true;
           },
           [&](const CommittedRecord& r) {
-            Instance* instance = touch(r.instance);
+            Instance* instance = Touch(r.instance);
             if (instance == nullptr ||
                 instance->status == InstanceStatus::kCommitted) {
               return;
@@ -81,14 +127,22 @@ void Epaxos::Restore(const Record& record,
                                  .value = instance->value,
                                  .deps = instance->deps});
           },
-          [&](const FloorRecord& r) {
-            base_floor_ = r.base_floor;
-            drop_floor_ = r.drop_floor;
-            next_base_floor_ = r.base_floor;
-            next_drop_floor_ = r.drop_floor;
-            candidate_floor_.UnionWith(r.base_floor);
-            ForgetDropped();
-          }},
+          [&](const FloorRecord& r) { RestoreFloors(r); },
+          [&](const ReservedRecord& r) {
+            lazy_before_ = lazy_before_ || r.lazy_fast_commit;
+            forgotten_.Raise(self_, r.through);
+            next_slot_ = std::max(next_slot_, r.through + 1);
+            restored_unfinished_ = true;
+          },
+          [&](const InstanceRecord& r) { RestoreInstance(r, committed); },
+          [&](const CheckpointBegunRecord& r) {
+            restoring_checkpoint_ = true;
+            last_record_ = r.through;
+          },
+          [&](const CheckpointEndedRecord&) { restoring_checkpoint_ = false; },
+          // The executor's.
+          [](const ExecutedRecord&) {}, [](const EntriesRecord&) {},
+          [](const SessionsRecord&) {}},
       record);
   outbox_.Restored(last_record_);
 }

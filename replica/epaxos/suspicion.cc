@@ -12,6 +12,8 @@ constexpr int kPatienceWithTheLiving = 40;
 // progress is begun again at a new ballot.
 constexpr int kAttemptPeriods = 8;
 constexpr std::uint64_t kMaxDoublings = 6;
+// Ticks between two attempts at most, where only their number makes it longer.
+constexpr int kLongestPause = 200;
 
 }  // namespace
 
@@ -41,7 +43,16 @@ bool Epaxos::NeedsRecovery(ReplicaId column) {
     patience = (settings_.recovery_ticks + settings_.retransmit_ticks) *
                kPatienceWithTheLiving * (1 + rank);
   }
-  return stuck_ticks_[at] >= patience;
+  // Where several replicas keep overtaking each other, everybody waits longer
+  // and longer, each by its own rank: at last somebody is left alone for long
+  // enough to finish.
+  const Instance* first = log_.Find({column, committed_[column] + 1});
+  const std::uint64_t attempts =
+      first == nullptr ? 0 : first->promised_ballot.round();
+  const int doubled = patience
+                      << std::min<std::uint64_t>(attempts, kMaxDoublings);
+  return stuck_ticks_[at] >=
+         std::max(patience, std::min(doubled, kLongestPause));
 }
 
 void Epaxos::RecoverWhatIsStuck(Actions& actions) {
@@ -80,7 +91,7 @@ void Epaxos::DriveRecoveries(Actions& actions) {
     }
     if (instance->recovering) {
       RepeatRecovery(id, *instance, actions);
-    } else if (!IsSelf(id.replica)) {
+    } else if (!instance->in_flight) {  // Else RetransmitOwn repeats it.
       Leading& leading = *instance->leading.get();
       if (++leading.age_ticks >= leading.next_retransmit_ticks) {
         Retransmit(id, *instance, actions);
@@ -119,10 +130,8 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
       break;
     }
     case Recovering::Stage::kWaiting:
-      outbox_.SendAgain(Others(), Waiting{.instance = id,
-                        .matching_votes = static_cast<std::uint8_t>(
-                            recovering.matching)},
-                instance.last_record, actions);
+      outbox_.SendAgain(Others(), WaitingOf(id, recovering),
+                        instance.last_record, actions);
       // Those whose fate we wait for must be decided by somebody.
       for (const auto& [other, unused] : recovering.conflicts) {
         const Instance* waited = log_.Find(other);

@@ -9,7 +9,6 @@
 namespace quorate::epaxos {
 namespace {
 
-constexpr std::uint64_t kFloorTicks = 10;
 constexpr std::uint64_t kHeartbeatTicks = 10;
 constexpr int kMaxRetransmitTicks = 100;
 // Commits resent to one peer for one of its frontiers.
@@ -25,7 +24,7 @@ void Epaxos::HandleTick(const DependencySet& executed, Actions& actions) {
   DriveRecoveries(actions);
   RecoverWhatIsStuck(actions);
   NoteStableExecution(executed);
-  if (ticks_ % kFloorTicks == 0) {
+  if (ticks_ % static_cast<std::uint64_t>(settings_.floor_ticks) == 0) {
     RaiseBaseFloor(actions);
     RaiseDropFloor(actions);
   }
@@ -37,21 +36,29 @@ void Epaxos::HandleTick(const DependencySet& executed, Actions& actions) {
 
 // A command leader that restarts goes on with its instances at ballot 0 as if
 // its peers' answers had been lost: its own pre-accept or accept was durable
-// before anybody heard of it, every vote of a peer is durable and is given
-// again unchanged, and a fast commit would be durable as well. So this is a run
-// of a replica that never stopped; replica/README.md has the argument and the
-// model checker's figures. Once it has promised a higher ballot it may not.
+// before its vote counted, every vote of a peer is durable and is given again
+// unchanged, and a fast commit would be durable as well. So this is a run of a
+// replica that never stopped; replica/README.md has the argument and the model
+// checker's figures. Once it has promised a higher ballot it may not, nor where
+// it may have lost a fast commit or the proposal itself.
 void Epaxos::ResumeAfterRestart(Actions& actions) {
   for (std::uint64_t slot = committed_[self_] + 1; slot < next_slot_; ++slot) {
     const InstanceId id{self_, slot};
     Instance* instance = log_.Find(id);
-    // One that is in flight was proposed in this life, before the first tick.
-    if (instance == nullptr || instance->in_flight ||
-        (instance->status != InstanceStatus::kPreAccepted &&
-         instance->status != InstanceStatus::kAccepted)) {
+    const bool forgotten =
+        instance == nullptr || instance->status == InstanceStatus::kUnknown;
+    if (forgotten) {
+      // Beyond the reservation the journal shows every slot that was used.
+      if (slot <= forgotten_[self_]) StartRecovery(id, actions);
       continue;
     }
-    if (!instance->promised_ballot.is_initial()) {
+    // One that is in flight was proposed in this life, before the first tick.
+    if (instance->in_flight ||
+        instance->status == InstanceStatus::kCommitted) {
+      continue;
+    }
+    if (!instance->promised_ballot.is_initial() ||
+        IsRecused(id, *instance)) {
       StartRecovery(id, actions);  // D6: no old ballot is resumed.
       continue;
     }
@@ -71,7 +78,9 @@ void Epaxos::RetransmitOwn(Actions& actions) {
   for (std::uint64_t slot = committed_[self_] + 1; slot < next_slot_; ++slot) {
     const InstanceId id{self_, slot};
     Instance* instance = log_.Find(id);
-    if (instance == nullptr || !instance->leading) continue;
+    if (instance == nullptr || !instance->leading || !instance->in_flight) {
+      continue;  // Of an earlier life: DriveRecoveries repeats it.
+    }
     Leading& leading = *instance->leading.get();
     if (++leading.age_ticks < leading.next_retransmit_ticks) continue;
     leading.fast_path_given_up = true;
@@ -109,13 +118,14 @@ void Epaxos::Retransmit(InstanceId id, Instance& instance, Actions& actions) {
 
 void Epaxos::SendFrontier(Actions& actions) {
   const bool news = committed_ != announced_committed_ ||
-                    stable_executed_ != announced_executed_;
+                    stable_executed_ != announced_executed_ || ticks_ == 1;
   if (!news && ticks_ % kHeartbeatTicks != 0) return;
   announced_committed_ = committed_;
   announced_executed_ = stable_executed_;
   Broadcast(Frontier{.committed = committed_,
                      .executed = stable_executed_,
-                     .base_floor = base_floor_},
+                     .base_floor = base_floor_,
+                     .forgotten_through = forgotten_[self_]},
             /*rests_on=*/0, actions);
 }
 
@@ -123,6 +133,7 @@ void Epaxos::HandleFrontier(ReplicaId from, const Frontier& m,
                             Actions& actions) {
   Peer& peer = peers_[static_cast<std::size_t>(Index(from))];
   peer.base_floor.UnionWith(m.base_floor);
+  forgotten_.Raise(from, m.forgotten_through);
   for (int i = 0; i < quorums_.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
     if (m.committed[column] < peer.overdue[column] &&

@@ -193,13 +193,24 @@ void Epaxos::DecideValidation(InstanceId id, Instance& instance,
   recovering.stage = Recovering::Stage::kWaiting;
   recovering.age_ticks = 0;
   ++stats_.recoveries_waited;
-  instance.waiting_votes = std::max(instance.waiting_votes,
-                                    recovering.matching);
-  Broadcast(Waiting{.instance = id,
-                    .matching_votes =
-                        static_cast<std::uint8_t>(recovering.matching)},
-            instance.last_record, actions);
+  instance.waiting_votes =
+      std::max(instance.waiting_votes, VotesBesidesLeader(id, recovering));
+  Broadcast(WaitingOf(id, recovering), instance.last_record, actions);
   EvaluateWaiting(id, instance, actions);
+}
+
+// Rule W3 counts replicas besides the command leader (rec_k), which is among
+// the matching ones only if it is recused.
+int Epaxos::VotesBesidesLeader(InstanceId id, const Recovering& recovering) {
+  const bool counted = recovering.quorum.Contains(id.replica) &&
+                       LeaderIsRecused(id, recovering);
+  return recovering.matching - (counted ? 1 : 0);
+}
+
+Waiting Epaxos::WaitingOf(InstanceId id, const Recovering& recovering) {
+  return {.instance = id,
+          .matching_votes =
+              static_cast<std::uint8_t>(VotesBesidesLeader(id, recovering))};
 }
 
 void Epaxos::HandleWaiting(const Waiting& m, Actions& actions) {
@@ -249,7 +260,8 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
                      actions);
     return;
   }
-  bool give_up = late.Contains(id.replica);
+  bool give_up =
+      late.Contains(id.replica) && !LeaderIsRecused(id, recovering);
   // W5: rule R4 over all answers so far.
   give_up = give_up || MatchingAnswers(recovering, recovering.answered) <
                            recovering.answered.size() - quorums_.fast_faults;

@@ -43,10 +43,10 @@ absl::Status ValidateSettings(const Settings& settings) {
   }
   if (settings.batch_commands < 1 || settings.max_in_flight < 1 ||
       settings.max_queued_commands < 1 || settings.tick_ms < 1 ||
-      settings.retransmit_ticks < 1) {
+      settings.retransmit_ticks < 1 || settings.floor_ticks < 1) {
     return absl::InvalidArgumentError(
-        "batch, max_in_flight, max_queued, tick_ms and retransmit_ticks must "
-        "be at least 1");
+        "batch, max_in_flight, max_queued, tick_ms, retransmit_ticks and "
+        "floor_ticks must be at least 1");
   }
   return CheckQuorumSizes(QuorumSizesOf(settings));
 }

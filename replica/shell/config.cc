@@ -40,6 +40,8 @@ void ReadProtocol(ConfigTable table, Settings& settings) {
   table.Integer("faults", 0, kMaxReplicas, settings.faults);
   table.Integer("fast_faults", 0, kMaxReplicas, settings.fast_faults);
   table.Flag("thrifty", settings.thrifty);
+  table.Flag("overlap_sync", settings.overlap_sync);
+  table.Flag("lazy_fast_commit", settings.lazy_fast_commit);
   std::string conflicts(Name(settings.conflicts));
   table.Choice("conflicts", kConflictModes, conflicts);
   settings.conflicts =
@@ -56,6 +58,14 @@ void ReadBatch(ConfigTable table, Settings& settings) {
   table.Integer("max_bytes", 1, std::int64_t{kMaxBatchBytes},
                 settings.batch_bytes);
   table.Integer("max_queued", 1, 10'000'000, settings.max_queued_commands);
+  table.RefuseOthers();
+}
+
+void ReadCheckpoint(ConfigTable table, ClusterConfig& config) {
+  constexpr std::int64_t kMostBytes = std::int64_t{1} << 50;
+  table.Integer("journal_bytes", 1, kMostBytes,
+                config.checkpoint_journal_bytes);
+  table.Integer("percent", 0, 10'000, config.checkpoint_percent);
   table.RefuseOthers();
 }
 
@@ -159,6 +169,7 @@ absl::StatusOr<ClusterConfig> ParseConfig(std::string_view text,
   ReadCluster(document.Table("cluster"), config);
   ReadProtocol(document.Table("protocol"), config.settings);
   ReadBatch(document.Table("batch"), config.settings);
+  ReadCheckpoint(document.Table("checkpoint"), config);
   document.RefuseOthers();
   config.nodes.resize(document.NodeCount());
   for (std::size_t i = 0; i < config.nodes.size(); ++i) {

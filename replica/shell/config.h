@@ -45,6 +45,11 @@ struct ClusterConfig {
   Durability durability = Durability::kFsync;
   // `replicas` is nodes.size(); `self` is set by NodeSettings.
   Settings settings;
+  // A checkpoint is taken when the journal has grown by this much since the
+  // last one and by this share of the last one's size: so a large state is not
+  // written again for a few commands, and a restart reads a bounded journal.
+  std::uint64_t checkpoint_journal_bytes = 64 * 1024 * 1024;
+  std::uint64_t checkpoint_percent = 100;
   std::vector<NodeConfig> nodes;
 
   // Index of the node of that name, nullopt if there is none.

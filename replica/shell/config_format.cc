@@ -45,6 +45,8 @@ std::string FormatConfig(const ClusterConfig& config) {
       "\n\n[protocol]\nfast_path = \"epaxos\"\nfaults = ", settings.faults,
       "\nfast_faults = ", settings.fast_faults,
       "\nthrifty = ", settings.thrifty ? "true" : "false",
+      "\noverlap_sync = ", settings.overlap_sync ? "true" : "false",
+      "\nlazy_fast_commit = ", settings.lazy_fast_commit ? "true" : "false",
       "\nconflicts = ", Quote(Name(settings.conflicts)),
       "\nretransmit_ticks = ", settings.retransmit_ticks,
       "\ntick_ms = ", settings.tick_ms,
@@ -52,6 +54,9 @@ std::string FormatConfig(const ClusterConfig& config) {
   text += Concat("\n[batch]\nmax_commands = ", settings.batch_commands,
                  "\nmax_bytes = ", settings.batch_bytes,
                  "\nmax_queued = ", settings.max_queued_commands, "\n");
+  text += Concat(
+      "\n[checkpoint]\njournal_bytes = ", config.checkpoint_journal_bytes,
+      "\npercent = ", config.checkpoint_percent, "\n");
   for (const NodeConfig& node : config.nodes) text += FormatNode(node);
   return text;
 }

@@ -16,7 +16,8 @@
 namespace quorate {
 namespace {
 
-constexpr std::string_view kTables[] = {"cluster", "protocol", "batch"};
+constexpr std::string_view kTables[] = {"cluster", "protocol", "batch",
+                                        "checkpoint"};
 constexpr std::string_view kNodes = "node";
 
 int LineOf(const toml::node& node) {

@@ -17,6 +17,9 @@ constexpr std::size_t kKeptBytes = 8 * 1024 * 1024;
 constexpr std::chrono::microseconds kQuick{1000};
 // Syncs of the loop between two looks of the thread after the store.
 constexpr int kWritesBetweenMaintenance = 64;
+constexpr std::chrono::milliseconds kBetweenLooks{100};
+// Slices gather to chunks of this size: each is a commit.
+constexpr std::size_t kChunkBytes = 256 * 1024;
 // Being woken is part of a wait that was slept through.
 constexpr std::chrono::microseconds kWakeUp{40};
 
@@ -42,6 +45,10 @@ Journal::Journal(uv_loop_t* loop, HandleCount& count,
           },
           this) {
   stats_.store = store_->stats();
+  stats_.file_bytes = store_->FileBytes();
+  journal_bytes_ = stats_.store.journal_bytes;
+  checkpoint_bytes_ = stats_.store.checkpoint_bytes;
+  needs_upkeep_ = store_->needs_upkeep();
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -69,6 +76,17 @@ void Journal::Append(std::vector<Record>& records, RecordSequence last) {
     queue_last_ = last;
   }
   records.clear();
+  has_work_.store(true, std::memory_order_release);
+  work_.notify_one();
+}
+
+void Journal::AppendCheckpoint(CheckpointSlice slice) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    QUORATE_CHECK(!slice_.has_value(), "one slice of a checkpoint at a time");
+    slice_ = std::move(slice);
+    has_slice_.store(true, std::memory_order_release);
+  }
   has_work_.store(true, std::memory_order_release);
   work_.notify_one();
 }
@@ -153,14 +171,22 @@ JournalStats Journal::stats() const {
 void Journal::Run() {
   std::vector<Record> group;
   RecordSequence last = 0;
+  std::optional<CheckpointSlice> slice;
   absl::Status status;
-  while (status.ok() && Take(group, last)) {
+  while (status.ok() && Take(group, last, slice)) {
     if (!group.empty()) {
       status = Write(group, last);
       uv_async_send(wake_.get());
     }
+    if (status.ok() && slice.has_value()) {
+      status = WriteSlice(*slice);
+      has_slice_.store(false, std::memory_order_release);
+      uv_async_send(wake_.get());
+    }
     if (status.ok()) status = store_->Maintain();
+    needs_upkeep_ = store_->needs_upkeep();
     group.clear();
+    slice.reset();
   }
   const std::lock_guard<std::mutex> lock(mutex_);
   if (abandoned_) return;
@@ -171,28 +197,33 @@ void Journal::Run() {
   uv_async_send(wake_.get());
 }
 
-bool Journal::Take(std::vector<Record>& group, RecordSequence& last) {
+// Under the mutex. What nobody waits for is left undone at the end.
+bool Journal::HasWork() const {
+  return !queue_.empty() || maintain_ ||
+         (!ending_ && (slice_.has_value() || needs_upkeep_));
+}
+
+bool Journal::Take(std::vector<Record>& group, RecordSequence& last,
+                   std::optional<CheckpointSlice>& slice) {
   const Clock::time_point start = Clock::now();
   if (last_wait_ < look_out_ + kWakeUp) LookOut();
   std::unique_lock<std::mutex> lock(mutex_);
   busy_ = false;
   const auto ready = [this] {
-    return !lent_ && (!queue_.empty() || maintain_ || ending_ || abandoned_ ||
-                      !status_of_loop_.ok());
+    return !lent_ &&
+           (HasWork() || ending_ || abandoned_ || !status_of_loop_.ok());
   };
   ++(ready() ? stats_.found_awake : stats_.found_asleep);
   work_.wait(lock, ready);
   last_wait_ = Clock::now() - start;
   has_work_.store(false, std::memory_order_relaxed);
-  if (abandoned_ || !status_of_loop_.ok() ||
-      (queue_.empty() && !maintain_)) {
-    return false;
-  }
+  if (abandoned_ || !status_of_loop_.ok() || !HasWork()) return false;
   busy_ = true;
   maintain_ = false;
   writes_of_loop_ = 0;
   group.swap(queue_);
   last = queue_last_;
+  slice = std::exchange(slice_, std::nullopt);
   return true;
 }
 
@@ -219,10 +250,40 @@ absl::Status Journal::Write(const std::vector<Record>& group,
   return absl::OkStatus();
 }
 
+absl::Status Journal::WriteSlice(const CheckpointSlice& slice) {
+  absl::Status status;
+  if (slice.begins) {
+    chunk_.clear();
+    status = store_->BeginCheckpoint();
+  }
+  for (const Record& record : slice.records) EncodeRecord(record, chunk_);
+  if (status.ok() && (chunk_.size() >= kChunkBytes || slice.ends.has_value())) {
+    status = store_->AppendCheckpoint(chunk_);
+    chunk_.clear();
+    chunk_.shrink_to_fit();
+  }
+  if (status.ok() && slice.ends.has_value()) {
+    status = store_->FinishCheckpoint(*slice.ends);
+  }
+  if (!status.ok()) return status;
+  const StoreStats store = store_->stats();
+  journal_bytes_.store(store.journal_bytes);
+  checkpoint_bytes_.store(store.checkpoint_bytes);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (slice.ends.has_value()) ++stats_.checkpoints;
+  stats_.store = store;
+  return status;
+}
+
 void Journal::NoteAppend(const std::vector<Record>& group,
                          Clock::duration took) {
   const std::uint64_t us = Microseconds(took);
   const StoreStats store = store_->stats();
+  if (Clock::now() - looked_ > kBetweenLooks) {
+    looked_ = Clock::now();
+    file_bytes_ = store_->FileBytes();
+  }
+  journal_bytes_.store(store.journal_bytes, std::memory_order_relaxed);
   const std::lock_guard<std::mutex> lock(mutex_);
   quick_ = took < kQuick;
   ++stats_.groups;
@@ -233,6 +294,7 @@ void Journal::NoteAppend(const std::vector<Record>& group,
   const auto bucket = static_cast<std::size_t>(std::bit_width(us | 1) - 1);
   ++stats_.times[std::min(bucket, stats_.times.size() - 1)];
   stats_.store = store;
+  stats_.file_bytes = file_bytes_;
 }
 
 }  // namespace quorate

@@ -7,7 +7,8 @@
 // looks out for more for a few microseconds before it sleeps: waking a thread
 // costs 25-30 us, which a command pays twice. While the thread has nothing to do
 // and the disk is quick, the loop may sync a turn's records itself (AppendNow):
-// that saves both wake-ups. The first error is the last thing the thread does.
+// that saves both wake-ups. Slices of a checkpoint are written in between, one
+// for each group that waits. The first error is the last thing the thread does.
 #pragma once
 
 #include <uv.h>
@@ -20,6 +21,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -43,7 +45,17 @@ struct JournalStats {
   // Work was found while looking out for it, or only after a sleep.
   std::uint64_t found_awake = 0;
   std::uint64_t found_asleep = 0;
+  std::uint64_t checkpoints = 0;  // finished in this life
   StoreStats store;
+  std::uint64_t file_bytes = 0;  // as of the last look, a moment ago
+};
+
+// A part of a checkpoint, in the order of Replica::NextCheckpointRecords.
+struct CheckpointSlice {
+  std::vector<Record> records;
+  bool begins = false;
+  // Nothing follows, and all records up to here have been appended.
+  std::optional<RecordSequence> ends;
 };
 
 class Journal {
@@ -62,6 +74,16 @@ class Journal {
   // was quick. True if the records are durable when it returns; false if they
   // will be later, or never (see status()).
   bool AppendNow(std::vector<Record>& records, RecordSequence last);
+  // Writes a slice when no group waits. Only when takes_slice().
+  void AppendCheckpoint(CheckpointSlice slice);
+  // Has the last one been written? Whoever waits for that is woken.
+  bool takes_slice() const {
+    return !has_slice_.load(std::memory_order_acquire);
+  }
+  // Of the groups that no checkpoint stands for, and of the last checkpoint.
+  std::uint64_t journal_bytes() const { return journal_bytes_.load(); }
+  std::uint64_t checkpoint_bytes() const { return checkpoint_bytes_.load(); }
+
   // Everything up to here is on disk.
   RecordSequence durable() const {
     return durable_.load(std::memory_order_acquire);
@@ -81,9 +103,12 @@ class Journal {
 
   void Run();
   // Waits for work. False when there is none and the end has come.
-  bool Take(std::vector<Record>& group, RecordSequence& last);
+  bool Take(std::vector<Record>& group, RecordSequence& last,
+            std::optional<CheckpointSlice>& slice);
+  bool HasWork() const;
   void LookOut();
   absl::Status Write(const std::vector<Record>& group, RecordSequence last);
+  absl::Status WriteSlice(const CheckpointSlice& slice);
   bool BorrowStore();
   void GiveBackStore(absl::Status status);
   void NoteAppend(const std::vector<Record>& group, Clock::duration took);
@@ -96,11 +121,15 @@ class Journal {
   std::function<void()> finished_callback_;
   std::atomic<RecordSequence> durable_{0};
   std::atomic<bool> has_work_{false};
+  std::atomic<bool> has_slice_{false};
+  std::atomic<std::uint64_t> journal_bytes_{0};
+  std::atomic<std::uint64_t> checkpoint_bytes_{0};
 
   mutable std::mutex mutex_;
   std::condition_variable work_;
   std::vector<Record> queue_;
   RecordSequence queue_last_ = 0;
+  std::optional<CheckpointSlice> slice_;
   bool ending_ = false;     // Write what is queued, then close.
   bool abandoned_ = false;  // Leave at once.
   bool exited_ = false;
@@ -116,7 +145,11 @@ class Journal {
 
   // Of whoever uses the store.
   std::string bytes_;
+  Clock::time_point looked_{};  // When the files' sizes were last asked for.
+  std::uint64_t file_bytes_ = 0;
   // The thread's own.
+  std::string chunk_;
+  bool needs_upkeep_ = false;
   Clock::duration last_wait_ = Clock::duration::max();
 
   Handle<uv_async_t> wake_;

@@ -1,5 +1,6 @@
 #include "replica/shell/node.h"
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <random>
@@ -7,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "replica/shell/look_out.h"
 #include "replica/shell/status.h"
 #include "replica/shell/text.h"
 #include "storage/sqlite_store.h"
@@ -20,6 +22,8 @@ namespace {
 constexpr std::size_t kRestoreChunk = 4096;
 // Lazy records wait for the next tick, but not more than so many.
 constexpr std::size_t kMostLazyRecords = 4096;
+// What one turn adds to a checkpoint: some tenths of a millisecond.
+constexpr std::size_t kSliceBytes = 64 * 1024;
 
 std::uint64_t RandomNumber() {
   std::random_device device;
@@ -43,10 +47,12 @@ struct Node::Running {
             node.options_.clients),
         tick(loop, node.count_, uv_timer_init, &node),
         before_poll(loop, node.count_, uv_prepare_init, &node),
-        after_poll(loop, node.count_, uv_check_init, &node) {
+        after_poll(loop, node.count_, uv_check_init, &node),
+        look_out(loop, node.count_, node.options_.look_out_us) {
     if (node.store_ == nullptr) return;
     journal = std::make_unique<Journal>(
-        loop, node.count_, std::move(node.store_), node.options_.look_out_us,
+        loop, node.count_, std::move(node.store_),
+        node.options_.journal_look_out_us,
         [&node] { node.OnJournalChange(); });
   }
 
@@ -58,6 +64,7 @@ struct Node::Running {
   Handle<uv_timer_t> tick;
   Handle<uv_prepare_t> before_poll;
   Handle<uv_check_t> after_poll;
+  LookOut look_out;
 };
 
 // ---- opening --------------------------------------------------------------
@@ -114,13 +121,27 @@ absl::Status Node::Restore() {
     replica_->Restore(chunk);
     chunk.clear();
   };
-  const absl::Status status = store_->Replay([&](std::string_view group) {
-    absl::Status decoded = DecodeRecords(group, columns, [&](Record&& record) {
-      chunk.push_back(std::move(record));
-    });
-    if (chunk.size() >= kRestoreChunk) pass_on();
-    return decoded;
-  });
+  const absl::Status status = store_->Replay(
+      {.chunk =
+           [&](std::string_view bytes) {
+             absl::Status decoded = DecodeRecords(
+                 bytes, columns,
+                 [&](Record&& record) { chunk.push_back(std::move(record)); });
+             pass_on();
+             return decoded;
+           },
+       .group =
+           [&](std::string_view bytes, RecordSequence next) {
+             // The checkpoint may stand for the first records of a group.
+             const RecordSequence known =
+                 replica_->last_record() + chunk.size();
+             absl::Status decoded =
+                 DecodeRecords(bytes, columns, [&](Record&& record) {
+                   if (next++ > known) chunk.push_back(std::move(record));
+                 });
+             if (chunk.size() >= kRestoreChunk) pass_on();
+             return decoded;
+           }});
   pass_on();
   durable_ = replica_->last_record();
   return status;
@@ -192,6 +213,7 @@ void Node::EndTurn() {
   StepDurable();
   Persist();
   Publish();
+  Checkpoint();
   running_->clock.Advance();
   tick_passed_ = false;
   if (phase_ == Phase::kDraining) FinishDraining();
@@ -237,22 +259,64 @@ void Node::Persist() {
   }
 }
 
-// Peers first: a message of ours delays a command more than a reply does.
+// Peers first: a message of ours delays a command more than a reply does. But
+// nobody waits for a Commit as the client waits for its reply.
 void Node::Publish() {
-  if (!actions_.messages.empty() || !actions_.replies.empty()) ++turns_;
+  if (!actions_.messages.empty() || !actions_.replies.empty()) {
+    ++turns_;
+    running_->look_out.NoteActivity();
+  }
+  const bool replies_first = std::ranges::all_of(
+      actions_.messages, [](const OutgoingMessage& outgoing) {
+        return std::holds_alternative<Commit>(outgoing.message);
+      });
+  if (replies_first) Reply();
   for (const OutgoingMessage& outgoing : actions_.messages) {
     running_->links.Send(outgoing.to, outgoing.message);
   }
   running_->links.Flush();
+  if (!replies_first) Reply();
+  actions_.messages.clear();
+  actions_.replies.clear();
+  actions_.committed.clear();
+  actions_.executed.clear();
+}
+
+void Node::Reply() {
   running_->clock.NoteCommits(actions_.committed);
   for (OutgoingReply& outgoing : actions_.replies) {
     running_->clients.Route(std::move(outgoing.reply));
   }
   running_->clients.Flush();
-  actions_.messages.clear();
-  actions_.replies.clear();
-  actions_.committed.clear();
-  actions_.executed.clear();
+}
+
+bool Node::WantsCheckpoint() const {
+  const Journal& journal = *running_->journal;
+  return journal.journal_bytes() >= std::max(config_.checkpoint_journal_bytes,
+                                             journal.checkpoint_bytes() / 100 *
+                                                 config_.checkpoint_percent);
+}
+
+// A slice a turn, and none while the journal's thread is at the one before: the
+// disk's pace is the checkpoint's.
+void Node::Checkpoint() {
+  Journal* journal = running_->journal.get();
+  if (journal == nullptr || !journal->takes_slice()) return;
+  CheckpointSlice slice{.begins = !checkpoint_.has_value()};
+  if (slice.begins) {
+    if (!WantsCheckpoint()) return;
+    // What the picture stands for is on its way to the disk before it.
+    if (!actions_.persist.empty()) {
+      journal->Append(actions_.persist, replica_->last_record());
+    }
+    checkpoint_ = replica_->BeginCheckpoint();
+    if (!checkpoint_.has_value()) return;
+  }
+  if (!replica_->NextCheckpointRecords(kSliceBytes, slice.records)) {
+    slice.ends = std::exchange(checkpoint_, std::nullopt);
+    checkpoint_us_ = NowUs();
+  }
+  journal->AppendCheckpoint(std::move(slice));
 }
 
 // ---- stopping -------------------------------------------------------------
@@ -331,6 +395,11 @@ std::string Node::StatusJson() const {
     facts.peers_up.push_back(running_->links.up(i));
   }
   if (running_->journal != nullptr) facts.journal = running_->journal->stats();
+  facts.writes_checkpoint = checkpoint_.has_value();
+  if (checkpoint_us_ != 0) {
+    facts.checkpoint_age_s =
+        static_cast<double>(NowUs() - checkpoint_us_) / 1e6;
+  }
   return StatusAsJson(config_, self_, facts);
 }
 

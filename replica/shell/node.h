@@ -38,7 +38,8 @@ struct NodeOptions {
       [](const absl::Status&) {};
   // For tests; by default the SQLite store in the node's directory.
   std::unique_ptr<Store> store;
-  int look_out_us = 30;  // journal.h
+  int journal_look_out_us = 30;  // journal.h
+  int look_out_us = 200;         // look_out.h
   // Milliseconds that Stop waits for commands under way.
   std::uint64_t drain_ms = 2000;
   ClientPortOptions clients;
@@ -86,6 +87,9 @@ class Node : private PeerLinks::Handler {
   void StepDurable();
   void Persist();
   void Publish();
+  void Reply();
+  void Checkpoint();
+  bool WantsCheckpoint() const;
   void FinishDraining();
   void BeginClosing();
   void CloseAll();
@@ -99,6 +103,9 @@ class Node : private PeerLinks::Handler {
   std::unique_ptr<Replica> replica_;
   Actions actions_;  // Of this turn; lazy records stay for later ones.
   RecordSequence durable_ = 0;
+  // The record that the checkpoint under way stands for.
+  std::optional<RecordSequence> checkpoint_;
+  std::uint64_t checkpoint_us_ = 0;  // when the last one was handed over
   bool tick_passed_ = false;
   std::uint64_t turns_ = 0;  // that gave something to send
   std::uint64_t started_us_ = 0;

@@ -50,8 +50,44 @@ Json OldestWaiting(const ReplicaStatus& replica) {
           {"on", ToString(replica.oldest_blocked->on)}};
 }
 
+std::string_view Name(RecoveryStatus::Stage stage) {
+  switch (stage) {
+    case RecoveryStatus::Stage::kPromising: return "promising";
+    case RecoveryStatus::Stage::kValidating: return "validating";
+    case RecoveryStatus::Stage::kWaiting: return "waiting";
+    case RecoveryStatus::Stage::kAccepting: return "accepting";
+  }
+  return "";
+}
+
+Json Recoveries(const ReplicaStatus& replica) {
+  Json shown = Json::array();
+  for (const RecoveryStatus& recovery : replica.recoveries) {
+    Json waits_for = Json::array();
+    for (const InstanceId id : recovery.waits_for) {
+      waits_for.push_back(ToString(id));
+    }
+    const std::string ballot =
+        Concat(recovery.ballot.round(), "@r",
+               std::to_string(Index(recovery.ballot.owner()) + 1));
+    shown.push_back(Json{{"instance", ToString(recovery.instance)},
+                         {"ballot", ballot},
+                         {"stage", std::string(Name(recovery.stage))},
+                         {"answered", recovery.answered.size()},
+                         {"waits_for", std::move(waits_for)}});
+  }
+  return {{"started", replica.recoveries_started},
+          {"ended_with_commands", replica.recovered_payloads},
+          {"ended_with_noop", replica.recovered_noops},
+          {"had_to_wait", replica.recoveries_waited},
+          {"under_way", replica.recoveries_under_way},
+          {"shown", std::move(shown)}};
+}
+
 void AddReplica(const ReplicaStatus& replica, Json& json) {
   json["oldest_waiting"] = OldestWaiting(replica);
+  json["recoveries"] = Recoveries(replica);
+  json["holds_back"] = replica.holds_back;
   json["state_hash"] =
       Concat("0x", absl::Hex(replica.state_hash, absl::kZeroPad16));
   json["keys"] = replica.keys;
@@ -94,9 +130,22 @@ void AddJournal(const JournalStats& journal, Json& json) {
                    {"records", journal.records},
                    {"found_awake", journal.found_awake},
                    {"found_asleep", journal.found_asleep}};
-  json["disk"] = {{"bytes", journal.store.file_bytes},
+  json["disk"] = {{"bytes", journal.file_bytes},
                   {"groups", journal.store.journal_groups},
                   {"journal_bytes", journal.store.journal_bytes}};
+}
+
+Json Checkpoint(const NodeFacts& facts) {
+  const JournalStats& journal = *facts.journal;
+  Json json = {{"through", journal.store.checkpoint_last},
+               {"bytes", journal.store.checkpoint_bytes},
+               {"journal_bytes_since", journal.store.journal_bytes},
+               {"finished", journal.checkpoints},
+               {"age_s", nullptr},
+               {"writing", facts.writes_checkpoint},
+               {"written_bytes", journal.store.unfinished_bytes}};
+  if (facts.checkpoint_age_s) json["age_s"] = *facts.checkpoint_age_s;
+  return json;
 }
 
 Json Refusals(const RefusalCounts& counts) {
@@ -142,7 +191,10 @@ std::string StatusAsJson(const ClusterConfig& config, std::size_t self,
   json["memory_bytes"] = ResidentBytes();
   json["cpu_s"] = CpuSeconds();
   json["turns"] = facts.turns;
-  if (facts.journal) AddJournal(*facts.journal, json);
+  if (facts.journal) {
+    AddJournal(*facts.journal, json);
+    json["checkpoint"] = Checkpoint(facts);
+  }
   Json peers = Json::object();
   for (std::size_t i = 0; i < config.nodes.size(); ++i) {
     if (i != self) peers[config.nodes[i].name] = bool{facts.peers_up[i]};

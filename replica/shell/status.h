@@ -32,6 +32,8 @@ struct NodeFacts {
   std::uint64_t accept_failures = 0;
   RefusalCounts refusals;
   std::optional<JournalStats> journal;  // nullopt: durability is memory
+  bool writes_checkpoint = false;
+  std::optional<double> checkpoint_age_s;  // nullopt: none in this life
 };
 
 std::string StatusAsJson(const ClusterConfig& config, std::size_t self,

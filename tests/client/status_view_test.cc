@@ -71,6 +71,39 @@ TEST(StatusViewTest, ShowsWhyANodeIsNotUp) {
   EXPECT_EQ(json["nodes"][1]["error"], "nobody listens");
 }
 
+// r3 is gone; what waits for its instance is shown with who finishes that.
+TEST(StatusViewTest, ShowsWhyInstancesWaitAndWhoRecovers) {
+  Json waits = Json::parse(*Up("r1", 5, 4, "0xa").status);
+  waits["waiting_instances"] = 12;
+  waits["oldest_waiting"] = {{"waiting", "r1.5"}, {"on", "r3.9"}};
+  Json recovers = Json::parse(*Up("r2", 5, 5, "0xb").status);
+  recovers["recoveries"] = {
+      {"shown",
+       {{{"instance", "r3.9"},
+         {"ballot", "1@r2"},
+         {"stage", "waiting"},
+         {"answered", 2},
+         {"waits_for", {"r1.7", "r2.3"}}}}}};
+  const std::string text = StatusAsText(std::vector<NodeAnswer>{
+      {"r1", "a", waits.dump()}, {"r2", "b", recovers.dump()}, Down("r3")});
+  EXPECT_NE(text.find("r1: 12 instances wait, the oldest, r1.5, for r3.9; r2 "
+                      "recovers it at ballot 1@r2: waiting, 2 answered, after "
+                      "r1.7 and 1 more\n"),
+            std::string::npos)
+      << text;
+}
+
+TEST(StatusViewTest, SaysWhenNobodyRecoversWhatIsWaitedFor) {
+  Json waits = Json::parse(*Up("r1", 5, 4, "0xa").status);
+  waits["waiting_instances"] = 1;
+  waits["oldest_waiting"] = {{"waiting", "r1.5"}, {"on", "r3.9"}};
+  waits["holds_back"] = true;
+  const std::string text =
+      StatusAsText(std::vector<NodeAnswer>{{"r1", "a", waits.dump()}});
+  EXPECT_NE(text.find("nobody recovers it"), std::string::npos) << text;
+  EXPECT_NE(text.find("new commands are held back"), std::string::npos) << text;
+}
+
 TEST(StatusViewTest, NobodyUpIsSaidPlainly) {
   const std::vector<NodeAnswer> answers = {Down("r1"), Down("r2")};
   EXPECT_EQ(CompareStates(answers), Agreement::kNobodyUp);

@@ -58,8 +58,8 @@ TEST(KillUnderLoadTest, EachNodeInTurn) {
                            "--node", std::string("r") + victim}));
     ExpectDone(cluster.Local({"kill", victim}));
     // The others go on at once, also with what the victim left unfinished.
-    ExpectDone(cluster.Kv({"get", std::string("acknowledged") + victim,
-                           "--node", other}));
+    ExpectDone(cluster.Kv(
+        {"get", std::string("acknowledged") + victim, "--node", other}));
     ExpectDone(cluster.Local({"start", victim}));
   }
   load.ExpectLinearizable();
@@ -84,6 +84,41 @@ TEST(KillUnderLoadTest, AllNodesAtOnce) {
   }
   load.ExpectLinearizable();
   EXPECT_TRUE(cluster.Settles(3));
+}
+
+// A checkpoint every few hundredths of a second: kills fall within them, and
+// every restart reads one and the journal behind it.
+TEST(KillUnderLoadTest, WithinCheckpoints) {
+  const Cluster cluster;
+  cluster.Reconfigure("journal_bytes = 67108864", "journal_bytes = 10000");
+  const Folder folder;
+  Load load(cluster, folder, "5");
+  std::uint64_t read_back = 0;
+  for (const char* victim : {"1", "2", "3", "1", "3"}) {
+    const std::string key = std::string("acknowledged") + victim;
+    ExpectDone(
+        cluster.Kv({"put", key, "yes", "--node", std::string("r") + victim}));
+    ExpectDone(cluster.Local({"kill", victim}));
+    ExpectDone(cluster.Local({"start", victim}));
+    for (const auto& node : cluster.Status()) {
+      read_back += node["checkpoint"]["through"].get<std::uint64_t>() > 0;
+    }
+  }
+  load.ExpectLinearizable();
+  EXPECT_TRUE(cluster.Settles(3));
+  EXPECT_GT(read_back, 10u);
+  for (const auto& node : cluster.Status()) {
+    EXPECT_GT(node["checkpoint"]["finished"], 3) << node;
+    EXPECT_LT(node["checkpoint"]["journal_bytes_since"], 1000000) << node;
+  }
+  // All at once, and everything is there again from the checkpoints.
+  const auto before = cluster.Status();
+  for (const char* node : {"1", "2", "3"}) {
+    ExpectDone(cluster.Local({"kill", node}));
+  }
+  ExpectDone(cluster.Local({"up"}));
+  EXPECT_TRUE(cluster.Settles(3));
+  EXPECT_EQ(cluster.Status()[0]["state_hash"], before[0]["state_hash"]);
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 
 extern char** environ;
 
@@ -119,6 +120,26 @@ ClusterConfig Cluster::config() const {
   const absl::StatusOr<ClusterConfig> config = LoadConfig(config_path());
   EXPECT_TRUE(config.ok()) << config.status();
   return config.value_or(ClusterConfig{});
+}
+
+void Cluster::Reconfigure(const std::string& from,
+                          const std::string& to) const {
+  EXPECT_EQ(Local({"down"}).exit_code, 0);
+  std::ostringstream text;
+  text << std::ifstream(config_path()).rdbuf();
+  std::string changed = text.str();
+  const std::size_t at = changed.find(from);
+  ASSERT_NE(at, std::string::npos) << from << " in " << changed;
+  changed.replace(at, from.size(), to);
+  std::ofstream(config_path()) << changed;
+  const Output up = Local({"up"});
+  EXPECT_EQ(up.exit_code, 0) << up.err;
+}
+
+nlohmann::json Cluster::Status() const {
+  const Output status =
+      Quorate({"status", "--config", config_path(), "--json"});
+  return nlohmann::json::parse(status.out, nullptr, false)["nodes"];
 }
 
 Output Cluster::Local(std::vector<std::string> arguments) const {

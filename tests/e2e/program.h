@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,9 @@ class Cluster {
   std::string config_path() const { return directory() + "/cluster.toml"; }
   ClusterConfig config() const;
 
+  // Stops all nodes, replaces `from` by `to` in cluster.toml and starts again.
+  void Reconfigure(const std::string& from, const std::string& to) const;
+
   Output Local(std::vector<std::string> arguments) const;
   // `quorate kv ...` with this cluster's --config.
   Output Kv(std::vector<std::string> arguments,
@@ -62,6 +66,8 @@ class Cluster {
   // Asks for the status until `nodes` nodes are up and of one state; false
   // when that has not come about in half a minute.
   bool Settles(int nodes) const;
+  // The nodes of `quorate status --json`.
+  nlohmann::json Status() const;
 
  private:
   Folder folder_;

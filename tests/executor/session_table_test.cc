@@ -30,7 +30,7 @@ CommandResult WithValue(std::string value) {
 Outcome Execute(SessionTable& table, const Command& command,
                 const CommandResult& result = Plain()) {
   const Outcome outcome = table.Begin(command);
-  if (outcome == Outcome::kNew) table.Remember(command, result);
+  if (outcome == Outcome::kNew) table.Remember(command.id, result);
   return outcome;
 }
 

@@ -21,7 +21,9 @@ struct Walk {
 class Walker {
  public:
   Walker(const Walk& walk, unsigned seed)
-      : walk_(walk), random_(seed), cluster_(walk.replicas, MakeSettings()) {
+      : walk_(walk),
+        random_(seed),
+        cluster_(walk.replicas, MakeSettings(seed)) {
     // Every seed draws its own weather.
     lost_of_16_ = Pick(6);
     tick_weight_ = 1 + Pick(8);
@@ -58,8 +60,10 @@ class Walker {
   }
 
  private:
-  static Settings MakeSettings() {
+  static Settings MakeSettings(unsigned seed) {
     Settings settings;
+    settings.overlap_sync = seed % 2 == 0;
+    settings.lazy_fast_commit = seed / 2 % 2 == 0;
     settings.retransmit_ticks = 3;
     settings.recovery_ticks = 1;
     return settings;
@@ -84,7 +88,7 @@ class Walker {
       return;
     }
     if (choice == 1) {
-      if (Pick(8) < crash_of_8_) cluster_.CrashAndRestart(replica);
+      if (Pick(8) < crash_of_8_) Crash(replica);
       return;
     }
     if (choice == 2) {
@@ -99,6 +103,13 @@ class Walker {
     } else {
       cluster_.Sync(replica);
     }
+  }
+
+  // What is on the way may still arrive, however late.
+  void Crash(int replica) {
+    const std::vector<InFlight> on_the_way = cluster_.network();
+    cluster_.CrashAndRestart(replica);
+    cluster_.network() = on_the_way;
   }
 
   void DeliverOne() {

@@ -131,7 +131,7 @@ TEST(Replica, QueuesBeyondItsInFlightLimitAndThenBatches) {
             .batches = {Request(i, OperationKind::kPut, "a", "1")}},
         actions);
   }
-  EXPECT_EQ(actions.persist.size(), 1u);
+  EXPECT_EQ(replica->Status().own_in_flight, 1u);
   EXPECT_EQ(replica->Status().queued_commands, 2u);
 }
 
@@ -152,6 +152,55 @@ TEST(Replica, RefusesBusyWhenItsQueueIsFull) {
   EXPECT_EQ(actions.replies[0].reply.reason, RefusalReason::kBusy);
   EXPECT_EQ(actions.replies[0].reply.id.sequence, 3u);
   EXPECT_EQ(actions.replies[0].reply.origin, 5u);
+}
+
+TEST(Replica, TakesARequestThatIsLargerThanItsQueueWhenThatIsEmpty) {
+  Settings settings;
+  settings.max_queued_commands = 1;
+  auto replica = Replica::Create(settings);
+  CommandBatchBuilder builder;
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    builder.AddCommand({ClientId{9}, i}, 0, /*origin=*/5);
+    builder.AddOperation({.kind = OperationKind::kPut, .key = "a"});
+  }
+  Actions actions;
+  replica->Step(ClientCommands{.batches = {builder.Finish()}}, actions);
+  EXPECT_TRUE(actions.replies.empty());
+  EXPECT_EQ(replica->Status().own_in_flight, 1u);
+}
+
+// protocol.md 4.6: what is proposed while a chain waits may make it longer.
+TEST(Replica, ProposesNothingWhileTooMuchWaitsToExecute) {
+  Settings settings;
+  settings.max_waiting_instances = 2;
+  auto replica = Replica::Create(settings);
+  const auto learn = [&](InstanceId id, const DependencySet& deps) {
+    Actions actions;
+    replica->Step(
+        MessageReceived{
+            .from = id.replica,
+            .message = Commit{.instance = id,
+                              .value = Value::Commands(Request(
+                                  id.slot, OperationKind::kPut, "k", "v")),
+                              .deps = deps}},
+        actions);
+  };
+  DependencySet on_the_first(3);
+  on_the_first.Add({ReplicaAt(1), 1});
+  learn({ReplicaAt(2), 1}, on_the_first);
+  on_the_first.Add({ReplicaAt(2), 1});
+  learn({ReplicaAt(2), 2}, on_the_first);
+  Actions actions;
+  replica->Step(ClientCommands{.batches = {Request(9, OperationKind::kPut,
+                                                   "other", "1")}},
+                actions);
+  EXPECT_TRUE(replica->Status().holds_back);
+  EXPECT_EQ(replica->Status().own_in_flight, 0u);
+  EXPECT_EQ(replica->Status().queued_commands, 1u);
+
+  learn({ReplicaAt(1), 1}, DependencySet(3));
+  EXPECT_FALSE(replica->Status().holds_back);
+  EXPECT_EQ(replica->Status().own_in_flight, 1u);
 }
 
 TEST(Replica, ARestoredCopyHasTheSameState) {

@@ -75,6 +75,8 @@ fast_path = "epaxos"
 faults = 1
 fast_faults = 1
 thrifty = true
+overlap_sync = false
+lazy_fast_commit = true
 conflicts = "rw"
 retransmit_ticks = 7
 tick_ms = 3
@@ -83,6 +85,9 @@ max_in_flight = 11
 max_commands = 1
 max_bytes = 4096
 max_queued = 99
+[checkpoint]
+journal_bytes = 12345
+percent = 50
 )" + kNodes,
       "cluster.toml");
   ASSERT_TRUE(config.ok()) << config.status();
@@ -91,6 +96,8 @@ max_queued = 99
   EXPECT_EQ(settings.faults, 1);
   EXPECT_EQ(settings.fast_faults, 1);
   EXPECT_TRUE(settings.thrifty);
+  EXPECT_FALSE(settings.overlap_sync);
+  EXPECT_TRUE(settings.lazy_fast_commit);
   EXPECT_EQ(settings.conflicts, ConflictMode::kReadWrite);
   EXPECT_EQ(settings.retransmit_ticks, 7);
   EXPECT_EQ(settings.tick_ms, 3);
@@ -98,6 +105,8 @@ max_queued = 99
   EXPECT_EQ(settings.batch_commands, 1u);
   EXPECT_EQ(settings.batch_bytes, 4096u);
   EXPECT_EQ(settings.max_queued_commands, 99u);
+  EXPECT_EQ(config->checkpoint_journal_bytes, 12345u);
+  EXPECT_EQ(config->checkpoint_percent, 50u);
 }
 
 TEST(ConfigTest, GivesEachNodeItsOwnSettings) {
@@ -156,7 +165,8 @@ TEST(ConfigTest, RefusesAnUnknownKeyAndNamesTheKnownOnes) {
   EXPECT_EQ(ErrorOf(WithProtocol("thrift = true")),
             "config \"cluster.toml\" line 4: unknown key \"thrift\" in "
             "protocol; known are fast_path, faults, fast_faults, thrifty, "
-            "conflicts, retransmit_ticks, tick_ms, max_in_flight");
+            "overlap_sync, lazy_fast_commit, conflicts, retransmit_ticks, "
+            "tick_ms, max_in_flight");
 }
 
 TEST(ConfigTest, RefusesAnUnknownKeyOfANode) {
@@ -168,7 +178,7 @@ TEST(ConfigTest, RefusesAnUnknownKeyOfANode) {
 TEST(ConfigTest, RefusesAnUnknownTable) {
   EXPECT_EQ(ErrorOf("[clusters]\nid = \"demo\"\n" + kMinimal),
             "config \"cluster.toml\" line 1: unknown name \"clusters\"; known "
-            "are [cluster], [protocol], [batch] and [[node]]");
+            "are [cluster], [protocol], [batch], [checkpoint] and [[node]]");
 }
 
 TEST(ConfigTest, RefusesAFileWithoutAClusterId) {

@@ -38,14 +38,30 @@ struct StoreLog {
   absl::Status next;  // What Append gives.
   std::vector<std::string> groups;
   std::vector<RecordSequence> lasts;
+  std::string checkpoint;
+  RecordSequence covered = 0;
+  std::size_t groups_before_checkpoint = 0;
 };
 
 class GatedStore : public Store {
  public:
   explicit GatedStore(StoreLog& log) : log_(log) {}
   const StoreIdentity& identity() const override { return identity_; }
-  absl::Status Replay(
-      const std::function<absl::Status(std::string_view)>&) override {
+  absl::Status Replay(const Reader&) override { return absl::OkStatus(); }
+  absl::Status BeginCheckpoint() override {
+    const std::lock_guard<std::mutex> lock(log_.mutex);
+    log_.checkpoint.clear();
+    return absl::OkStatus();
+  }
+  absl::Status AppendCheckpoint(std::string_view chunk) override {
+    const std::lock_guard<std::mutex> lock(log_.mutex);
+    log_.checkpoint += chunk;
+    return absl::OkStatus();
+  }
+  absl::Status FinishCheckpoint(RecordSequence last) override {
+    const std::lock_guard<std::mutex> lock(log_.mutex);
+    log_.covered = last;
+    log_.groups_before_checkpoint = log_.groups.size();
     return absl::OkStatus();
   }
   absl::Status Append(std::string_view group, RecordSequence last) override {
@@ -275,6 +291,40 @@ TEST_F(JournalTest, LeavesTheStoreUncleanWhenItIsAbandoned) {
   RunUntil([&] { return journal_->durable() == 1; });
   journal_.reset();
   EXPECT_FALSE(log_.closed);
+}
+
+TEST_F(JournalTest, WritesACheckpointSliceAfterTheGroupsBeforeIt) {
+  Open();
+  log_.CloseGate();
+  Append(1);
+  log_.AwaitAppendUnderWay();
+  Append(2);
+  journal_->AppendCheckpoint({.records = {Promise(7)}, .begins = true});
+  EXPECT_FALSE(journal_->takes_slice());
+  log_.OpenGate();
+  RunUntil([&] { return journal_->takes_slice(); });
+  Append(3);
+  journal_->AppendCheckpoint({.records = {Promise(8)}, .ends = 2});
+  RunUntil([&] { return journal_->takes_slice(); });
+  RunUntil([&] { return journal_->durable() == 3; });
+  EXPECT_EQ(SlotsOf(log_.checkpoint), (std::vector<std::uint64_t>{7, 8}));
+  EXPECT_EQ(log_.covered, 2u);
+  EXPECT_GE(log_.groups_before_checkpoint, 2u);
+  EXPECT_EQ(journal_->stats().checkpoints, 1u);
+}
+
+TEST_F(JournalTest, EndsWithoutWritingTheRestOfACheckpoint) {
+  Open();
+  log_.CloseGate();
+  Append(1);
+  log_.AwaitAppendUnderWay();
+  journal_->AppendCheckpoint({.records = {Promise(7)}, .begins = true});
+  bool done = false;
+  journal_->Finish([&] { done = true; });
+  log_.OpenGate();
+  RunUntil([&] { return done; });
+  EXPECT_EQ(log_.covered, 0u);
+  EXPECT_TRUE(log_.closed);
 }
 
 TEST_F(JournalTest, CountsGroupsAndRecords) {

@@ -22,7 +22,7 @@ RunOptions Toy(ToyBug bug) {
           // is counted.
           .replicas = 5,
           .faults = faults,
-          .operations = 150};
+          .operations = 300};
 }
 
 TEST(Canary, AMachineWithoutABugPasses) {

@@ -7,6 +7,7 @@ namespace quorate::sim {
 namespace {
 
 constexpr int kReaderPipeline = 8;
+constexpr Micros kShortThink = 20'000;
 // A session becomes this much more patient, at most, while nothing is heard.
 constexpr Micros kMostPatience = 20'000'000;
 
@@ -30,7 +31,11 @@ void Clients::Start() {
   for (std::size_t i = 0; i < sessions_.size(); ++i) Think(i);
 }
 
+// What comes after the storm is waited for.
+void Clients::Hurry() { plan_.think = std::min(plan_.think, kShortThink); }
+
 void Clients::AddWork(int commands) {
+  Hurry();
   for (std::size_t i = 0; i < sessions_.size(); ++i) {
     if (sessions_[i].pinned) continue;
     sessions_[i].to_draw += commands;
@@ -54,6 +59,7 @@ int Clients::PickNode() {
 }
 
 void Clients::AddReader(int node) {
+  Hurry();
   AddSession(node, /*pinned=*/true, 0);
   Session& session = sessions_.back();
   for (const std::string& key : workload_.Keys()) {
@@ -101,7 +107,7 @@ void Clients::Think(std::size_t index) {
   Session& session = sessions_[index];
   if (session.thinking || !HasMore(session)) return;
   session.thinking = true;
-  world_.queue.After(1 + random_.HeavyTailed(plan_.think, 200), [this, index] {
+  world_.queue.After(1 + random_.HeavyTailed(plan_.think, 200, 4), [this, index] {
     sessions_[index].thinking = false;
     Request(index);
   });

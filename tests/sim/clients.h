@@ -111,6 +111,8 @@ class Clients {
     std::uint64_t life = 0;
   };
 
+  // From here on sessions think briefly.
+  void Hurry();
   void AddSession(int node, bool pinned, int commands);
   void Think(std::size_t session);
   void Request(std::size_t session);

@@ -1,5 +1,7 @@
 #include "tests/sim/disk.h"
 
+#include <utility>
+
 #include "wire/check.h"
 
 namespace quorate::sim {
@@ -12,6 +14,7 @@ void SimulatedDisk::BeginSync() {
 std::span<const Record> SimulatedDisk::EndSync() {
   const RecordSequence before = durable_;
   durable_ = syncing_through_;
+  TakeOverCheckpoint();
   return Since(before);
 }
 
@@ -24,7 +27,24 @@ std::span<const Record> SimulatedDisk::Crash(Random& random) {
   if (kept == 2) durable_ += random.Below(unsynced + 1);
   journal_.resize(durable_);
   syncing_through_ = durable_;
+  written_ = {};
   return Since(before);
+}
+
+void SimulatedDisk::AppendCheckpoint(std::vector<Record> records) {
+  for (Record& record : records) {
+    written_.records.push_back(std::move(record));
+  }
+}
+
+void SimulatedDisk::FinishCheckpoint() {
+  written_.whole = true;
+  TakeOverCheckpoint();
+}
+
+void SimulatedDisk::TakeOverCheckpoint() {
+  if (!written_.whole || durable_ < written_.through) return;
+  checkpoint_ = std::exchange(written_, {});
 }
 
 }  // namespace quorate::sim

@@ -6,10 +6,10 @@ namespace {
 
 // Loss, duplication, reordering, delay and uneven clocks are in the plans of
 // network and nodes; the others strike at points of time.
-constexpr std::array<FaultKind, 8> kScheduled = {
+constexpr std::array<FaultKind, 9> kScheduled = {
     FaultKind::kReset, FaultKind::kPartition, FaultKind::kCrash,
     FaultKind::kPower, FaultKind::kSync,      FaultKind::kPause,
-    FaultKind::kDisk,  FaultKind::kSuspect};
+    FaultKind::kDisk,  FaultKind::kSuspect,   FaultKind::kCheckpoint};
 
 constexpr int kTailPermille = 200;
 
@@ -70,6 +70,9 @@ void Simulation::Strike(FaultKind kind) {
       return StrikeDisk();
     case FaultKind::kSuspect:
       return StrikeSuspect();
+    case FaultKind::kCheckpoint:
+      if (node(index).replica == nullptr) return;
+      return BeginCheckpoint(index);
     default:
       return;
   }

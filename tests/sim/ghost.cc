@@ -201,6 +201,12 @@ void Ghost::NoteDecided(ReplicaId at, InstanceId id, const Value& value,
                         const DependencySet& deps) {
   NoteValue(at, id, value);
   Instance& instance = Get(id);
+  if (!instance.chosen.has_value() && id.replica == at &&
+      settings_.lazy_fast_commit) {
+    // Chosen by the votes on disk; its own record may follow.
+    CheckFastQuorum(at, id, deps);
+    NoteChosen(at, id, Ballot(), value, deps);
+  }
   if (!instance.chosen.has_value()) {
     Fail("1.2: a decision is on disk before anybody hears of it", at, id);
   } else if (instance.chosen->value != value || instance.chosen->deps != deps) {
@@ -271,9 +277,11 @@ void Ghost::CheckSent(ReplicaId from, const PreAccept& m) {
   }
   NotePayload(from, m.instance, m.batch);
   NoteInitialDeps(from, m.instance, m.initial_deps);
-  if (!DiskOf(from, Get(m.instance)).pre_accepted) {
-    Fail("1.2: a proposal is on disk before its PreAccept leaves", from,
-         m.instance);
+  if (!DiskOf(from, Get(m.instance)).pre_accepted &&
+      reserved_[static_cast<std::size_t>(Index(from))] < m.instance.slot) {
+    Fail("1.2, 1.3: a proposal or its reservation is on disk before its "
+         "PreAccept leaves",
+         from, m.instance);
   }
 }
 
@@ -435,6 +443,11 @@ void Ghost::BecameDurable(ReplicaId at, const FloorRecord& r) {
          ToString(r.drop_floor) + " but r" + std::to_string(i + 1) +
              " has " + ToString(stable_[static_cast<std::size_t>(i)]));
   }
+}
+
+void Ghost::BecameDurable(ReplicaId at, const ReservedRecord& r) {
+  auto& reserved = reserved_[static_cast<std::size_t>(Index(at))];
+  reserved = std::max(reserved, r.through);
 }
 
 // Remembers how far it has looked, so that each instance is looked at once.

@@ -120,6 +120,12 @@ class Ghost {
   void BecameDurable(ReplicaId at, const ValidatedRecord& r);
   void BecameDurable(ReplicaId at, const CommittedRecord& r);
   void BecameDurable(ReplicaId at, const FloorRecord& r);
+  void BecameDurable(ReplicaId at, const ReservedRecord& r);
+  // Records of a checkpoint are no new facts.
+  template <typename CheckpointPart>
+  void BecameDurable(ReplicaId at, const CheckpointPart&) {
+    Fail("a checkpoint is not in the journal", at, {at, 0});
+  }
 
   Settings settings_;
   int classic_quorum_;
@@ -131,6 +137,8 @@ class Ghost {
   std::uint64_t decided_ = 0;
   std::uint64_t with_commands_ = 0;
   std::uint64_t recovered_ = 0;
+  // Own slots that a durable reservation covers.
+  std::array<std::uint64_t, kMaxReplicas> reserved_{};
   // Every slot up to here is durably committed (has been executed) there.
   std::array<DependencySet, kMaxReplicas> stable_;
   std::array<DependencySet, kMaxReplicas> executed_;

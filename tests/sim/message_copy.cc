@@ -1,5 +1,6 @@
 #include "tests/sim/message_copy.h"
 
+#include <algorithm>
 #include <tuple>
 
 #include "wire/overloaded.h"
@@ -26,6 +27,7 @@ void ForEachBatch(Record& record, Change change) {
                         [&](AcceptedRecord& r) { change(r.value.batch); },
                         [&](ValidatedRecord& r) { change(r.batch); },
                         [&](CommittedRecord& r) { change(r.value.batch); },
+                        [&](InstanceRecord& r) { change(r.initial_batch); },
                         [](auto&) {}},
              record);
 }
@@ -77,7 +79,7 @@ struct CompareMessages {
     return a.instance == b.instance && a.ballot == b.ballot &&
            a.status == b.status && a.accepted_ballot == b.accepted_ballot &&
            Same(a.value, b.value) && a.deps == b.deps &&
-           a.matches_initial == b.matches_initial;
+           a.matches_initial == b.matches_initial && a.recused == b.recused;
   }
   static bool Equal(const Validate& a, const Validate& b) {
     return a.instance == b.instance && a.ballot == b.ballot &&
@@ -100,7 +102,8 @@ struct CompareMessages {
   }
   static bool Equal(const Frontier& a, const Frontier& b) {
     return a.committed == b.committed && a.executed == b.executed &&
-           a.base_floor == b.base_floor;
+           a.base_floor == b.base_floor &&
+           a.forgotten_through == b.forgotten_through;
   }
   static bool Equal(const Truncated& a, const Truncated& b) {
     return a.instance == b.instance && a.drop_floor == b.drop_floor;
@@ -138,6 +141,46 @@ struct CompareRecords {
   }
   static bool Equal(const FloorRecord& a, const FloorRecord& b) {
     return a.base_floor == b.base_floor && a.drop_floor == b.drop_floor;
+  }
+  static bool Equal(const ReservedRecord& a, const ReservedRecord& b) {
+    return a.through == b.through && a.lazy_fast_commit == b.lazy_fast_commit;
+  }
+  static bool Equal(const CheckpointBegunRecord& a,
+                    const CheckpointBegunRecord& b) {
+    return a.through == b.through;
+  }
+  static bool Equal(const ExecutedRecord& a, const ExecutedRecord& b) {
+    return a.executed == b.executed && a.above == b.above &&
+           a.requests_hash == b.requests_hash;
+  }
+  // What is not known has no dependencies, of however many columns.
+  static bool Equal(const InstanceRecord& a, const InstanceRecord& b) {
+    const bool same_deps =
+        a.status == InstanceStatus::kUnknown || a.deps == b.deps;
+    const bool same_initial =
+        !a.initial_known || a.initial_deps == b.initial_deps;
+    return std::tie(a.instance, a.status, a.promised_ballot, a.accepted_ballot,
+                    a.initial_known) ==
+               std::tie(b.instance, b.status, b.promised_ballot,
+                        b.accepted_ballot, b.initial_known) &&
+           Same(a.value, b.value) && Same(a.initial_batch, b.initial_batch) &&
+           same_deps && same_initial;
+  }
+  static bool Equal(const EntriesRecord& a, const EntriesRecord& b) {
+    return a.key_sizes == b.key_sizes && a.value_sizes == b.value_sizes &&
+           a.bytes == b.bytes;
+  }
+  static bool Equal(const SessionsRecord& a, const SessionsRecord& b) {
+    return a.sessions == b.sessions &&
+           std::equal(a.results.begin(), a.results.end(), b.results.begin(),
+                      b.results.end(),
+                      [](const ClientReply& p, const ClientReply& q) {
+                        return p.id == q.id && p.results == q.results;
+                      });
+  }
+  static bool Equal(const CheckpointEndedRecord& a,
+                    const CheckpointEndedRecord& b) {
+    return a.through == b.through && a.state_hash == b.state_hash;
   }
 };
 

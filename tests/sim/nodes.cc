@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "tests/sim/codec_check.h"
+#include "tests/sim/message_copy.h"
 #include "tests/sim/message_trace.h"
 #include "tests/sim/simulation.h"
 
@@ -13,6 +14,15 @@ constexpr int kSlowDisk = 100;        // times slower
 constexpr int kCodecPermille = 80;    // of the messages go through the codec
 constexpr int kClonePermille = 10;    // of the turns go on with a copy
 constexpr int kInvariantPermille = 100;  // of the turns look inside
+
+// The picture of a machine: a whole checkpoint of it.
+std::vector<Record> PictureOf(Replica& replica) {
+  std::vector<Record> records;
+  if (!replica.BeginCheckpoint().has_value()) return records;
+  while (replica.NextCheckpointRecords(std::size_t{1} << 30, records)) {
+  }
+  return records;
+}
 
 }  // namespace
 
@@ -44,9 +54,12 @@ void Simulation::Restore(int index) {
   ++statistics_.restarts;
   Node& at = node(index);
   std::vector<Record> records;
-  for (const Record& record : at.disk.journal()) {
-    records.push_back(stripper_.Strip(record));
+  for (const auto part : {at.disk.checkpoint(), at.disk.tail()}) {
+    for (const Record& record : part) {
+      records.push_back(stripper_.Strip(record));
+    }
   }
+  if (!at.disk.checkpoint().empty()) ++statistics_.checkpoint_restarts;
   RecordsThroughCodec(plan_.settings.replicas, records, verdict_);
   std::span<const Record> rest = records;
   while (!rest.empty()) {
@@ -59,6 +72,80 @@ void Simulation::Restore(int index) {
                   "r" + std::to_string(index + 1));
   }
   CheckRestored(index);
+  if (!at.disk.checkpoint().empty()) CheckAgainstFullReplay(index);
+}
+
+// A checkpoint and the records after it give the machine that all records give.
+void Simulation::CheckAgainstFullReplay(int index) {
+  Node& at = node(index);
+  Settings settings = plan_.settings;
+  settings.self = ReplicaAt(index);
+  const std::unique_ptr<Replica> shadow = factory_(settings);
+  std::vector<Record> records;
+  for (const Record& record : at.disk.journal()) {
+    records.push_back(stripper_.Strip(record));
+  }
+  shadow->Restore(records);
+  const std::vector<Record> expected = PictureOf(*shadow);
+  const std::vector<Record> found = PictureOf(*at.replica);
+  std::string difference;
+  if (shadow->Fingerprint() != at.replica->Fingerprint()) {
+    difference = "the fingerprints differ";
+  }
+  if (expected.size() != found.size()) difference = "not as many records";
+  for (std::size_t i = 0; difference.empty() && i < expected.size(); ++i) {
+    // Keys and sessions lie in any order; the fingerprint has them.
+    if (!std::holds_alternative<EntriesRecord>(expected[i]) &&
+        !std::holds_alternative<SessionsRecord>(expected[i]) &&
+        !SameContents(stripper_.Strip(expected[i]), found[i])) {
+      difference = std::string(Name(expected[i])) + " records differ";
+    }
+  }
+  if (difference.empty()) return;
+  verdict_.Fail(
+      "M15: a checkpoint and its tail give what the whole journal gives",
+      "r" + std::to_string(index + 1) + ": " + difference);
+}
+
+// ---- checkpoints ------------------------------------------------------------
+
+void Simulation::BeginCheckpoint(int index) {
+  Node& at = node(index);
+  const std::optional<RecordSequence> through = at.replica->BeginCheckpoint();
+  if (!through.has_value()) return;
+  Count(FaultKind::kCheckpoint);
+  Note("checkpoint", index);
+  if (*through != at.disk.last()) {
+    verdict_.Fail("a checkpoint stands for every record so far",
+                  "r" + std::to_string(index + 1));
+  }
+  at.disk.BeginCheckpoint(*through);
+  at.writes_checkpoint = true;
+  ScheduleCheckpointSlice(index);
+}
+
+// Slices come between turns, one now and several then.
+void Simulation::ScheduleCheckpointSlice(int index) {
+  queue_.After(1 + node_random_.HeavyTailed(plan_.disk.sync, 200),
+               [this, index, life = node(index).life] {
+                 Node& at = node(index);
+                 if (at.life != life || at.replica == nullptr) return;
+                 if (!at.paused) ContinueCheckpoint(index);
+                 if (at.writes_checkpoint) ScheduleCheckpointSlice(index);
+               });
+}
+
+void Simulation::ContinueCheckpoint(int index) {
+  Node& at = node(index);
+  std::vector<Record> records;
+  if (at.replica->NextCheckpointRecords(1 + node_random_.Below(2000),
+                                        records)) {
+    at.disk.AppendCheckpoint(std::move(records));
+    return;
+  }
+  at.writes_checkpoint = false;
+  at.disk.FinishCheckpoint();
+  ++statistics_.checkpoints;
 }
 
 // A restart rebuilds the state that the journal's decisions give, whatever
@@ -99,7 +186,7 @@ void Simulation::Stop(int index) {
   at.replica = nullptr;
   at.paused = at.sync_fails = at.crashes_in_turn = false;
   at.turn_scheduled = at.lazy_sync_scheduled = at.tick_waiting = false;
-  at.urgent = false;
+  at.urgent = at.writes_checkpoint = false;
   at.inbox.clear();
   at.requests.batches.clear();
 }

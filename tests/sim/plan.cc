@@ -12,7 +12,7 @@ namespace {
 constexpr std::array<std::string_view, kFaultKinds> kFaultNames = {
     "loss",  "duplicate", "reorder", "delay", "reset", "partition", "crash",
     "power", "sync",      "pause",   "disk",  "clock", "suspect",   "timers",
-    "death"};
+    "death", "checkpoint"};
 
 std::optional<FaultKind> FindFault(std::string_view name) {
   for (int i = 0; i < kFaultKinds; ++i) {
@@ -71,17 +71,18 @@ NodePlan DrawNode(Random& random, const FaultSet& faults, Micros tick) {
 
 WorkloadPlan DrawWorkload(Random& random, const PlanLimits& limits) {
   WorkloadPlan plan;
-  plan.clients = static_cast<int>(random.Between(2, 12));
+  plan.clients = static_cast<int>(random.Between(2, 10));
   plan.operations = limits.operations > 0
                         ? limits.operations
                         : static_cast<int>(random.Between(200, 1000));
   // An outage leaves this many commands open at once, in any order: more would
   // make the search for a linearization slow.
-  constexpr int kMostOpen = 20;
+  constexpr int kMostOpen = 12;
   plan.pipeline = std::min(random.OneOf(std::array<int, 4>{1, 2, 4, 8}),
                            std::max(1, kMostOpen / plan.clients));
   plan.batch = random.OneOf(std::array<int, 3>{1, 2, 6});
-  plan.think = random.OneOf(std::array<Micros, 4>{500, 5000, 50000, 300000});
+  plan.think = random.OneOf(std::array<Micros, 5>{
+      500, 5000, 50000, 500000, 4000000});
   plan.retry = random.OneOf(std::array<Micros, 3>{60000, 300000, 2000000});
   plan.groups = static_cast<int>(random.Between(2, 24));
   plan.hot_permille = random.OneOf(std::array<int, 4>{0, 200, 500, 800});
@@ -108,6 +109,10 @@ Settings DrawSettings(Random& random, int replicas) {
       random.OneOf(std::array<std::size_t, 4>{16, 65536, 65536, 65536});
   settings.tick_ms = random.OneOf(std::array<int, 3>{5, 10, 50});
   settings.retransmit_ticks = random.OneOf(std::array<int, 3>{2, 5, 10});
+  settings.max_waiting_instances =
+      random.OneOf(std::array<std::size_t, 4>{2, 64, 4096, 4096});
+  settings.overlap_sync = random.Chance(600);
+  settings.lazy_fast_commit = random.Chance(400);
   return settings;
 }
 
@@ -211,7 +216,9 @@ std::string Describe(const Plan& plan) {
       settings.tick_ms, " ms, retransmit ", settings.retransmit_ticks,
       " ticks, conflicts ", std::string(Name(settings.conflicts)), ", batch ",
       settings.batch_commands, ", in flight ", settings.max_in_flight,
-      ", queue ", settings.max_queued_commands, "; ", work.clients,
+      ", queue ", settings.max_queued_commands,
+      settings.overlap_sync ? ", overlap" : "",
+      settings.lazy_fast_commit ? ", lazy" : "", "; ", work.clients,
       " clients x ", work.pipeline, ", requests of ", work.batch, ", ",
       work.groups, " groups");
 }

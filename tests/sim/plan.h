@@ -37,8 +37,9 @@ enum class FaultKind : std::uint8_t {
   kSuspect,    // the failure detector is wrong about a peer
   kTimers,     // timers are set far below a round trip
   kDeath,      // up to f nodes stay down until the others have finished
+  kCheckpoint,  // a node begins a checkpoint, whatever else it does
 };
-inline constexpr int kFaultKinds = 15;
+inline constexpr int kFaultKinds = 16;
 
 // "loss", "duplicate", ...
 std::string_view Name(FaultKind kind);

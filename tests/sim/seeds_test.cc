@@ -51,6 +51,15 @@ TEST_F(Seeds, OfCrashesAlone) {
   RunSeeds(1, 20, {.replicas = 3, .faults = *FaultSet::Parse("crash,power")});
 }
 
+// Each such restart is compared with a replay of the whole journal (M15).
+TEST_F(Seeds, OfRestartsFromCheckpoints) {
+  const SimulationStatistics total =
+      RunSeeds(1, 40, {.replicas = 3,
+                       .faults = *FaultSet::Parse(
+                           "checkpoint,crash,power,pause,suspect,loss")});
+  EXPECT_GT(total.checkpoint_restarts, 50u);
+}
+
 // stdout of the simulator's own program.
 std::string Output(const std::string& arguments) {
   const std::string command =

@@ -12,8 +12,13 @@ namespace {
 // Streams of chance (Random::Fork).
 enum : int { kPlan, kNetwork, kClients, kNodes, kFaults };
 
-// Faults end at the latest after this much virtual time, answered or not.
-constexpr Micros kLongestStorm = 1'800'000'000;
+// Faults end at the latest when the work should have been asked for three
+// times over, and this much later; answered or not.
+constexpr Micros kStormReserve = 300'000'000;
+Micros LongestStorm(const WorkloadPlan& work) {
+  return kStormReserve +
+         3 * work.think * static_cast<Micros>(work.operations / work.clients);
+}
 // In a healed world everything is answered and executed within this time. Far
 // above what is needed: retransmission backs off while a world is broken.
 constexpr Micros kHealingTime = 300'000'000;
@@ -37,6 +42,8 @@ void SimulationStatistics::Add(const SimulationStatistics& other) {
   through_codec += other.through_codec;
   turns += other.turns;
   restarts += other.restarts;
+  checkpoints += other.checkpoints;
+  checkpoint_restarts += other.checkpoint_restarts;
   instances += other.instances;
   noops += other.noops;
   recovered += other.recovered;
@@ -86,7 +93,8 @@ void Simulation::Run() {
   }
   clients_.Start();
   ScheduleFaults();
-  RunUntil([this] { return clients_.AllAnswered(); }, kLongestStorm);
+  RunUntil([this] { return clients_.AllAnswered(); },
+           LongestStorm(plan_.workload));
   if (verdict_.failed()) return FillStatistics();
   EndFaults();
   if (!plan_.dead.empty()) RunWithoutTheDead();

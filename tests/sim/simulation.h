@@ -57,6 +57,8 @@ struct SimulationStatistics {
   std::uint64_t through_codec = 0;
   std::uint64_t turns = 0;
   std::uint64_t restarts = 0;
+  std::uint64_t checkpoints = 0;  // written to the end
+  std::uint64_t checkpoint_restarts = 0;  // restarts that began with one
   std::uint64_t instances = 0;  // decided
   std::uint64_t noops = 0;      // of these
   std::uint64_t recovered = 0;  // decided at a ballot above 0
@@ -103,6 +105,7 @@ class Simulation {
     bool turn_scheduled = false;
     bool lazy_sync_scheduled = false;
     bool tick_waiting = false;
+    bool writes_checkpoint = false;
     // Somebody waits for records appended since the last sync began.
     bool urgent = false;
     std::deque<Event> inbox;
@@ -126,7 +129,11 @@ class Simulation {
   void Start(int index);
   void Restore(int index);
   void CheckRestored(int index);
+  void CheckAgainstFullReplay(int index);
   void Stop(int index);
+  void BeginCheckpoint(int index);
+  void ContinueCheckpoint(int index);
+  void ScheduleCheckpointSlice(int index);
   void Enqueue(int index, Event event);
   void ScheduleTurn(int index);
   void ScheduleTick(int index);

@@ -18,9 +18,10 @@ TEST(MemoryStoreTest, StopsReplayAtTheFirstErrorOfTheCaller) {
   MemoryStore store(TestIdentity());
   ASSERT_TRUE(AppendGroups(store, 1, 5).ok());
   int calls = 0;
-  const absl::Status status = store.Replay([&](std::string_view) {
-    return ++calls == 3 ? absl::DataLossError("third") : absl::OkStatus();
-  });
+  const absl::Status status =
+      store.Replay({.group = [&](std::string_view, RecordSequence) {
+        return ++calls == 3 ? absl::DataLossError("third") : absl::OkStatus();
+      }});
   EXPECT_EQ(status, absl::DataLossError("third"));
   EXPECT_EQ(calls, 3);
 }
@@ -31,7 +32,7 @@ TEST(MemoryStoreTest, CountsGroupsAndBytesButNoFiles) {
   ASSERT_TRUE(store.Append("", 2).ok());
   EXPECT_EQ(store.stats().journal_groups, 2u);
   EXPECT_EQ(store.stats().journal_bytes, 3u);
-  EXPECT_EQ(store.stats().file_bytes, 0u);
+  EXPECT_EQ(store.FileBytes(), 0u);
   EXPECT_EQ(store.identity().incarnation, 77u);
 }
 

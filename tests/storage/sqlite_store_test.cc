@@ -67,10 +67,11 @@ TEST_F(SqliteStoreTest, KeepsEmptyAndBinaryGroups) {
   ASSERT_TRUE((*store)->Append(binary, 2).ok());
   std::vector<std::string> groups;
   ASSERT_TRUE((*store)
-                  ->Replay([&](std::string_view group) {
+                  ->Replay({.group = [&](std::string_view group,
+                                         RecordSequence) {
                     groups.emplace_back(group);
                     return absl::OkStatus();
-                  })
+                  }})
                   .ok());
   EXPECT_EQ(groups, (std::vector<std::string>{"", binary}));
 }
@@ -80,10 +81,10 @@ TEST_F(SqliteStoreTest, StopsReplayAtTheCallersErrorAndStaysUsable) {
   ASSERT_TRUE(store.ok()) << store.status();
   ASSERT_TRUE(AppendGroups(**store, 1, 3).ok());
   int calls = 0;
-  const absl::Status status = (*store)->Replay([&](std::string_view) {
+  const absl::Status status = (*store)->Replay({.group = [&](std::string_view, RecordSequence) {
     ++calls;
     return absl::InvalidArgumentError("no such record");
-  });
+  }});
   EXPECT_EQ(status, absl::InvalidArgumentError("no such record"));
   EXPECT_EQ(calls, 1);
   EXPECT_TRUE(AppendGroups(**store, 4, 4).ok());
@@ -136,7 +137,7 @@ TEST_F(SqliteStoreTest, CountsGroupsBytesAndFiles) {
   ASSERT_TRUE((*store)->Append("678", 2).ok());
   EXPECT_EQ((*store)->stats().journal_groups, 2u);
   EXPECT_EQ((*store)->stats().journal_bytes, 8u);
-  EXPECT_EQ((*store)->stats().file_bytes,
+  EXPECT_EQ((*store)->FileBytes(),
             std::filesystem::file_size(directory_.File("node.db")) +
                 std::filesystem::file_size(directory_.File("node.db-wal")));
 }
@@ -256,7 +257,7 @@ TEST_F(SqliteStoreTest, RefusesANewerSchema) {
   EXPECT_EQ(OpenStatus(),
             absl::FailedPreconditionError(
                 "cannot open store \"" + directory_.File("node.db") +
-                "\": schema version 7, this binary knows 1; start a newer "
+                "\": schema version 7, this binary knows 2; start a newer "
                 "quorate or restore a backup"));
 }
 

@@ -57,11 +57,16 @@ absl::Status AppendGroups(Store& store, std::uint64_t first,
 
 absl::StatusOr<std::uint64_t> CountGroups(Store& store) {
   std::uint64_t count = 0;
-  absl::Status status = store.Replay([&](std::string_view group) {
-    if (group == GroupNumber(++count)) return absl::OkStatus();
-    return absl::DataLossError("group " + std::to_string(count) +
-                               " is not what was appended");
-  });
+  absl::Status status = store.Replay(
+      {.chunk = [](std::string_view) { return absl::OkStatus(); },
+       .group = [&](std::string_view group, RecordSequence first) {
+         ++count;
+         if (group == GroupNumber(count) && first == count * 10 - 9) {
+           return absl::OkStatus();
+         }
+         return absl::DataLossError("group " + std::to_string(count) +
+                                    " is not what was appended");
+       }});
   if (!status.ok()) return status;
   return count;
 }

@@ -175,6 +175,7 @@ Message RandomMessage(Random& random, std::size_t alternative, int columns) {
                           RandomBallot(random, columns),
                           RandomValue(random),
                           deps(),
+                          random.Coin(),
                           random.Coin()};
     case 8: return Validate{instance, ballot, RandomBatch(random), deps()};
     case 9: {
@@ -192,7 +193,7 @@ Message RandomMessage(Random& random, std::size_t alternative, int columns) {
     case 12:
       return InquireReply{instance, RandomStatus(random), ballot,
                           random.Coin()};
-    case 13: return Frontier{deps(), deps(), deps()};
+    case 13: return Frontier{deps(), deps(), deps(), random.Next()};
     default: return Truncated{instance, deps()};
   }
 }
@@ -214,6 +215,51 @@ ClientMessage RandomClientMessage(Random& random, std::size_t alternative) {
   }
 }
 
+namespace {
+
+InstanceRecord RandomInstanceRecord(Random& random, int columns) {
+  return {.instance = RandomInstance(random, columns),
+          .status = RandomStatus(random),
+          .promised_ballot = RandomBallot(random, columns),
+          .accepted_ballot = RandomBallot(random, columns),
+          .value = RandomValue(random).WithoutPayload(),
+          .deps = RandomDeps(random, columns),
+          .initial_batch = random.Coin() ? RandomBatch(random) : nullptr,
+          .initial_known = random.Coin(),
+          .initial_deps = RandomDeps(random, columns)};
+}
+
+EntriesRecord RandomEntries(Random& random) {
+  EntriesRecord record;
+  for (std::uint64_t n = random.Below(30); n > 0; --n) {
+    const std::string key = random.Bytes(40);
+    const std::string value = random.Bytes(200);
+    record.key_sizes.push_back(static_cast<std::uint32_t>(key.size()));
+    record.value_sizes.push_back(static_cast<std::uint32_t>(value.size()));
+    record.bytes += key + value;
+  }
+  return record;
+}
+
+SessionsRecord RandomSessions(Random& random) {
+  SessionsRecord record;
+  for (std::uint64_t n = random.Below(10); n > 0; --n) {
+    SessionsRecord::Session& session = record.sessions.emplace_back();
+    session.client = static_cast<ClientId>(random.Next());
+    session.acknowledged = random.Next();
+    std::uint64_t at = 0;
+    for (std::uint64_t m = random.Below(5); m > 0; --m) {
+      const std::uint64_t first = at + 2 + random.Below(100);
+      at = first + random.Below(100);
+      session.executed.push_back({.first = first, .last = at});
+    }
+  }
+  if (random.Coin()) record.results = RandomReplies(random).replies;
+  return record;
+}
+
+}  // namespace
+
 Record RandomRecord(Random& random, std::size_t alternative, int columns) {
   const InstanceId instance = RandomInstance(random, columns);
   const auto deps = [&] { return RandomDeps(random, columns); };
@@ -227,7 +273,21 @@ Record RandomRecord(Random& random, std::size_t alternative, int columns) {
     case 2: return PromisedRecord{instance, RandomBallot(random, columns)};
     case 3: return ValidatedRecord{instance, RandomBatch(random), deps()};
     case 4: return CommittedRecord{instance, RandomValue(random), deps()};
-    default: return FloorRecord{deps(), deps()};
+    case 5: return FloorRecord{deps(), deps()};
+    case 6: return ReservedRecord{random.Next(), random.Coin()};
+    case 7: return CheckpointBegunRecord{random.Next()};
+    case 8: {
+      ExecutedRecord record{.executed = deps(),
+                            .requests_hash = random.Next()};
+      for (std::uint64_t n = random.Below(20); n > 0; --n) {
+        record.above.push_back(RandomInstance(random, columns));
+      }
+      return record;
+    }
+    case 9: return RandomInstanceRecord(random, columns);
+    case 10: return RandomEntries(random);
+    case 11: return RandomSessions(random);
+    default: return CheckpointEndedRecord{random.Next(), random.Next()};
   }
 }
 
@@ -267,7 +327,8 @@ bool Same(const Message& a, const Message& b) {
                    x.status == y.status &&
                    x.accepted_ballot == y.accepted_ballot &&
                    Same(x.value, y.value) && x.deps == y.deps &&
-                   x.matches_initial == y.matches_initial;
+                   x.matches_initial == y.matches_initial &&
+                   x.recused == y.recused;
           },
           [](const Validate& x, const Validate& y) {
             return x.instance == y.instance && x.ballot == y.ballot &&
@@ -291,7 +352,8 @@ bool Same(const Message& a, const Message& b) {
           },
           [](const Frontier& x, const Frontier& y) {
             return x.committed == y.committed && x.executed == y.executed &&
-                   x.base_floor == y.base_floor;
+                   x.base_floor == y.base_floor &&
+                   x.forgotten_through == y.forgotten_through;
           },
           [](const Truncated& x, const Truncated& y) {
             return x.instance == y.instance && x.drop_floor == y.drop_floor;
@@ -351,6 +413,45 @@ bool Same(const Record& a, const Record& b) {
                  [](const FloorRecord& x, const FloorRecord& y) {
                    return x.base_floor == y.base_floor &&
                           x.drop_floor == y.drop_floor;
+                 },
+                 [](const ReservedRecord& x, const ReservedRecord& y) {
+                   return x.through == y.through &&
+                          x.lazy_fast_commit == y.lazy_fast_commit;
+                 },
+                 [](const CheckpointBegunRecord& x,
+                    const CheckpointBegunRecord& y) {
+                   return x.through == y.through;
+                 },
+                 [](const ExecutedRecord& x, const ExecutedRecord& y) {
+                   return std::tie(x.executed, x.above, x.requests_hash) ==
+                          std::tie(y.executed, y.above, y.requests_hash);
+                 },
+                 [](const InstanceRecord& x, const InstanceRecord& y) {
+                   return std::tie(x.instance, x.status, x.promised_ballot,
+                                   x.accepted_ballot, x.deps, x.initial_known,
+                                   x.initial_deps) ==
+                              std::tie(y.instance, y.status, y.promised_ballot,
+                                       y.accepted_ballot, y.deps,
+                                       y.initial_known, y.initial_deps) &&
+                          Same(x.value, y.value) &&
+                          Same(x.initial_batch, y.initial_batch);
+                 },
+                 [](const EntriesRecord& x, const EntriesRecord& y) {
+                   return std::tie(x.key_sizes, x.value_sizes, x.bytes) ==
+                          std::tie(y.key_sizes, y.value_sizes, y.bytes);
+                 },
+                 [](const SessionsRecord& x, const SessionsRecord& y) {
+                   return x.sessions == y.sessions &&
+                          std::ranges::equal(
+                              x.results, y.results,
+                              [](const ClientReply& p, const ClientReply& q) {
+                                return Same(p, q);
+                              });
+                 },
+                 [](const CheckpointEndedRecord& x,
+                    const CheckpointEndedRecord& y) {
+                   return x.through == y.through &&
+                          x.state_hash == y.state_hash;
                  }});
 }
 

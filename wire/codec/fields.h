@@ -54,7 +54,10 @@ class FieldReader {
   // From any reader with a slot and a replica.
   template <typename Reader>
   InstanceId Instance(const Reader& reader) {
-    return {Replica(reader.getReplica()), Slot(reader.getSlot())};
+    return Instance(reader.getSlot(), reader.getReplica());
+  }
+  InstanceId Instance(std::uint64_t slot, std::uint8_t replica) {
+    return {Replica(replica), Slot(slot)};
   }
   Ballot BallotOf(std::uint64_t number);
   ReplicaSet Replicas(std::uint16_t bits);

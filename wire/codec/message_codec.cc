@@ -73,6 +73,7 @@ void Set(const RecoverReply& message, PeerMessage::Builder root) {
   SetValue(message.value, to.initValue());
   SetDeps(message.deps, [&](unsigned n) { return to.initDeps(n); });
   to.setMatchesInitial(message.matches_initial);
+  to.setRecused(message.recused);
 }
 
 void Set(const Validate& message, PeerMessage::Builder root) {
@@ -119,6 +120,7 @@ void Set(const Frontier& message, PeerMessage::Builder root) {
   SetDeps(message.committed, [&](unsigned n) { return to.initCommitted(n); });
   SetDeps(message.executed, [&](unsigned n) { return to.initExecuted(n); });
   SetDeps(message.base_floor, [&](unsigned n) { return to.initBaseFloor(n); });
+  to.setForgottenThrough(message.forgotten_through);
 }
 
 void Set(const Truncated& message, PeerMessage::Builder root) {
@@ -192,7 +194,8 @@ RecoverReply Get(const schema::RecoverReply::Reader& from,
           .accepted_ballot = fields.BallotOf(from.getAcceptedBallot()),
           .value = fields.ValueOf(from.getValue()),
           .deps = fields.Deps(from.getDeps()),
-          .matches_initial = from.getMatchesInitial()};
+          .matches_initial = from.getMatchesInitial(),
+          .recused = from.getRecused()};
 }
 
 Validate Get(const schema::Validate::Reader& from, FieldReader& fields) {
@@ -237,7 +240,8 @@ InquireReply Get(const schema::InquireReply::Reader& from,
 Frontier Get(const schema::Frontier::Reader& from, FieldReader& fields) {
   return {.committed = fields.Deps(from.getCommitted()),
           .executed = fields.Deps(from.getExecuted()),
-          .base_floor = fields.Deps(from.getBaseFloor())};
+          .base_floor = fields.Deps(from.getBaseFloor()),
+          .forgotten_through = from.getForgottenThrough()};
 }
 
 Truncated Get(const schema::Truncated::Reader& from, FieldReader& fields) {

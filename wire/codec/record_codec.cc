@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "wire/check.h"
 #include "wire/codec/body.h"
+#include "wire/codec/checkpoint_codec.h"
 #include "wire/codec/codec.h"
 #include "wire/codec/fields.h"
 #include "wire/overloaded.h"
@@ -75,15 +76,31 @@ void Set(const FloorRecord& record, schema::Record::Builder root) {
   SetDeps(record.drop_floor, [&](unsigned n) { return to.initDropFloor(n); });
 }
 
+void Set(const ReservedRecord& record, schema::Record::Builder root) {
+  auto to = root.initReserved();
+  to.setThrough(record.through);
+  to.setLazyFastCommit(record.lazy_fast_commit);
+}
+
+// The records of a checkpoint.
+template <typename CheckpointPart>
+void Set(const CheckpointPart& record, schema::Record::Builder root) {
+  SetCheckpoint(record, root);
+}
+
 std::size_t Words(const Record& record) {
-  constexpr std::size_t kAllButTheBatch = 64;
-  const auto batch_words = Overloaded{
+  constexpr std::size_t kFixedFields = 64;
+  const auto extra_words = Overloaded{
       [](const PreAcceptedRecord& r) { return BatchWords(r.batch); },
       [](const ValidatedRecord& r) { return BatchWords(r.batch); },
       [](const AcceptedRecord& r) { return BatchWords(r.value.batch); },
       [](const CommittedRecord& r) { return BatchWords(r.value.batch); },
+      [](const ExecutedRecord& r) { return ExtraWords(r); },
+      [](const InstanceRecord& r) { return ExtraWords(r); },
+      [](const EntriesRecord& r) { return ExtraWords(r); },
+      [](const SessionsRecord& r) { return ExtraWords(r); },
       [](const auto&) { return std::size_t{0}; }};
-  return kAllButTheBatch + std::visit(batch_words, record);
+  return kFixedFields + std::visit(extra_words, record);
 }
 
 void AppendEntry(std::span<const std::byte> body, std::string& out) {
@@ -139,6 +156,11 @@ FloorRecord Get(const schema::FloorRecord::Reader& from, FieldReader& fields) {
           .drop_floor = fields.Deps(from.getDropFloor())};
 }
 
+ReservedRecord Get(const schema::ReservedRecord::Reader& from) {
+  return {.through = from.getThrough(),
+          .lazy_fast_commit = from.getLazyFastCommit()};
+}
+
 absl::StatusOr<Record> GetRecord(const schema::Record::Reader& root,
                                  FieldReader& fields) {
   switch (root.which()) {
@@ -149,6 +171,19 @@ absl::StatusOr<Record> GetRecord(const schema::Record::Reader& root,
     case schema::Record::VALIDATED: return Get(root.getValidated(), fields);
     case schema::Record::COMMITTED: return Get(root.getCommitted(), fields);
     case schema::Record::FLOOR: return Get(root.getFloor(), fields);
+    case schema::Record::RESERVED: return Get(root.getReserved());
+    case schema::Record::CHECKPOINT_BEGUN:
+      return CheckpointBegunRecord{
+          .through = root.getCheckpointBegun().getThrough()};
+    case schema::Record::EXECUTED: return Get(root.getExecuted(), fields);
+    case schema::Record::INSTANCE: return Get(root.getInstance(), fields);
+    case schema::Record::ENTRIES: return Get(root.getEntries(), fields);
+    case schema::Record::SESSIONS: return Get(root.getSessions(), fields);
+    case schema::Record::CHECKPOINT_ENDED: {
+      const auto ended = root.getCheckpointEnded();
+      return CheckpointEndedRecord{.through = ended.getThrough(),
+                                   .state_hash = ended.getStateHash()};
+    }
   }
   return absl::UnimplementedError(
       absl::StrCat("record of type ", static_cast<int>(root.which()),

@@ -22,6 +22,7 @@ struct LocalArguments {
   int nodes = 3;
   int batch = 0;
   bool thrifty = false;
+  bool lazy_fast_commit = false;
   std::string protocol, durability, conflicts;
 };
 
@@ -172,6 +173,10 @@ CLI::App* AddUp(CLI::App& app, LocalArguments& arguments) {
       ->check(CLI::IsMember({"fsync", "memory"}));
   up->add_flag("--thrifty", arguments.thrifty,
                "send proposals to a fast quorum only");
+  up->add_flag("--lazy-fast-commit", arguments.lazy_fast_commit,
+               "answer before the record of a fast commit is on disk (its "
+               "votes are): faster, but after a crash a command may have to "
+               "wait for a further node that is down");
   up->add_option("--conflicts", arguments.conflicts,
                  "how much of the commutation table is used: op (default), "
                  "rw, key")
@@ -193,6 +198,7 @@ ClusterWishes WishesFrom(const CLI::App& up, const LocalArguments& arguments) {
                                                          : Durability::kFsync;
   }
   if (arguments.thrifty) wishes.thrifty = true;
+  if (arguments.lazy_fast_commit) wishes.lazy_fast_commit = true;
   if (up.count("--conflicts") > 0) {
     wishes.conflicts = ParseConflictMode(arguments.conflicts);
   }

@@ -147,6 +147,7 @@ absl::Status LocalCluster::Create(const ClusterWishes& wishes) {
   config.protocol = wishes.protocol.value_or(config.protocol);
   config.durability = wishes.durability.value_or(config.durability);
   config.settings.thrifty = wishes.thrifty.value_or(false);
+  config.settings.lazy_fast_commit = wishes.lazy_fast_commit.value_or(false);
   config.settings.conflicts =
       wishes.conflicts.value_or(config.settings.conflicts);
   if (wishes.batch) {
@@ -194,6 +195,10 @@ absl::Status LocalCluster::CheckWishes(const ClusterWishes& wishes) const {
   }
   if (wishes.thrifty && *wishes.thrifty != settings.thrifty) {
     return Differs("--thrifty", "on", "off");
+  }
+  if (wishes.lazy_fast_commit &&
+      *wishes.lazy_fast_commit != settings.lazy_fast_commit) {
+    return Differs("--lazy-fast-commit", "on", "off");
   }
   if (wishes.conflicts && *wishes.conflicts != settings.conflicts) {
     return Differs("--conflicts", Name(*wishes.conflicts),

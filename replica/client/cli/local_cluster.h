@@ -23,6 +23,7 @@ struct ClusterWishes {
   std::optional<std::string> protocol;
   std::optional<Durability> durability;
   std::optional<bool> thrifty;
+  std::optional<bool> lazy_fast_commit;
   std::optional<ConflictMode> conflicts;
   std::optional<int> batch;
 };

@@ -117,8 +117,73 @@ std::string Verdict(std::span<const Json> nodes) {
   return "";
 }
 
+// Who is finishing this instance, and how far that is.
+std::string RecoveryOf(const std::string& instance,
+                       std::span<const Json> nodes) {
+  for (const Json& node : nodes) {
+    if (!IsUp(node)) continue;
+    const Json& shown = Field(Field(node, "recoveries"), "shown");
+    if (!shown.is_array()) continue;
+    for (const Json& recovery : shown) {
+      if (!recovery.is_object() ||
+          Text(Field(recovery, "instance")) != instance) {
+        continue;
+      }
+      std::string text = fmt::format(
+          "{} recovers it at ballot {}: {}, {} answered",
+          Text(Field(node, "name")), Text(Field(recovery, "ballot")),
+          Text(Field(recovery, "stage")), Field(recovery, "answered").dump());
+      const Json& others = Field(recovery, "waits_for");
+      if (others.is_array() && !others.empty()) {
+        text += fmt::format(", after {}", Text(others.front()));
+        if (others.size() > 1) {
+          text += fmt::format(" and {} more", others.size() - 1);
+        }
+      }
+      return text;
+    }
+  }
+  return "nobody recovers it: its command leader is at work on it, or is not "
+         "suspected yet";
+}
+
+// One line for every node on which something waits.
+std::string WhyTheyWait(std::span<const Json> nodes) {
+  std::string text;
+  for (const Json& node : nodes) {
+    const Json& oldest = Field(node, "oldest_waiting");
+    if (!IsUp(node) || !oldest.is_object()) continue;
+    const std::string on = Text(Field(oldest, "on"));
+    const Json& holds_back = Field(node, "holds_back");
+    text += fmt::format(
+        "{}: {} instances wait, the oldest, {}, for {}; {}{}\n",
+        Text(Field(node, "name")), Field(node, "waiting_instances").dump(),
+        Text(Field(oldest, "waiting")), on, RecoveryOf(on, nodes),
+        holds_back.is_boolean() && holds_back.get<bool>()
+            ? "; new commands are held back until they have executed"
+            : "");
+  }
+  return text;
+}
+
+// "18.1 MiB 4 s": size and age of the last checkpoint, or how much of one is
+// written; the age is known for those of this life of the node.
+std::string Checkpoint(const Json& node) {
+  const Json& checkpoint = Field(node, "checkpoint");
+  if (!checkpoint.is_object()) return "-";
+  if (Field(checkpoint, "writing") == true) {
+    return "at " + Bytes(Field(checkpoint, "written_bytes"));
+  }
+  if (Field(checkpoint, "through") == 0) return "-";
+  const std::string size = Bytes(Field(checkpoint, "bytes"));
+  const Json& age = Field(checkpoint, "age_s");
+  return age.is_number() ? fmt::format("{} {:.0f} s", size, age.get<double>())
+                         : size;
+}
+
 constexpr std::string_view kRow =
-    "{:5} {:22} {:4} {:>10} {:>10} {:>8} {:>16}  {:18} {:>11} {:>10}\n";
+    "{:5} {:22} {:4} {:>10} {:>10} {:>8} {:>16}  {:18} {:>11} {:>11} {:>14} "
+    "{:>10}\n";
 
 }  // namespace
 
@@ -130,7 +195,8 @@ std::string StatusAsText(std::span<const NodeAnswer> answers) {
   const std::vector<Json> nodes = ObjectsOf(answers);
   std::string text =
       fmt::format(kRow, "node", "clients", "up", "committed", "executed",
-                  "fast", "waiting", "state hash", "disk", "memory");
+                  "fast", "waiting", "state hash", "disk", "journal",
+                  "checkpoint", "memory");
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Json& node = nodes[i];
     if (!IsUp(node)) {
@@ -143,9 +209,11 @@ std::string StatusAsText(std::span<const NodeAnswer> answers) {
                         Total(Field(node, "executed")), FastShare(node),
                         Waiting(node), Text(Field(node, "state_hash")),
                         Bytes(Field(Field(node, "disk"), "bytes")),
+                        Bytes(Field(Field(node, "disk"), "journal_bytes")),
+                        Checkpoint(node),
                         Bytes(Field(node, "memory_bytes")));
   }
-  return text + Verdict(nodes) + "\n";
+  return text + WhyTheyWait(nodes) + Verdict(nodes) + "\n";
 }
 
 std::string StatusAsJson(std::span<const NodeAnswer> answers) {

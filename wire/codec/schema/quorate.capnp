@@ -132,6 +132,7 @@ struct RecoverReply {
   value @5 :Value;
   deps @6 :List(UInt64);
   matchesInitial @7 :Bool;
+  recused @8 :Bool;
 }
 
 struct Validate {
@@ -177,6 +178,7 @@ struct Frontier {
   committed @0 :List(UInt64);
   executed @1 :List(UInt64);
   baseFloor @2 :List(UInt64);
+  forgottenThrough @3 :UInt64;
 }
 
 struct Truncated {
@@ -256,6 +258,15 @@ struct Record {
     validated @3 :ValidatedRecord;
     committed @4 :CommittedRecord;
     floor @5 :FloorRecord;
+    # The records of a checkpoint.
+    checkpointBegun @6 :CheckpointBegunRecord;
+    executed @7 :ExecutedRecord;
+    instance @8 :InstanceRecord;
+    entries @9 :EntriesRecord;
+    sessions @10 :SessionsRecord;
+    checkpointEnded @11 :CheckpointEndedRecord;
+
+    reserved @12 :ReservedRecord;
   }
 }
 
@@ -299,4 +310,60 @@ struct CommittedRecord {
 struct FloorRecord {
   baseFloor @0 :List(UInt64);
   dropFloor @1 :List(UInt64);
+}
+
+struct ReservedRecord {
+  through @0 :UInt64;
+  lazyFastCommit @1 :Bool;
+}
+
+struct CheckpointBegunRecord {
+  through @0 :UInt64;
+}
+
+struct ExecutedRecord {
+  executed @0 :List(UInt64);
+  # One entry an instance above.
+  aboveSlots @1 :List(UInt64);
+  aboveReplicas @2 :List(UInt8);
+  requestsHash @3 :UInt64;
+}
+
+struct InstanceRecord {
+  slot @0 :UInt64;
+  replica @1 :UInt8;
+  status @2 :InstanceStatus;
+  promisedBallot @3 :UInt64;
+  acceptedBallot @4 :UInt64;
+  value @5 :Value;
+  deps @6 :List(UInt64);
+  initialBatch @7 :CommandBatch;  # left out: not known
+  initialKnown @8 :Bool;
+  initialDeps @9 :List(UInt64);
+}
+
+struct EntriesRecord {
+  # One entry a key.
+  keySizes @0 :List(UInt32);
+  valueSizes @1 :List(UInt32);
+  # key, value of the first entry, then of the second, ...
+  bytes @2 :Data;
+}
+
+struct SessionsRecord {
+  # One entry a session.
+  clients @0 :List(UInt64);
+  acknowledged @1 :List(UInt64);
+  intervalCounts @2 :List(UInt32);
+
+  # One entry an interval.
+  firsts @3 :List(UInt64);
+  lasts @4 :List(UInt64);
+
+  results @5 :ClientReplies;
+}
+
+struct CheckpointEndedRecord {
+  through @0 :UInt64;
+  stateHash @1 :UInt64;
 }

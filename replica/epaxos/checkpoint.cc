@@ -1,0 +1,52 @@
+// The protocol's part of a checkpoint: floors and every instance above them,
+// each as it is. restore.cc takes it back.
+#include <algorithm>
+#include <utility>
+
+#include "replica/epaxos/epaxos.h"
+
+namespace quorate::epaxos {
+namespace {
+
+// Nothing on disk tells of it: it was only asked about or waited for.
+bool IsBlank(const Instance& instance) {
+  return instance.status == InstanceStatus::kUnknown &&
+         instance.promised_ballot.is_initial() &&
+         instance.initial_batch == nullptr && !instance.initial_known;
+}
+
+}  // namespace
+
+// Floors first: what lies below them is not made again. The newest ones count,
+// durable or not, because their record is among those that this stands for.
+void Epaxos::Save(std::vector<Record>& records) const {
+  records.emplace_back(FloorRecord{.base_floor = next_base_floor_,
+                                   .drop_floor = next_drop_floor_});
+  records.emplace_back(ReservedRecord{
+      .through = std::max(forgotten_[self_], reservation_.through),
+      .lazy_fast_commit =
+          lazy_before_ ||
+          (settings_.lazy_fast_commit && reservation_.record != 0)});
+  for (int i = 0; i < quorums_.replicas; ++i) {
+    const ReplicaId column = ReplicaAt(i);
+    const std::uint64_t below =
+        std::max(log_.Dropped(column), next_drop_floor_[column]);
+    for (std::uint64_t slot = below + 1; slot <= log_.Newest(column); ++slot) {
+      const InstanceId id{column, slot};
+      const Instance& instance = *log_.Find(id);
+      if (IsBlank(instance)) continue;
+      records.emplace_back(
+          InstanceRecord{.instance = id,
+                         .status = instance.status,
+                         .promised_ballot = instance.promised_ballot,
+                         .accepted_ballot = instance.accepted_ballot,
+                         .value = instance.value.WithoutPayload(),
+                         .deps = instance.deps,
+                         .initial_batch = instance.initial_batch,
+                         .initial_known = instance.initial_known,
+                         .initial_deps = instance.initial_deps});
+    }
+  }
+}
+
+}  // namespace quorate::epaxos

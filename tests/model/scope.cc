@@ -1,0 +1,87 @@
+#include "tests/model/scope.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace quorate::model {
+namespace {
+
+std::vector<Scope> MakeScopes() {
+  const std::vector<ScopeCommand> two = {{{"x"}, 0}, {{"x"}, 1}};
+  const std::vector<ScopeCommand> three = {
+      {{"x"}, 0}, {{"x", "y"}, 1}, {{"y"}, 2}};
+  // Commands of the first two columns, to be recovered by the others.
+  const Scope five = {.replicas = 5,
+                      .commands = two,
+                      .impatience = false,
+                      .proposed = true,
+                      .recoverers = ReplicaSet::FromBits(0b11100),
+                      .recovered = ReplicaSet::FromBits(0b00011)};
+  const auto with = [](Scope scope, std::string name, std::string about) {
+    scope.name = std::move(name);
+    scope.about = std::move(about);
+    return scope;
+  };
+  std::vector<Scope> scopes = {
+      {.name = "X1",
+       .about = "two conflicting commands of two leaders, two recoveries",
+       .commands = two,
+       .recoveries = 2},
+      {.name = "X2",
+       .about = "the same with one recovery, and a replica starts again",
+       .commands = two,
+       .recoveries = 1,
+       .restarts = 1},
+      {.name = "X3",
+       .about = "three commands on two keys; the leader of both is lost",
+       .commands = three,
+       .recoveries = 1,
+       .impatience = false,
+       .recovered = ReplicaSet::FromBits(0b010)},
+  };
+  scopes.push_back(with(five, "X4", "five replicas, two leaders are lost"));
+  scopes.back().recoveries = 2;
+  scopes.push_back(
+      with(five, "X5",
+           "two recoveries wait for each other while both leaders are slow"));
+  scopes.back().opening = {"deliver PreAccept r1.1 r1>r3",
+                           "deliver PreAccept r2.1 r2>r5", "recover r2 at r3",
+                           "recover r1 at r4"};
+  scopes.back().recoveries = 2;
+  return scopes;
+}
+
+}  // namespace
+
+std::span<const Scope> Scopes() {
+  static const std::vector<Scope> scopes = MakeScopes();
+  return scopes;
+}
+
+std::optional<Scope> FindScope(std::string_view name) {
+  const auto found = std::ranges::find(Scopes(), name, &Scope::name);
+  if (found == Scopes().end()) return std::nullopt;
+  return *found;
+}
+
+Scope Soaked(Scope scope) {
+  scope.recoveries += 1;
+  scope.impatience = true;
+  scope.recovered = {};
+  return scope;
+}
+
+Settings SettingsOf(const Scope& scope, int replica) {
+  Settings settings;
+  settings.replicas = scope.replicas;
+  settings.self = ReplicaAt(replica);
+  settings.faults = scope.faults;
+  settings.fast_faults = scope.fast_faults;
+  settings.batch_commands = 1;
+  settings.retransmit_ticks = kRetransmitTicks;
+  settings.recovery_ticks = 1;
+  settings.floor_ticks = 1 << 20;
+  return settings;
+}
+
+}  // namespace quorate::model
