@@ -1,6 +1,7 @@
 #include "tests/power/lives.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "tests/power/system_calls.h"
@@ -31,6 +32,13 @@ StoreIdentity Identity() {
 std::string Describe(const Group& group) {
   return absl::StrCat("group ", group.number, " of life ", group.life, " (",
                       group.bytes, " bytes)");
+}
+
+// The chunks of a checkpoint that stands for `groups`.
+std::vector<std::string> ChunksFor(std::size_t groups) {
+  const auto number = static_cast<std::uint32_t>(groups);
+  return {Contents({.life = 1'000'000, .number = number, .bytes = 200}),
+          Contents({.life = 1'000'001, .number = number, .bytes = 6000})};
 }
 
 const char* PragmaOf(Spoiler spoiler) {
@@ -86,6 +94,7 @@ Outcome Lives::Make(const Step& step) {
       const absl::Status status = store_->Maintain();
       return status.ok() ? Outcome::kDone : Stop(status);
     }
+    case StepKind::kCheckpoint: return Checkpoint();
     case StepKind::kClose: return Close();
     case StepKind::kKill: store_.reset(); return Outcome::kDone;
   }
@@ -108,37 +117,68 @@ Outcome Lives::Open() {
 }
 
 Outcome Lives::Compare() {
-  const std::size_t certain = books_.acknowledged.size();
+  std::vector<Group> possible = books_.acknowledged;
+  const std::size_t certain = possible.size();
+  if (books_.doubtful) possible.push_back(*books_.doubtful);
+  std::vector<std::string> chunks;
   std::size_t found = 0;
+  bool in_groups = false;
   std::string fault;
-  const auto compare = [&](std::string_view bytes, RecordSequence) {
-    const bool doubtful = found >= certain;
-    if (found > certain || (doubtful && !books_.doubtful)) {
-      fault = absl::StrCat("a group that nobody appended, behind ", found);
-      return absl::AbortedError("fault");
-    }
-    const Group& expected =
-        doubtful ? *books_.doubtful : books_.acknowledged[found];
-    ++found;
-    if (bytes == Contents(expected)) return absl::OkStatus();
-    fault = absl::StrCat(Describe(expected), " is not what was appended");
-    return absl::AbortedError("fault");
+  const auto take_chunk = [&](std::string_view bytes) {
+    chunks.emplace_back(bytes);
+    return absl::OkStatus();
   };
-  // No checkpoint is ever written here.
-  const auto no_chunk = [&](std::string_view) {
-    fault = "a checkpoint that nobody wrote";
-    return absl::AbortedError("fault");
+  const auto take_group = [&](std::string_view bytes, RecordSequence first) {
+    const auto at = static_cast<std::size_t>((first - 1) / kRecordsAGroup);
+    if (!std::exchange(in_groups, true)) {
+      // The first group is the first that the checkpoint does not stand for.
+      found = at;
+      if (at < books_.checkpointed) fault = "a finished checkpoint is lost";
+      if (chunks != (at == 0 ? std::vector<std::string>() : ChunksFor(at))) {
+        fault = absl::StrCat("no checkpoint stands for the first ", at);
+      }
+    }
+    if (fault.empty() && (at != found || found >= possible.size())) {
+      fault = absl::StrCat("a group that nobody appended, behind ", found);
+    } else if (fault.empty() && bytes != Contents(possible[found])) {
+      fault =
+          absl::StrCat(Describe(possible[found]), " is not what was appended");
+    }
+    ++found;
+    return fault.empty() ? absl::OkStatus() : absl::AbortedError("fault");
   };
   const absl::Status status =
-      store_->Replay({.chunk = no_chunk, .group = compare});
+      store_->Replay({.chunk = take_chunk, .group = take_group});
   if (!fault.empty()) return Broken(fault);
   if (!status.ok()) return Stop(status);
+  if (!in_groups && !chunks.empty()) {
+    // Nothing but a checkpoint: of all there is.
+    while (found < possible.size() && chunks != ChunksFor(found)) ++found;
+    if (chunks != ChunksFor(found)) return Broken("a checkpoint of nothing");
+  }
   if (found < certain) {
     return Broken(absl::StrCat(Describe(books_.acknowledged[found]),
                                " was acknowledged and is lost"));
   }
-  if (found > certain) books_.acknowledged.push_back(*books_.doubtful);
+  if (books_.checkpointed > 0 && chunks.empty()) {
+    return Broken("every checkpoint is lost");
+  }
+  possible.resize(found);
+  books_.acknowledged = std::move(possible);
   books_.doubtful.reset();
+  return Outcome::kDone;
+}
+
+Outcome Lives::Checkpoint() {
+  const std::size_t groups = books_.acknowledged.size();
+  if (groups == 0) return Outcome::kDone;
+  absl::Status status = store_->BeginCheckpoint();
+  for (const std::string& chunk : ChunksFor(groups)) {
+    if (status.ok()) status = store_->AppendCheckpoint(chunk);
+  }
+  if (status.ok()) status = store_->FinishCheckpoint(groups * kRecordsAGroup);
+  if (!status.ok()) return Stop(status);
+  books_.checkpointed = groups;
   return Outcome::kDone;
 }
 

@@ -25,8 +25,9 @@ enum class StepKind : std::uint8_t {
   kOpen,  // and replay
   kAppend,
   kMaintain,
-  kClose,  // the clean end of a life
-  kKill,   // the end of a life without Close
+  kCheckpoint,  // two chunks that stand for every group so far
+  kClose,       // the clean end of a life
+  kKill,        // the end of a life without Close
 };
 
 struct Step {
@@ -53,6 +54,8 @@ std::string Contents(const Group& group);
 struct Books {
   std::vector<Group> acknowledged;
   std::optional<Group> doubtful;
+  // How many of them the last finished checkpoint stands for.
+  std::size_t checkpointed = 0;
   std::uint32_t lives = 0;
 };
 
@@ -79,6 +82,7 @@ class Lives {
   Outcome Open();
   Outcome Compare();
   Outcome Append(std::size_t bytes);
+  Outcome Checkpoint();
   Outcome Close();
   // The node stops at an error; a fault unless the disk explains it.
   Outcome Stop(const absl::Status& error);

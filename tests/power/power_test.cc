@@ -27,6 +27,7 @@ Step Append(std::size_t bytes) {
 }
 constexpr Step kOpen{.kind = StepKind::kOpen};
 constexpr Step kMaintain{.kind = StepKind::kMaintain};
+constexpr Step kCheckpoint{.kind = StepKind::kCheckpoint};
 constexpr Step kClose{.kind = StepKind::kClose};
 constexpr Step kKill{.kind = StepKind::kKill};
 
@@ -36,11 +37,11 @@ std::vector<Step> Workload() {
   return {kOpen,       Append(0),   Append(1),     Append(100),   kMaintain,
           Append(600), Append(600), Append(5000),  kMaintain,     Append(200),
           kClose,      kOpen,       Append(20000), kMaintain,     Append(60),
-          Append(300), Append(300), Append(300),   kMaintain,     Append(4000),
+          Append(300), Append(300), Append(300),   kCheckpoint,   Append(4000),
           kKill,       kOpen,       Append(700),   Append(700),   Append(9000),
           Append(10),  kMaintain,   Append(10),    kKill,         kOpen,
           kMaintain,   kClose,      kOpen,         Append(40000), Append(1),
-          kClose};
+          kCheckpoint, kMaintain,   kClose};
 }
 
 // What a node does after any trouble, twice.
@@ -113,6 +114,7 @@ class PowerTest : public ::testing::Test {
     for (std::uint64_t i = 0; i < appends; ++i) {
       steps.push_back(Append(random.HeavyTailed(60, 300)));
       if (random.Pick(2) == 0) steps.push_back(kMaintain);
+      if (random.Pick(8) == 0) steps.push_back(kCheckpoint);
     }
     if (random.Pick(4) == 0) steps.push_back(kClose);
     state.disk.Prepare({.cut_at = random.Below(50), .lying_sync = lying_sync});
