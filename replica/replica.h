@@ -37,6 +37,11 @@ struct ReplicaStatus {
   std::uint64_t recoveries_started = 0;
   std::uint64_t recovered_payloads = 0;  // decided by a recovery led here
   std::uint64_t recovered_noops = 0;
+  // A snapshot being fetched from a peer: parts of how many (0: not known).
+  bool fetches_snapshot = false;
+  std::uint64_t snapshot_parts = 0;
+  std::uint64_t snapshot_parts_of = 0;
+  std::uint64_t snapshots_installed = 0;
   ExecutorStats executor;
   std::optional<Executor::Blocked> oldest_blocked;
 };
@@ -62,6 +67,10 @@ class Replica : public Machine {
     return false;
   }
   virtual void AbandonCheckpoint() {}
+  // Somebody waits for a checkpoint that begins now, or reads the last one,
+  // which should then not be replaced without need.
+  virtual bool wants_checkpoint() const { return false; }
+  virtual bool holds_checkpoint() const { return false; }
 
   virtual ReplicaStatus Status() const = 0;
   virtual const Executor& executor() const = 0;

@@ -42,6 +42,10 @@ struct Settings {
   // replica in ring order finishes its instances; the one after that waits
   // twice as long, and so on.
   int recovery_ticks = 3;
+  // Bytes of decided instances that are kept for members that are down or slow.
+  // Beyond it as many of them as is safe are left out (quorum.h: Laggards) and
+  // fetch a snapshot when they are back. 0: everything is kept for everybody.
+  std::size_t retained_bytes = 32 * 1024 * 1024;
   // Undecided instances that one replica recovers at once.
   std::size_t max_recoveries = 256;
 };

@@ -254,6 +254,7 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
   give_up = give_up || MatchingAnswers(recovering, recovering.answered) <
                            recovering.answered.size() - quorums_.fast_faults;
   bool all_see_us = true;
+  std::vector<InstanceId> settled;
   for (const auto& [other_id, unused] : recovering.conflicts) {
     const Instance* other = log_.Find(other_id);
     const bool committed =
@@ -263,11 +264,15 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
                       other->deps.Contains(id));
     if (committed && !sees_us) give_up = true;  // W1
     if (!sees_us) all_see_us = false;
+    if (sees_us) settled.push_back(other_id);
     // W3: the other has too many matching votes for ours to be fast.
     const int bound =
         quorums_.replicas - quorums_.faults - quorums_.fast_faults;
     if (other != nullptr && other->waiting_votes > bound) give_up = true;
   }
+  // Seen once, it need not be there any more: it may be forgotten before we
+  // are done.
+  for (const InstanceId other : settled) recovering.conflicts.erase(other);
   if (give_up) {
     GiveUp(id, instance, actions);
   } else if (all_see_us) {  // W2

@@ -152,7 +152,8 @@ TEST(ConfigTest, RefusesAnUnknownKeyAndNamesTheKnownOnes) {
   EXPECT_EQ(ErrorOf(WithProtocol("thrift = true")),
             "config \"cluster.toml\" line 4: unknown key \"thrift\" in "
             "protocol; known are fast_path, faults, fast_faults, thrifty, "
-            "conflicts, retransmit_ticks, tick_ms, max_in_flight");
+            "conflicts, retransmit_ticks, tick_ms, max_in_flight, "
+            "retained_bytes");
 }
 
 TEST(ConfigTest, RefusesAnUnknownKeyOfANode) {

@@ -192,6 +192,11 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
   }
   plan.outage = random.OneOf(std::array<Micros, 4>{20000, 200000, 1000000,
                                                    5000000});
+  if (plan.faults.Contains(FaultKind::kCheckpoint)) {
+    // Who lags is left out at once, soon, or never in so short a run.
+    plan.settings.retained_bytes = random.OneOf(
+        std::array<std::size_t, 4>{1, 1, 20'000, 32 * 1024 * 1024});
+  }
   if (plan.faults.Contains(FaultKind::kDeath)) {
     plan.dead = DrawDead(random, limits.replicas);
   }
@@ -211,7 +216,8 @@ std::string Describe(const Plan& plan) {
       settings.tick_ms, " ms, retransmit ", settings.retransmit_ticks,
       " ticks, conflicts ", std::string(Name(settings.conflicts)), ", batch ",
       settings.batch_commands, ", in flight ", settings.max_in_flight,
-      ", queue ", settings.max_queued_commands, "; ", work.clients,
+      ", queue ", settings.max_queued_commands, ", retained bytes ",
+      settings.retained_bytes, "; ", work.clients,
       " clients x ", work.pipeline, ", requests of ", work.batch, ", ",
       work.groups, " groups");
 }
