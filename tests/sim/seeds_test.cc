@@ -63,8 +63,8 @@ TEST_F(Seeds, OfRestartsFromCheckpoints) {
 // Members that lag are left out and come back with a snapshot.
 TEST_F(Seeds, OfSnapshots) {
   const SimulationStatistics total = RunSeeds(
-      1, 20, {.replicas = 3,
-              .faults = *FaultSet::Parse("checkpoint,death,crash,duplicate")});
+      1, 16, {.replicas = 3,
+              .faults = *FaultSet::Parse("checkpoint,death,crash")});
   EXPECT_GT(total.snapshots, 0u);
 }
 
