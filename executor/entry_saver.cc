@@ -7,6 +7,7 @@ namespace {
 
 // What looking at a slot counts in bytes: empty ones cost time as well.
 constexpr std::size_t kSlotBytes = 8;
+constexpr std::size_t kPieceBytes = 256 * 1024;
 // An entry is elsewhere: so many slots ahead it is fetched.
 constexpr std::size_t kFetchAhead = 8;
 
@@ -15,7 +16,14 @@ constexpr std::size_t kFetchAhead = 8;
 void EntrySaver::BeforeChange(const EntryTable::Slot& slot) {
   if (slot.entry->saved_in == cut_) return;
   slot.entry->saved_in = cut_;
-  Save(*slot.entry, early_);
+  Save(*slot.entry, Early());
+}
+
+EntriesRecord& EntrySaver::Early() {
+  if (early_.empty() || early_.back().bytes.size() >= kPieceBytes) {
+    early_.emplace_back();
+  }
+  return early_.back();
 }
 
 void EntrySaver::BeforeErase(EntryTable& table, EntryTable::Slot& slot) {
@@ -26,7 +34,12 @@ void EntrySaver::BeforeErase(EntryTable& table, EntryTable::Slot& slot) {
 
 bool EntrySaver::Next(std::span<const EntryTable> tables, std::size_t bytes,
                       EntriesRecord& record) {
-  record = std::exchange(early_, {});
+  record = {};
+  if (!early_.empty()) {
+    record = std::move(early_.front());
+    early_.pop_front();
+    if (!early_.empty()) return true;
+  }
   visited_ = 0;
   for (; table_ < tables.size(); ++table_, slot_ = slots_ = 0) {
     Walk(tables[table_], bytes, record);

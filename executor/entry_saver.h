@@ -11,8 +11,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <span>
-#include <vector>
 
 #include "executor/entry_table.h"
 #include "wire/record.h"
@@ -34,6 +34,7 @@ class EntrySaver {
 
  private:
   void Save(const EntryTable::Entry& entry, EntriesRecord& record) const;
+  EntriesRecord& Early();
   void Walk(const EntryTable& table, std::size_t bytes, EntriesRecord& record);
 
   std::uint32_t cut_;
@@ -41,7 +42,8 @@ class EntrySaver {
   std::size_t slot_ = 0;
   std::size_t slots_ = 0;    // of the table when it was looked at last
   std::size_t visited_ = 0;  // in this slice
-  EntriesRecord early_;      // copied before they changed
+  // Copied before they changed, in pieces that a message can carry.
+  std::deque<EntriesRecord> early_;
 };
 
 }  // namespace quorate

@@ -80,6 +80,8 @@ class Executor {
     return order_.executed_frontier();
   }
 
+  bool IsExecuted(InstanceId id) const { return order_.IsExecuted(id); }
+
   // The uncommitted instance that the oldest waiting instance (the smallest by
   // id) waits for: what recovery should look at first. Nullopt when nothing
   // waits. Depends on what was committed, not on its order.

@@ -60,6 +60,11 @@ class GraphExecutor {
   bool Commit(InstanceId instance, CommandBatchPtr batch,
               const DependencySet& deps, ExecutionOrder& order);
 
+  bool IsExecuted(InstanceId id) const {
+    return columns_[static_cast<std::size_t>(Index(id.replica))].slots.KindOf(
+               id.slot) == SlotState::Kind::kExecuted;
+  }
+
   // What has been executed, and the way back for an executor that is new
   // (`record.requests_hash` is not of this class). What waits is not in it: it
   // is committed again.

@@ -128,7 +128,7 @@ SessionTable::Session& SessionTable::SessionOf(ClientId client) {
   if (saving_.has_value() && last_ >= saving_->next &&
       last_ < saving_->count && !saving_->saved[last_]) {
     saving_->saved[last_] = true;
-    Save(last_, saving_->early);
+    Save(last_, saving_->early.emplace_back());
   }
   return sessions_[last_];
 }
@@ -142,7 +142,12 @@ void SessionTable::BeginSave() {
 
 bool SessionTable::NextSessions(std::size_t bytes, SessionsRecord& record) {
   if (!saving_.has_value()) return false;
-  record = std::exchange(saving_->early, {});
+  record = {};
+  if (!saving_->early.empty()) {
+    record = std::move(saving_->early.front());
+    saving_->early.pop_front();
+    return true;
+  }
   std::size_t size = 0;
   const auto grown = [&] {
     return record.sessions.size() * sizeof(SessionsRecord::Session) +
@@ -195,6 +200,9 @@ void SessionTable::Restore(const SessionsRecord& record) {
     }
   }
   for (const ClientReply& cached : record.results) {
+    // Nobody caches more than that; what comes from outside may say so.
+    const std::uint64_t mark = SessionOf(cached.id.client).acknowledged;
+    if (cached.id.sequence > mark + kMaxPipelinePerSession) continue;
     Remember(cached.id, cached.results);
   }
 }

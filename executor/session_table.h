@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -100,7 +101,8 @@ class SessionTable {
     std::size_t next = 0;
     std::size_t count = 0;
     std::vector<bool> saved;
-    SessionsRecord early;
+    // In pieces that a message can carry.
+    std::deque<SessionsRecord> early;
   };
 
   // May be changed: it is saved, if it has to be.

@@ -6,6 +6,7 @@
 
 #include "replica/batcher.h"
 #include "replica/epaxos/epaxos.h"
+#include "replica/snapshot_fetch.h"
 #include "wire/check.h"
 #include "wire/fingerprint.h"
 #include "wire/overloaded.h"
@@ -14,6 +15,11 @@ namespace quorate {
 namespace {
 
 constexpr std::size_t kShownRecoveries = 8;
+// Ticks without a part after which another server is looked for: the first one
+// may have to write its checkpoint yet.
+constexpr int kServerPatience = 3000;
+// Ticks that repair may stand still before the next snapshot.
+constexpr int kRepairPatience = 100;
 
 class EpaxosReplica final : public Replica {
  public:
@@ -25,22 +31,29 @@ class EpaxosReplica final : public Replica {
 
   void Step(const Event& event, Actions& actions) override {
     const std::size_t first = actions.committed.size();
-    std::visit(
-        Overloaded{[&](const MessageReceived& e) {
-                     protocol_.Handle(e.from, e.message, actions);
-                   },
-                   [&](const ClientCommands& e) { Enqueue(e, actions); },
-                   [&](const RecordsDurable& e) {
-                     protocol_.HandleDurable(e.through, actions);
-                   },
-                   [&](const Tick&) {
-                     protocol_.HandleTick(executor_.executed_frontier(),
-                                          actions);
-                   },
-                   [&](const PeerSuspected& e) {
-                     protocol_.HandleSuspicion(e.peer, e.suspected, actions);
-                   }},
-        event);
+    std::visit(Overloaded{[&](const MessageReceived& e) {
+                            protocol_.Handle(e.from, e.message, actions);
+                          },
+                          [&](const ClientCommands& e) { Enqueue(e, actions); },
+                          [&](const RecordsDurable& e) {
+                            protocol_.HandleDurable(e.through, actions);
+                          },
+                          [&](const Tick&) {
+                            protocol_.HandleTick(executor_.executed_frontier(),
+                                                 actions);
+                            DriveFetch(actions);
+                          },
+                          [&](const PeerSuspected& e) {
+                            protocol_.HandleSuspicion(e.peer, e.suspected,
+                                                      actions);
+                            if (e.suspected) LoseServer(e.peer);
+                          },
+                          [&](const SnapshotPart& e) { TakePart(e, actions); },
+                          [&](const SnapshotDurable&) { Install(actions); }},
+               event);
+    if (const auto server = protocol_.TakeBehind()) {
+      BeginFetch(*server, actions);
+    }
     Execute(first, actions);
     Propose(actions);
   }
@@ -68,7 +81,9 @@ class EpaxosReplica final : public Replica {
   }
 
   std::optional<RecordSequence> BeginCheckpoint() override {
+    if (fetch_ && fetch_->received() > 0) return std::nullopt;
     checkpoint_.emplace();
+    protocol_.NoteCheckpoint(protocol_.last_record());
     checkpoint_->through = protocol_.last_record();
     checkpoint_->state_hash = executor_.state_hash();
     std::vector<Record> records{
@@ -100,9 +115,16 @@ class EpaxosReplica final : public Replica {
   }
 
   void AbandonCheckpoint() override {
+    if (!checkpoint_) return;
     checkpoint_.reset();
     executor_.EndSave();
+    protocol_.NoteCheckpoint(0);
   }
+
+  bool wants_checkpoint() const override {
+    return protocol_.wants_checkpoint();
+  }
+  bool holds_checkpoint() const override { return protocol_.has_readers(); }
 
   std::unique_ptr<Machine> Clone() const override {
     return std::make_unique<EpaxosReplica>(*this);
@@ -117,8 +139,7 @@ class EpaxosReplica final : public Replica {
   }
 
   absl::Status CheckInvariants() const override {
-    if (!protocol_.committed_frontier().Covers(
-            executor_.executed_frontier())) {
+    if (!protocol_.committed_frontier().Covers(executor_.executed_frontier())) {
       return absl::InternalError(
           "invariant 13: only committed instances are executed");
     }
@@ -160,6 +181,12 @@ class EpaxosReplica final : public Replica {
         status.recoveries.push_back(StatusOf(id, *instance));
       }
     }
+    if (fetch_) {
+      status.fetches_snapshot = true;
+      status.snapshot_parts = fetch_->received();
+      status.snapshot_parts_of = fetch_->chunks();
+    }
+    status.snapshots_installed = protocol_.stats().snapshots_installed;
     status.executor = executor_.stats();
     status.oldest_blocked = executor_.OldestBlocked();
     return status;
@@ -176,11 +203,10 @@ class EpaxosReplica final : public Replica {
         continue;
       }
       for (const Command& command : batch->commands()) {
-        actions.replies.push_back(
-            {.reply = {.id = command.id,
-                       .origin = command.origin,
-                       .status = ReplyStatus::kRefused,
-                       .reason = RefusalReason::kBusy}});
+        actions.replies.push_back({.reply = {.id = command.id,
+                                             .origin = command.origin,
+                                             .status = ReplyStatus::kRefused,
+                                             .reason = RefusalReason::kBusy}});
       }
     }
   }
@@ -228,6 +254,10 @@ class EpaxosReplica final : public Replica {
                        executed_);
       if (decision.value.kind == ValueKind::kNoop) Resubmit(decision.instance);
     }
+    Answer(actions);
+  }
+
+  void Answer(Actions& actions) {
     for (ExecutedCommand& command : executed_.commands) {
       // Its command leader answers; a batch that is shared in memory, as in
       // the simulator, shows its origin to every replica.
@@ -240,8 +270,7 @@ class EpaxosReplica final : public Replica {
                      .instance = command.instance,
                      .results = std::move(command.results)}});
     }
-    actions.executed.insert(actions.executed.end(),
-                            executed_.instances.begin(),
+    actions.executed.insert(actions.executed.end(), executed_.instances.begin(),
                             executed_.instances.end());
     executed_.Clear();
   }
@@ -257,6 +286,97 @@ class EpaxosReplica final : public Replica {
     const bool somebody_waits =
         !batch.commands().empty() && batch.commands().front().origin != 0;
     if (somebody_waits) batcher_.Add(instance->initial_batch);
+  }
+
+  // ---- a snapshot of a peer -------------------------------------------------
+
+  void BeginFetch(ReplicaId server, Actions& actions) {
+    // What was forgotten comes with the snapshot, what followed by repair: as
+    // long as that gets on, another snapshot would only lose time.
+    if (fetch_ || installed_ticks_ < kRepairPatience) return;
+    // Another one first, if there is another.
+    if (server == avoided_ && avoid_ticks_ > 0) return;
+    fetch_.emplace(settings_, server, protocol_.newest_drop_floor());
+    protocol_.HoldDropFloor(true);
+    Request(actions);
+  }
+
+  void Request(Actions& actions) {
+    ReplicaSet to;
+    to.Insert(fetch_->server());
+    actions.messages.push_back({.to = to, .message = fetch_->Request()});
+  }
+
+  void LoseServer(ReplicaId peer) {
+    if (fetch_ && fetch_->server() == peer && !fetch_->is_writing)
+      GiveUpFetch();
+  }
+
+  void GiveUpFetch() {
+    avoided_ = fetch_->server();
+    avoid_ticks_ = kRepairPatience;
+    EndFetch();
+  }
+
+  void EndFetch() {
+    fetch_.reset();
+    protocol_.HoldDropFloor(false);
+  }
+
+  void DriveFetch(Actions& actions) {
+    if (avoid_ticks_ > 0) --avoid_ticks_;
+    if (installed_ticks_ < kRepairPatience) ++installed_ticks_;
+    if (protocol_.committed_frontier() != last_committed_ &&
+        installed_ticks_ < kRepairPatience) {
+      installed_ticks_ = 0;  // Repair gets on.
+    }
+    last_committed_ = protocol_.committed_frontier();
+    if (!fetch_ || fetch_->is_writing) return;
+    if (++fetch_->silent_ticks >= kServerPatience) {
+      GiveUpFetch();
+    } else if (fetch_->silent_ticks % (4 * settings_.retransmit_ticks) == 0) {
+      Request(actions);
+    }
+  }
+
+  void TakePart(const SnapshotPart& part, Actions& actions) {
+    if (!fetch_) return;
+    SnapshotWrite write;
+    const SnapshotFetch::Outcome outcome = fetch_->Take(part, write);
+    if (outcome == SnapshotFetch::Outcome::kIgnored) return;
+    if (outcome == SnapshotFetch::Outcome::kBroken) return GiveUpFetch();
+    // There is room for one checkpoint at a time.
+    AbandonCheckpoint();
+    if (outcome == SnapshotFetch::Outcome::kWhole) {
+      protocol_.SaveWith(fetch_->facts(), write.records);
+      write.ends = protocol_.last_record();
+      write.records.emplace_back(CheckpointEndedRecord{
+          .through = *write.ends, .state_hash = fetch_->state_hash()});
+      fetch_->is_writing = true;
+    } else if (fetch_->WindowEnds()) {
+      Request(actions);
+    }
+    actions.snapshot_writes.push_back(std::move(write));
+  }
+
+  // Own commands that the snapshot has executed, and whose clients wait, are
+  // proposed again: the session table has their results.
+  void Install(Actions& actions) {
+    if (!fetch_ || !fetch_->is_writing) return;
+    for (std::uint64_t slot = protocol_.log().Dropped(settings_.self) + 1;
+         slot <= protocol_.log().Newest(settings_.self); ++slot) {
+      const InstanceId id{settings_.self, slot};
+      if (fetch_->HasExecuted(id) && !executor_.IsExecuted(id)) Resubmit(id);
+    }
+    protocol_.Install(fetch_->facts(), actions);
+    executor_ = std::move(fetch_->executor());
+    protocol_.ForEachReleased(
+        [this](InstanceId id, const epaxos::Instance& instance) {
+          executor_.Commit(id, instance.value.batch, instance.deps, executed_);
+        });
+    Answer(actions);
+    EndFetch();
+    installed_ticks_ = 0;
   }
 
   // A checkpoint that has not been given to its end. Not a part of the state.
@@ -287,6 +407,13 @@ class EpaxosReplica final : public Replica {
   Batcher batcher_;
   Executed executed_;  // Scratch, empty between steps.
   std::optional<Checkpoint> checkpoint_;
+  std::optional<SnapshotFetch> fetch_;
+  // Ticks since the last snapshot, or since what followed it came in.
+  int installed_ticks_ = kRepairPatience;
+  // The last server that was given up, and for how long others go first.
+  ReplicaId avoided_{};
+  int avoid_ticks_ = 0;
+  DependencySet last_committed_;
   // Restoring: between the ends of a checkpoint decisions gather.
   bool mid_state_ = false;
   std::vector<CommittedInstance> restored_;

@@ -57,6 +57,11 @@ struct ReplicaStatus {
   std::uint64_t recoveries_under_way = 0;
   // Proposes nothing until what waits has executed (max_waiting_instances).
   bool holds_back = false;
+  // A snapshot being fetched from a peer: parts of how many (0: not known).
+  bool fetches_snapshot = false;
+  std::uint64_t snapshot_parts = 0;
+  std::uint64_t snapshot_parts_of = 0;
+  std::uint64_t snapshots_installed = 0;
   ExecutorStats executor;
   std::optional<Executor::Blocked> oldest_blocked;
 };
@@ -82,6 +87,10 @@ class Replica : public Machine {
     return false;
   }
   virtual void AbandonCheckpoint() {}
+  // Somebody waits for a checkpoint that begins now, or reads the last one,
+  // which should then not be replaced without need.
+  virtual bool wants_checkpoint() const { return false; }
+  virtual bool holds_checkpoint() const { return false; }
 
   virtual ReplicaStatus Status() const = 0;
   virtual const Executor& executor() const = 0;

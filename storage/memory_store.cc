@@ -31,6 +31,11 @@ absl::Status MemoryStore::Append(std::string_view group, RecordSequence last) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> MemoryStore::ReadChunk(std::uint64_t index) {
+  if (index < checkpoint_.size()) return checkpoint_[index];
+  return absl::NotFoundError("the checkpoint has no such chunk");
+}
+
 absl::Status MemoryStore::BeginCheckpoint() {
   written_.clear();
   stats_.unfinished_bytes = 0;
@@ -48,6 +53,7 @@ absl::Status MemoryStore::FinishCheckpoint(RecordSequence last) {
                 "S6: a checkpoint stands for records that were appended");
   checkpoint_ = std::exchange(written_, {});
   stats_.checkpoint_last = last;
+  stats_.checkpoint_chunks = checkpoint_.size();
   stats_.checkpoint_bytes = std::exchange(stats_.unfinished_bytes, 0);
   while (!groups_.empty() && groups_.front().last <= last) {
     --stats_.journal_groups;

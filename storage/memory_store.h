@@ -23,6 +23,7 @@ class MemoryStore : public Store {
   absl::Status BeginCheckpoint() override;
   absl::Status AppendCheckpoint(std::string_view chunk) override;
   absl::Status FinishCheckpoint(RecordSequence last) override;
+  absl::StatusOr<std::string> ReadChunk(std::uint64_t index) override;
   StoreStats stats() const override { return stats_; }
 
  private:

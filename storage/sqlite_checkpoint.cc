@@ -125,6 +125,26 @@ absl::Status SqliteCheckpoint::Replay(
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> SqliteCheckpoint::Read(std::uint64_t index) {
+  if (index >= static_cast<std::uint64_t>(facts_.chunks)) {
+    return absl::NotFoundError("the checkpoint has no such chunk");
+  }
+  const std::int64_t number =
+      facts_.first_chunk + static_cast<std::int64_t>(index);
+  auto row = connection_.Prepare(
+      "SELECT checksum, bytes FROM chunk WHERE row = ?");
+  if (!row.ok()) return row.status();
+  sqlite3_bind_int64(row->get(), 1, number);
+  if (sqlite3_step(row->get()) != SQLITE_ROW) {
+    return Damaged(number, "is missing");
+  }
+  const std::string_view bytes = ColumnBlob(row->get(), 1);
+  if (Checksum(bytes, number) != sqlite3_column_int64(row->get(), 0)) {
+    return Damaged(number, "has a wrong checksum");
+  }
+  return std::string(bytes);
+}
+
 void SqliteCheckpoint::Begin() {
   Discard(written_.first, written_.first + written_.chunks);
   written_ = {.first = next_row_};

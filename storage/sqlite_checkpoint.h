@@ -13,9 +13,11 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "storage/sqlite_connection.h"
 #include "wire/ids.h"
 
@@ -57,6 +59,9 @@ class SqliteCheckpoint {
 
   absl::Status Replay(
       const std::function<absl::Status(std::string_view)>& chunk);
+
+  // Chunk `index` of it, from 0. NotFound beyond its end.
+  absl::StatusOr<std::string> Read(std::uint64_t index);
 
   void Begin();
   absl::Status Append(std::string_view chunk);

@@ -414,6 +414,13 @@ absl::Status SqliteStore::FinishCheckpoint(RecordSequence last) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> SqliteStore::ReadChunk(std::uint64_t index) {
+  if (!poison_.ok()) return poison_;
+  absl::StatusOr<std::string> chunk = checkpoint_->Read(index);
+  if (chunk.ok() || absl::IsNotFound(chunk.status())) return chunk;
+  return Poison(chunk.status());
+}
+
 absl::StatusOr<RecordSequence> SqliteStore::LastOfRow(std::int64_t row) {
   const absl::StatusOr<std::int64_t> last = connection_->QueryInteger(
       absl::StrCat("SELECT last FROM journal WHERE row = ", row));
@@ -514,6 +521,7 @@ StoreStats SqliteStore::stats() const {
           .journal_bytes = journal_bytes_,
           .checkpoint_last = static_cast<RecordSequence>(facts.last),
           .checkpoint_bytes = static_cast<std::uint64_t>(facts.bytes),
+          .checkpoint_chunks = static_cast<std::uint64_t>(facts.chunks),
           .unfinished_bytes = checkpoint_->unfinished_bytes()};
 }
 

@@ -50,6 +50,7 @@ class SqliteStore : public Store {
   absl::Status BeginCheckpoint() override;
   absl::Status AppendCheckpoint(std::string_view chunk) override;
   absl::Status FinishCheckpoint(RecordSequence last) override;
+  absl::StatusOr<std::string> ReadChunk(std::uint64_t index) override;
   absl::Status Maintain() override;
   bool needs_upkeep() const override;
   absl::Status Close() override;

@@ -40,6 +40,7 @@ struct StoreStats {
   // none), its bytes, and those of one that is being written.
   RecordSequence checkpoint_last = 0;
   std::uint64_t checkpoint_bytes = 0;
+  std::uint64_t checkpoint_chunks = 0;
   std::uint64_t unfinished_bytes = 0;
 };
 
@@ -74,6 +75,10 @@ class Store {
   // of which have been appended: durable when it returns OK. Groups that have
   // become superfluous go later, in Maintain.
   virtual absl::Status FinishCheckpoint(RecordSequence last) = 0;
+
+  // Chunk `index` of the last whole checkpoint. NotFound when it has no such
+  // chunk, DataLoss when that is damaged.
+  virtual absl::StatusOr<std::string> ReadChunk(std::uint64_t index) = 0;
 
   // Upkeep that nobody waits for, a little in each call. Worth one after each
   // Append, once the news of it has been passed on: what must be done and is

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <variant>
 #include <vector>
@@ -56,8 +57,21 @@ struct PeerSuspected {
   bool suspected = true;
 };
 
-using Event = std::variant<MessageReceived, ClientCommands, RecordsDurable,
-                           Tick, PeerSuspected>;
+// A SnapshotChunk that was decoded: the machine sees records, not their bytes.
+struct SnapshotPart {
+  ReplicaId from{};
+  std::uint64_t through = 0;
+  std::uint64_t index = 0;
+  std::uint64_t chunks = 0;
+  std::vector<Record> records;
+};
+
+// What Actions::snapshot_writes ended with is this node's checkpoint now.
+struct SnapshotDurable {};
+
+using Event =
+    std::variant<MessageReceived, ClientCommands, RecordsDurable, Tick,
+                 PeerSuspected, SnapshotPart, SnapshotDurable>;
 
 // ---- effects --------------------------------------------------------------
 
@@ -82,6 +96,24 @@ struct CommittedInstance {
   bool fast_path = false;
 };
 
+// Send a peer chunks of the last whole checkpoint, if it is the one that stands
+// for `through`, from `first` on.
+struct SnapshotRead {
+  ReplicaId to{};
+  RecordSequence through = 0;
+  std::uint64_t first = 0;
+};
+
+// A peer's state is written as this node's next checkpoint, in place of any
+// that is under way.
+struct SnapshotWrite {
+  bool begins = false;
+  std::vector<Record> records;
+  // The last: with it the checkpoint stands for every record up to here. When
+  // it is finished, SnapshotDurable.
+  std::optional<RecordSequence> ends;
+};
+
 // The effects of one step. Cleared by the caller, not by the machine, so that
 // a caller may let several steps gather into one.
 struct Actions {
@@ -92,6 +124,8 @@ struct Actions {
   bool persist_is_lazy = true;
   std::vector<OutgoingMessage> messages;
   std::vector<OutgoingReply> replies;
+  std::vector<SnapshotRead> snapshot_reads;
+  std::vector<SnapshotWrite> snapshot_writes;
   // For observers (commit latency, traces, checkers).
   std::vector<CommittedInstance> committed;
   // Executed here in this order, for observers.
@@ -102,6 +136,8 @@ struct Actions {
     persist_is_lazy = true;
     messages.clear();
     replies.clear();
+    snapshot_reads.clear();
+    snapshot_writes.clear();
     committed.clear();
     executed.clear();
   }

@@ -30,7 +30,9 @@ std::string_view Name(const Message& message) {
                  [](const Inquire&) { return "Inquire"; },
                  [](const InquireReply&) { return "InquireReply"; },
                  [](const Frontier&) { return "Frontier"; },
-                 [](const Truncated&) { return "Truncated"; }},
+                 [](const Truncated&) { return "Truncated"; },
+                 [](const SnapshotRequest&) { return "SnapshotRequest"; },
+                 [](const SnapshotChunk&) { return "SnapshotChunk"; }},
       message);
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -178,10 +179,30 @@ struct Truncated {
   DependencySet drop_floor;
 };
 
+// From a replica that lacks what the receiver has forgotten: some chunks of the
+// receiver's checkpoint, from `first` on. A few at a time, so that the asker
+// sets the pace and may go on after a lost connection.
+struct SnapshotRequest {
+  // Which checkpoint: its CheckpointBegunRecord's `through`; 0: the last one.
+  std::uint64_t through = 0;
+  std::uint64_t first = 0;
+};
+inline constexpr std::uint64_t kSnapshotWindow = 4;
+
+// One chunk, as the journal's entries (codec.h: DecodeRecords), each with its
+// checksum.
+struct SnapshotChunk {
+  std::uint64_t through = 0;
+  std::uint64_t index = 0;
+  std::uint64_t chunks = 0;  // of the whole checkpoint
+  std::string entries;
+};
+
 using Message =
     std::variant<PreAccept, PreAcceptReply, Accept, AcceptReply, Nack, Commit,
                  Recover, RecoverReply, Validate, ValidateReply, Waiting,
-                 Inquire, InquireReply, Frontier, Truncated>;
+                 Inquire, InquireReply, Frontier, Truncated, SnapshotRequest,
+                 SnapshotChunk>;
 
 // "PreAccept", ...
 std::string_view Name(const Message& message);

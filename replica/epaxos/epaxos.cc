@@ -20,16 +20,19 @@ Epaxos::Epaxos(const Settings& settings)
       base_floor_(settings.replicas),
       drop_floor_(settings.replicas),
       candidate_floor_(settings.replicas),
+      candidate_votes_(settings.replicas),
       next_base_floor_(settings.replicas),
       next_drop_floor_(settings.replicas),
       stable_executed_(settings.replicas),
       executing_(settings.replicas),
+      cut_committed_(settings.replicas),
       announced_committed_(settings.replicas),
       announced_executed_(settings.replicas) {
   QUORATE_CHECK(ValidateSettings(settings).ok(), "settings are valid");
   const DependencySet none(settings.replicas);
   for (Peer& peer : peers_) {
     peer.base_floor = none;
+    peer.committed = none;
     peer.overdue = none;
     peer.overdue_next = none;
     peer.resent = none;
@@ -83,12 +86,16 @@ void Epaxos::Handle(ReplicaId from, const Message& message, Actions& actions) {
             HandleValidateReply(from, m, actions);
           },
           [&](const Waiting& m) { HandleWaiting(m, actions); },
-          // A member hears Truncated only about what it has executed itself
-          // (g = 0); Inquire is not sent: a live command leader repeats
-          // itself and repairs (tick.cc), so silence is enough to go by.
+          [&](const Truncated& m) { HandleTruncated(from, m); },
+          [&](const SnapshotRequest& m) {
+            HandleSnapshotRequest(from, m, actions);
+          },
+          // Inquire is not sent: a live command leader repeats itself and
+          // repairs (tick.cc), so silence is enough to go by.
           [&](const Inquire&) { ++stats_.stale_messages; },
           [&](const InquireReply&) { ++stats_.stale_messages; },
-          [&](const Truncated&) { ++stats_.stale_messages; }},
+          // Arrives as SnapshotPart.
+          [&](const SnapshotChunk&) { ++stats_.stale_messages; }},
       message);
 }
 

@@ -9,7 +9,7 @@
 //
 // Split by phase: pre_accept.cc, accept.cc, commit.cc, recovery.cc, validate.cc,
 // tick.cc (retransmission, frontiers, floors), suspicion.cc (who recovers, and
-// when), restore.cc, checkpoint.cc, invariants.cc. Pure, copyable. What must be
+// when), restore.cc, checkpoint.cc, snapshot.cc, invariants.cc. Pure, copyable. What must be
 // durable first is decided where a message is sent (Send's `rests_on`) and kept
 // by the Outbox; a vote of one's own counts when its record is durable.
 #pragma once
@@ -33,6 +33,13 @@
 
 namespace quorate::epaxos {
 
+// What a snapshot of another replica says about the protocol.
+struct SnapshotFacts {
+  DependencySet drop_floor;
+  // Committed ones only.
+  std::vector<InstanceRecord> decisions;
+};
+
 // Counts since the process started.
 struct Stats {
   std::uint64_t fast_commits = 0;  // own instances
@@ -47,7 +54,11 @@ struct Stats {
   std::uint64_t recovered_payloads = 0;
   std::uint64_t recovered_noops = 0;
   std::uint64_t recoveries_waited = 0;
+  std::uint64_t snapshots_installed = 0;
 };
+
+// Ticks that a reader of a snapshot may be silent.
+inline constexpr int kReaderPatience = 500;
 
 class Epaxos {
  public:
@@ -68,12 +79,47 @@ class Epaxos {
   // once everything up to last_record() is.
   void Save(std::vector<Record>& records) const;
 
+  // ---- snapshots (snapshot.cc; truncation.md B.3) ----
+  // A checkpoint of this replica begins, or is given up (0): readers get this
+  // one, and nothing above its committed prefix is forgotten as long as one
+  // reads.
+  void NoteCheckpoint(RecordSequence through);
+  // A reader waits for a checkpoint that begins now.
+  bool wants_checkpoint() const { return wants_checkpoint_; }
+  bool has_readers() const;
+  // Who told us, since the last call, that it has forgotten what we lack.
+  std::optional<ReplicaId> TakeBehind();
+  // While a snapshot is fetched nothing more is forgotten here: the server need
+  // not have executed it.
+  void HoldDropFloor(bool hold) { holds_drop_floor_ = hold; }
+  // As Save, of the state after Install(snapshot).
+  void SaveWith(const SnapshotFacts& snapshot,
+                std::vector<Record>& records) const;
+  // Takes over what another replica has forgotten, executed, and its decisions
+  // above, once that is durable here. Own instances it settles are over.
+  void Install(const SnapshotFacts& snapshot, Actions& actions);
+  // Calls visit(id, instance) for every decision given to the executor that is
+  // not forgotten, by column and slot.
+  template <typename Visit>
+  void ForEachReleased(const Visit& visit) const {
+    for (int i = 0; i < quorums_.replicas; ++i) {
+      const ReplicaId column = ReplicaAt(i);
+      for (std::uint64_t slot = log_.Dropped(column) + 1;
+           slot <= log_.Newest(column); ++slot) {
+        const Instance& instance = *log_.Find({column, slot});
+        if (instance.released) visit(InstanceId{column, slot}, instance);
+      }
+    }
+  }
+
   // Own instances proposed and not yet given to the executor.
   std::size_t own_in_flight() const { return own_in_flight_; }
   // Contiguously committed slots of each column.
   const DependencySet& committed_frontier() const { return committed_; }
   const DependencySet& base_floor() const { return base_floor_; }
   const DependencySet& drop_floor() const { return drop_floor_; }
+  // With a record on its way: no decision below it may be needed again.
+  const DependencySet& newest_drop_floor() const { return next_drop_floor_; }
   RecordSequence last_record() const { return last_record_; }
   const Stats& stats() const { return stats_; }
   // Instances that this replica is finishing for their command leaders.
@@ -103,6 +149,12 @@ class Epaxos {
   // What was heard from a peer, and what was sent to repair its gaps.
   struct Peer {
     bool suspected = false;
+    // It reads our checkpoint, or what comes after it: ticks that it may be
+    // silent for. 0: it does not.
+    int reading_ticks = 0;
+    // It has been told in this repair period that it needs a snapshot.
+    bool told_truncated = false;
+    DependencySet committed;
     DependencySet base_floor;
     // Slots up to here were committed here when the current repair period
     // began, so a peer that lacks one of them has probably lost it.
@@ -149,6 +201,17 @@ class Epaxos {
   void NoteStableExecution(const DependencySet& executed);
   void RaiseBaseFloor(Actions& actions);
   void RaiseDropFloor(Actions& actions);
+  DependencySet DroppableFloor() const;
+  bool RetainsMoreThan(std::size_t bytes, const DependencySet& from,
+                       const DependencySet& to) const;
+  bool VotesCover(const DependencySet& floor) const;
+  // snapshot.cc
+  void HandleSnapshotRequest(ReplicaId from, const SnapshotRequest& m,
+                             Actions& actions);
+  void HandleTruncated(ReplicaId from, const Truncated& m);
+  void TellTruncated(ReplicaId to, Actions& actions);
+  void WatchReaders();
+  void RestartRecoveries(Actions& actions);
   void ForgetDropped();
   // recovery.cc
   void StartRecovery(InstanceId id, Actions& actions);
@@ -265,12 +328,22 @@ class Epaxos {
   DependencySet drop_floor_;        // durable: what lies below may go
   DependencySet candidate_floor_;   // every new own proposal covers it
   std::uint64_t candidate_mark_ = 0;  // own slots below must commit first
+  // Newest slots known when the candidate was taken: votes on them may miss
+  // what it covers (B-R1c').
+  DependencySet candidate_votes_;
   DependencySet next_base_floor_;   // persisted, not yet durable
   DependencySet next_drop_floor_;
   RecordSequence floor_record_ = 0;  // 0: none under way
   DependencySet stable_executed_;    // executed, and its commits durable
   DependencySet executing_;          // becomes stable with this record:
   RecordSequence executing_record_ = 0;
+
+  // The last checkpoint: what it stands for, and its committed prefix.
+  RecordSequence cut_through_ = 0;
+  DependencySet cut_committed_;
+  bool wants_checkpoint_ = false;
+  std::optional<ReplicaId> behind_;
+  bool holds_drop_floor_ = false;
 
   std::uint64_t ticks_ = 0;
   DependencySet announced_committed_;

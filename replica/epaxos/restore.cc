@@ -29,10 +29,12 @@ Instance* Epaxos::Touch(InstanceId id) {
 }
 
 void Epaxos::RestoreFloors(const FloorRecord& record) {
-  base_floor_ = record.base_floor;
-  drop_floor_ = record.drop_floor;
-  next_base_floor_ = record.base_floor;
-  next_drop_floor_ = record.drop_floor;
+  // Floors only rise; a record that was written while a snapshot was installed
+  // does not know of its floors.
+  base_floor_.UnionWith(record.base_floor);
+  drop_floor_.UnionWith(record.drop_floor);
+  next_base_floor_ = base_floor_;
+  next_drop_floor_ = drop_floor_;
   candidate_floor_.UnionWith(record.base_floor);
   // Of a checkpoint, where nothing else tells of what was dropped.
   committed_.UnionWith(drop_floor_);
@@ -45,8 +47,12 @@ void Epaxos::RestoreInstance(const InstanceRecord& record,
   Instance* instance = Touch(record.instance);
   if (instance == nullptr) return;
   RestorePayload(*instance, record.instance, record.initial_batch);
-  instance->promised_ballot = record.promised_ballot;
-  instance->accepted_ballot = record.accepted_ballot;
+  // A snapshot has a second record for some: the decision.
+  if (instance->status == InstanceStatus::kCommitted) return;
+  instance->promised_ballot =
+      std::max(instance->promised_ballot, record.promised_ballot);
+  instance->accepted_ballot =
+      std::max(instance->accepted_ballot, record.accepted_ballot);
   if (record.initial_known) {
     instance->initial_known = true;
     instance->initial_deps = record.initial_deps;
@@ -141,7 +147,10 @@ void Epaxos::Restore(const Record& record,
             restoring_checkpoint_ = true;
             last_record_ = r.through;
           },
-          [&](const CheckpointEndedRecord&) { restoring_checkpoint_ = false; },
+          [&](const CheckpointEndedRecord& r) {
+            restoring_checkpoint_ = false;
+            last_record_ = r.through;
+          },
           // The executor's.
           [](const ExecutedRecord&) {}, [](const EntriesRecord&) {},
           [](const SessionsRecord&) {}},

@@ -14,6 +14,8 @@ constexpr int kMaxRetransmitTicks = 100;
 // Commits resent to one peer for one of its frontiers.
 constexpr int kMaxResentCommits = 256;
 constexpr std::size_t kMaxResentBytes = 1024 * 1024;
+// While somebody fetches a snapshot, so many times the usual is kept.
+constexpr std::size_t kReaderShare = 8;
 
 }  // namespace
 
@@ -24,6 +26,7 @@ void Epaxos::HandleTick(const DependencySet& executed, Actions& actions) {
   DriveRecoveries(actions);
   RecoverWhatIsStuck(actions);
   NoteStableExecution(executed);
+  WatchReaders();
   if (ticks_ % static_cast<std::uint64_t>(settings_.floor_ticks) == 0) {
     RaiseBaseFloor(actions);
     RaiseDropFloor(actions);
@@ -134,10 +137,18 @@ void Epaxos::HandleFrontier(ReplicaId from, const Frontier& m,
   Peer& peer = peers_[static_cast<std::size_t>(Index(from))];
   peer.base_floor.UnionWith(m.base_floor);
   forgotten_.Raise(from, m.forgotten_through);
+  if (peer.reading_ticks > 0 && peer.committed != m.committed) {
+    peer.reading_ticks = kReaderPatience;  // It gets on.
+  }
+  peer.committed = m.committed;
+  if (m.committed.Covers(base_floor_)) peer.reading_ticks = 0;
+  if (!m.committed.Covers(drop_floor_)) TellTruncated(from, actions);
   for (int i = 0; i < quorums_.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
+    // Who reads our checkpoint gets what follows it from us: the others may
+    // have forgotten it.
     if (m.committed[column] < peer.overdue[column] &&
-        IsRepairerOf(column, from)) {
+        (IsRepairerOf(column, from) || peer.reading_ticks > 0)) {
       ResendCommits(from, column, m.committed[column], actions);
     }
   }
@@ -186,6 +197,7 @@ void Epaxos::ResendCommits(ReplicaId to, ReplicaId column, std::uint64_t above,
 
 void Epaxos::BeginRepairPeriod() {
   for (Peer& peer : peers_) {
+    peer.told_truncated = false;
     peer.overdue = peer.overdue_next;
     peer.resent = DependencySet(quorums_.replicas);
     for (int i = 0; i < quorums_.replicas; ++i) {
@@ -207,17 +219,22 @@ void Epaxos::NoteStableExecution(const DependencySet& executed) {
 }
 
 // B-R1: first every new proposal covers the candidate, then all older own
-// instances commit stably, then the floor may rise to it.
+// instances commit stably, then the floor may rise to it. Where members may be
+// left out, so must everything else that this replica has voted on (B-R1c').
 void Epaxos::RaiseBaseFloor(Actions& actions) {
   if (candidate_mark_ == 0) {
     if (stable_executed_ == candidate_floor_) return;
     candidate_floor_.UnionWith(stable_executed_);
     candidate_mark_ = next_slot_;
+    for (int i = 0; i < quorums_.replicas; ++i) {
+      candidate_votes_.Set(ReplicaAt(i), log_.Newest(ReplicaAt(i)));
+    }
     return;
   }
   if (stable_executed_[self_] + 1 < candidate_mark_ || floor_record_ != 0) {
     return;
   }
+  if (Laggards(settings_) > 0 && !VotesCover(candidate_floor_)) return;
   candidate_mark_ = 0;
   next_base_floor_ = candidate_floor_;
   floor_record_ = Persist(FloorRecord{.base_floor = next_base_floor_,
@@ -225,15 +242,85 @@ void Epaxos::RaiseBaseFloor(Actions& actions) {
                           actions);
 }
 
-// B-R2 with g = 0: what every replica no longer needs may go, once that is
-// durable here.
-void Epaxos::RaiseDropFloor(Actions& actions) {
-  if (floor_record_ != 0) return;
-  DependencySet lowest = base_floor_;
+// B-R1c'. A vote cast after the candidate was taken has every conflicting
+// instance that the candidate covers: those were committed, so the index had
+// them. An earlier one may lack some, unless it covers the floor by itself. The
+// commits that this relies on lie before the floor's record in the journal.
+bool Epaxos::VotesCover(const DependencySet& floor) const {
   for (int i = 0; i < quorums_.replicas; ++i) {
-    if (IsSelf(ReplicaAt(i))) continue;
-    lowest.IntersectWith(peers_[static_cast<std::size_t>(i)].base_floor);
+    const ReplicaId column = ReplicaAt(i);
+    for (std::uint64_t slot = committed_[column] + 1;
+         slot <= candidate_votes_[column]; ++slot) {
+      const Instance* instance = log_.Find({column, slot});
+      if (instance == nullptr) continue;
+      const bool undecided = instance->status == InstanceStatus::kPreAccepted ||
+                             instance->status == InstanceStatus::kAccepted;
+      const DependencySet& voted =
+          instance->status == InstanceStatus::kAccepted ? instance->initial_deps
+                                                        : instance->deps;
+      if (undecided && instance->initial_known && !voted.Covers(floor)) {
+        return false;
+      }
+    }
   }
+  return true;
+}
+
+// B-R2: what every member no longer needs. When keeping it for those that are
+// far behind takes too much memory, B-R2': what all but g of them no longer
+// need, column by column, and we neither.
+DependencySet Epaxos::DroppableFloor() const {
+  const int laggards = Laggards(settings_);
+  DependencySet everybody = base_floor_;
+  DependencySet most = base_floor_;
+  for (int i = 0; i < quorums_.replicas; ++i) {
+    const ReplicaId column = ReplicaAt(i);
+    std::vector<std::uint64_t> floors;
+    for (int j = 0; j < quorums_.replicas; ++j) {
+      floors.push_back(
+          IsSelf(ReplicaAt(j))
+              ? base_floor_[column]
+              : peers_[static_cast<std::size_t>(j)].base_floor[column]);
+    }
+    std::sort(floors.begin(), floors.end());
+    everybody.Set(column, floors[0]);
+    most.Set(column,
+             std::min(base_floor_[column],
+                      floors[static_cast<std::size_t>(laggards)]));
+  }
+  if (everybody.Covers(most)) return everybody;
+  const std::size_t kept = settings_.retained_bytes;
+  if (!RetainsMoreThan(kept, everybody, most)) return everybody;
+  if (has_readers() && !RetainsMoreThan(kReaderShare * kept, everybody, most)) {
+    // They need what follows the checkpoint.
+    most.IntersectWith(cut_committed_);
+    most.UnionWith(everybody);
+  }
+  return most;
+}
+
+// Do the instances above `from`, up to `to`, take more memory than that?
+bool Epaxos::RetainsMoreThan(std::size_t bytes, const DependencySet& from,
+                             const DependencySet& to) const {
+  std::size_t total = 0;
+  for (int i = 0; i < quorums_.replicas; ++i) {
+    const ReplicaId column = ReplicaAt(i);
+    for (std::uint64_t slot = from[column] + 1; slot <= to[column]; ++slot) {
+      const Instance* instance = log_.Find({column, slot});
+      if (instance == nullptr) continue;  // Forgotten already.
+      total += sizeof(Instance);
+      if (instance->initial_batch != nullptr) {
+        total += instance->initial_batch->byte_size();
+      }
+      if (total > bytes) return true;
+    }
+  }
+  return false;
+}
+
+void Epaxos::RaiseDropFloor(Actions& actions) {
+  if (floor_record_ != 0 || holds_drop_floor_) return;
+  const DependencySet lowest = DroppableFloor();
   if (next_drop_floor_.Covers(lowest)) return;
   next_drop_floor_.UnionWith(lowest);
   floor_record_ = Persist(FloorRecord{.base_floor = next_base_floor_,

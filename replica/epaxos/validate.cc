@@ -284,6 +284,7 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
   give_up = give_up || MatchingAnswers(recovering, recovering.answered) <
                            recovering.answered.size() - quorums_.fast_faults;
   bool all_see_us = true;
+  std::vector<InstanceId> settled;
   for (const auto& [other_id, unused] : recovering.conflicts) {
     const Instance* other = log_.Find(other_id);
     const bool committed =
@@ -293,6 +294,7 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
                       other->deps.Contains(id) || Mutated("post_ignore_dep"));
     if (committed && !sees_us) give_up = true;  // W1
     if (!sees_us) all_see_us = false;
+    if (sees_us) settled.push_back(other_id);
     // W3: the other has too many matching votes for ours to be fast.
     const int bound =
         quorums_.replicas - quorums_.faults - quorums_.fast_faults;
@@ -301,6 +303,9 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
       give_up = true;
     }
   }
+  // Seen once, it need not be there any more: it may be forgotten before we
+  // are done.
+  for (const InstanceId other : settled) recovering.conflicts.erase(other);
   if (give_up) {
     GiveUp(id, instance, actions);
   } else if (all_see_us) {  // W2

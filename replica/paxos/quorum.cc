@@ -28,6 +28,12 @@ QuorumSizes QuorumSizesOf(const Settings& settings) {
   return {.replicas = n, .faults = f, .fast_faults = e};
 }
 
+int Laggards(const Settings& settings) {
+  if (settings.retained_bytes == 0 || settings.lazy_fast_commit) return 0;
+  const QuorumSizes sizes = QuorumSizesOf(settings);
+  return sizes.replicas - sizes.faults - sizes.fast_faults;
+}
+
 absl::Status ValidateSettings(const Settings& settings) {
   if (settings.replicas < 3 || settings.replicas > kMaxReplicas) {
     return absl::InvalidArgumentError(

@@ -36,6 +36,13 @@ absl::Status CheckQuorumSizes(const QuorumSizes& sizes);
 // Sizes for valid settings, with defaults (0) filled in.
 QuorumSizes QuorumSizesOf(const Settings& settings);
 
+// g of truncation.md B.3: members whose floors may be left out when instances
+// are forgotten, n - f - e. With it rule R4 of recovery is needed for safety,
+// not only for liveness: an undecided instance that some forgotten one does not
+// know has matching votes from at most g replicas. None with lazy_fast_commit,
+// whose bound is one less, n - f - e - 1 (B.3).
+int Laggards(const Settings& settings);
+
 // Can a machine be made with these? Names the setting and the remedy.
 absl::Status ValidateSettings(const Settings& settings);
 

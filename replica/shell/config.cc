@@ -49,6 +49,8 @@ void ReadProtocol(ConfigTable table, Settings& settings) {
   table.Integer("retransmit_ticks", 1, kMostTicks, settings.retransmit_ticks);
   table.Integer("tick_ms", 1, 10'000, settings.tick_ms);
   table.Integer("max_in_flight", 1, 1'000'000, settings.max_in_flight);
+  table.Integer("retained_bytes", 0, std::int64_t{1} << 40,
+                settings.retained_bytes);
   table.RefuseOthers();
 }
 
@@ -157,6 +159,9 @@ Settings ClusterConfig::NodeSettings(std::size_t index) const {
   Settings own = settings;
   own.replicas = static_cast<int>(nodes.size());
   own.self = ReplicaAt(static_cast<int>(index));
+  // Snapshots are read from the disk and written to it: without one everything
+  // is kept for everybody.
+  if (durability == Durability::kMemory) own.retained_bytes = 0;
   return own;
 }
 

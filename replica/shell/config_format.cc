@@ -50,7 +50,8 @@ std::string FormatConfig(const ClusterConfig& config) {
       "\nconflicts = ", Quote(Name(settings.conflicts)),
       "\nretransmit_ticks = ", settings.retransmit_ticks,
       "\ntick_ms = ", settings.tick_ms,
-      "\nmax_in_flight = ", settings.max_in_flight, "\n");
+      "\nmax_in_flight = ", settings.max_in_flight,
+      "\nretained_bytes = ", settings.retained_bytes, "\n");
   text += Concat("\n[batch]\nmax_commands = ", settings.batch_commands,
                  "\nmax_bytes = ", settings.batch_bytes,
                  "\nmax_queued = ", settings.max_queued_commands, "\n");

@@ -91,6 +91,26 @@ void Journal::AppendCheckpoint(CheckpointSlice slice) {
   work_.notify_one();
 }
 
+void Journal::ReadChunks(const SnapshotRead& read) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    // Asked again before it was answered: once is enough.
+    for (const SnapshotRead& other : reads_) {
+      if (other.to == read.to && other.first == read.first) return;
+    }
+    reads_.push_back(read);
+  }
+  has_work_.store(true, std::memory_order_release);
+  work_.notify_one();
+}
+
+std::vector<Journal::ReadChunk> Journal::TakeChunks() {
+  if (!has_chunks_.load(std::memory_order_acquire)) return {};
+  const std::lock_guard<std::mutex> lock(mutex_);
+  has_chunks_.store(false, std::memory_order_relaxed);
+  return std::exchange(chunks_, {});
+}
+
 bool Journal::AppendNow(std::vector<Record>& records, RecordSequence last) {
   if (!BorrowStore()) {
     Append(records, last);
@@ -183,6 +203,14 @@ void Journal::Run() {
       has_slice_.store(false, std::memory_order_release);
       uv_async_send(wake_.get());
     }
+    std::vector<SnapshotRead> reads;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      reads.swap(reads_);
+    }
+    for (const SnapshotRead& read : reads) {
+      if (status.ok()) status = Read(read);
+    }
     if (status.ok()) status = store_->Maintain();
     needs_upkeep_ = store_->needs_upkeep();
     group.clear();
@@ -200,7 +228,8 @@ void Journal::Run() {
 // Under the mutex. What nobody waits for is left undone at the end.
 bool Journal::HasWork() const {
   return !queue_.empty() || maintain_ ||
-         (!ending_ && (slice_.has_value() || needs_upkeep_));
+         (!ending_ &&
+          (slice_.has_value() || needs_upkeep_ || !reads_.empty()));
 }
 
 bool Journal::Take(std::vector<Record>& group, RecordSequence& last,
@@ -273,6 +302,30 @@ absl::Status Journal::WriteSlice(const CheckpointSlice& slice) {
   if (slice.ends.has_value()) ++stats_.checkpoints;
   stats_.store = store;
   return status;
+}
+
+absl::Status Journal::Read(const SnapshotRead& read) {
+  const StoreStats store = store_->stats();
+  if (store.checkpoint_last != read.through) return absl::OkStatus();
+  std::vector<ReadChunk> chunks;
+  for (std::uint64_t index = read.first;
+       index < read.first + kSnapshotWindow && index < store.checkpoint_chunks;
+       ++index) {
+    absl::StatusOr<std::string> bytes = store_->ReadChunk(index);
+    if (!bytes.ok()) return bytes.status();
+    chunks.push_back({.to = read.to,
+                      .chunk = {.through = read.through,
+                                .index = index,
+                                .chunks = store.checkpoint_chunks,
+                                .entries = *std::move(bytes)}});
+  }
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::ranges::move(chunks, std::back_inserter(chunks_));
+  }
+  has_chunks_.store(true, std::memory_order_release);
+  uv_async_send(wake_.get());
+  return absl::OkStatus();
 }
 
 void Journal::NoteAppend(const std::vector<Record>& group,

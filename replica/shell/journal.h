@@ -29,6 +29,7 @@
 #include "absl/status/status.h"
 #include "replica/shell/handles.h"
 #include "storage/store.h"
+#include "wire/machine.h"
 #include "wire/record.h"
 
 namespace quorate {
@@ -80,6 +81,14 @@ class Journal {
   bool takes_slice() const {
     return !has_slice_.load(std::memory_order_acquire);
   }
+  // Reads chunks of the last whole checkpoint for a peer when no group waits,
+  // if it is the one asked for. Whoever waits is woken; TakeChunks has them.
+  void ReadChunks(const SnapshotRead& read);
+  struct ReadChunk {
+    ReplicaId to{};
+    SnapshotChunk chunk;
+  };
+  std::vector<ReadChunk> TakeChunks();
   // Of the groups that no checkpoint stands for, and of the last checkpoint.
   std::uint64_t journal_bytes() const { return journal_bytes_.load(); }
   std::uint64_t checkpoint_bytes() const { return checkpoint_bytes_.load(); }
@@ -109,6 +118,7 @@ class Journal {
   void LookOut();
   absl::Status Write(const std::vector<Record>& group, RecordSequence last);
   absl::Status WriteSlice(const CheckpointSlice& slice);
+  absl::Status Read(const SnapshotRead& read);
   bool BorrowStore();
   void GiveBackStore(absl::Status status);
   void NoteAppend(const std::vector<Record>& group, Clock::duration took);
@@ -130,6 +140,9 @@ class Journal {
   std::vector<Record> queue_;
   RecordSequence queue_last_ = 0;
   std::optional<CheckpointSlice> slice_;
+  std::vector<SnapshotRead> reads_;
+  std::vector<ReadChunk> chunks_;
+  std::atomic<bool> has_chunks_{false};
   bool ending_ = false;     // Write what is queued, then close.
   bool abandoned_ = false;  // Leave at once.
   bool exited_ = false;

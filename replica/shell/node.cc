@@ -176,6 +176,10 @@ absl::Status Node::Start(uv_loop_t* loop) {
 // ---- events ---------------------------------------------------------------
 
 void Node::OnPeerMessage(ReplicaId from, Message&& message) {
+  if (const auto* chunk = std::get_if<SnapshotChunk>(&message)) {
+    OnSnapshotChunk(from, *chunk);
+    return;
+  }
   Step(MessageReceived{.from = from, .message = std::move(message)});
 }
 
@@ -213,7 +217,9 @@ void Node::EndTurn() {
   StepDurable();
   Persist();
   Publish();
+  FetchSnapshot();
   Checkpoint();
+  ServeSnapshot();
   running_->clock.Advance();
   tick_passed_ = false;
   if (phase_ == Phase::kDraining) FinishDraining();
@@ -276,6 +282,15 @@ void Node::Publish() {
   }
   running_->links.Flush();
   if (!replies_first) Reply();
+  for (const SnapshotRead& read : actions_.snapshot_reads) {
+    if (running_->journal != nullptr) running_->journal->ReadChunks(read);
+  }
+  for (SnapshotWrite& write : actions_.snapshot_writes) {
+    if (write.begins) snapshot_writes_.clear();
+    snapshot_writes_.push_back(std::move(write));
+  }
+  actions_.snapshot_reads.clear();
+  actions_.snapshot_writes.clear();
   actions_.messages.clear();
   actions_.replies.clear();
   actions_.committed.clear();
@@ -291,6 +306,8 @@ void Node::Reply() {
 }
 
 bool Node::WantsCheckpoint() const {
+  if (replica_->wants_checkpoint()) return true;
+  if (replica_->holds_checkpoint()) return false;  // A peer reads the last one.
   const Journal& journal = *running_->journal;
   return journal.journal_bytes() >= std::max(config_.checkpoint_journal_bytes,
                                              journal.checkpoint_bytes() / 100 *
@@ -301,7 +318,12 @@ bool Node::WantsCheckpoint() const {
 // disk's pace is the checkpoint's.
 void Node::Checkpoint() {
   Journal* journal = running_->journal.get();
-  if (journal == nullptr || !journal->takes_slice()) return;
+  if (journal == nullptr || !journal->takes_slice() ||
+      !snapshot_writes_.empty() || snapshot_ends_) {
+    return;
+  }
+  // One that was begun too early for the peer that needs it makes room.
+  if (replica_->wants_checkpoint()) checkpoint_.reset();
   CheckpointSlice slice{.begins = !checkpoint_.has_value()};
   if (slice.begins) {
     if (!WantsCheckpoint()) return;
@@ -317,6 +339,53 @@ void Node::Checkpoint() {
     checkpoint_us_ = NowUs();
   }
   journal->AppendCheckpoint(std::move(slice));
+}
+
+// ---- snapshots ------------------------------------------------------------
+
+void Node::ServeSnapshot() {
+  Journal* journal = running_->journal.get();
+  if (journal == nullptr) return;
+  for (Journal::ReadChunk& read : journal->TakeChunks()) {
+    ReplicaSet to;
+    to.Insert(read.to);
+    running_->links.Send(to, std::move(read.chunk));
+  }
+  running_->links.Flush();
+}
+
+void Node::OnSnapshotChunk(ReplicaId from, const SnapshotChunk& chunk) {
+  SnapshotPart part{.from = from,
+                    .through = chunk.through,
+                    .index = chunk.index,
+                    .chunks = chunk.chunks};
+  const absl::Status decoded = DecodeRecords(
+      chunk.entries, static_cast<int>(config_.nodes.size()),
+      [&](Record&& record) { part.records.push_back(std::move(record)); });
+  // What cannot be read did not come: it is asked for again.
+  if (decoded.ok()) Step(std::move(part));
+}
+
+// Parts go to the disk in order, the last one after every record before it.
+void Node::FetchSnapshot() {
+  Journal* journal = running_->journal.get();
+  if (journal == nullptr || !journal->takes_slice()) return;
+  if (std::exchange(snapshot_ends_, false)) {
+    Step(SnapshotDurable{});
+    Persist();
+    Publish();
+  }
+  if (snapshot_writes_.empty()) return;
+  SnapshotWrite write = std::move(snapshot_writes_.front());
+  snapshot_writes_.pop_front();
+  if (write.begins) checkpoint_.reset();
+  snapshot_ends_ = write.ends.has_value();
+  if (snapshot_ends_ && !actions_.persist.empty()) {
+    journal->Append(actions_.persist, replica_->last_record());
+  }
+  journal->AppendCheckpoint({.records = std::move(write.records),
+                             .begins = write.begins,
+                             .ends = write.ends});
 }
 
 // ---- stopping -------------------------------------------------------------

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -90,6 +91,9 @@ class Node : private PeerLinks::Handler {
   void Reply();
   void Checkpoint();
   bool WantsCheckpoint() const;
+  void ServeSnapshot();
+  void FetchSnapshot();
+  void OnSnapshotChunk(ReplicaId from, const SnapshotChunk& chunk);
   void FinishDraining();
   void BeginClosing();
   void CloseAll();
@@ -106,6 +110,9 @@ class Node : private PeerLinks::Handler {
   // The record that the checkpoint under way stands for.
   std::optional<RecordSequence> checkpoint_;
   std::uint64_t checkpoint_us_ = 0;  // when the last one was handed over
+  // A peer's state on its way to the disk as this node's next checkpoint.
+  std::deque<SnapshotWrite> snapshot_writes_;
+  bool snapshot_ends_ = false;  // Its last part is being written.
   bool tick_passed_ = false;
   std::uint64_t turns_ = 0;  // that gave something to send
   std::uint64_t started_us_ = 0;

@@ -99,6 +99,10 @@ void AddReplica(const ReplicaStatus& replica, Json& json) {
   json["stale_messages"] = replica.stale_messages;
   json["instances_in_memory"] = replica.instances_in_memory;
   json["index_entries"] = replica.index_entries;
+  json["snapshot"] = {{"fetching", replica.fetches_snapshot},
+                      {"parts", replica.snapshot_parts},
+                      {"parts_of", replica.snapshot_parts_of},
+                      {"installed", replica.snapshots_installed}};
   json["executed_instances"] = replica.executor.executed_instances;
   json["executed_commands"] = replica.executor.executed_commands;
   json["repeated_commands"] = replica.executor.repeated_commands;

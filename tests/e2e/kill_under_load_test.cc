@@ -121,5 +121,39 @@ TEST(KillUnderLoadTest, WithinCheckpoints) {
   EXPECT_EQ(cluster.Status()[0]["state_hash"], before[0]["state_hash"]);
 }
 
+// A node stands still while the others forget what it lacks; it comes back with
+// a snapshot, while clients work.
+TEST(KillUnderLoadTest, AStoppedNodeComesBackWithASnapshot) {
+  const Cluster cluster;
+  cluster.Reconfigure("retained_bytes = 33554432", "retained_bytes = 20000");
+  const Folder folder;
+  // No history: what waits for the stopped node for seconds leaves more orders
+  // open than can be searched.
+  std::future<Output> load = std::async(std::launch::async, [&] {
+    return Quorate({"bench", "--config", cluster.config_path(), "--rate",
+                    "1500", "--duration", "4", "--warmup", "0", "--out",
+                    folder.path("result.json"), "--quiet"});
+  });
+  ExpectDone(cluster.Kv({"put", "before", "1"}));
+  ExpectDone(cluster.Local({"pause", "3"}));
+  // Long enough for the others to suspect it, to finish what it had begun and
+  // to forget what is above 20 kB.
+  for (int round = 0; round < 200; ++round) {
+    ExpectDone(
+        cluster.Kv({"put", "round", std::to_string(round), "--node", "r1"}));
+  }
+  ExpectDone(cluster.Local({"resume", "3"}));
+  load.wait();
+  EXPECT_TRUE(cluster.Settles(3));
+  const auto status = cluster.Status();
+  EXPECT_GE(status[2]["snapshot"]["installed"], 1) << status[2];
+  EXPECT_EQ(status[2]["state_hash"], status[0]["state_hash"]);
+  // What it has on its disk is all it needs.
+  ExpectDone(cluster.Local({"kill", "3"}));
+  ExpectDone(cluster.Local({"start", "3"}));
+  EXPECT_TRUE(cluster.Settles(3));
+  EXPECT_EQ(cluster.Kv({"get", "before", "--node", "r3"}).out, "1\n");
+}
+
 }  // namespace
 }  // namespace quorate::e2e

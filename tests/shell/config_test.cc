@@ -166,7 +166,7 @@ TEST(ConfigTest, RefusesAnUnknownKeyAndNamesTheKnownOnes) {
             "config \"cluster.toml\" line 4: unknown key \"thrift\" in "
             "protocol; known are fast_path, faults, fast_faults, thrifty, "
             "overlap_sync, lazy_fast_commit, conflicts, retransmit_ticks, "
-            "tick_ms, max_in_flight");
+            "tick_ms, max_in_flight, retained_bytes");
 }
 
 TEST(ConfigTest, RefusesAnUnknownKeyOfANode) {

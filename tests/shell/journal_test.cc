@@ -75,6 +75,9 @@ class GatedStore : public Store {
     log_.lasts.push_back(last);
     return absl::OkStatus();
   }
+  absl::StatusOr<std::string> ReadChunk(std::uint64_t) override {
+    return absl::NotFoundError("no chunk");
+  }
   absl::Status Close() override {
     const std::lock_guard<std::mutex> lock(log_.mutex);
     log_.closed = true;

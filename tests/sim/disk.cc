@@ -1,7 +1,5 @@
 #include "tests/sim/disk.h"
 
-#include <utility>
-
 #include "wire/check.h"
 
 namespace quorate::sim {
@@ -28,6 +26,7 @@ std::span<const Record> SimulatedDisk::Crash(Random& random) {
   journal_.resize(durable_);
   syncing_through_ = durable_;
   written_ = {};
+  installed_ = false;  // The next life finds it.
   return Since(before);
 }
 
@@ -37,14 +36,19 @@ void SimulatedDisk::AppendCheckpoint(std::vector<Record> records) {
   }
 }
 
-void SimulatedDisk::FinishCheckpoint() {
+void SimulatedDisk::FinishCheckpoint(RecordSequence through, bool is_snapshot) {
+  written_.through = through;
   written_.whole = true;
+  written_.is_snapshot = is_snapshot;
   TakeOverCheckpoint();
 }
 
 void SimulatedDisk::TakeOverCheckpoint() {
   if (!written_.whole || durable_ < written_.through) return;
   checkpoint_ = std::exchange(written_, {});
+  if (!checkpoint_.is_snapshot) return;
+  snapshot_ = checkpoint_;
+  installed_ = true;
 }
 
 }  // namespace quorate::sim

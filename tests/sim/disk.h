@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "tests/sim/random.h"
@@ -41,16 +42,25 @@ class SimulatedDisk {
   // Every record there ever was.
   std::span<const Record> journal() const { return journal_; }
 
-  // A checkpoint as of record `through`, written piece by piece.
-  void BeginCheckpoint(RecordSequence through) {
-    written_ = {.through = through};
-  }
+  // A checkpoint of this node, or of a peer's state, written piece by piece. It
+  // stands for the records up to `through`.
+  void BeginCheckpoint() { written_ = {}; }
   void AppendCheckpoint(std::vector<Record> records);
-  void FinishCheckpoint();
+  void FinishCheckpoint(RecordSequence through, bool is_snapshot);
+  // True once after a peer's state has become this node's checkpoint.
+  bool TakeInstalled() { return std::exchange(installed_, false); }
+
   // What a restart finds: a checkpoint, or none, and the records after it.
   std::span<const Record> checkpoint() const { return checkpoint_.records; }
+  RecordSequence checkpoint_through() const { return checkpoint_.through; }
   std::span<const Record> tail() const {
     return journal().subspan(checkpoint_.through);
+  }
+  // For checkers, what the state follows from without checkpoints of this
+  // node's own: the last snapshot, or nothing, and the records after it.
+  std::span<const Record> snapshot() const { return snapshot_.records; }
+  std::span<const Record> after_snapshot() const {
+    return journal().subspan(snapshot_.through);
   }
 
  private:
@@ -58,6 +68,7 @@ class SimulatedDisk {
     RecordSequence through = 0;
     std::vector<Record> records;
     bool whole = false;
+    bool is_snapshot = false;
   };
 
   void TakeOverCheckpoint();
@@ -71,6 +82,8 @@ class SimulatedDisk {
   RecordSequence syncing_through_ = 0;
   Checkpoint checkpoint_;
   Checkpoint written_;
+  Checkpoint snapshot_;
+  bool installed_ = false;
 };
 
 }  // namespace quorate::sim

@@ -71,7 +71,10 @@ void Simulation::Strike(FaultKind kind) {
     case FaultKind::kSuspect:
       return StrikeSuspect();
     case FaultKind::kCheckpoint:
-      if (node(index).replica == nullptr) return;
+      if (node(index).replica == nullptr ||
+          node(index).replica->holds_checkpoint()) {
+        return;
+      }
       return BeginCheckpoint(index);
     default:
       return;

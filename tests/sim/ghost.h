@@ -34,6 +34,10 @@ class Ghost {
   void Replied(ReplicaId from, const ClientReply& reply);
   void BecameDurable(ReplicaId at, std::span<const Record> records);
   void Committed(ReplicaId at, const CommittedInstance& decision);
+  // A snapshot is on the replica's disk: with it the decisions up to there, and
+  // those of its records.
+  void Installed(ReplicaId at, const DependencySet& drop_floor,
+                 std::span<const Record> snapshot);
   // Every instance up to here has been executed at the replica.
   void SetExecutedFrontier(ReplicaId at, const DependencySet& executed);
 
@@ -113,6 +117,8 @@ class Ghost {
   void CheckSent(ReplicaId, const InquireReply&) {}
   void CheckSent(ReplicaId from, const Frontier& m);
   void CheckSent(ReplicaId from, const Truncated& m);
+  void CheckSent(ReplicaId, const SnapshotRequest&) {}
+  void CheckSent(ReplicaId, const SnapshotChunk&) {}
 
   void BecameDurable(ReplicaId at, const PreAcceptedRecord& r);
   void BecameDurable(ReplicaId at, const AcceptedRecord& r);
@@ -130,6 +136,7 @@ class Ghost {
   Settings settings_;
   int classic_quorum_;
   int fast_quorum_;
+  int laggards_;  // that may be left out when instances are forgotten
   Verdict& verdict_;
   absl::flat_hash_map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>
       submitted_;  // command -> digest of its operations

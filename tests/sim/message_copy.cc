@@ -108,6 +108,13 @@ struct CompareMessages {
   static bool Equal(const Truncated& a, const Truncated& b) {
     return a.instance == b.instance && a.drop_floor == b.drop_floor;
   }
+  static bool Equal(const SnapshotRequest& a, const SnapshotRequest& b) {
+    return a.through == b.through && a.first == b.first;
+  }
+  static bool Equal(const SnapshotChunk& a, const SnapshotChunk& b) {
+    return std::tie(a.through, a.index, a.chunks, a.entries) ==
+           std::tie(b.through, b.index, b.chunks, b.entries);
+  }
 };
 
 struct CompareRecords {

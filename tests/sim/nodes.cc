@@ -6,6 +6,8 @@
 #include "tests/sim/message_copy.h"
 #include "tests/sim/message_trace.h"
 #include "tests/sim/simulation.h"
+#include "wire/codec/codec.h"
+#include "wire/overloaded.h"
 
 namespace quorate::sim {
 namespace {
@@ -14,12 +16,16 @@ constexpr int kSlowDisk = 100;        // times slower
 constexpr int kCodecPermille = 80;    // of the messages go through the codec
 constexpr int kClonePermille = 10;    // of the turns go on with a copy
 constexpr int kInvariantPermille = 100;  // of the turns look inside
+constexpr std::size_t kChunkRecords = 5;  // of a checkpoint that is sent
 
-// The picture of a machine: a whole checkpoint of it.
-std::vector<Record> PictureOf(Replica& replica) {
+// The picture of a machine: a whole checkpoint of it. Of a copy: the machine
+// itself must not believe that one was written.
+std::vector<Record> PictureOf(const Replica& replica) {
+  const std::unique_ptr<Machine> copy = replica.Clone();
+  auto& machine = static_cast<Replica&>(*copy);
   std::vector<Record> records;
-  if (!replica.BeginCheckpoint().has_value()) return records;
-  while (replica.NextCheckpointRecords(std::size_t{1} << 30, records)) {
+  if (!machine.BeginCheckpoint().has_value()) return records;
+  while (machine.NextCheckpointRecords(std::size_t{1} << 30, records)) {
   }
   return records;
 }
@@ -82,8 +88,10 @@ void Simulation::CheckAgainstFullReplay(int index) {
   settings.self = ReplicaAt(index);
   const std::unique_ptr<Replica> shadow = factory_(settings);
   std::vector<Record> records;
-  for (const Record& record : at.disk.journal()) {
-    records.push_back(stripper_.Strip(record));
+  for (const auto part : {at.disk.snapshot(), at.disk.after_snapshot()}) {
+    for (const Record& record : part) {
+      records.push_back(stripper_.Strip(record));
+    }
   }
   shadow->Restore(records);
   const std::vector<Record> expected = PictureOf(*shadow);
@@ -113,15 +121,17 @@ void Simulation::BeginCheckpoint(int index) {
   Node& at = node(index);
   const std::optional<RecordSequence> through = at.replica->BeginCheckpoint();
   if (!through.has_value()) return;
+  at.checkpoint_through = *through;
   Count(FaultKind::kCheckpoint);
   Note("checkpoint", index);
   if (*through != at.disk.last()) {
     verdict_.Fail("a checkpoint stands for every record so far",
                   "r" + std::to_string(index + 1));
   }
-  at.disk.BeginCheckpoint(*through);
-  at.writes_checkpoint = true;
-  ScheduleCheckpointSlice(index);
+  at.disk.BeginCheckpoint();
+  if (!std::exchange(at.writes_checkpoint, true)) {
+    ScheduleCheckpointSlice(index);
+  }
 }
 
 // Slices come between turns, one now and several then.
@@ -130,6 +140,7 @@ void Simulation::ScheduleCheckpointSlice(int index) {
                [this, index, life = node(index).life] {
                  Node& at = node(index);
                  if (at.life != life || at.replica == nullptr) return;
+                 if (!at.writes_checkpoint) return;  // A snapshot's turn.
                  if (!at.paused) ContinueCheckpoint(index);
                  if (at.writes_checkpoint) ScheduleCheckpointSlice(index);
                });
@@ -144,8 +155,76 @@ void Simulation::ContinueCheckpoint(int index) {
     return;
   }
   at.writes_checkpoint = false;
-  at.disk.FinishCheckpoint();
+  at.disk.FinishCheckpoint(at.checkpoint_through, /*is_snapshot=*/false);
   ++statistics_.checkpoints;
+}
+
+// ---- snapshots --------------------------------------------------------------
+
+void Simulation::ReadSnapshot(int index, const SnapshotRead& read) {
+  Node& at = node(index);
+  const std::span<const Record> records = at.disk.checkpoint();
+  if (records.empty() || at.disk.checkpoint_through() != read.through) return;
+  const std::size_t chunks =
+      (records.size() + kChunkRecords - 1) / kChunkRecords;
+  for (std::uint64_t chunk = read.first;
+       chunk < std::min<std::uint64_t>(chunks, read.first + kSnapshotWindow);
+       ++chunk) {
+    SnapshotChunk message{.through = read.through, .index = chunk,
+                          .chunks = chunks};
+    const std::size_t first = chunk * kChunkRecords;
+    const std::size_t count = std::min(kChunkRecords, records.size() - first);
+    for (const Record& record : records.subspan(first, count)) {
+      EncodeRecord(record, message.entries);
+    }
+    ReplicaSet to;
+    to.Insert(read.to);
+    SendMessage(index, {.to = to, .message = std::move(message)});
+  }
+}
+
+void Simulation::WriteSnapshot(int index, const SnapshotWrite& write) {
+  Node& at = node(index);
+  if (write.begins) {
+    at.writes_checkpoint = false;  // One that was under way makes room.
+    at.disk.BeginCheckpoint();
+  }
+  at.disk.AppendCheckpoint(write.records);
+  if (!write.ends.has_value()) return;
+  at.disk.FinishCheckpoint(*write.ends, /*is_snapshot=*/true);
+  NoteInstalled(index);
+}
+
+// The snapshot is on disk now, perhaps.
+void Simulation::NoteInstalled(int index) {
+  Node& at = node(index);
+  if (!at.disk.TakeInstalled()) return;
+  Note("snapshot", index);
+  for (const Record& record : at.disk.snapshot()) {
+    if (const auto* floors = std::get_if<FloorRecord>(&record)) {
+      ghost_.Installed(ReplicaAt(index), floors->drop_floor,
+                       at.disk.snapshot());
+    }
+  }
+  Enqueue(index, SnapshotDurable{});
+}
+
+void Simulation::RestoreOrderFromSnapshot(int index) {
+  for (const Record& record : node(index).disk.snapshot()) {
+    const auto* executed = std::get_if<ExecutedRecord>(&record);
+    if (executed == nullptr) continue;
+    const auto restored = [&](InstanceId id) {
+      if (ghost_.FindDecided(id) == nullptr) return;  // A noop.
+      order_.Restored(ReplicaAt(index), id, *ghost_.FindPayload(id));
+    };
+    for (int i = 0; i < plan_.settings.replicas; ++i) {
+      const std::uint64_t frontier = executed->executed[ReplicaAt(i)];
+      for (std::uint64_t slot = 1; slot <= frontier; ++slot) {
+        restored({ReplicaAt(i), slot});
+      }
+    }
+    for (const InstanceId id : executed->above) restored(id);
+  }
 }
 
 // A restart rebuilds the state that the journal's decisions give, whatever
@@ -153,15 +232,34 @@ void Simulation::ContinueCheckpoint(int index) {
 void Simulation::CheckRestored(int index) {
   Executor shadow(plan_.settings.replicas, plan_.settings.conflicts);
   Executed executed;
-  const std::span<const Record> journal = node(index).disk.journal();
+  const auto commit = [&](InstanceId id, const Value& value,
+                          const DependencySet& deps) {
+    const bool noop = value.kind == ValueKind::kNoop;
+    shadow.Commit(id,
+                  noop ? nullptr : stripper_.Strip(ghost_.FindPayload(id)),
+                  deps, executed);
+  };
+  const SimulatedDisk& disk = node(index).disk;
+  for (const Record& record : disk.snapshot()) {
+    std::visit(Overloaded{[&](const ExecutedRecord& r) { shadow.Restore(r); },
+                          [&](const EntriesRecord& r) { shadow.Restore(r); },
+                          [&](const SessionsRecord& r) { shadow.Restore(r); },
+                          [](const auto&) {}},
+               record);
+  }
+  RestoreOrderFromSnapshot(index);
+  for (const Record& record : disk.snapshot()) {
+    const auto* decision = std::get_if<InstanceRecord>(&record);
+    if (decision != nullptr &&
+        decision->status == InstanceStatus::kCommitted) {
+      commit(decision->instance, decision->value, decision->deps);
+    }
+  }
+  const std::span<const Record> journal = disk.after_snapshot();
   for (std::size_t i = journal.size(); i > 0; --i) {
     const auto* decision = std::get_if<CommittedRecord>(&journal[i - 1]);
     if (decision == nullptr) continue;
-    const bool noop = decision->value.kind == ValueKind::kNoop;
-    shadow.Commit(decision->instance,
-                  noop ? nullptr
-                       : stripper_.Strip(ghost_.FindPayload(decision->instance)),
-                  decision->deps, executed);
+    commit(decision->instance, decision->value, decision->deps);
   }
   for (const InstanceId id : executed.instances) {
     order_.Restored(ReplicaAt(index), id, *ghost_.FindPayload(id));
@@ -180,6 +278,7 @@ void Simulation::Stop(int index) {
   statistics_.slow_commits += status.slow_commits;
   statistics_.retransmissions += status.retransmissions;
   statistics_.stale_messages += status.stale_messages;
+  statistics_.snapshots += status.snapshots_installed;
   statistics_.largest_component = std::max(
       statistics_.largest_component, status.executor.largest_component);
   order_.Stopped(ReplicaAt(index));
@@ -237,9 +336,18 @@ void Simulation::Turn(int index) {
   Actions actions;
   const std::uint64_t life = at.life;
   while (!events.empty()) {
+    const bool installs = std::holds_alternative<SnapshotDurable>(events.front());
+    if (installs) {
+      // What was executed so far is executed again, or is in the snapshot.
+      Apply(index, actions);
+      actions.Clear();
+      if (at.replica == nullptr || at.life != life) return;
+      order_.Stopped(ReplicaAt(index));
+      RestoreOrderFromSnapshot(index);
+    }
     Step(at, events.front(), actions);
     events.pop_front();
-    if (at.plan.gathers && !events.empty()) continue;
+    if (at.plan.gathers && !events.empty() && !installs) continue;
     Apply(index, actions);
     actions.Clear();
     if (at.replica == nullptr || at.life != life || verdict_.failed()) return;
@@ -296,7 +404,14 @@ void Simulation::Apply(int index, const Actions& actions) {
     --effects;
     SendReply(index, reply);
   }
-  if (crash) CrashNow(index);
+  if (crash) return CrashNow(index);
+  for (const SnapshotRead& read : actions.snapshot_reads) {
+    ReadSnapshot(index, read);
+  }
+  for (const SnapshotWrite& write : actions.snapshot_writes) {
+    WriteSnapshot(index, write);
+  }
+  if (node(index).replica->wants_checkpoint()) BeginCheckpoint(index);
 }
 
 // What the machine says it has decided and executed.
@@ -377,6 +492,7 @@ void Simulation::EndSync(int index) {
   // A failed sync stops the node at once (reliability.md F3).
   if (at.sync_fails) return CrashNow(index);
   ghost_.BecameDurable(ReplicaAt(index), at.disk.EndSync());
+  NoteInstalled(index);
   trace_.Note({.time = queue_.now(),
                .what = "durable",
                .node = index,
@@ -433,7 +549,20 @@ void Simulation::Deliver(int from, int to, std::uint64_t connection,
   trace_.Note(EntryOf(*message, queue_.now(), arrives ? "deliver" : "drop", to,
                       from));
   if (!arrives) return;
-  Enqueue(to, MessageReceived{.from = ReplicaAt(from), .message = *message});
+  const auto* chunk = std::get_if<SnapshotChunk>(message.get());
+  if (chunk == nullptr) {
+    Enqueue(to, MessageReceived{.from = ReplicaAt(from), .message = *message});
+    return;
+  }
+  SnapshotPart part{.from = ReplicaAt(from),
+                    .through = chunk->through,
+                    .index = chunk->index,
+                    .chunks = chunk->chunks};
+  const absl::Status status = DecodeRecords(
+      chunk->entries, plan_.settings.replicas,
+      [&](Record&& record) { part.records.push_back(std::move(record)); });
+  if (!status.ok()) verdict_.Fail("codec: a chunk is decoded", "");
+  Enqueue(to, std::move(part));
 }
 
 void Simulation::SendReply(int from, const OutgoingReply& outgoing) {

@@ -1,6 +1,7 @@
 #include "tests/sim/plan.h"
 
 #include <algorithm>
+#include <span>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -28,6 +29,7 @@ FaultSet DrawFaults(Random& random, const FaultSet& allowed) {
   FaultSet faults = FaultSet::None();
   for (int i = 0; i < kFaultKinds; ++i) {
     const auto kind = static_cast<FaultKind>(i);
+    if (kind == FaultKind::kCheckpoint) continue;  // DrawCheckpoints
     if (allowed.Contains(kind) && random.Chance(500)) faults.Insert(kind);
   }
   return faults;
@@ -142,6 +144,19 @@ Micros DrawInterval(Random& random, const WorkloadPlan& workload) {
   return length / random.Between(3, 30);
 }
 
+// From a stream of its own: the rest of a seed's world is as it was before
+// there were checkpoints.
+void DrawCheckpoints(Random random, const FaultSet& allowed, Plan& plan) {
+  constexpr auto kAt = static_cast<std::size_t>(FaultKind::kCheckpoint);
+  if (!allowed.Contains(FaultKind::kCheckpoint) || !random.Chance(500)) return;
+  plan.faults.Insert(FaultKind::kCheckpoint);
+  plan.interval[kAt] = DrawInterval(random, plan.workload);
+  plan.strikes[kAt] = static_cast<int>(random.Between(2, 40));
+  // Who lags is left out at once, soon, or never in so short a run.
+  plan.settings.retained_bytes = random.OneOf(
+      std::array<std::size_t, 4>{1, 1, 20'000, 32 * 1024 * 1024});
+}
+
 }  // namespace
 
 std::string_view Name(FaultKind kind) {
@@ -189,10 +204,11 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
   for (NodePlan& node : plan.nodes) {
     node = DrawNode(random, plan.faults, tick);
   }
-  for (Micros& interval : plan.interval) {
+  constexpr std::size_t kOthers = kFaultKinds - 1;
+  for (Micros& interval : std::span(plan.interval).first(kOthers)) {
     interval = DrawInterval(random, plan.workload);
   }
-  for (int& strikes : plan.strikes) {
+  for (int& strikes : std::span(plan.strikes).first(kOthers)) {
     strikes = static_cast<int>(random.Between(2, 40));
   }
   plan.outage = random.OneOf(std::array<Micros, 4>{20000, 200000, 1000000,
@@ -200,6 +216,7 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
   if (plan.faults.Contains(FaultKind::kDeath)) {
     plan.dead = DrawDead(random, limits.replicas);
   }
+  DrawCheckpoints(random.Fork(1), limits.allowed, plan);
   return plan;
 }
 
@@ -218,7 +235,8 @@ std::string Describe(const Plan& plan) {
       settings.batch_commands, ", in flight ", settings.max_in_flight,
       ", queue ", settings.max_queued_commands,
       settings.overlap_sync ? ", overlap" : "",
-      settings.lazy_fast_commit ? ", lazy" : "", "; ", work.clients,
+      settings.lazy_fast_commit ? ", lazy" : "", ", retained bytes ",
+      settings.retained_bytes, "; ", work.clients,
       " clients x ", work.pipeline, ", requests of ", work.batch, ", ",
       work.groups, " groups");
 }

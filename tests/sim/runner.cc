@@ -135,13 +135,13 @@ std::string Describe(const SimulationStatistics& s) {
   return absl::StrFormat(
       "%d operations, %d faults (%s), %.2f simulated hours; %d refused, "
       "%d retried, %d messages (%d through the codec), %d restarts "
-      "(%d from one of %d checkpoints), %d instances (%d fast, %d slow, %d recovered, %d noops, largest "
+      "(%d from one of %d checkpoints), %d snapshots, %d instances (%d fast, %d slow, %d recovered, %d noops, largest "
       "component %d), "
       "%d retransmissions, %d stale messages",
       s.operations, s.TotalFaults(), faults,
       static_cast<double>(s.virtual_time) / kMicrosInHour, s.refused,
       s.retried, s.messages, s.through_codec, s.restarts, s.checkpoint_restarts,
-      s.checkpoints, s.instances, s.fast_commits, s.slow_commits, s.recovered, s.noops,
+      s.checkpoints, s.snapshots, s.instances, s.fast_commits, s.slow_commits, s.recovered, s.noops,
       s.largest_component, s.retransmissions,
       s.stale_messages);
 }

@@ -60,6 +60,14 @@ TEST_F(Seeds, OfRestartsFromCheckpoints) {
   EXPECT_GT(total.checkpoint_restarts, 50u);
 }
 
+// Members that lag are left out and come back with a snapshot.
+TEST_F(Seeds, OfSnapshots) {
+  const SimulationStatistics total = RunSeeds(
+      1, 16, {.replicas = 3,
+              .faults = *FaultSet::Parse("checkpoint,death,crash")});
+  EXPECT_GT(total.snapshots, 0u);
+}
+
 // stdout of the simulator's own program.
 std::string Output(const std::string& arguments) {
   const std::string command =

@@ -44,6 +44,7 @@ void SimulationStatistics::Add(const SimulationStatistics& other) {
   restarts += other.restarts;
   checkpoints += other.checkpoints;
   checkpoint_restarts += other.checkpoint_restarts;
+  snapshots += other.snapshots;
   instances += other.instances;
   noops += other.noops;
   recovered += other.recovered;

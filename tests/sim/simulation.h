@@ -59,6 +59,7 @@ struct SimulationStatistics {
   std::uint64_t restarts = 0;
   std::uint64_t checkpoints = 0;  // written to the end
   std::uint64_t checkpoint_restarts = 0;  // restarts that began with one
+  std::uint64_t snapshots = 0;  // fetched from a peer and installed
   std::uint64_t instances = 0;  // decided
   std::uint64_t noops = 0;      // of these
   std::uint64_t recovered = 0;  // decided at a ballot above 0
@@ -106,6 +107,7 @@ class Simulation {
     bool lazy_sync_scheduled = false;
     bool tick_waiting = false;
     bool writes_checkpoint = false;
+    RecordSequence checkpoint_through = 0;
     // Somebody waits for records appended since the last sync began.
     bool urgent = false;
     std::deque<Event> inbox;
@@ -134,6 +136,11 @@ class Simulation {
   void BeginCheckpoint(int index);
   void ContinueCheckpoint(int index);
   void ScheduleCheckpointSlice(int index);
+  void ReadSnapshot(int index, const SnapshotRead& read);
+  void WriteSnapshot(int index, const SnapshotWrite& write);
+  void NoteInstalled(int index);
+  // Everything that the snapshot on the node's disk says is executed.
+  void RestoreOrderFromSnapshot(int index);
   void Enqueue(int index, Event event);
   void ScheduleTurn(int index);
   void ScheduleTick(int index);

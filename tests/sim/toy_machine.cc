@@ -61,7 +61,8 @@ class ToyReplica final : public Replica {
                    },
                    [&](const RecordsDurable& e) { HandleDurable(e, actions); },
                    [&](const Tick&) { HandleTick(actions); },
-                   [](const PeerSuspected&) {}},
+                   // It keeps everything and takes no snapshots.
+                   [](const auto&) {}},
         event);
   }
 

@@ -194,7 +194,11 @@ Message RandomMessage(Random& random, std::size_t alternative, int columns) {
       return InquireReply{instance, RandomStatus(random), ballot,
                           random.Coin()};
     case 13: return Frontier{deps(), deps(), deps(), random.Next()};
-    default: return Truncated{instance, deps()};
+    case 14: return Truncated{instance, deps()};
+    case 15: return SnapshotRequest{random.Next(), random.Next()};
+    default:
+      return SnapshotChunk{random.Next(), random.Next(), random.Next(),
+                           random.Bytes(5000)};
   }
 }
 
@@ -357,6 +361,13 @@ bool Same(const Message& a, const Message& b) {
           },
           [](const Truncated& x, const Truncated& y) {
             return x.instance == y.instance && x.drop_floor == y.drop_floor;
+          },
+          [](const SnapshotRequest& x, const SnapshotRequest& y) {
+            return x.through == y.through && x.first == y.first;
+          },
+          [](const SnapshotChunk& x, const SnapshotChunk& y) {
+            return std::tie(x.through, x.index, x.chunks, x.entries) ==
+                   std::tie(y.through, y.index, y.chunks, y.entries);
           }});
 }
 

@@ -1,3 +1,4 @@
+#include <cstring>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -129,6 +130,22 @@ void Set(const Truncated& message, PeerMessage::Builder root) {
   SetDeps(message.drop_floor, [&](unsigned n) { return to.initDropFloor(n); });
 }
 
+void Set(const SnapshotRequest& message, PeerMessage::Builder root) {
+  auto to = root.initSnapshotRequest();
+  to.setThrough(message.through);
+  to.setFirst(message.first);
+}
+
+void Set(const SnapshotChunk& message, PeerMessage::Builder root) {
+  auto to = root.initSnapshotChunk();
+  to.setThrough(message.through);
+  to.setIndex(message.index);
+  to.setChunks(message.chunks);
+  auto entries = to.initEntries(static_cast<unsigned>(message.entries.size()));
+  if (message.entries.empty()) return;
+  std::memcpy(entries.begin(), message.entries.data(), message.entries.size());
+}
+
 std::size_t Words(const Message& message) {
   constexpr std::size_t kAllButTheBatch = 96;
   const auto batch_words = Overloaded{
@@ -138,6 +155,9 @@ std::size_t Words(const Message& message) {
       [](const Accept& m) { return BatchWords(m.value.batch); },
       [](const Commit& m) { return BatchWords(m.value.batch); },
       [](const RecoverReply& m) { return BatchWords(m.value.batch); },
+      [](const SnapshotChunk& m) {
+        return m.entries.size() / sizeof(capnp::word);
+      },
       [](const auto&) { return std::size_t{0}; }};
   return kAllButTheBatch + std::visit(batch_words, message);
 }
@@ -269,6 +289,18 @@ absl::StatusOr<Message> GetMessage(const PeerMessage::Reader& root,
     case PeerMessage::INQUIRE_REPLY: return Get(root.getInquireReply(), fields);
     case PeerMessage::FRONTIER: return Get(root.getFrontier(), fields);
     case PeerMessage::TRUNCATED: return Get(root.getTruncated(), fields);
+    case PeerMessage::SNAPSHOT_REQUEST: {
+      const auto request = root.getSnapshotRequest();
+      return SnapshotRequest{.through = request.getThrough(),
+                             .first = request.getFirst()};
+    }
+    case PeerMessage::SNAPSHOT_CHUNK: {
+      const auto chunk = root.getSnapshotChunk();
+      return SnapshotChunk{.through = chunk.getThrough(),
+                           .index = chunk.getIndex(),
+                           .chunks = chunk.getChunks(),
+                           .entries = std::string(BytesOf(chunk.getEntries()))};
+    }
   }
   return absl::UnimplementedError(
       absl::StrCat("peer message of type ", static_cast<int>(root.which()),

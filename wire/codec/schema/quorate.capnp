@@ -72,6 +72,8 @@ struct PeerMessage {
     inquireReply @12 :InquireReply;
     frontier @13 :Frontier;
     truncated @14 :Truncated;
+    snapshotRequest @15 :SnapshotRequest;
+    snapshotChunk @16 :SnapshotChunk;
   }
 }
 
@@ -185,6 +187,18 @@ struct Truncated {
   slot @0 :UInt64;
   replica @1 :UInt8;
   dropFloor @2 :List(UInt64);
+}
+
+struct SnapshotRequest {
+  through @0 :UInt64;  # 0: the last checkpoint
+  first @1 :UInt64;
+}
+
+struct SnapshotChunk {
+  through @0 :UInt64;
+  index @1 :UInt64;
+  chunks @2 :UInt64;
+  entries @3 :Data;  # journal entries
 }
 
 # ---- clients and handshake --------------------------------------------------

@@ -1,0 +1,127 @@
+#include "replica/snapshot_fetch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "replica/epaxos/instance_log.h"
+#include "wire/overloaded.h"
+
+namespace quorate {
+
+SnapshotFetch::SnapshotFetch(const Settings& settings, ReplicaId server,
+                             const DependencySet& forgotten)
+    : settings_(settings),
+      server_(server),
+      forgotten_(forgotten),
+      executor_(settings.replicas, settings.conflicts) {}
+
+SnapshotRequest SnapshotFetch::Request() const {
+  return {.through = through_, .first = next_};
+}
+
+void SnapshotFetch::Begin(std::uint64_t through) {
+  through_ = through;
+  next_ = chunks_ = 0;
+  ended_ = false;
+  executor_ = Executor(settings_.replicas, settings_.conflicts);
+  executed_.reset();
+  facts_ = {.drop_floor = DependencySet(settings_.replicas)};
+}
+
+SnapshotFetch::Outcome SnapshotFetch::Take(const SnapshotPart& part,
+                                           SnapshotWrite& write) {
+  const bool anew = part.through != through_ && part.index == 0;
+  if (part.from != server_ || is_writing ||
+      (!anew && (part.through != through_ || part.index != next_))) {
+    return Outcome::kIgnored;
+  }
+  silent_ticks = 0;
+  if (anew) Begin(part.through);
+  if (part.index == 0) {
+    write.begins = true;
+    // What it stands for here is known when it ends.
+    write.records.emplace_back(CheckpointBegunRecord{});
+  }
+  ++next_;
+  chunks_ = part.chunks;
+  for (const Record& record : part.records) {
+    if (ended_ || !TakeRecord(record, write)) return Outcome::kBroken;
+  }
+  if (next_ < chunks_) return ended_ ? Outcome::kBroken : Outcome::kTaken;
+  const bool right =
+      ended_ && executed_.has_value() && executor_.state_hash() == state_hash_;
+  return right ? Outcome::kWhole : Outcome::kBroken;
+}
+
+bool SnapshotFetch::TakeRecord(const Record& record, SnapshotWrite& write) {
+  const auto take =
+      Overloaded{[&](const CheckpointBegunRecord&) { return true; },
+                 [&](const ExecutedRecord& r) { return TakeExecuted(r); },
+                 [&](const EntriesRecord& r) {
+                   executor_.Restore(r);
+                   return true;
+                 },
+                 [&](const SessionsRecord& r) {
+                   executor_.Restore(r);
+                   return true;
+                 },
+                 [&](const FloorRecord& r) {
+                   facts_.drop_floor = r.drop_floor;
+                   return true;
+                 },
+                 [&](const InstanceRecord& r) { return TakeInstance(r); },
+                 // Of the server's own slots.
+                 [](const ReservedRecord&) { return true; },
+                 [&](const CheckpointEndedRecord& r) {
+                   ended_ = true;
+                   state_hash_ = r.state_hash;
+                   return true;
+                 },
+                 // Facts of a journal have no place in a checkpoint.
+                 [](const auto&) { return false; }};
+  if (!std::visit(take, record)) return false;
+  if (std::holds_alternative<ExecutedRecord>(record) ||
+      std::holds_alternative<EntriesRecord>(record) ||
+      std::holds_alternative<SessionsRecord>(record)) {
+    write.records.push_back(record);
+  }
+  return true;
+}
+
+bool SnapshotFetch::TakeExecuted(const ExecutedRecord& record) {
+  if (executed_.has_value() || !record.executed.Covers(forgotten_)) {
+    return false;
+  }
+  for (const InstanceId id : record.above) {
+    const std::uint64_t frontier = record.executed[id.replica];
+    if (id.slot <= frontier ||
+        id.slot - frontier > epaxos::InstanceLog::kMaxGap) {
+      return false;
+    }
+  }
+  executed_ = record;
+  executor_.Restore(record);
+  return true;
+}
+
+// Only decisions count: votes and promises are each replica's own.
+bool SnapshotFetch::TakeInstance(const InstanceRecord& record) {
+  if (record.status != InstanceStatus::kCommitted) return true;
+  const bool has_payload =
+      record.initial_batch != nullptr &&
+      record.initial_batch->digest() == record.value.digest;
+  if (record.value.kind == ValueKind::kNone ||
+      (record.value.kind == ValueKind::kCommands && !has_payload)) {
+    return false;
+  }
+  facts_.decisions.push_back(record);
+  return true;
+}
+
+bool SnapshotFetch::HasExecuted(InstanceId id) const {
+  return executed_.has_value() &&
+         (executed_->executed.Contains(id) ||
+          std::ranges::find(executed_->above, id) != executed_->above.end());
+}
+
+}  // namespace quorate
