@@ -35,12 +35,12 @@ d_vote            M3   explore X1 recoveries=1 restarts=1 separate_sync=1
 d_fastcommit      M4   explore X6 recoveries=2 restarts=1 separate_sync=1
 forget_promise    M9   explore X1 recoveries=1 restarts=1
 duplicate_vote    M12  walk 45 X4 recoveries=3
-no_recovery       M17  sim 5 6
+no_recovery       M17  sim 5 1
 d_promise         1.2  explore X1 recoveries=1 restarts=1 separate_sync=1
 d_accept          1.2  explore X6 recoveries=2 restarts=1 separate_sync=1
 d_resume0         1.2  explore X1 recoveries=1 restarts=1 separate_sync=1
 d_coord_pre       1.2  sim 5 1
-d_validate        1.2  sim 5 2
+d_validate        1.2  sim 5 3
 acc_bal           2.5  explore X1 recoveries=1
 pre_bal           2.5  explore X1 recoveries=1
 fast_bal          2.5  explore X1 recoveries=1

@@ -96,14 +96,20 @@ Words Describe(const Message& message) {
           },
           [](const Truncated& m) -> Words {
             return {ToString(m.instance), ToString(m.drop_floor)};
-          }},
+          },
+          // Nobody is left out in these worlds.
+          [](const SnapshotRequest&) -> Words { return {}; },
+          [](const SnapshotChunk&) -> Words { return {}; }},
       message);
 }
 
 InstanceId InstanceOf(const Message& message) {
-  return std::visit(Overloaded{[](const Frontier&) { return InstanceId{}; },
-                               [](const auto& m) { return m.instance; }},
-                    message);
+  return std::visit(
+      [](const auto& m) {
+        if constexpr (requires { m.instance; }) return m.instance;
+        return InstanceId{};  // Of the replica, not of an instance.
+      },
+      message);
 }
 
 }  // namespace
