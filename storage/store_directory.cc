@@ -80,7 +80,8 @@ std::string ReadUpTo(int fd, std::size_t limit) {
   return text;
 }
 
-// Writes a file that is durable or absent: never half there under its name.
+}  // namespace
+
 absl::Status WriteDurably(const std::string& path, std::string_view bytes) {
   const std::string temporary = path + ".new";
   Descriptor file(
@@ -101,6 +102,8 @@ absl::Status SyncDirectory(const std::string& path) {
   if (fsync(directory.fd()) != 0) return FileError("sync", path, errno);
   return absl::OkStatus();
 }
+
+namespace {
 
 // Creates missing directories from the top and makes each name durable.
 absl::Status CreateDirectories(const std::filesystem::path& path) {

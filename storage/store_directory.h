@@ -21,6 +21,12 @@ namespace quorate {
 // "node r2 of cluster \"demo\"".
 std::string Describe(const StoreIdentity& identity);
 
+// Writes a file that is durable or absent, never half there under its name,
+// once the names are synced as well.
+absl::Status WriteDurably(const std::string& path, std::string_view bytes);
+// Makes created, renamed and removed names in this directory durable.
+absl::Status SyncDirectory(const std::string& path);
+
 class StoreDirectory {
  public:
   // Creates the directory (and its parents) if it is missing and locks it for

@@ -1,5 +1,7 @@
 #include "replica/shell/handshake.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "replica/shell/text.h"
 
@@ -29,8 +31,11 @@ std::string_view Name(Refusal reason) {
 }
 
 Handshake::Handshake(const ClusterConfig& config, std::size_t self,
-                     std::uint64_t incarnation)
-    : config_(config), self_(self), incarnation_(incarnation) {}
+                     std::uint64_t incarnation, KnownPeers known)
+    : config_(config),
+      self_(self),
+      incarnation_(incarnation),
+      known_(std::move(known)) {}
 
 Hello Handshake::OwnHello() const {
   return {.role = PeerRole::kReplica,
@@ -66,7 +71,7 @@ std::optional<HelloRefusal> Handshake::CheckCluster(const Hello& hello) const {
 
 std::optional<HelloRefusal> Handshake::CheckReplica(const Hello& hello) {
   const auto node = static_cast<std::size_t>(Index(hello.node));
-  std::optional<std::uint64_t>& known = incarnations_[node];
+  const std::optional<std::uint64_t> known = known_.Find(hello.node);
   if (known && *known != hello.incarnation) {
     return HelloRefusal{
         Refusal::kWrongIncarnation,
@@ -77,8 +82,13 @@ std::optional<HelloRefusal> Handshake::CheckReplica(const Hello& hello) {
                "bring its directory back, or restart the whole cluster if it "
                "runs with durability = \"memory\"")};
   }
-  known = hello.incarnation;
-  return std::nullopt;
+  if (known) return std::nullopt;
+  const absl::Status written = known_.Remember(hello.node, hello.incarnation);
+  if (written.ok()) return std::nullopt;
+  const absl::string_view why = written.message();
+  return HelloRefusal{Refusal::kBusy,
+                      Concat("node ", NameOf(self_), " cannot write down who ",
+                             NameOf(node), " is: ", why)};
 }
 
 std::optional<HelloRefusal> Handshake::CheckDialer(const Hello& hello) {

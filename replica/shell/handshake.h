@@ -3,10 +3,9 @@
 // Both sides of every connection open with a Hello. It is refused for another
 // major version, another cluster, the wrong role at a port, a replica that has
 // no business at this end, or one that lost its disk. A refusal's text travels
-// to the other side: found, expected, what to do. Pure.
+// to the other side: found, expected, what to do.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -14,6 +13,7 @@
 
 #include "replica/shell/config.h"
 #include "replica/shell/refusals.h"
+#include "storage/known_peers.h"
 #include "wire/client_message.h"
 
 namespace quorate {
@@ -27,7 +27,7 @@ class Handshake {
  public:
   // `config` must outlive the handshake.
   Handshake(const ClusterConfig& config, std::size_t self,
-            std::uint64_t incarnation);
+            std::uint64_t incarnation, KnownPeers known);
 
   // What this node says first, to replicas and clients alike.
   Hello OwnHello() const;
@@ -42,15 +42,14 @@ class Handshake {
 
  private:
   std::optional<HelloRefusal> CheckCluster(const Hello& hello) const;
-  // Also remembers an incarnation that is new to this process.
+  // Also writes down who is met for the first time, before that counts.
   std::optional<HelloRefusal> CheckReplica(const Hello& hello);
   const std::string& NameOf(std::size_t node) const;
 
   const ClusterConfig& config_;
   std::size_t self_;
   std::uint64_t incarnation_;
-  // Of each replica, as it was first seen.
-  std::array<std::optional<std::uint64_t>, kMaxReplicas> incarnations_;
+  KnownPeers known_;
 };
 
 // Of a pair of replicas the one with the higher index dials: one connection

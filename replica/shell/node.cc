@@ -36,7 +36,8 @@ std::uint64_t NowUs() { return uv_hrtime() / 1000; }
 
 struct Node::Running {
   Running(uv_loop_t* loop, Node& node)
-      : handshake(node.config_, node.self_, node.incarnation_),
+      : handshake(node.config_, node.self_, node.incarnation_,
+                  std::move(node.known_peers_)),
         clock(ReplicaAt(static_cast<int>(node.self_))),
         links(loop, node.count_, node.config_, node.self_, handshake,
               node.refusals_, node, node.options_.log,
@@ -108,6 +109,9 @@ absl::Status Node::OpenStore() {
                     .incarnation = incarnation_});
     if (!store.ok()) return store.status();
     store_ = *std::move(store);
+    absl::StatusOr<KnownPeers> peers = KnownPeers::Load(directory);
+    if (!peers.ok()) return peers.status();
+    known_peers_ = *std::move(peers);
   }
   incarnation_ = store_->identity().incarnation;
   return absl::OkStatus();

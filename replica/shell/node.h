@@ -27,6 +27,7 @@
 #include "replica/shell/handshake.h"
 #include "replica/shell/journal.h"
 #include "replica/shell/peer_links.h"
+#include "storage/known_peers.h"
 #include "storage/store.h"
 
 namespace quorate {
@@ -104,6 +105,7 @@ class Node : private PeerLinks::Handler {
   Phase phase_ = Phase::kOpened;
   std::unique_ptr<Store> store_;  // Until the journal takes it.
   std::uint64_t incarnation_ = 0;
+  KnownPeers known_peers_;  // Until the handshake takes it.
   std::unique_ptr<Replica> replica_;
   Actions actions_;  // Of this turn; lazy records stay for later ones.
   RecordSequence durable_ = 0;

@@ -233,10 +233,10 @@ nemesis_refusals() {
 # others, who know it, refuse it until its own directory is back.
 nemesis_wiped() {
   local node said
+  meet
   while time_left; do
     choose 1
     node=${chosen[0]}
-    meet
     said=$(refusals_said)
     kill_node "$node"
     mkdir "$work/taken"

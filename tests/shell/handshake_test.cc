@@ -1,6 +1,9 @@
 #include "replica/shell/handshake.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 #include "absl/strings/match.h"
 
@@ -30,7 +33,7 @@ class HandshakeTest : public testing::Test {
   }
 
   const ClusterConfig config_ = ThreeNodes();
-  Handshake handshake_{config_, /*self=*/1, /*incarnation=*/5};
+  Handshake handshake_{config_, /*self=*/1, /*incarnation=*/5, KnownPeers()};
 };
 
 TEST_F(HandshakeTest, SaysWhoThisNodeIs) {
@@ -40,6 +43,23 @@ TEST_F(HandshakeTest, SaysWhoThisNodeIs) {
   EXPECT_EQ(hello.node, ReplicaAt(1));
   EXPECT_EQ(hello.incarnation, 5u);
   EXPECT_EQ(hello.major, kProtocolMajor);
+}
+
+// A restart between the two meetings makes no difference (M16).
+TEST_F(HandshakeTest, KnowsAfterARestartWhomItHasMet) {
+  const std::string folder =
+      testing::TempDir() + "/handshake-" + std::to_string(getpid());
+  std::filesystem::create_directories(folder);
+  {
+    Handshake before(config_, 1, 5, *KnownPeers::Load(folder));
+    EXPECT_FALSE(before.CheckDialer(From(2, 77)));
+  }
+  Handshake after(config_, 1, 5, *KnownPeers::Load(folder));
+  const auto refusal = after.CheckDialer(From(2, 78));
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->reason, Refusal::kWrongIncarnation);
+  EXPECT_FALSE(after.CheckDialer(From(2, 77)));
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(HandshakeTest, TakesAReplicaThatDials) {
