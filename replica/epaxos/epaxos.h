@@ -4,14 +4,16 @@
 // recovery of arXiv 2511.02743): any replica proposes, a fast quorum that
 // answers with exactly the command leader's dependencies commits in one round
 // trip, otherwise the union is accepted by a classic quorum at ballot 0. Any
-// replica finishes an instance whose command leader is gone. No sequence numbers: clients hear after execution, so any
-// fixed order inside a component will do (protocol.md 1.1).
+// replica finishes an instance whose command leader is gone. No sequence
+// numbers: clients hear after execution, so any fixed order inside a component
+// will do (protocol.md 1.1).
 //
-// Split by phase: pre_accept.cc, accept.cc, commit.cc, recovery.cc, validate.cc,
-// tick.cc (retransmission, frontiers, floors), suspicion.cc (who recovers, and
-// when), restore.cc, checkpoint.cc, snapshot.cc, invariants.cc. Pure, copyable. What must be
-// durable first is decided where a message is sent (Send's `rests_on`) and kept
-// by the Outbox; a vote of one's own counts when its record is durable.
+// Split by phase: pre_accept.cc, accept.cc, commit.cc, recovery.cc,
+// validate.cc, tick.cc (retransmission, frontiers, floors), suspicion.cc (who
+// recovers, and when), restore.cc, checkpoint.cc, snapshot.cc, invariants.cc.
+// Pure, copyable. What must be durable first is decided where a message is sent
+// (Send's `rests_on`) and kept by the Outbox; a vote of one's own counts when
+// its record is durable.
 #pragma once
 
 #include <array>

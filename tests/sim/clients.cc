@@ -107,7 +107,8 @@ void Clients::Think(std::size_t index) {
   Session& session = sessions_[index];
   if (session.thinking || !HasMore(session)) return;
   session.thinking = true;
-  world_.queue.After(1 + random_.HeavyTailed(plan_.think, 200, 4), [this, index] {
+  const Micros pause = 1 + random_.HeavyTailed(plan_.think, 200, 4);
+  world_.queue.After(pause, [this, index] {
     sessions_[index].thinking = false;
     Request(index);
   });
