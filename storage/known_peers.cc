@@ -19,6 +19,8 @@ constexpr const char kFileName[] = "peers";
 absl::StatusOr<KnownPeers> KnownPeers::Load(const std::string& directory) {
   KnownPeers peers;
   peers.path_ = (std::filesystem::path(directory) / kFileName).string();
+  std::error_code error;
+  if (!std::filesystem::exists(peers.path_, error) && !error) return peers;
   std::ifstream file(peers.path_);
   std::string line;
   while (std::getline(file, line)) {
@@ -36,6 +38,12 @@ absl::StatusOr<KnownPeers> KnownPeers::Load(const std::string& directory) {
           "remove it if no node of the cluster has lost its directory"));
     }
     peers.incarnations_[number - 1] = value;
+  }
+  // Who cannot read whom it knew must not take everybody for new.
+  if (!file.is_open() || !file.eof()) {
+    return absl::DataLossError(absl::StrCat(
+        "cannot read \"", peers.path_,
+        "\": check its permissions and the disk, or restore it from a backup"));
   }
   return peers;
 }

@@ -292,7 +292,7 @@ int Main(int argc, char** argv) {
       "  quorate-explore --scope X1 --scope X2\n"
       "  quorate-explore --scope 'X1 recoveries=1 restarts=1'\n"
       "  quorate-explore --scope X4 --walks 100000 --seed 7\n"
-      "  quorate-explore --replay tests/model/scenarios/no_r3.txt");
+      "  quorate-explore --replay tests/model/scenarios/no_r3.txt --mutation none");
   app.add_option("--scope", options.scopes,
                  "the world, with budgets that differ from its own");
   app.add_flag("--list", options.list, "name the scopes");

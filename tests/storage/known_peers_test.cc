@@ -52,6 +52,11 @@ TEST_F(KnownPeersTest, RefusesAFileThatIsNotItsOwn) {
   }
 }
 
+TEST_F(KnownPeersTest, RefusesAFileThatItCannotRead) {
+  std::filesystem::create_directory(folder_ / "peers");
+  EXPECT_TRUE(absl::IsDataLoss(KnownPeers::Load(folder_.string()).status()));
+}
+
 TEST_F(KnownPeersTest, WithoutADirectoryItKnowsForTheLifeOfTheProcess) {
   KnownPeers peers;
   ASSERT_TRUE(peers.Remember(ReplicaAt(1), 7).ok());
