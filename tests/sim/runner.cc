@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "replica/paxos/quorum.h"
 #include "tests/sim/toy_machine.h"
 
 namespace quorate::sim {
@@ -59,6 +60,11 @@ ReplicaFactory FactoryFor(const RunOptions& options) {
   return [](const Settings& settings) { return Replica::Create(settings); };
 }
 
+// The toy has accepts alone, and the quorums of the default.
+std::optional<FastPathRule> FastPathOf(const RunOptions& options) {
+  return options.protocol == "toy" ? FastPathRule::kEpaxos : options.fast_path;
+}
+
 }  // namespace
 
 absl::Status CheckOptions(const RunOptions& options) {
@@ -93,7 +99,8 @@ SeedResult RunSeed(std::uint64_t seed, const RunOptions& options) {
   Simulation simulation({.seed = seed,
                          .limits = {.replicas = options.replicas,
                                     .allowed = options.faults,
-                                    .operations = options.operations},
+                                    .operations = options.operations,
+                                    .fast_path = FastPathOf(options)},
                          .trace = options.trace,
                          .history = options.history},
                         FactoryFor(options));
@@ -119,6 +126,10 @@ std::string ReplayLine(std::uint64_t seed, const RunOptions& options) {
       " --faults=", options.faults.ToString());
   if (options.operations > 0) {
     absl::StrAppend(&line, " --operations=", options.operations);
+  }
+  if (options.fast_path.has_value()) {
+    absl::StrAppend(&line,
+                    " --fast-path=", std::string(Name(*options.fast_path)));
   }
   if (options.bug != "none") absl::StrAppend(&line, " --bug=", options.bug);
   return line;
