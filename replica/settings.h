@@ -70,9 +70,9 @@ struct Settings {
   std::size_t max_in_flight = 64;
   // Commands waiting for a place in an instance; beyond it clients get busy.
   std::size_t max_queued_commands = 64 * 1024;
-  // Committed instances that wait for others to execute, beyond which nothing
-  // new is proposed here: new instances would join the chains that are waited
-  // for, and these need never end (protocol.md 4.6).
+  // Committed instances that wait for others to execute, beyond which only what
+  // conflicts with none of them is proposed here: other commands would join the
+  // chains that are waited for, and these need never end (protocol.md 4.6).
   std::size_t max_waiting_instances = 4096;
   // Milliseconds of the shell's clock, or of the simulator's, between ticks.
   int tick_ms = 10;

@@ -136,7 +136,7 @@ void Epaxos::HandlePreAccept(ReplicaId from, const PreAccept& m,
     instance->initial_batch = m.batch;
     if (!Mutated("no_index")) index_.CollectAndAdd(m.instance, *m.batch, deps);
   } else {
-    index_.Collect(*m.batch, deps);
+    index_.Collect(m.batch->operations(), deps);
   }
   deps.ClampOwnColumn(m.instance);
 
