@@ -39,6 +39,7 @@ constexpr std::optional<Protocol> ParseProtocol(std::string_view name) {
   return std::nullopt;
 }
 
+// When one round trip is enough (replica/epaxos/fast_path.h).
 enum class FastPathRule : std::uint8_t { kEpaxos, kAtlas, kUnanimous };
 
 struct Settings {
@@ -48,7 +49,8 @@ struct Settings {
   // Replicas that may be down at once: (replicas - 1) / 2 when 0.
   int faults = 0;
   // Replicas that may be down or slow while conflict-free commands still take
-  // the fast path: the largest that the bound allows when 0.
+  // the fast path: the largest that the bound allows when 0. kEpaxos only: the
+  // other rules leave no choice.
   int fast_faults = 0;
   FastPathRule fast_path = FastPathRule::kEpaxos;
   ConflictMode conflicts = ConflictMode::kOperation;
@@ -60,7 +62,8 @@ struct Settings {
   bool overlap_sync = true;
   // Announce a fast commit without waiting for its record (truncation.md A2).
   // Saves another sync. The price is availability: after a crash, an instance
-  // may stay undecided until a further replica that is down comes back.
+  // may stay undecided until a further replica that is down comes back. Costs
+  // nothing with kUnanimous; not with kAtlas.
   bool lazy_fast_commit = false;
   // Commands and bytes that may share an instance; 1 command turns batching off.
   std::size_t batch_commands = 1024;

@@ -65,6 +65,8 @@ class Ghost {
     bool committed = false;
     Ballot promised;
     DependencySet pre_accepted_deps;
+    // Atlas: told to a Recover without having voted.
+    std::optional<DependencySet> collected_deps;
   };
   struct Decision {
     Value value;
@@ -73,6 +75,7 @@ class Ghost {
   struct Instance {
     CommandBatchPtr payload;
     std::optional<DependencySet> initial_deps;
+    std::optional<ReplicaSet> fast_quorum;
     std::optional<Decision> chosen;
     Ballot chosen_ballot;
     std::optional<Decision> decided;
@@ -99,6 +102,8 @@ class Ghost {
                    const DependencySet& deps);
   void CheckVisibility(ReplicaId at, InstanceId id);
   void CheckFastQuorum(ReplicaId at, InstanceId id, const DependencySet& deps);
+  void CheckPopularity(ReplicaId at, InstanceId id, const DependencySet& deps);
+  void NoteFastQuorum(ReplicaId at, InstanceId id, ReplicaSet quorum);
   // Are all commits up to there on the replica's disk?
   bool HasStable(ReplicaId replica, const DependencySet& through);
 
@@ -134,7 +139,8 @@ class Ghost {
   }
 
   Settings settings_;
-  int classic_quorum_;
+  int faults_;
+  int accept_quorum_;
   int fast_quorum_;
   int laggards_;  // that may be left out when instances are forgotten
   Verdict& verdict_;

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "replica/paxos/quorum.h"
 
 namespace quorate::sim {
 namespace {
@@ -157,6 +158,25 @@ void DrawCheckpoints(Random random, const FaultSet& allowed, Plan& plan) {
       std::array<std::size_t, 4>{1, 1, 20'000, 32 * 1024 * 1024});
 }
 
+// From a stream of its own as well: whatever else a seed's world is, it is
+// under every rule.
+void DrawFastPath(Random random, const PlanLimits& limits, Plan& plan) {
+  Settings& settings = plan.settings;
+  settings.fast_path = random.OneOf(std::array<FastPathRule, 4>{
+      FastPathRule::kEpaxos, FastPathRule::kEpaxos, FastPathRule::kAtlas,
+      FastPathRule::kUnanimous});
+  const bool fewest_faults = random.Chance(400);
+  if (limits.fast_path.has_value()) settings.fast_path = *limits.fast_path;
+  if (settings.fast_path == FastPathRule::kEpaxos) return;
+  if (fewest_faults) settings.faults = 1;
+  if (settings.fast_path == FastPathRule::kAtlas) {
+    settings.lazy_fast_commit = false;  // Refused (quorum.h: ValidateSettings).
+  }
+  for (int i = 0; fewest_faults && plan.dead.size() > 1; ++i) {
+    plan.dead.Erase(ReplicaAt(i));
+  }
+}
+
 }  // namespace
 
 std::string_view Name(FaultKind kind) {
@@ -218,6 +238,7 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
     plan.dead = DrawDead(random, limits.replicas);
   }
   DrawCheckpoints(random.Fork(1), limits.allowed, plan);
+  DrawFastPath(random.Fork(2), limits, plan);
   return plan;
 }
 
@@ -234,12 +255,13 @@ std::string Describe(const Plan& plan) {
       settings.tick_ms, " ms, retransmit ", settings.retransmit_ticks,
       " ticks, conflicts ", std::string(Name(settings.conflicts)), ", batch ",
       settings.batch_commands, ", in flight ", settings.max_in_flight,
-      ", queue ", settings.max_queued_commands,
+      ", queue ", settings.max_queued_commands, ", fast path ",
+      std::string(Name(settings.fast_path)),
+      settings.faults == 1 ? ", one fault" : "",
       settings.overlap_sync ? ", overlap" : "",
       settings.lazy_fast_commit ? ", lazy" : "", ", retained bytes ",
-      settings.retained_bytes, "; ", work.clients,
-      " clients x ", work.pipeline, ", requests of ", work.batch, ", ",
-      work.groups, " groups");
+      settings.retained_bytes, "; ", work.clients, " clients x ", work.pipeline,
+      ", requests of ", work.batch, ", ", work.groups, " groups");
 }
 
 }  // namespace quorate::sim
