@@ -41,7 +41,7 @@ std::string FormatConfig(const ClusterConfig& config) {
   const Settings& settings = config.settings;
   std::string text = Concat(
       "[cluster]\nid = ", Quote(config.cluster_id),
-      "\nprotocol = ", Quote(config.protocol), "\ndurability = ",
+      "\nprotocol = ", Quote(Name(settings.protocol)), "\ndurability = ",
       config.durability == Durability::kFsync ? "\"fsync\"" : "\"memory\"",
       "\n\n[protocol]\nfast_path = ", Quote(Name(settings.fast_path)),
       "\nfaults = ", settings.faults, "\nfast_faults = ", settings.fast_faults,
