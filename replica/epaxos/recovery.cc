@@ -54,7 +54,7 @@ PromisedRecord Epaxos::PromiseTo(InstanceId id, Instance& instance,
   // recovery may rest on what is answered here.
   record.deps = DependencySet(quorums_.replicas);
   if (Mutated("atlas_noindex")) {
-    index_.Collect(*batch, record.deps);
+    index_.Collect(batch->operations(), record.deps);
   } else {
     CollectHere(id, instance, batch, record.deps);
     if (!Mutated("d_collect")) {
