@@ -90,8 +90,8 @@ struct Settings {
   int floor_ticks = 10;
   // Bytes of decided instances that are kept for members that are down or slow.
   // Beyond it as many of them as is safe are left out (quorum.h: Laggards) and
-  // fetch a snapshot when they are back. 0, or with lazy_fast_commit: everything
-  // is kept for everybody.
+  // fetch a snapshot when they are back. 0, or kEpaxos with lazy_fast_commit:
+  // everything is kept for everybody.
   std::size_t retained_bytes = 32 * 1024 * 1024;
   // Undecided instances that one replica recovers at once.
   std::size_t max_recoveries = 256;

@@ -15,10 +15,16 @@ namespace quorate::model {
 namespace {
 
 // Every hook in the core; tests/mutants.sh says what each takes away.
-constexpr std::array<std::string_view, 38> kMutations = {"acc_bal",
+constexpr std::array<std::string_view, 46> kMutations = {"acc_bal",
                                                          "any_accepted",
+                                                         "atlas_clamp",
+                                                         "atlas_noindex",
+                                                         "atlas_second_fq",
+                                                         "atlas_threshold",
+                                                         "atlas_union_all",
                                                          "coord_rule_always",
                                                          "d_accept",
+                                                         "d_collect",
                                                          "d_coord_pre",
                                                          "d_fastcommit",
                                                          "d_promise",
@@ -50,6 +56,8 @@ constexpr std::array<std::string_view, 38> kMutations = {"acc_bal",
                                                          "skip_wait_nop",
                                                          "slow_initdep",
                                                          "slowq_small",
+                                                         "unanimous_majority",
+                                                         "unanimous_some",
                                                          "val_use_dep",
                                                          "validate_noindex",
                                                          "wait_ge"};
