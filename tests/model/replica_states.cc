@@ -386,6 +386,7 @@ std::unique_ptr<Replica> ReplicaStates::Restored(int replica,
             [&](AcceptedRecord& r) { StripOrigin(r.value.batch, unasked_); },
             [&](ValidatedRecord& r) { StripOrigin(r.batch, unasked_); },
             [&](CommittedRecord& r) { StripOrigin(r.value.batch, unasked_); },
+            [&](DependencyRecord& r) { StripOrigin(r.batch, unasked_); },
             [](auto&) {}},
         record);
   }

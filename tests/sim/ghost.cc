@@ -64,9 +64,9 @@ Ghost::Ghost(const Settings& settings, Verdict& verdict)
                     : settings.replicas - FaultsOf(settings) -
                           FastFaultsOf(settings)),
       verdict_(verdict),
-      columns_(static_cast<std::size_t>(settings.replicas)) {
-  stable_.fill(DependencySet(settings.replicas));
-  executed_.fill(DependencySet(settings.replicas));
+      columns_(static_cast<std::size_t>(ColumnsOf(settings))) {
+  stable_.fill(DependencySet(ColumnsOf(settings)));
+  executed_.fill(DependencySet(ColumnsOf(settings)));
 }
 
 Ghost::Instance& Ghost::Get(InstanceId id) {
@@ -237,7 +237,7 @@ void Ghost::NoteDecided(ReplicaId at, InstanceId id, const Value& value,
 void Ghost::CheckVisibility(ReplicaId at, InstanceId id) {
   const Instance& instance = Get(id);
   const DependencySet& deps = instance.decided->deps;
-  for (int i = 0; i < settings_.replicas; ++i) {
+  for (int i = 0; i < ColumnsOf(settings_); ++i) {
     const ReplicaId column = ReplicaAt(i);
     const auto& others = columns_[static_cast<std::size_t>(i)];
     for (std::uint64_t slot = deps[column] + 1; slot <= others.size();
@@ -362,6 +362,25 @@ void Ghost::CheckSent(ReplicaId from, const Frontier& m) {
   }
 }
 
+void Ghost::CheckSent(ReplicaId from, const DependencyRequest& m) {
+  if (m.instance.replica != from) {
+    Fail("3.2: only its leader asks about an instance", from, m.instance);
+  }
+  NotePayload(from, m.instance, m.batch);
+  if (reserved_[static_cast<std::size_t>(Index(from))] < m.instance.slot) {
+    Fail("3.2: the reservation of a slot is on disk before it is used", from,
+         m.instance);
+  }
+}
+
+void Ghost::CheckSent(ReplicaId from, const DependencyReply& m) {
+  const OnDisk& disk = DiskOf(from, Get(m.instance));
+  if (!disk.answered || disk.answer != m.deps) {
+    Fail("3.2: an answer is on disk before it is given", from, m.instance,
+         ToString(m.deps));
+  }
+}
+
 void Ghost::CheckSent(ReplicaId from, const Truncated& m) {
   BecameDurable(from, FloorRecord{.base_floor = m.drop_floor,
                                   .drop_floor = m.drop_floor});
@@ -438,10 +457,21 @@ void Ghost::BecameDurable(ReplicaId at, const CommittedRecord& r) {
   DiskOf(at, instance).committed = true;
 }
 
+void Ghost::BecameDurable(ReplicaId at, const DependencyRecord& r) {
+  NotePayload(at, r.instance, r.batch);
+  OnDisk& disk = DiskOf(at, Get(r.instance));
+  if (disk.answered && disk.answer != r.deps) {
+    Fail("D1: a dependency node answers an instance once", at, r.instance,
+         ToString(disk.answer) + " and " + ToString(r.deps));
+  }
+  disk.answered = true;
+  disk.answer = r.deps;
+}
+
 // Invariant 16: what one replica may forget, all but g have executed for good.
 void Ghost::BecameDurable(ReplicaId at, const FloorRecord& r) {
-  for (int column = 0; column < settings_.replicas; ++column) {
-    DependencySet dropped(settings_.replicas);
+  for (int column = 0; column < ColumnsOf(settings_); ++column) {
+    DependencySet dropped(ColumnsOf(settings_));
     dropped.Set(ReplicaAt(column), r.drop_floor[ReplicaAt(column)]);
     int lacking = 0;
     for (int i = 0; i < settings_.replicas; ++i) {
@@ -457,7 +487,7 @@ void Ghost::BecameDurable(ReplicaId at, const FloorRecord& r) {
 
 void Ghost::Installed(ReplicaId at, const DependencySet& drop_floor,
                       std::span<const Record> snapshot) {
-  for (int i = 0; i < settings_.replicas; ++i) {
+  for (int i = 0; i < ColumnsOf(settings_); ++i) {
     const ReplicaId column = ReplicaAt(i);
     for (std::uint64_t slot = 1; slot <= drop_floor[column]; ++slot) {
       DiskOf(at, Get({column, slot})).committed = true;
@@ -482,7 +512,7 @@ void Ghost::BecameDurable(ReplicaId at, const ReservedRecord& r) {
 // Remembers how far it has looked, so that each instance is looked at once.
 bool Ghost::HasStable(ReplicaId replica, const DependencySet& through) {
   DependencySet& stable = stable_[static_cast<std::size_t>(Index(replica))];
-  for (int i = 0; i < settings_.replicas; ++i) {
+  for (int i = 0; i < ColumnsOf(settings_); ++i) {
     const ReplicaId column = ReplicaAt(i);
     std::uint64_t slot = stable[column];
     while (slot < through[column] &&

@@ -63,6 +63,9 @@ class Ghost {
     bool pre_accepted = false;
     bool initial_known = false;
     bool committed = false;
+    // As a node of the dependency service.
+    bool answered = false;
+    DependencySet answer;
     Ballot promised;
     DependencySet pre_accepted_deps;
   };
@@ -119,6 +122,9 @@ class Ghost {
   void CheckSent(ReplicaId from, const Truncated& m);
   void CheckSent(ReplicaId, const SnapshotRequest&) {}
   void CheckSent(ReplicaId, const SnapshotChunk&) {}
+  void CheckSent(ReplicaId from, const DependencyRequest& m);
+  void CheckSent(ReplicaId from, const DependencyReply& m);
+  void CheckSent(ReplicaId, const InstanceReplies&) {}
 
   void BecameDurable(ReplicaId at, const PreAcceptedRecord& r);
   void BecameDurable(ReplicaId at, const AcceptedRecord& r);
@@ -127,6 +133,7 @@ class Ghost {
   void BecameDurable(ReplicaId at, const CommittedRecord& r);
   void BecameDurable(ReplicaId at, const FloorRecord& r);
   void BecameDurable(ReplicaId at, const ReservedRecord& r);
+  void BecameDurable(ReplicaId at, const DependencyRecord& r);
   // Records of a checkpoint are no new facts.
   template <typename CheckpointPart>
   void BecameDurable(ReplicaId at, const CheckpointPart&) {
@@ -145,10 +152,10 @@ class Ghost {
   std::uint64_t with_commands_ = 0;
   std::uint64_t recovered_ = 0;
   // Own slots that a durable reservation covers.
-  std::array<std::uint64_t, kMaxReplicas> reserved_{};
+  std::array<std::uint64_t, kMaxNodes> reserved_{};
   // Every slot up to here is durably committed (has been executed) there.
-  std::array<DependencySet, kMaxReplicas> stable_;
-  std::array<DependencySet, kMaxReplicas> executed_;
+  std::array<DependencySet, kMaxNodes> stable_;
+  std::array<DependencySet, kMaxNodes> executed_;
 };
 
 }  // namespace quorate::sim
