@@ -7,11 +7,38 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 #include "wire/commutation.h"
 #include "wire/ids.h"
 
 namespace quorate {
+
+// What the replicas agree by. One shell, store, wire and executor for all.
+enum class Protocol : std::uint8_t {
+  kEpaxos,      // every replica leads, one round trip without conflicts
+  kMultipaxos,  // a stable leader and a log
+  kBpaxos,      // EPaxos' jobs as roles of their own
+};
+inline constexpr Protocol kProtocols[] = {
+    Protocol::kEpaxos, Protocol::kMultipaxos, Protocol::kBpaxos};
+
+// "epaxos", ...: as in cluster.toml, on the command line and in results.
+constexpr std::string_view Name(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::kEpaxos: return "epaxos";
+    case Protocol::kMultipaxos: return "multipaxos";
+    case Protocol::kBpaxos: return "bpaxos";
+  }
+  return "";
+}
+constexpr std::optional<Protocol> ParseProtocol(std::string_view name) {
+  for (const Protocol protocol : kProtocols) {
+    if (Name(protocol) == name) return protocol;
+  }
+  return std::nullopt;
+}
 
 enum class FastPathRule : std::uint8_t { kEpaxos, kAtlas, kUnanimous };
 
@@ -26,6 +53,7 @@ struct Roles {
 };
 
 struct Settings {
+  Protocol protocol = Protocol::kEpaxos;
   int replicas = 3;
   ReplicaId self{};  // differs from node to node
   // Replicas that may be down at once: (replicas - 1) / 2 when 0.

@@ -30,17 +30,11 @@
 #include "replica/epaxos/instance_log.h"
 #include "replica/paxos/outbox.h"
 #include "replica/paxos/quorum.h"
+#include "replica/paxos/snapshot_facts.h"
 #include "replica/settings.h"
 #include "wire/machine.h"
 
 namespace quorate::epaxos {
-
-// What a snapshot of another replica says about the protocol.
-struct SnapshotFacts {
-  DependencySet drop_floor;
-  // Committed ones only.
-  std::vector<InstanceRecord> decisions;
-};
 
 // Counts since the process started.
 struct Stats {

@@ -1,5 +1,7 @@
 #include "replica/paxos/quorum.h"
 
+#include <string>
+
 #include "absl/strings/str_cat.h"
 
 namespace quorate {
@@ -35,6 +37,11 @@ int Laggards(const Settings& settings) {
 }
 
 absl::Status ValidateSettings(const Settings& settings) {
+  if (settings.protocol != Protocol::kEpaxos) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "protocol \"", std::string(Name(settings.protocol)),
+        "\" is not built into this version; choose \"epaxos\""));
+  }
   if (settings.replicas < 3 || settings.replicas > kMaxReplicas) {
     return absl::InvalidArgumentError(
         absl::StrCat("a cluster has 3 to ", kMaxReplicas, " nodes, not ",

@@ -16,8 +16,10 @@
 namespace quorate {
 namespace {
 
-// What this binary can run.
-constexpr std::string_view kProtocols[] = {"epaxos"};
+// What this binary knows; ValidateSettings says what it can run.
+constexpr std::string_view kProtocolNames[] = {
+    Name(Protocol::kEpaxos), Name(Protocol::kMultipaxos),
+    Name(Protocol::kBpaxos)};
 constexpr std::string_view kFastPathRules[] = {"epaxos"};
 constexpr std::string_view kDurabilities[] = {"fsync", "memory"};
 constexpr std::string_view kConflictModes[] = {"op", "rw", "key"};
@@ -26,7 +28,10 @@ constexpr std::int64_t kMostTicks = 100'000;
 
 void ReadCluster(ConfigTable table, ClusterConfig& config) {
   table.RequiredText("id", config.cluster_id);
-  table.Choice("protocol", kProtocols, config.protocol);
+  std::string protocol(Name(config.settings.protocol));
+  table.Choice("protocol", kProtocolNames, protocol);
+  config.settings.protocol =
+      ParseProtocol(protocol).value_or(Protocol::kEpaxos);
   std::string durability = "fsync";
   table.Choice("durability", kDurabilities, durability);
   config.durability =

@@ -40,7 +40,7 @@ std::string FormatConfig(const ClusterConfig& config) {
   const Settings& settings = config.settings;
   std::string text = Concat(
       "[cluster]\nid = ", Quote(config.cluster_id),
-      "\nprotocol = ", Quote(config.protocol), "\ndurability = ",
+      "\nprotocol = ", Quote(Name(settings.protocol)), "\ndurability = ",
       config.durability == Durability::kFsync ? "\"fsync\"" : "\"memory\"",
       "\n\n[protocol]\nfast_path = \"epaxos\"\nfaults = ", settings.faults,
       "\nfast_faults = ", settings.fast_faults,

@@ -164,7 +164,7 @@ Json Refusals(const RefusalCounts& counts) {
 void AddProtocol(const ClusterConfig& config, Json& json) {
   const Settings settings = config.NodeSettings(0);
   const QuorumSizes sizes = QuorumSizesOf(settings);
-  json["protocol"] = config.protocol;
+  json["protocol"] = std::string(Name(settings.protocol));
   json["roles"] = {"leader", "depsvc", "acceptor", "executor"};
   json["fast_path"] = "epaxos";
   json["conflicts"] = std::string(Name(settings.conflicts));

@@ -77,6 +77,7 @@ Scope Soaked(Scope scope) {
 
 Settings SettingsOf(const Scope& scope, int replica) {
   Settings settings;
+  settings.protocol = scope.protocol;
   settings.replicas = scope.replicas;
   settings.self = ReplicaAt(replica);
   settings.faults = scope.faults;

@@ -36,6 +36,7 @@ struct ScopeCommand {
 struct Scope {
   std::string name;
   std::string about;
+  Protocol protocol = Protocol::kEpaxos;
   int replicas = 3;
   int faults = 0;       // as in Settings
   int fast_faults = 0;  // as in Settings

@@ -53,7 +53,7 @@ TEST(ConfigTest, ReadsAMinimalFileWithDefaults) {
       ParseConfig(kMinimal, "cluster.toml");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->cluster_id, "demo");
-  EXPECT_EQ(config->protocol, "epaxos");
+  EXPECT_EQ(config->settings.protocol, Protocol::kEpaxos);
   EXPECT_EQ(config->durability, Durability::kFsync);
   EXPECT_EQ(config->settings.replicas, 3);
   EXPECT_EQ(config->settings.batch_commands, Settings().batch_commands);
@@ -199,7 +199,15 @@ TEST(ConfigTest, RefusesAnEmptyClusterId) {
 TEST(ConfigTest, RefusesAProtocolItDoesNotKnow) {
   EXPECT_EQ(ErrorOf("[cluster]\nid = \"demo\"\nprotocol = \"raft\"\n" + kNodes),
             "config \"cluster.toml\" line 3: cluster.protocol is \"raft\", "
-            "this binary knows \"epaxos\"; choose one of them");
+            "this binary knows \"epaxos\", \"multipaxos\", \"bpaxos\"; "
+            "choose one of them");
+}
+
+TEST(ConfigTest, RefusesAProtocolThatIsNotBuiltIn) {
+  EXPECT_EQ(
+      ErrorOf("[cluster]\nid = \"demo\"\nprotocol = \"bpaxos\"\n" + kNodes),
+      "config \"cluster.toml\": protocol \"bpaxos\" is not built into this "
+      "version; choose \"epaxos\"");
 }
 
 TEST(ConfigTest, RefusesAFastPathItDoesNotKnow) {

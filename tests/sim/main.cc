@@ -85,7 +85,8 @@ int Main(int argc, char** argv) {
       "  quorate-sim --seeds 1..100 --replicas 3 --faults crash,loss");
   app.add_option("--seed", seed, "run this seed and print its trace's hash");
   app.add_option("--seeds", seeds, "run seeds A..B and print the figures");
-  app.add_option("--protocol", options.protocol, "epaxos or toy");
+  app.add_option("--protocol", options.protocol,
+                 "epaxos, multipaxos, bpaxos or toy");
   app.add_option("--replicas", options.replicas, "nodes, 3 to 9");
   app.add_option("--faults", faults,
                  "kinds that may occur: all, none, or some of " +
@@ -103,8 +104,8 @@ int Main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : kWrongUsage;
   }
 
-  options.planted =
-      options.protocol == "epaxos" && model::PlantMutation(options.bug);
+  options.planted = ParseProtocol(options.protocol).has_value() &&
+                    model::PlantMutation(options.bug);
   const absl::StatusOr<FaultSet> allowed = FaultSet::Parse(faults);
   absl::Status status =
       allowed.ok() ? CheckOptions(options) : allowed.status();

@@ -196,6 +196,7 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
   Plan plan;
   plan.faults = DrawFaults(random, limits.allowed);
   plan.settings = DrawSettings(random, limits.replicas);
+  plan.settings.protocol = limits.protocol;
   plan.workload = DrawWorkload(random, limits);
   plan.network = DrawNetwork(random, plan.faults);
   plan.disk = DrawDisk(random);

@@ -119,6 +119,7 @@ struct Plan {
 };
 
 struct PlanLimits {
+  Protocol protocol = Protocol::kEpaxos;
   int replicas = 3;
   FaultSet allowed = FaultSet::All();
   // Commands over all clients; drawn when 0.

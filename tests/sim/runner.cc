@@ -6,12 +6,15 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "replica/paxos/quorum.h"
 #include "tests/sim/toy_machine.h"
 
 namespace quorate::sim {
 namespace {
 
 constexpr double kMicrosInHour = 3600e6;
+// RunOptions::protocol, beside those of Settings.
+constexpr char kToy[] = "toy";
 
 // The run under way, for the report of an abort. The simulator has one thread.
 struct Running {
@@ -51,7 +54,7 @@ void HandleAbort(int) {
 }
 
 ReplicaFactory FactoryFor(const RunOptions& options) {
-  if (options.protocol == "toy") {
+  if (options.protocol == kToy) {
     return [bug = *ParseToyBug(options.bug)](const Settings& settings) {
       return MakeToyReplica(settings, bug);
     };
@@ -62,16 +65,28 @@ ReplicaFactory FactoryFor(const RunOptions& options) {
 }  // namespace
 
 absl::Status CheckOptions(const RunOptions& options) {
-  if (options.protocol != "epaxos" && options.protocol != "toy") {
+  const std::optional<Protocol> protocol = ParseProtocol(options.protocol);
+  if (!protocol.has_value() && options.protocol != kToy) {
+    std::string known;
+    for (const Protocol each : kProtocols) {
+      absl::StrAppend(&known, std::string(Name(each)), ", ");
+    }
     return absl::InvalidArgumentError(
         absl::StrCat("unknown protocol \"", options.protocol,
-                     "\"; known: epaxos, toy"));
+                     "\"; known: ", known, kToy));
   }
   if (options.replicas < 3 || options.replicas > kMaxReplicas) {
     return absl::InvalidArgumentError(
         absl::StrCat(options.replicas, " replicas; give 3 to ", kMaxReplicas));
   }
-  if (options.planted && options.protocol == "epaxos") return absl::OkStatus();
+  if (protocol.has_value()) {
+    const Settings settings{.protocol = *protocol,
+                            .replicas = options.replicas};
+    if (absl::Status valid = ValidateSettings(settings); !valid.ok()) {
+      return valid;
+    }
+  }
+  if (options.planted && protocol.has_value()) return absl::OkStatus();
   const std::optional<ToyBug> bug = ParseToyBug(options.bug);
   if (!bug.has_value()) {
     std::string known;
@@ -82,7 +97,7 @@ absl::Status CheckOptions(const RunOptions& options) {
     return absl::InvalidArgumentError(absl::StrCat(
         "unknown bug \"", options.bug, "\"; known: ", known));
   }
-  if (*bug != ToyBug::kNone && options.protocol != "toy") {
+  if (*bug != ToyBug::kNone && options.protocol != kToy) {
     return absl::InvalidArgumentError(
         "bugs are planted in the toy; add --protocol=toy");
   }
@@ -91,7 +106,10 @@ absl::Status CheckOptions(const RunOptions& options) {
 
 SeedResult RunSeed(std::uint64_t seed, const RunOptions& options) {
   Simulation simulation({.seed = seed,
-                         .limits = {.replicas = options.replicas,
+                         .limits = {.protocol =
+                                        ParseProtocol(options.protocol)
+                                            .value_or(Protocol::kEpaxos),
+                                    .replicas = options.replicas,
                                     .allowed = options.faults,
                                     .operations = options.operations},
                          .trace = options.trace,

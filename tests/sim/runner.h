@@ -15,7 +15,7 @@
 namespace quorate::sim {
 
 struct RunOptions {
-  // "epaxos", or "toy" for the simulator's own test machine.
+  // As in cluster.toml, or "toy" for the simulator's own test machine.
   std::string protocol = "epaxos";
   // A bug planted in the toy, or, where `planted`, in the core itself; "none"
   // otherwise.

@@ -82,7 +82,7 @@ int Up(const LocalArguments& arguments, const ClusterWishes& wishes) {
   if (!up.ok()) return Fail(up, ExitCodeOf(*cluster));
   const bool durable = cluster->config().durability == Durability::kFsync;
   fmt::print("{} nodes, {}, durability {}\n", cluster->config().nodes.size(),
-             cluster->config().protocol,
+             Name(cluster->config().settings.protocol),
              durable ? "fsync" : "memory (not durable)");
   PrintNodes(*cluster);
   fmt::print("next: quorate kv put greeting hello --config {}\n",
@@ -165,8 +165,9 @@ CLI::App* AddUp(CLI::App& app, LocalArguments& arguments) {
   up->add_option("--nodes", arguments.nodes, "number of nodes")
       ->check(CLI::Range(3, 9))
       ->capture_default_str();
-  up->add_option("--protocol", arguments.protocol, "epaxos (default)")
-      ->check(CLI::IsMember({"epaxos"}));
+  up->add_option("--protocol", arguments.protocol,
+                 "epaxos (default), multipaxos or bpaxos")
+      ->check(CLI::IsMember({"epaxos", "multipaxos", "bpaxos"}));
   up->add_option("--durability", arguments.durability,
                  "fsync (default): nothing is said before it is on disk; "
                  "memory: nothing is written")
@@ -192,7 +193,7 @@ CLI::App* AddUp(CLI::App& app, LocalArguments& arguments) {
 ClusterWishes WishesFrom(const CLI::App& up, const LocalArguments& arguments) {
   ClusterWishes wishes;
   if (up.count("--nodes") > 0) wishes.nodes = arguments.nodes;
-  if (up.count("--protocol") > 0) wishes.protocol = arguments.protocol;
+  if (up.count("--protocol") > 0) wishes.protocol = ParseProtocol(arguments.protocol);
   if (up.count("--durability") > 0) {
     wishes.durability = arguments.durability == "memory" ? Durability::kMemory
                                                          : Durability::kFsync;

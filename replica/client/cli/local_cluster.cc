@@ -144,7 +144,7 @@ absl::Status LocalCluster::Up(const ClusterWishes& wishes, int timeout_ms) {
 absl::Status LocalCluster::Create(const ClusterWishes& wishes) {
   ClusterConfig config;
   config.cluster_id = RandomName();
-  config.protocol = wishes.protocol.value_or(config.protocol);
+  if (wishes.protocol) config.settings.protocol = *wishes.protocol;
   config.durability = wishes.durability.value_or(config.durability);
   config.settings.thrifty = wishes.thrifty.value_or(false);
   config.settings.lazy_fast_commit = wishes.lazy_fast_commit.value_or(false);
@@ -186,8 +186,9 @@ absl::Status LocalCluster::CheckWishes(const ClusterWishes& wishes) const {
   if (wishes.nodes && std::to_string(*wishes.nodes) != nodes) {
     return Differs("--nodes", std::to_string(*wishes.nodes), nodes);
   }
-  if (wishes.protocol && *wishes.protocol != config_.protocol) {
-    return Differs("--protocol", *wishes.protocol, config_.protocol);
+  if (wishes.protocol && *wishes.protocol != config_.settings.protocol) {
+    return Differs("--protocol", Name(*wishes.protocol),
+                   Name(config_.settings.protocol));
   }
   if (wishes.durability && *wishes.durability != config_.durability) {
     return Differs("--durability", DurabilityName(*wishes.durability),

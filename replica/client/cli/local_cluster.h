@@ -20,7 +20,7 @@ namespace quorate::cli {
 // What `up` was asked for; empty means as it is, or the default.
 struct ClusterWishes {
   std::optional<int> nodes;
-  std::optional<std::string> protocol;
+  std::optional<Protocol> protocol;
   std::optional<Durability> durability;
   std::optional<bool> thrifty;
   std::optional<bool> lazy_fast_commit;

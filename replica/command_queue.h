@@ -1,0 +1,42 @@
+// Answers: which client commands are taken in, and which wait?
+//
+// The commands of this node's clients between their receipt and their proposal:
+// a bounded queue in front of the Batcher. What does not fit is refused as busy
+// at once. Used by every protocol's replica. Pure, copyable.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include "replica/batcher.h"
+#include "replica/settings.h"
+#include "wire/machine.h"
+
+namespace quorate {
+
+// Answers every command of the batch in the same way, for good.
+void RefuseAll(const CommandBatch& batch, RefusalReason reason,
+               Actions& actions);
+
+class CommandQueue {
+ public:
+  explicit CommandQueue(const Settings& settings)
+      : max_commands_(settings.max_queued_commands),
+        batcher_(settings.batch_commands, settings.batch_bytes) {}
+
+  // One request always fits into an empty queue.
+  void Add(const ClientCommands& event, Actions& actions);
+  // A batch that was taken before; it is never refused.
+  void AddAgain(CommandBatchPtr batch) { batcher_.Add(std::move(batch)); }
+  // What the next instance carries. Must not be empty.
+  CommandBatchPtr Take() { return batcher_.Take(); }
+
+  bool empty() const { return batcher_.empty(); }
+  std::size_t waiting_commands() const { return batcher_.waiting_commands(); }
+
+ private:
+  std::size_t max_commands_;
+  Batcher batcher_;
+};
+
+}  // namespace quorate
