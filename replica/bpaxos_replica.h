@@ -16,13 +16,13 @@
 #include "depsvc/dependency_node.h"
 #include "executor/executor.h"
 #include "replica/bpaxos/acceptor.h"
-#include "replica/bpaxos/cluster.h"
 #include "replica/bpaxos/effects.h"
 #include "replica/bpaxos/executor_role.h"
 #include "replica/bpaxos/floors.h"
 #include "replica/bpaxos/leader.h"
 #include "replica/checkpointing.h"
 #include "replica/command_queue.h"
+#include "replica/paxos/roles.h"
 #include "replica/replica.h"
 
 namespace quorate {
@@ -85,7 +85,7 @@ class BpaxosReplica final : public Replica {
   void ApplyFloors();
 
   Settings settings_;
-  bpaxos::Cluster cluster_;
+  Cluster cluster_;
   bpaxos::Shared shared_;
   bpaxos::Floors floors_;
   // The roles that this node has.

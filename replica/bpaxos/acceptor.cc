@@ -62,7 +62,9 @@ void Acceptor::HandleRecover(ReplicaId from, const Recover& m,
         vote->record);
     return;
   }
-  RecoverReply reply{.instance = m.instance, .ballot = m.ballot};
+  RecoverReply reply{.instance = m.instance,
+                     .ballot = m.ballot,
+                     .deps = DependencySet(floor_.columns())};
   if (voted) {
     reply.status = InstanceStatus::kAccepted;
     reply.accepted_ballot = vote->accepted_ballot;

@@ -8,8 +8,8 @@
 
 #include <utility>
 
-#include "replica/bpaxos/cluster.h"
 #include "replica/paxos/outbox.h"
+#include "replica/paxos/roles.h"
 #include "replica/settings.h"
 #include "wire/machine.h"
 

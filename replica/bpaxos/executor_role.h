@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "depsvc/slot_log.h"
-#include "replica/bpaxos/cluster.h"
 #include "replica/bpaxos/effects.h"
+#include "replica/paxos/roles.h"
 #include "replica/settings.h"
 #include "wire/message.h"
 

@@ -15,7 +15,7 @@
 #include <array>
 #include <optional>
 
-#include "replica/bpaxos/cluster.h"
+#include "replica/paxos/roles.h"
 #include "wire/dependency_set.h"
 #include "wire/record.h"
 

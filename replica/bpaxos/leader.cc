@@ -228,10 +228,13 @@ void Leader::HandleInstanceReplies(const InstanceReplies& m, Effects& effects) {
   vertex->replied.resize(commands.size());
   std::size_t at = 0;
   for (const ClientReply& reply : m.replies) {
-    // In the batch's order, so the search is a step.
-    while (at < commands.size() && commands[at].id != reply.id) ++at;
+    // In the batch's order, so the search is a step. A command may be in it
+    // twice: its client has asked again.
+    while (at < commands.size() &&
+           (vertex->replied[at] || commands[at].id != reply.id)) {
+      ++at;
+    }
     if (at == commands.size()) break;
-    if (vertex->replied[at]) continue;
     vertex->replied[at] = true;
     ClientReply answer = reply;
     answer.origin = commands[at].origin;

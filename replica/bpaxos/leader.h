@@ -18,9 +18,9 @@
 #include <vector>
 
 #include "depsvc/slot_log.h"
-#include "replica/bpaxos/cluster.h"
 #include "replica/bpaxos/effects.h"
 #include "replica/bpaxos/proposer.h"
+#include "replica/paxos/roles.h"
 #include "replica/settings.h"
 #include "wire/message.h"
 #include "wire/record.h"

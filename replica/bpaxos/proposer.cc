@@ -47,7 +47,8 @@ void Proposer::SendAccept(InstanceId id, const Proposal& proposal,
 }
 
 void Proposer::Recover(InstanceId id, Effects& effects) {
-  if (proposals_.contains(id) || recoveries_ >= settings_.max_recoveries) {
+  if (floor_.Contains(id) || proposals_.contains(id) ||
+      recoveries_ >= settings_.max_recoveries) {
     return;
   }
   Proposal& proposal = proposals_[id];
@@ -191,6 +192,7 @@ void Proposer::Retransmit(InstanceId id, Proposal& proposal, Effects& effects) {
 }
 
 void Proposer::RaiseFloor(const DependencySet& floor) {
+  floor_.UnionWith(floor);
   std::erase_if(used_,
                 [&](const auto& each) { return floor.Contains(each.first); });
   for (auto at = proposals_.begin(); at != proposals_.end();) {
@@ -200,7 +202,8 @@ void Proposer::RaiseFloor(const DependencySet& floor) {
 }
 
 void Proposer::RestoreBallot(InstanceId id, Ballot ballot) {
-  if (ballot.owner() != settings_.self) return;  // The acceptor's promise.
+  // Another's is the acceptor's promise beside us.
+  if (ballot.is_initial() || ballot.owner() != settings_.self) return;
   Ballot& used = used_[id];
   used = std::max(used, ballot);
 }

@@ -15,8 +15,8 @@
 #include <optional>
 #include <vector>
 
-#include "replica/bpaxos/cluster.h"
 #include "replica/bpaxos/effects.h"
+#include "replica/paxos/roles.h"
 #include "replica/settings.h"
 #include "wire/message.h"
 
@@ -53,7 +53,7 @@ struct Proposal {
 class Proposer {
  public:
   Proposer(const Settings& settings, const Cluster& cluster)
-      : settings_(settings), cluster_(cluster) {}
+      : settings_(settings), cluster_(cluster), floor_(cluster.columns) {}
 
   // Ballot 0, once an instance (invariant 4: the caller never gives one out
   // twice). `have_payload`: these were sent the payload before.
@@ -96,6 +96,8 @@ class Proposer {
   // In order: time strikes all of them.
   std::map<InstanceId, Proposal> proposals_;
   std::size_t recoveries_ = 0;
+  // Executed for good: no ballot is begun, and none need be known.
+  DependencySet floor_;
   // The highest ballot begun here, of instances above the floor.
   std::map<InstanceId, Ballot> used_;
 };

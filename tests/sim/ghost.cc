@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "replica/paxos/roles.h"
 #include "wire/commutation.h"
 #include "wire/overloaded.h"
 
@@ -57,7 +58,8 @@ std::string Describe(const Value& value, const DependencySet& deps) {
 
 Ghost::Ghost(const Settings& settings, Verdict& verdict)
     : settings_(settings),
-      classic_quorum_(settings.replicas - FaultsOf(settings)),
+      roles_(Cluster(settings).roles),
+      classic_quorum_(roles_.acceptors.size() - FaultsOf(settings)),
       fast_quorum_(settings.replicas - FastFaultsOf(settings)),
       laggards_(settings.retained_bytes == 0 || settings.lazy_fast_commit
                     ? 0
@@ -219,7 +221,7 @@ void Ghost::NoteDecided(ReplicaId at, InstanceId id, const Value& value,
              Describe(value, deps));
   }
   if (instance.decided.has_value()) return;  // Equal to the choice as well.
-  if (deps[id.replica] >= id.slot &&
+  if (deps[id.replica] >= id.slot && !is_bpaxos() &&
       settings_.fast_path == FastPathRule::kEpaxos) {
     Fail("2.2: no instance depends on itself or on a later one of its column",
          at, id, ToString(deps));
@@ -305,9 +307,26 @@ void Ghost::CheckSent(ReplicaId from, const Accept& m) {
   }
   const Round& round =
       NoteRound(from, m.instance, m.ballot, m.value, m.deps);
+  if (is_bpaxos()) {
+    if (m.ballot.is_initial()) CheckUnion(from, m);
+    return;
+  }
   if (!round.durable_voters.Contains(from)) {
     Fail("1.2: a proposer's own accept is on disk before its Accept leaves",
          from, m.instance);
+  }
+}
+
+void Ghost::CheckUnion(ReplicaId at, const Accept& m) {
+  int answers = 0;
+  for (const OnDisk& disk : Get(m.instance).on_disk) {
+    if (disk.answered && m.deps.Covers(disk.answer)) ++answers;
+  }
+  const int quorum = roles_.dependency_nodes.size() - FaultsOf(settings_);
+  if (answers < quorum) {
+    Fail("3.2: a proposal covers the answers of f+1 dependency nodes", at,
+         m.instance,
+         std::to_string(answers) + " of " + std::to_string(quorum));
   }
 }
 
@@ -325,7 +344,8 @@ void Ghost::CheckSent(ReplicaId from, const Commit& m) {
 
 void Ghost::CheckSent(ReplicaId from, const Recover& m) {
   NotePayload(from, m.instance, m.batch);
-  if (DiskOf(from, Get(m.instance)).promised < m.ballot) {
+  const OnDisk& disk = DiskOf(from, Get(m.instance));
+  if ((is_bpaxos() ? disk.begun : disk.promised) < m.ballot) {
     Fail("1.2: a ballot is on disk before its Recover leaves", from,
          m.instance);
   }
@@ -382,8 +402,9 @@ void Ghost::CheckSent(ReplicaId from, const DependencyReply& m) {
 }
 
 void Ghost::CheckSent(ReplicaId from, const Truncated& m) {
-  BecameDurable(from, FloorRecord{.base_floor = m.drop_floor,
-                                  .drop_floor = m.drop_floor});
+  CheckFloor(from, m.drop_floor,
+             is_bpaxos() ? roles_.executors.size() - FaultsOf(settings_) - 1
+                         : laggards_);
 }
 
 void Ghost::Replied(ReplicaId from, const ClientReply& reply) {
@@ -434,6 +455,10 @@ void Ghost::BecameDurable(ReplicaId at, const AcceptedRecord& r) {
 
 void Ghost::BecameDurable(ReplicaId at, const PromisedRecord& r) {
   OnDisk& disk = DiskOf(at, Get(r.instance));
+  if (is_bpaxos() && r.ballot.owner() == at && r.ballot > disk.begun) {
+    disk.begun = r.ballot;  // The acceptor's record of it, if any, follows.
+    return;
+  }
   if (r.ballot < disk.promised) {
     Fail("invariant 5: promised ballots never decrease", at, r.instance);
   }
@@ -468,19 +493,33 @@ void Ghost::BecameDurable(ReplicaId at, const DependencyRecord& r) {
   disk.answer = r.deps;
 }
 
-// Invariant 16: what one replica may forget, all but g have executed for good.
+// Invariant 16: what one replica may forget, all but g have executed for good;
+// in BPaxos f+1 executors have, and what executors forget, all of them.
 void Ghost::BecameDurable(ReplicaId at, const FloorRecord& r) {
+  if (is_bpaxos()) {
+    CheckFloor(at, r.base_floor,
+               roles_.executors.size() - FaultsOf(settings_) - 1);
+    CheckFloor(at, r.drop_floor, 0);
+  } else {
+    CheckFloor(at, r.drop_floor, laggards_);
+  }
+}
+
+void Ghost::CheckFloor(ReplicaId at, const DependencySet& floor, int lacking) {
   for (int column = 0; column < ColumnsOf(settings_); ++column) {
     DependencySet dropped(ColumnsOf(settings_));
-    dropped.Set(ReplicaAt(column), r.drop_floor[ReplicaAt(column)]);
-    int lacking = 0;
+    dropped.Set(ReplicaAt(column), floor[ReplicaAt(column)]);
+    int lack_it = 0;
     for (int i = 0; i < settings_.replicas; ++i) {
-      if (!HasStable(ReplicaAt(i), dropped)) ++lacking;
+      if (roles_.executors.Contains(ReplicaAt(i)) &&
+          !HasStable(ReplicaAt(i), dropped)) {
+        ++lack_it;
+      }
     }
-    if (lacking <= laggards_) continue;
+    if (lack_it <= lacking) continue;
     Fail("invariant 16: only what nearly everybody has on disk is forgotten",
          at, {ReplicaAt(column), 0},
-         ToString(r.drop_floor) + " but " + std::to_string(lacking) +
+         ToString(floor) + " but " + std::to_string(lack_it) +
              " replicas lack some of it");
   }
 }

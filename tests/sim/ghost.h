@@ -67,6 +67,9 @@ class Ghost {
     bool answered = false;
     DependencySet answer;
     Ballot promised;
+    // As a proposer of BPaxos, whose ballots are not promises of the acceptor
+    // beside it.
+    Ballot begun;
     DependencySet pre_accepted_deps;
   };
   struct Decision {
@@ -101,6 +104,11 @@ class Ghost {
   void NoteDecided(ReplicaId at, InstanceId id, const Value& value,
                    const DependencySet& deps);
   void CheckVisibility(ReplicaId at, InstanceId id);
+  // A proposal at ballot 0 has the answers of a quorum of dependency nodes.
+  void CheckUnion(ReplicaId at, const Accept& m);
+  // No more than `lacking` executors lack anything up to `floor`.
+  void CheckFloor(ReplicaId at, const DependencySet& floor, int lacking);
+  bool is_bpaxos() const { return settings_.protocol == Protocol::kBpaxos; }
   void CheckFastQuorum(ReplicaId at, InstanceId id, const DependencySet& deps);
   // Are all commits up to there on the replica's disk?
   bool HasStable(ReplicaId replica, const DependencySet& through);
@@ -141,6 +149,7 @@ class Ghost {
   }
 
   Settings settings_;
+  Roles roles_;  // none empty
   int classic_quorum_;
   int fast_quorum_;
   int laggards_;  // that may be left out when instances are forgotten

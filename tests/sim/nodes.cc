@@ -66,7 +66,7 @@ void Simulation::Restore(int index) {
     }
   }
   if (!at.disk.checkpoint().empty()) ++statistics_.checkpoint_restarts;
-  RecordsThroughCodec(plan_.settings.replicas, records, verdict_);
+  RecordsThroughCodec(ColumnsOf(plan_.settings), records, verdict_);
   std::span<const Record> rest = records;
   while (!rest.empty()) {
     const std::size_t count = 1 + node_random_.Below(rest.size());
@@ -217,7 +217,7 @@ void Simulation::RestoreOrderFromSnapshot(int index) {
       if (ghost_.FindDecided(id) == nullptr) return;  // A noop.
       order_.Restored(ReplicaAt(index), id, *ghost_.FindPayload(id));
     };
-    for (int i = 0; i < plan_.settings.replicas; ++i) {
+    for (int i = 0; i < ColumnsOf(plan_.settings); ++i) {
       const std::uint64_t frontier = executed->executed[ReplicaAt(i)];
       for (std::uint64_t slot = 1; slot <= frontier; ++slot) {
         restored({ReplicaAt(i), slot});
@@ -230,7 +230,7 @@ void Simulation::RestoreOrderFromSnapshot(int index) {
 // A restart rebuilds the state that the journal's decisions give, whatever
 // the order in which they are taken (reliability.md M15).
 void Simulation::CheckRestored(int index) {
-  Executor shadow(plan_.settings.replicas, plan_.settings.conflicts);
+  Executor shadow(ColumnsOf(plan_.settings), plan_.settings.conflicts);
   Executed executed;
   const auto commit = [&](InstanceId id, const Value& value,
                           const DependencySet& deps) {
@@ -523,7 +523,7 @@ void Simulation::SendMessage(int from, const OutgoingMessage& outgoing) {
   Message message = stripper_.Strip(outgoing.message);
   if (node_random_.Chance(kCodecPermille)) {
     ++statistics_.through_codec;
-    MessageThroughCodec(plan_.settings.replicas, message, verdict_);
+    MessageThroughCodec(ColumnsOf(plan_.settings), message, verdict_);
   }
   const auto shared = std::make_shared<const Message>(std::move(message));
   for (int to = 0; to < plan_.settings.replicas; ++to) {
@@ -559,7 +559,7 @@ void Simulation::Deliver(int from, int to, std::uint64_t connection,
                     .index = chunk->index,
                     .chunks = chunk->chunks};
   const absl::Status status = DecodeRecords(
-      chunk->entries, plan_.settings.replicas,
+      chunk->entries, ColumnsOf(plan_.settings),
       [&](Record&& record) { part.records.push_back(std::move(record)); });
   if (!status.ok()) verdict_.Fail("codec: a chunk is decoded", "");
   Enqueue(to, std::move(part));

@@ -12,7 +12,7 @@
 #include "replica/settings.h"
 #include "wire/ids.h"
 
-namespace quorate::bpaxos {
+namespace quorate {
 
 struct Cluster {
   Roles roles;  // none empty
@@ -41,4 +41,4 @@ ReplicaSet ChooseQuorum(ReplicaSet candidates, int size, ReplicaId self,
 // 0th if it is one. The set must not be empty.
 ReplicaId InRing(ReplicaSet members, ReplicaId from, int steps);
 
-}  // namespace quorate::bpaxos
+}  // namespace quorate

@@ -1,4 +1,4 @@
-#include "replica/bpaxos/cluster.h"
+#include "replica/paxos/roles.h"
 
 #include <algorithm>
 #include <bit>
@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace quorate::bpaxos {
+namespace quorate {
 namespace {
 
 ReplicaSet OrAll(ReplicaSet some, ReplicaSet all) {
@@ -103,4 +103,4 @@ ReplicaId InRing(ReplicaSet members, ReplicaId from, int steps) {
   }
 }
 
-}  // namespace quorate::bpaxos
+}  // namespace quorate
