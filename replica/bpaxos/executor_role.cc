@@ -169,21 +169,28 @@ void ExecutorRole::HandleFrontier(ReplicaId from, const Frontier& m,
   peer.committed = m.committed;
   for (int i = 0; i < cluster_.columns; ++i) {
     const ReplicaId column = ReplicaAt(i);
-    if (m.committed[column] < peer.overdue[column] &&
-        IsRepairerOf(column, from, effects.suspected())) {
+    const InstanceId lacked{column, m.committed[column] + 1};
+    if (peer.overdue.Contains(lacked) &&
+        IsRepairerOf(lacked, effects.suspected())) {
       Resend(from, column, m.committed[column], effects);
     }
   }
 }
 
 // One executor repairs: the first in ring order from the column's leader that
-// is up and is not the one that lacks something.
-bool ExecutorRole::IsRepairerOf(ReplicaId column, ReplicaId lacking,
-                                ReplicaSet suspected) const {
-  ReplicaSet able = cluster_.roles.executors.Minus(suspected);
-  able.Erase(lacking);
+// is up and has what the other lacks next. Two that lack the same would wait
+// for each other.
+bool ExecutorRole::IsRepairerOf(InstanceId lacked, ReplicaSet suspected) const {
+  if (Find(lacked) == nullptr) return false;
+  ReplicaSet able;
   able.Insert(settings_.self);
-  return InRing(able, column, 0) == settings_.self;
+  for (int i = 0; i < kMaxNodes; ++i) {
+    if (peers_[static_cast<std::size_t>(i)].committed.Contains(lacked) &&
+        !suspected.Contains(ReplicaAt(i))) {
+      able.Insert(ReplicaAt(i));
+    }
+  }
+  return InRing(able, lacked.replica, 0) == settings_.self;
 }
 
 void ExecutorRole::Resend(ReplicaId to, ReplicaId column, std::uint64_t above,

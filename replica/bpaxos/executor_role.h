@@ -82,8 +82,7 @@ class ExecutorRole {
                      Effects& effects);
   void Ask(ReplicaId column, std::uint64_t frontier, std::uint64_t known,
            int attempt, Effects& effects);
-  bool IsRepairerOf(ReplicaId column, ReplicaId lacking,
-                    ReplicaSet suspected) const;
+  bool IsRepairerOf(InstanceId lacked, ReplicaSet suspected) const;
   void Resend(ReplicaId to, ReplicaId column, std::uint64_t above,
               Effects& effects);
   void BeginRepairPeriod();
