@@ -310,7 +310,7 @@ bool Epaxos::RetainsMoreThan(std::size_t bytes, const DependencySet& from,
       if (instance == nullptr) continue;  // Forgotten already.
       total += sizeof(Instance);
       if (instance->initial_batch != nullptr) {
-        total += instance->initial_batch->byte_size();
+        total += instance->initial_batch->memory_size();
       }
       if (total > bytes) return true;
     }
