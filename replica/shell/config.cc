@@ -17,10 +17,10 @@ namespace quorate {
 namespace {
 
 // What this binary knows; ValidateSettings says what it can run.
-constexpr std::string_view kProtocolNames[] = {Name(Protocol::kEpaxos),
-                                               Name(Protocol::kMultipaxos),
-                                               Name(Protocol::kBpaxos)};
-constexpr std::string_view kFastPathRules[] = {"epaxos"};
+constexpr std::string_view kProtocolNames[] = {
+    Name(Protocol::kEpaxos), Name(Protocol::kMultipaxos),
+    Name(Protocol::kBpaxos)};
+constexpr std::string_view kFastPaths[] = {"epaxos", "atlas", "unanimous"};
 constexpr std::string_view kDurabilities[] = {"fsync", "memory"};
 // In the order of Roles.
 constexpr std::string_view kRoles[] = {"leader", "depsvc", "acceptor",
@@ -43,8 +43,10 @@ void ReadCluster(ConfigTable table, ClusterConfig& config) {
 }
 
 void ReadProtocol(ConfigTable table, Settings& settings) {
-  std::string fast_path = "epaxos";
-  table.Choice("fast_path", kFastPathRules, fast_path);
+  std::string fast_path(Name(settings.fast_path));
+  table.Choice("fast_path", kFastPaths, fast_path);
+  settings.fast_path =
+      ParseFastPathRule(fast_path).value_or(FastPathRule::kEpaxos);
   table.Integer("faults", 0, kMaxReplicas, settings.faults);
   table.Integer("fast_faults", 0, kMaxReplicas, settings.fast_faults);
   table.Flag("thrifty", settings.thrifty);

@@ -177,9 +177,10 @@ void AddProtocol(const ClusterConfig& config, std::size_t self, Json& json) {
     json["dependency_quorum"] = cluster.dependency_quorum();
     json["classic_quorum"] = cluster.acceptor_quorum();
   } else {
-    json["fast_path"] = "epaxos";
+    json["fast_path"] = std::string(Name(settings.fast_path));
     json["classic_quorum"] = sizes.classic();
     json["fast_quorum"] = sizes.fast();
+    json["accept_quorum"] = sizes.accepting();
   }
   json["durability"] =
       config.durability == Durability::kFsync ? "fsync" : "memory";

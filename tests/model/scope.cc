@@ -82,6 +82,7 @@ Settings SettingsOf(const Scope& scope, int replica) {
   settings.self = ReplicaAt(replica);
   settings.faults = scope.faults;
   settings.fast_faults = scope.fast_faults;
+  settings.fast_path = scope.fast_path;
   settings.batch_commands = 1;
   settings.retransmit_ticks = kRetransmitTicks;
   settings.recovery_ticks = 1;

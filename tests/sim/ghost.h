@@ -71,6 +71,8 @@ class Ghost {
     // beside it.
     Ballot begun;
     DependencySet pre_accepted_deps;
+    // Atlas: told to a Recover without having voted.
+    std::optional<DependencySet> collected_deps;
   };
   struct Decision {
     Value value;
@@ -79,6 +81,7 @@ class Ghost {
   struct Instance {
     CommandBatchPtr payload;
     std::optional<DependencySet> initial_deps;
+    std::optional<ReplicaSet> fast_quorum;
     std::optional<Decision> chosen;
     Ballot chosen_ballot;
     std::optional<Decision> decided;
@@ -110,6 +113,8 @@ class Ghost {
   void CheckFloor(ReplicaId at, const DependencySet& floor, int lacking);
   bool is_bpaxos() const { return settings_.protocol == Protocol::kBpaxos; }
   void CheckFastQuorum(ReplicaId at, InstanceId id, const DependencySet& deps);
+  void CheckPopularity(ReplicaId at, InstanceId id, const DependencySet& deps);
+  void NoteFastQuorum(ReplicaId at, InstanceId id, ReplicaSet quorum);
   // Are all commits up to there on the replica's disk?
   bool HasStable(ReplicaId replica, const DependencySet& through);
 
@@ -150,7 +155,8 @@ class Ghost {
 
   Settings settings_;
   Roles roles_;  // none empty
-  int classic_quorum_;
+  int faults_;
+  int accept_quorum_;
   int fast_quorum_;
   int laggards_;  // that may be left out when instances are forgotten
   Verdict& verdict_;

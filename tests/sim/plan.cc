@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "replica/paxos/quorum.h"
 #include "replica/paxos/roles.h"
 
 namespace quorate::sim {
@@ -252,6 +253,25 @@ std::string DescribeRoles(const Settings& settings) {
   return text;
 }
 
+// From a stream of its own as well: whatever else a seed's world is, it is
+// under every rule.
+void DrawFastPath(Random random, const PlanLimits& limits, Plan& plan) {
+  Settings& settings = plan.settings;
+  settings.fast_path = random.OneOf(std::array<FastPathRule, 4>{
+      FastPathRule::kEpaxos, FastPathRule::kEpaxos, FastPathRule::kAtlas,
+      FastPathRule::kUnanimous});
+  const bool fewest_faults = random.Chance(400);
+  if (limits.fast_path.has_value()) settings.fast_path = *limits.fast_path;
+  if (settings.fast_path == FastPathRule::kEpaxos) return;
+  if (fewest_faults) settings.faults = 1;
+  if (settings.fast_path == FastPathRule::kAtlas) {
+    settings.lazy_fast_commit = false;  // Refused (quorum.h: ValidateSettings).
+  }
+  for (int i = 0; fewest_faults && plan.dead.size() > 1; ++i) {
+    plan.dead.Erase(ReplicaAt(i));
+  }
+}
+
 }  // namespace
 
 std::string_view Name(FaultKind kind) {
@@ -312,7 +332,11 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
     plan.dead = DrawDead(random, limits.replicas);
   }
   DrawCheckpoints(random.Fork(1), limits.allowed, plan);
-  if (limits.protocol == Protocol::kBpaxos) DrawBpaxos(random.Fork(2), plan);
+  if (limits.protocol == Protocol::kBpaxos) {
+    DrawBpaxos(random.Fork(3), plan);
+  } else {
+    DrawFastPath(random.Fork(2), limits, plan);
+  }
   return plan;
 }
 
@@ -329,7 +353,9 @@ std::string Describe(const Plan& plan) {
       settings.tick_ms, " ms, retransmit ", settings.retransmit_ticks,
       " ticks, conflicts ", std::string(Name(settings.conflicts)), ", batch ",
       settings.batch_commands, ", in flight ", settings.max_in_flight,
-      ", queue ", settings.max_queued_commands,
+      ", queue ", settings.max_queued_commands, ", fast path ",
+      std::string(Name(settings.fast_path)),
+      settings.faults == 1 ? ", one fault" : "",
       settings.overlap_sync ? ", overlap" : "",
       settings.lazy_fast_commit ? ", lazy" : "", ", retained bytes ",
       settings.retained_bytes, "; ", work.clients, " clients x ", work.pipeline,

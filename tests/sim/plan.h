@@ -125,6 +125,8 @@ struct PlanLimits {
   FaultSet allowed = FaultSet::All();
   // Commands over all clients; drawn when 0.
   int operations = 0;
+  // Drawn when empty.
+  std::optional<FastPathRule> fast_path;
 };
 
 Plan DrawPlan(Random random, const PlanLimits& limits);

@@ -10,6 +10,7 @@
 #include "replica/client/cli/arguments.h"
 #include "replica/client/cli/cli.h"
 #include "replica/client/cli/local_cluster.h"
+#include "replica/paxos/quorum.h"
 
 namespace quorate::cli {
 namespace {
@@ -23,7 +24,7 @@ struct LocalArguments {
   int batch = 0;
   bool thrifty = false;
   bool lazy_fast_commit = false;
-  std::string protocol, durability, conflicts;
+  std::string protocol, durability, conflicts, fast_path;
   ClusterWishes::RoleCounts roles;
 };
 
@@ -185,6 +186,12 @@ CLI::App* AddUp(CLI::App& app, LocalArguments& arguments) {
                  "fsync (default): nothing is said before it is on disk; "
                  "memory: nothing is written")
       ->check(CLI::IsMember({"fsync", "memory"}));
+  up->add_option("--fast-path", arguments.fast_path,
+                 "when one round trip is enough: epaxos (default), a majority "
+                 "that knows no further conflict; atlas, a fixed quorum that "
+                 "reports every conflict often enough; unanimous, all nodes "
+                 "without a further conflict")
+      ->check(CLI::IsMember({"epaxos", "atlas", "unanimous"}));
   up->add_flag("--thrifty", arguments.thrifty,
                "send proposals to a fast quorum only");
   up->add_flag("--lazy-fast-commit", arguments.lazy_fast_commit,
@@ -214,6 +221,9 @@ ClusterWishes WishesFrom(const CLI::App& up, const LocalArguments& arguments) {
   if (up.count("--durability") > 0) {
     wishes.durability = arguments.durability == "memory" ? Durability::kMemory
                                                          : Durability::kFsync;
+  }
+  if (up.count("--fast-path") > 0) {
+    wishes.fast_path = ParseFastPathRule(arguments.fast_path);
   }
   if (arguments.thrifty) wishes.thrifty = true;
   if (arguments.lazy_fast_commit) wishes.lazy_fast_commit = true;

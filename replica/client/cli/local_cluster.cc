@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "replica/client/cli/node_starter.h"
+#include "replica/paxos/quorum.h"
 
 namespace quorate::cli {
 namespace {
@@ -161,6 +162,8 @@ absl::Status LocalCluster::Create(const ClusterWishes& wishes) {
   config.cluster_id = RandomName();
   if (wishes.protocol) config.settings.protocol = *wishes.protocol;
   config.durability = wishes.durability.value_or(config.durability);
+  config.settings.fast_path =
+      wishes.fast_path.value_or(config.settings.fast_path);
   config.settings.thrifty = wishes.thrifty.value_or(false);
   config.settings.lazy_fast_commit = wishes.lazy_fast_commit.value_or(false);
   config.settings.conflicts =
@@ -210,6 +213,10 @@ absl::Status LocalCluster::CheckWishes(const ClusterWishes& wishes) const {
   if (wishes.durability && *wishes.durability != config_.durability) {
     return Differs("--durability", DurabilityName(*wishes.durability),
                    DurabilityName(config_.durability));
+  }
+  if (wishes.fast_path && *wishes.fast_path != settings.fast_path) {
+    return Differs("--fast-path", Name(*wishes.fast_path),
+                   Name(settings.fast_path));
   }
   if (wishes.thrifty && *wishes.thrifty != settings.thrifty) {
     return Differs("--thrifty", "on", "off");

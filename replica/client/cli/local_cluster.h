@@ -22,6 +22,7 @@ struct ClusterWishes {
   std::optional<int> nodes;
   std::optional<Protocol> protocol;
   std::optional<Durability> durability;
+  std::optional<FastPathRule> fast_path;
   std::optional<bool> thrifty;
   std::optional<bool> lazy_fast_commit;
   std::optional<ConflictMode> conflicts;
