@@ -95,8 +95,26 @@ void BpaxosReplica::DeliverHere(std::size_t first, Effects& effects) {
                  messages.end());
 }
 
+bool BpaxosReplica::IsBelievable(const Message& message) const {
+  if (!leader_) return true;
+  return std::visit(
+      [this](const auto& m) {
+        bool believed = true;
+        if constexpr (requires { m.instance; }) {
+          believed = m.instance.replica != settings_.self ||
+                     leader_->HasGivenOut(m.instance.slot);
+        }
+        if constexpr (requires { m.deps; }) {
+          believed = believed && leader_->HasGivenOut(m.deps[settings_.self]);
+        }
+        return believed;
+      },
+      message);
+}
+
 void BpaxosReplica::Handle(ReplicaId from, const Message& message,
                            Effects& effects) {
+  if (!IsBelievable(message)) return effects.Stale();
   const auto at_leader = [&](const auto& handle) {
     if (leader_) {
       handle(*leader_);

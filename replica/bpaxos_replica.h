@@ -51,6 +51,8 @@ class BpaxosReplica final : public Replica {
 
   // ---- messages (bpaxos_replica.cc) ----
   void Handle(ReplicaId from, const Message& message, Effects& effects);
+  // It names no own slot that has not been given out.
+  bool IsBelievable(const Message& message) const;
   // Hands what is addressed to this node, from `first` on, to its roles.
   void DeliverHere(std::size_t first, Effects& effects);
   void HandleDependencyRequest(ReplicaId from, const DependencyRequest& m,

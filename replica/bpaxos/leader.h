@@ -92,6 +92,8 @@ class Leader {
   }
   void Save(std::vector<Record>& records) const;
 
+  // Nobody can have heard of an own slot that has not been given out.
+  bool HasGivenOut(std::uint64_t slot) const { return slot < next_slot_; }
   // Own instances proposed in this life and not decided.
   std::size_t in_flight() const { return in_flight_; }
   // Decided, and their clients wait for executors on other nodes.

@@ -209,6 +209,36 @@ TEST(BpaxosTest, AnAcceptorBelievesOnlyTheOwnerOfABallot) {
   EXPECT_TRUE(cluster.journal(5).empty());
 }
 
+TEST(BpaxosTest, BelievesNothingAboutAnOwnSlotThatWasNotGivenOut) {
+  TestCluster cluster(ColocatedSettings());
+  cluster.Deliver({.from = ReplicaAt(1),
+                   .to = ReplicaAt(0),
+                   .message = Commit{.instance = First(0),
+                                     .value = Value::Noop(),
+                                     .deps = DependencySet(3)}});
+  DependencySet deps(3);
+  deps.Set(ReplicaAt(0), 5);
+  cluster.Deliver({.from = ReplicaAt(1),
+                   .to = ReplicaAt(0),
+                   .message = Commit{.instance = First(1),
+                                     .value = Value::Noop(),
+                                     .deps = deps}});
+  EXPECT_TRUE(cluster.decided().empty());
+  EXPECT_EQ(cluster.at(0).Status().stale_messages, 2u);
+}
+
+TEST(BpaxosTest, BelievesNoDependencyBeyondReach) {
+  TestCluster cluster(SeparateSettings());
+  DependencySet deps(2);
+  deps.Set(ReplicaAt(1), std::uint64_t{1} << 50);
+  cluster.Deliver({.from = ReplicaAt(0),
+                   .to = ReplicaAt(8),
+                   .message = Commit{.instance = First(0),
+                                     .value = Value::Noop(),
+                                     .deps = deps}});
+  EXPECT_TRUE(cluster.decided().empty());
+}
+
 // ---- recovery ---------------------------------------------------------------
 
 // Leader 0 gets as far as `lost` lets it and then says nothing more; leader 1's

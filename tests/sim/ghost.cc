@@ -302,7 +302,7 @@ void Ghost::CheckPopularity(ReplicaId at, InstanceId id,
                             const DependencySet& deps) {
   Instance& instance = Get(id);
   const ReplicaSet quorum = instance.fast_quorum.value_or(ReplicaSet());
-  DependencySet united(settings_.replicas);
+  DependencySet united(ColumnsOf(settings_));
   std::array<int, kMaxReplicas> reporters{};
   for (int i = 0; i < settings_.replicas; ++i) {
     if (!quorum.Contains(ReplicaAt(i))) continue;
@@ -433,7 +433,7 @@ void Ghost::CheckSent(ReplicaId from, const RecoverReply& m) {
   }
   const DependencySet collected =
       DiskOf(from, Get(m.instance))
-          .collected_deps.value_or(DependencySet(settings_.replicas));
+          .collected_deps.value_or(DependencySet(ColumnsOf(settings_)));
   if (m.status == InstanceStatus::kUnknown && m.deps != collected) {
     Fail("3.6: what a Recover asked for is on disk before its reply leaves",
          from, m.instance, ToString(collected) + " and " + ToString(m.deps));

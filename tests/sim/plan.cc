@@ -201,6 +201,11 @@ ReplicaSet DrawDeadByRole(Random& random, const Settings& settings) {
 void DrawBpaxos(Random random, Plan& plan) {
   Settings& settings = plan.settings;
   settings.thrifty = random.Chance(300);
+  // Two round trips an instance, and perhaps one leader left: clients must not
+  // repeat themselves faster than that can serve them.
+  settings.max_in_flight = std::max<std::size_t>(settings.max_in_flight, 4);
+  plan.workload.retry = std::max(
+      plan.workload.retry, 20 * (plan.network.delay + plan.disk.sync));
   switch (random.Pick(3)) {
     case 0: break;  // every node has every role
     case 1: DrawSeparateRoles(random, settings); break;
