@@ -101,8 +101,8 @@ struct Settings {
   int floor_ticks = 10;
   // Bytes of decided instances that are kept for members that are down or slow.
   // Beyond it as many of them as is safe are left out (quorum.h: Laggards) and
-  // fetch a snapshot when they are back. 0, or with lazy_fast_commit: everything
-  // is kept for everybody.
+  // fetch a snapshot when they are back. 0, or kEpaxos with lazy_fast_commit:
+  // everything is kept for everybody.
   std::size_t retained_bytes = 32 * 1024 * 1024;
   // BPaxos only.
   Roles roles;

@@ -119,10 +119,11 @@ struct InstanceRecord {
   // The payload, if it is known; also when a noop is decided. May be null.
   CommandBatchPtr initial_batch;
   bool initial_known = false;
-  DependencySet initial_deps;
-  // Atlas rule: of a PreAccept; whether a Recover has asked for `deps`.
-  ReplicaSet fast_quorum;
+  // Atlas rule: whether a Recover has asked for `deps`; the fast quorum of a
+  // PreAccept.
   bool collected = false;
+  ReplicaSet fast_quorum;
+  DependencySet initial_deps;
 };
 
 // Keys and values, by column: sizes in order, bytes of key and value in turn.

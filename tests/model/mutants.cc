@@ -15,29 +15,33 @@ namespace quorate::model {
 namespace {
 
 // Every hook in the core; tests/mutants.sh says what each takes away.
-constexpr std::array<std::string_view, 44> kMutations = {
-    "acc_bal",           "acceptor_forgets",
-    "any_accepted",      "ballot0_twice",
-    "coord_rule_always", "d_accept",
-    "d_coord_pre",       "d_fastcommit",
-    "d_promise",         "d_resume0",
-    "d_validate",        "d_vote",
-    "dep_changes_mind",  "deps_from_f",
-    "duplicate_vote",    "execute_twice",
-    "fast_allequal",     "fast_bal",
-    "first_deps",        "floor_of_one",
-    "forget_promise",    "fq_small",
-    "ign_accepted",      "ign_committed_inv",
-    "ign_uncomm_inv",    "no_conflicts",
-    "no_index",          "no_r3",
-    "no_recovery",       "nopcoord_any",
-    "nopcoord_inq",      "own_column_clamp",
-    "post_ignore_dep",   "pre_bal",
-    "r_anypre",          "single_bal",
-    "skip_validate",     "skip_wait_acc",
-    "skip_wait_nop",     "slow_initdep",
-    "slowq_small",       "val_use_dep",
-    "validate_noindex",  "wait_ge"};
+constexpr std::array<std::string_view, 52> kMutations = {
+    "acc_bal",          "acceptor_forgets",
+    "any_accepted",     "atlas_clamp",
+    "atlas_noindex",    "atlas_second_fq",
+    "atlas_threshold",  "atlas_union_all",
+    "ballot0_twice",    "coord_rule_always",
+    "d_accept",         "d_collect",
+    "d_coord_pre",      "d_fastcommit",
+    "d_promise",        "d_resume0",
+    "d_validate",       "d_vote",
+    "dep_changes_mind", "deps_from_f",
+    "duplicate_vote",   "execute_twice",
+    "fast_allequal",    "fast_bal",
+    "first_deps",       "floor_of_one",
+    "forget_promise",   "fq_small",
+    "ign_accepted",     "ign_committed_inv",
+    "ign_uncomm_inv",   "no_conflicts",
+    "no_index",         "no_r3",
+    "no_recovery",      "nopcoord_any",
+    "nopcoord_inq",     "own_column_clamp",
+    "post_ignore_dep",  "pre_bal",
+    "r_anypre",         "single_bal",
+    "skip_validate",    "skip_wait_acc",
+    "skip_wait_nop",    "slow_initdep",
+    "slowq_small",      "unanimous_majority",
+    "unanimous_some",   "val_use_dep",
+    "validate_noindex", "wait_ge"};
 
 }  // namespace
 

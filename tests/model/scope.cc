@@ -43,6 +43,11 @@ std::vector<Scope> MakeScopes() {
                     .about = "one command, and recoverers that duel",
                     .commands = {{{"x"}, 0}},
                     .recoveries = 4});
+  scopes.push_back({.name = "X7",
+                    .about = "two commands of one leader and one of another",
+                    .commands = {{{"x"}, 0}, {{"x"}, 0}, {{"x"}, 1}},
+                    .recoveries = 2,
+                    .impatience = false});
   scopes.push_back(with(five, "X4", "five replicas, two leaders are lost"));
   scopes.back().recoveries = 2;
   scopes.push_back(

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "replica/paxos/quorum.h"
 #include "tests/sim/runner.h"
 
 namespace quorate::sim {
@@ -63,6 +64,21 @@ TEST_F(Seeds, OfAWorldWithoutFaults) {
 }
 TEST_F(Seeds, OfCrashesAlone) {
   RunSeeds(1, 20, {.replicas = 3, .faults = *FaultSet::Parse("crash,power")});
+}
+
+// The same few worlds under each rule.
+TEST_F(Seeds, OfEachFastPathRule) {
+  for (const FastPathRule rule : kFastPathRules) {
+    SimulationStatistics total;
+    for (std::uint64_t seed = 101; seed <= 106; ++seed) {
+      const SeedResult result =
+          RunSeed(seed, {.replicas = 5, .fast_path = rule});
+      EXPECT_TRUE(result.ok) << result.failure;
+      total.Add(result.statistics);
+    }
+    EXPECT_GT(total.fast_commits, 0u) << Name(rule);
+    EXPECT_GT(total.recovered, 0u) << Name(rule);
+  }
 }
 
 // Each such restart is compared with a replay of the whole journal (M15).

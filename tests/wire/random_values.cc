@@ -234,9 +234,9 @@ InstanceRecord RandomInstanceRecord(Random& random, int columns) {
           .deps = RandomDeps(random, columns),
           .initial_batch = random.Coin() ? RandomBatch(random) : nullptr,
           .initial_known = random.Coin(),
-          .initial_deps = RandomDeps(random, columns),
+          .collected = random.Coin(),
           .fast_quorum = RandomReplicas(random, columns),
-          .collected = random.Coin()};
+          .initial_deps = RandomDeps(random, columns)};
 }
 
 EntriesRecord RandomEntries(Random& random) {

@@ -202,9 +202,9 @@ InstanceRecord Get(const schema::InstanceRecord::Reader& from,
                                ? fields.Batch(from.getInitialBatch())
                                : nullptr,
           .initial_known = from.getInitialKnown(),
-          .initial_deps = fields.Deps(from.getInitialDeps()),
+          .collected = from.getCollected(),
           .fast_quorum = fields.Replicas(from.getFastQuorum()),
-          .collected = from.getCollected()};
+          .initial_deps = fields.Deps(from.getInitialDeps())};
 }
 
 EntriesRecord Get(const schema::EntriesRecord::Reader& from,
