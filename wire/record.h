@@ -82,6 +82,14 @@ struct ReservedRecord {
   bool lazy_fast_commit = false;
 };
 
+// A dependency node's one answer about an instance (protocol.md 3.2). In a
+// checkpoint as well, where it stands for itself. `batch` is never null.
+struct DependencyRecord {
+  InstanceId instance;
+  CommandBatchPtr batch;
+  DependencySet deps;
+};
+
 // ---- a checkpoint, in this order ------------------------------------------
 
 // What follows is the state as of record `through` of the node's journal.
@@ -154,7 +162,8 @@ using Record =
     std::variant<PreAcceptedRecord, AcceptedRecord, PromisedRecord,
                  ValidatedRecord, CommittedRecord, FloorRecord, ReservedRecord,
                  CheckpointBegunRecord, ExecutedRecord, InstanceRecord,
-                 EntriesRecord, SessionsRecord, CheckpointEndedRecord>;
+                 EntriesRecord, SessionsRecord, CheckpointEndedRecord,
+                 DependencyRecord>;
 
 std::string_view Name(const Record& record);
 

@@ -34,7 +34,7 @@ void Simulation::Restore(int index) {
     }
   }
   if (!at.disk.checkpoint().empty()) ++statistics_.checkpoint_restarts;
-  RecordsThroughCodec(plan_.settings.replicas, records, verdict_);
+  RecordsThroughCodec(ColumnsOf(plan_.settings), records, verdict_);
   std::span<const Record> rest = records;
   while (!rest.empty()) {
     const std::size_t count = 1 + node_random_.Below(rest.size());
@@ -91,7 +91,7 @@ void Simulation::RestoreOrderFromSnapshot(int index) {
       if (ghost_.FindDecided(id) == nullptr) return;  // A noop.
       order_.Restored(ReplicaAt(index), id, *ghost_.FindPayload(id));
     };
-    for (int i = 0; i < plan_.settings.replicas; ++i) {
+    for (int i = 0; i < ColumnsOf(plan_.settings); ++i) {
       const std::uint64_t frontier = executed->executed[ReplicaAt(i)];
       for (std::uint64_t slot = 1; slot <= frontier; ++slot) {
         restored({ReplicaAt(i), slot});
@@ -104,7 +104,7 @@ void Simulation::RestoreOrderFromSnapshot(int index) {
 // A restart rebuilds the state that the journal's decisions give, whatever
 // the order in which they are taken (reliability.md M15).
 void Simulation::CheckRestored(int index) {
-  Executor shadow(plan_.settings.replicas, plan_.settings.conflicts);
+  Executor shadow(ColumnsOf(plan_.settings), plan_.settings.conflicts);
   Executed executed;
   const auto commit = [&](InstanceId id, const Value& value,
                           const DependencySet& deps) {
