@@ -11,6 +11,9 @@ namespace {
 
 using Json = nlohmann::json;
 
+// leader, depsvc, acceptor, executor.
+constexpr std::size_t kRoles = 4;
+
 // The member of one of these names that is nearest to the root.
 const Json* Find(const Json& root, std::initializer_list<const char*> names) {
   for (const char* name : names) {
@@ -48,6 +51,16 @@ std::string FindText(const Json& root,
   return found == nullptr ? "" : found->dump();
 }
 
+std::string JoinRoles(const Json* roles) {
+  if (roles == nullptr || !roles->is_array()) return "";
+  std::string joined;
+  for (const Json& role : *roles) {
+    if (!role.is_string()) return "";
+    joined += (joined.empty() ? "" : "+") + role.get<std::string>();
+  }
+  return roles->size() == kRoles ? "all" : joined;
+}
+
 }  // namespace
 
 std::optional<NodeStatus> ParseNodeStatus(std::string_view json) {
@@ -59,6 +72,8 @@ std::optional<NodeStatus> ParseNodeStatus(std::string_view json) {
                     .slow_commits = FindCount(root, {"slow_commits"}),
                     .largest_component = FindCount(root, {"largest_component"}),
                     .executed_commands = FindCount(root, {"executed_commands"}),
+                    .messages_sent = FindCount(root, {"messages_sent"}),
+                    .roles = JoinRoles(Find(root, {"roles"})),
                     .committed = FindText(root, {"committed"}),
                     .executed = FindText(root, {"executed"}),
                     .state_hash = FindText(root, {"state_hash"})};

@@ -20,6 +20,9 @@ struct NodeStatus {
   std::optional<std::uint64_t> slow_commits;
   std::optional<std::uint64_t> largest_component;
   std::optional<std::uint64_t> executed_commands;
+  std::optional<std::uint64_t> messages_sent;  // to other nodes
+  // "leader+acceptor"; "all" for a node that has every role; "" if unknown.
+  std::string roles;
   // As JSON text, to be compared only.
   std::string committed;
   std::string executed;
