@@ -95,7 +95,7 @@ busiest=busiest_node_cpu_us_per_command
   printf 'machines\tepaxos\tmultipaxos\tbpaxos\n'
   for ((machines = 1; machines <= 16; ++machines)); do
     awk -v k="$machines" -v replica="$(cost epaxos all $busiest)" \
-      -v log="$(cost multipaxos-leader all $busiest)" \
+      -v baseline="$(cost multipaxos-leader all $busiest)" \
       -v leader="$(cost bpaxos-roles leader cpu_us_per_command)" \
       -v depsvc="$(cost bpaxos-roles depsvc $busiest)" \
       -v acceptor="$(cost bpaxos-roles acceptor $busiest)" \
@@ -104,7 +104,7 @@ busiest=busiest_node_cpu_us_per_command
       BEGIN {
         role = least(least(k / leader, k / depsvc), least(k / acceptor,
                                                           1 / executor))
-        printf "%d\t%.3f\t%.3f\t%.3f\n", k, 1 / replica, 1 / log, role
+        printf "%d\t%.3f\t%.3f\t%.3f\n", k, 1 / replica, 1 / baseline, role
       }'
   done
 } >"$directory/scaling.tsv"
