@@ -40,7 +40,7 @@ d_promise         1.2  explore X1 recoveries=1 restarts=1 separate_sync=1
 d_accept          1.2  explore X6 recoveries=2 restarts=1 separate_sync=1
 d_resume0         1.2  explore X1 recoveries=1 restarts=1 separate_sync=1
 d_coord_pre       1.2  sim 5 1
-d_validate        1.2  sim 5 3
+d_validate        1.2  sim 5 6
 acc_bal           2.5  explore X1 recoveries=1
 pre_bal           2.5  explore X1 recoveries=1
 fast_bal          2.5  explore X1 recoveries=1
