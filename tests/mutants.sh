@@ -72,6 +72,12 @@ atlas_clamp       2.2  walk 45 X7 fast_path=atlas
 d_collect         1.2  explore X1 fast_path=atlas recoveries=1 restarts=1 impatience=0
 unanimous_majority 3.5 explore X1 fast_path=unanimous recoveries=1 impatience=0
 unanimous_some    3.5  walk 45 X4 fast_path=unanimous recoveries=3
+deps_from_f       3.2  bpaxos 3 1
+dep_changes_mind  3.2  bpaxos 3 1
+ballot0_twice     3.2  bpaxos 3 1
+own_column_clamp  3.2  bpaxos 3 1
+acceptor_forgets  3.2  bpaxos 3 1
+floor_of_one      3.3  bpaxos 3 1
 END
 }
 
@@ -94,6 +100,9 @@ attempt() {
     sim)
       sim "${bug[@]}" --replicas "$1" --seed "$2" --operations 150 \
         --fast-path epaxos ;;
+    bpaxos)
+      sim "${bug[@]}" --protocol bpaxos --replicas "$1" --seed "$2" \
+        --operations 150 ;;
     replay) explore --mutation "$mutant" --replay "$1" ;;
   esac
 }

@@ -61,6 +61,13 @@ std::string JoinRoles(const Json* roles) {
   return roles->size() == kRoles ? "all" : joined;
 }
 
+// True for a node that does not say.
+bool Executes(const Json& root) {
+  const Json* roles = Find(root, {"roles"});
+  return roles == nullptr || !roles->is_array() ||
+         std::ranges::find(*roles, Json("executor")) != roles->end();
+}
+
 }  // namespace
 
 std::optional<NodeStatus> ParseNodeStatus(std::string_view json) {
@@ -76,19 +83,22 @@ std::optional<NodeStatus> ParseNodeStatus(std::string_view json) {
                     .roles = JoinRoles(Find(root, {"roles"})),
                     .committed = FindText(root, {"committed"}),
                     .executed = FindText(root, {"executed"}),
-                    .state_hash = FindText(root, {"state_hash"})};
+                    .state_hash = FindText(root, {"state_hash"}),
+                    .executes = Executes(root)};
 }
 
 Agreement CompareStates(std::span<const NodeStatus> nodes) {
-  if (nodes.empty()) return Agreement::kNotAtRest;
-  const NodeStatus& first = nodes.front();
+  const auto executor = std::ranges::find(nodes, true, &NodeStatus::executes);
+  if (executor == nodes.end()) return Agreement::kNotAtRest;
+  const NodeStatus& first = *executor;
   const auto at_rest = [&](const NodeStatus& node) {
-    return !node.state_hash.empty() && node.committed == node.executed &&
-           node.executed == first.executed;
+    return !node.executes ||
+           (!node.state_hash.empty() && node.committed == node.executed &&
+            node.executed == first.executed);
   };
   if (!std::ranges::all_of(nodes, at_rest)) return Agreement::kNotAtRest;
   const auto same_hash = [&](const NodeStatus& node) {
-    return node.state_hash == first.state_hash;
+    return !node.executes || node.state_hash == first.state_hash;
   };
   return std::ranges::all_of(nodes, same_hash) ? Agreement::kEqual
                                                : Agreement::kDifferent;

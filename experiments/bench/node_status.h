@@ -27,6 +27,8 @@ struct NodeStatus {
   std::string committed;
   std::string executed;
   std::string state_hash;
+  // Has it a state? All nodes have, but where roles are separate (BPaxos).
+  bool executes = true;
 };
 
 // Nullopt if `json` is no JSON object.
@@ -37,7 +39,7 @@ enum class Agreement : std::uint8_t {
   kDifferent,  // at rest, and the hashes differ: a bug
   kNotAtRest,  // still executing or catching up, or nodes do not say
 };
-// Of the nodes that are up.
+// Of the nodes that are up and execute.
 Agreement CompareStates(std::span<const NodeStatus> nodes);
 
 }  // namespace quorate::bench

@@ -20,7 +20,9 @@ SimulationStatistics RunSeeds(std::uint64_t first, std::uint64_t last,
     total.Add(result.statistics);
   }
   std::printf("%s\n", Describe(total).c_str());
-  if (options.protocol == "epaxos") EXPECT_GT(total.fast_commits, 0u);
+  if (options.protocol == "epaxos") {
+    EXPECT_GT(total.fast_commits, 0u);
+  }
   EXPECT_GT(total.slow_commits, 0u);
   return total;
 }
