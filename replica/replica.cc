@@ -167,11 +167,13 @@ class EpaxosReplica final : public Replica {
     status.fast_commits = protocol_.stats().fast_commits;
     status.slow_commits = protocol_.stats().slow_commits;
     status.retransmissions = protocol_.stats().retransmissions;
+    status.missing_payloads = protocol_.stats().missing_payloads;
     status.stale_messages = protocol_.stats().stale_messages;
     status.recoveries_started = protocol_.stats().recoveries_started;
     status.recovered_payloads = protocol_.stats().recovered_payloads;
     status.recovered_noops = protocol_.stats().recovered_noops;
     status.recoveries_waited = protocol_.stats().recoveries_waited;
+    status.recovery_rules = protocol_.stats().rules;
     status.recoveries_under_way = protocol_.recoveries().size();
     status.holds_back = HoldsBack();
     for (const InstanceId id : protocol_.recoveries()) {

@@ -28,6 +28,7 @@
 #include "depsvc/conflict_index.h"
 #include "replica/epaxos/instance.h"
 #include "replica/epaxos/instance_log.h"
+#include "replica/epaxos/recovery_rule.h"
 #include "replica/paxos/outbox.h"
 #include "replica/paxos/quorum.h"
 #include "replica/settings.h"
@@ -57,6 +58,7 @@ struct Stats {
   std::uint64_t recovered_noops = 0;
   std::uint64_t recoveries_waited = 0;
   std::uint64_t snapshots_installed = 0;
+  RuleCounts rules{};
 };
 
 // Ticks that a reader of a snapshot may be silent.
@@ -231,6 +233,9 @@ class Epaxos {
   bool IsRecused(InstanceId id, const Instance& instance) const;
   static bool LeaderIsRecused(InstanceId id, const Recovering& recovering);
   int MatchingAnswers(const Recovering& recovering, ReplicaSet among) const;
+  void Count(RecoveryRule rule) {
+    ++stats_.rules[static_cast<std::size_t>(rule)];
+  }
   // Ends rounds of our own that a higher ballot has overtaken.
   void YieldTo(InstanceId id, Instance& instance, Ballot ballot);
   // validate.cc

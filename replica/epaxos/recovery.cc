@@ -40,6 +40,7 @@ void Epaxos::StartRecovery(InstanceId id, Actions& actions) {
 
 void Epaxos::YieldTo(InstanceId id, Instance& instance, Ballot ballot) {
   if (instance.recovering && instance.recovering->ballot < ballot) {
+    if (!IsSelf(ballot.owner())) Count(RecoveryRule::kOvertaken);
     instance.recovering.Clear();
     if (!IsSelf(id.replica)) recoveries_.erase(id);
   }
@@ -72,7 +73,8 @@ RecoverReply Epaxos::MakeRecoverReply(InstanceId id, const Instance& instance,
 // in this life and all that follow (truncation.md A.1; rec_nostick).
 bool Epaxos::IsRecused(InstanceId id, const Instance& instance) const {
   return lazy_before_ && IsSelf(id.replica) && instance.restored_pre_accept &&
-         instance.status == InstanceStatus::kPreAccepted;
+         instance.status == InstanceStatus::kPreAccepted &&
+         !Mutated("rec_none");
 }
 
 // The command leader has answered that it does not know.
@@ -183,16 +185,20 @@ void Epaxos::DecideRecovery(InstanceId id, Instance& instance,
   }
   // R2: the highest accepted ballot wins.
   if (highest != nullptr && !Mutated("ign_accepted")) {
+    Count(RecoveryRule::kR2);
     const Value value = highest->value;
     ProposeRecovered(id, instance, value, DependencySet(highest->deps),
                      actions);
     return;
   }
+  if (LeaderIsRecused(id, recovering)) Count(RecoveryRule::kRecused);
   // R3: the command leader has promised our ballot and knows that it has not
   // committed, so it never commits fast.
   if ((recovering.quorum.Contains(id.replica) &&
-       !LeaderIsRecused(id, recovering) && !Mutated("no_r3")) ||
+       (!LeaderIsRecused(id, recovering) || Mutated("rec_r3")) &&
+       !Mutated("no_r3")) ||
       Mutated("coord_rule_always")) {
+    Count(RecoveryRule::kR3);
     GiveUp(id, instance, actions);
     return;
   }
@@ -202,10 +208,12 @@ void Epaxos::DecideRecovery(InstanceId id, Instance& instance,
   if (recovering.matching <
           recovering.quorum.size() - quorums_.fast_faults ||
       matching == nullptr) {
+    Count(RecoveryRule::kR4);
     GiveUp(id, instance, actions);
     return;
   }
   // R5: the initial dependencies are unique per instance.
+  Count(RecoveryRule::kR5);
   recovering.batch = matching->value.batch;
   recovering.initial_deps = matching->deps;
   StartValidation(id, instance, actions);
@@ -229,6 +237,7 @@ void Epaxos::GiveUp(InstanceId id, Instance& instance, Actions& actions) {
     deps.UnionWith(answer->deps);
     value = answer->value;
   }
+  Count(all_pre_accepted ? RecoveryRule::kSalvage : RecoveryRule::kNoop);
   if (all_pre_accepted) {
     ProposeRecovered(id, instance, std::move(value), deps, actions);
   } else {
