@@ -74,7 +74,8 @@ Words Describe(const Message& message) {
                     std::string(Name(m.status)) + " " +
                         Text(m.accepted_ballot) + " " + Text(m.value) + " " +
                         ToString(m.deps) +
-                        (m.matches_initial ? " matches" : ""),
+                        (m.matches_initial ? " matches" : "") +
+                        (m.recused ? " recused" : ""),
                     m.value.digest};
           },
           [](const Validate& m) -> Words {
