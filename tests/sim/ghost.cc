@@ -130,7 +130,19 @@ void Ghost::NotePayload(ReplicaId at, InstanceId id,
         found->second != DigestOf(batch->operations(command))) {
       Fail("G2: only commands that a client submitted are proposed", at, id);
     }
+    MarkProposal(id, command.id);
   }
+}
+
+void Ghost::MarkProposal(InstanceId id, CommandId command) {
+  InstanceId& last = proposed_.try_emplace(KeyOf(command), id).first->second;
+  const Instance* earlier = last == id ? nullptr : Find(last);
+  if (earlier != nullptr && last.replica == id.replica &&
+      earlier->decided.has_value() &&
+      earlier->decided->value.kind == ValueKind::kNoop) {
+    marks_.Note(Mark::kProposedAgain);
+  }
+  last = id;
 }
 
 void Ghost::NoteValue(ReplicaId at, InstanceId id, const Value& value) {
@@ -226,10 +238,19 @@ void Ghost::NoteDecided(ReplicaId at, InstanceId id, const Value& value,
   }
   instance.decided = Decision{value.WithoutPayload(), deps};
   ++decided_;
+  MarkDecision(instance, value);
   if (!instance.chosen_ballot.is_initial()) ++recovered_;
   if (value.kind != ValueKind::kCommands) return;
   ++with_commands_;
   CheckVisibility(at, id);
+}
+
+void Ghost::MarkDecision(const Instance& instance, const Value& value) {
+  const bool noop = value.kind == ValueKind::kNoop;
+  if (noop && instance.payload == nullptr) marks_.Note(Mark::kUnknownPayload);
+  if (instance.chosen_ballot.is_initial()) return;
+  marks_.Note(noop ? Mark::kRecoveredNoop : Mark::kRecoveredCommands);
+  if (instance.chosen_ballot.round() > 1) marks_.Note(Mark::kLaterBallot);
 }
 
 // G3. Only instances outside deps(id) need a look, and of these only the ones
@@ -363,8 +384,8 @@ void Ghost::CheckSent(ReplicaId from, const Frontier& m) {
 }
 
 void Ghost::CheckSent(ReplicaId from, const Truncated& m) {
-  BecameDurable(from, FloorRecord{.base_floor = m.drop_floor,
-                                  .drop_floor = m.drop_floor});
+  marks_.Note(Mark::kToldTruncated);
+  CheckForgotten(from, m.drop_floor);
 }
 
 void Ghost::Replied(ReplicaId from, const ClientReply& reply) {
@@ -438,19 +459,25 @@ void Ghost::BecameDurable(ReplicaId at, const CommittedRecord& r) {
   DiskOf(at, instance).committed = true;
 }
 
-// Invariant 16: what one replica may forget, all but g have executed for good.
 void Ghost::BecameDurable(ReplicaId at, const FloorRecord& r) {
+  marks_.Note(Mark::kFloorRaised);
+  CheckForgotten(at, r.drop_floor);
+}
+
+// Invariant 16: what one replica may forget, all but g have executed for good.
+void Ghost::CheckForgotten(ReplicaId at, const DependencySet& drop_floor) {
   for (int column = 0; column < settings_.replicas; ++column) {
     DependencySet dropped(settings_.replicas);
-    dropped.Set(ReplicaAt(column), r.drop_floor[ReplicaAt(column)]);
+    dropped.Set(ReplicaAt(column), drop_floor[ReplicaAt(column)]);
     int lacking = 0;
     for (int i = 0; i < settings_.replicas; ++i) {
       if (!HasStable(ReplicaAt(i), dropped)) ++lacking;
     }
+    if (lacking > 0) marks_.Note(Mark::kLeftOut);
     if (lacking <= laggards_) continue;
     Fail("invariant 16: only what nearly everybody has on disk is forgotten",
          at, {ReplicaAt(column), 0},
-         ToString(r.drop_floor) + " but " + std::to_string(lacking) +
+         ToString(drop_floor) + " but " + std::to_string(lacking) +
              " replicas lack some of it");
   }
 }

@@ -18,6 +18,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "replica/settings.h"
+#include "tests/sim/marks.h"
 #include "tests/sim/verdict.h"
 #include "wire/machine.h"
 
@@ -49,6 +50,7 @@ class Ghost {
   std::uint64_t decided_with_commands() const { return with_commands_; }
   // Decided at a ballot above the command leader's own.
   std::uint64_t recovered() const { return recovered_; }
+  const Marks& marks() const { return marks_; }
 
  private:
   // One proposal (instance, ballot).
@@ -97,8 +99,11 @@ class Ghost {
                   const Value& value, const DependencySet& deps);
   void NoteDecided(ReplicaId at, InstanceId id, const Value& value,
                    const DependencySet& deps);
+  void MarkDecision(const Instance& instance, const Value& value);
+  void MarkProposal(InstanceId id, CommandId command);
   void CheckVisibility(ReplicaId at, InstanceId id);
   void CheckFastQuorum(ReplicaId at, InstanceId id, const DependencySet& deps);
+  void CheckForgotten(ReplicaId at, const DependencySet& drop_floor);
   // Are all commits up to there on the replica's disk?
   bool HasStable(ReplicaId replica, const DependencySet& through);
 
@@ -106,7 +111,7 @@ class Ghost {
   void CheckSent(ReplicaId from, const PreAcceptReply& m);
   void CheckSent(ReplicaId from, const Accept& m);
   void CheckSent(ReplicaId from, const AcceptReply& m);
-  void CheckSent(ReplicaId, const Nack&) {}
+  void CheckSent(ReplicaId, const Nack&) { marks_.Note(Mark::kRefusal); }
   void CheckSent(ReplicaId from, const Commit& m);
   void CheckSent(ReplicaId from, const Recover& m);
   void CheckSent(ReplicaId from, const RecoverReply& m);
@@ -140,7 +145,11 @@ class Ghost {
   Verdict& verdict_;
   absl::flat_hash_map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>
       submitted_;  // command -> digest of its operations
+  // Who proposed it last.
+  absl::flat_hash_map<std::pair<std::uint64_t, std::uint64_t>, InstanceId>
+      proposed_;
   std::vector<std::deque<Instance>> columns_;
+  Marks marks_;
   std::uint64_t decided_ = 0;
   std::uint64_t with_commands_ = 0;
   std::uint64_t recovered_ = 0;

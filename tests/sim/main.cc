@@ -50,7 +50,7 @@ File Open(const std::string& path) {
   return file;
 }
 
-int RunRange(const SeedRange& range, const RunOptions& options) {
+int RunRange(const SeedRange& range, const RunOptions& options, bool hashes) {
   SimulationStatistics total;
   std::uint64_t failures = 0;
   std::uint64_t hash = 0;
@@ -58,6 +58,11 @@ int RunRange(const SeedRange& range, const RunOptions& options) {
     const SeedResult result = RunSeed(seed, options);
     total.Add(result.statistics);
     hash = hash * 31 + result.trace_hash;
+    if (hashes) {
+      std::printf("seed %llu: trace %016llx\n",
+                  static_cast<unsigned long long>(seed),
+                  static_cast<unsigned long long>(result.trace_hash));
+    }
     if (!result.ok) {
       ++failures;
       std::fputs(result.failure.c_str(), stdout);
@@ -69,6 +74,9 @@ int RunRange(const SeedRange& range, const RunOptions& options) {
               static_cast<unsigned long long>(range.second - range.first + 1),
               static_cast<unsigned long long>(failures),
               Describe(total).c_str());
+  if (range.first != range.second) {
+    std::printf("marks reached:\n%s", total.marks.Table().c_str());
+  }
   return failures == 0 ? 0 : kViolation;
 }
 
@@ -78,6 +86,7 @@ int Main(int argc, char** argv) {
   std::string seeds;
   std::string faults = "all";
   std::string trace;
+  bool hashes = false;
   std::string history;
   CLI::App app(
       "Simulates a faulty cluster in virtual time; one seed decides all.\n"
@@ -92,10 +101,15 @@ int Main(int argc, char** argv) {
                      FaultSet::All().ToString());
   app.add_option("--operations", options.operations,
                  "commands a seed; drawn when left out");
+  app.add_flag("--real-store", options.real_store,
+               "the real store in every world, not in a few of a hundred");
+  app.add_flag("--contended", options.contended,
+               "everybody writes one key, and faults strike all the time");
   app.add_option("--bug", options.bug,
                  "plant a bug in the toy, or, in quorate-sim-mutants, a\n"
                  "mutation of wire/mutation.h in the real machine");
   app.add_option("--trace", trace, "write every event as a line");
+  app.add_flag("--hashes", hashes, "print the hash of each seed's trace");
   app.add_option("--history", history, "write what the clients saw as JSON");
   try {
     app.parse(argc, argv);
@@ -106,8 +120,7 @@ int Main(int argc, char** argv) {
   options.planted =
       options.protocol == "epaxos" && model::PlantMutation(options.bug);
   const absl::StatusOr<FaultSet> allowed = FaultSet::Parse(faults);
-  absl::Status status =
-      allowed.ok() ? CheckOptions(options) : allowed.status();
+  absl::Status status = allowed.ok() ? CheckOptions(options) : allowed.status();
   const std::optional<SeedRange> range =
       seeds.empty() ? SeedRange{seed, seed} : ParseRange(seeds);
   if (status.ok() && !range.has_value()) {
@@ -129,7 +142,7 @@ int Main(int argc, char** argv) {
   options.trace = trace_file.get();
   options.history = history_file.get();
   ReportOnAbort();
-  return RunRange(*range, options);
+  return RunRange(*range, options, hashes);
 }
 
 }  // namespace

@@ -23,7 +23,10 @@ void Simulation::Start(int index) {
   Settings settings = plan_.settings;
   settings.self = ReplicaAt(index);
   at.replica = factory_(settings);
-  ++at.life;
+  if (++at.life == 1 && plan_.real_store) {
+    at.disk.UseStore(
+        std::make_unique<StoreDisk>(index, settings.replicas, verdict_));
+  }
   if (at.life > 1) Restore(index);
   Note("start", index);
   ScheduleTick(index);
@@ -46,11 +49,18 @@ void Simulation::Stop(int index) {
   statistics_.snapshots += status.snapshots_installed;
   statistics_.largest_component = std::max(statistics_.largest_component,
                                            status.executor.largest_component);
+  Marks& marks = statistics_.marks;
+  marks.Note(status.recovery_rules);
+  marks.Note(Mark::kFastCommit, status.fast_commits);
+  marks.Note(Mark::kSlowCommit, status.slow_commits);
+  marks.Note(Mark::kMissingPayload, status.missing_payloads);
+  marks.Note(Mark::kRepetition, status.executor.repeated_commands);
+  marks.Note(Mark::kCycle, status.executor.components - status.executor.component_sizes[0]);
   order_.Stopped(ReplicaAt(index));
   at.replica = nullptr;
   at.paused = at.sync_fails = at.crashes_in_turn = false;
   at.turn_scheduled = at.lazy_sync_scheduled = at.tick_waiting = false;
-  at.urgent = at.writes_checkpoint = false;
+  at.urgent = at.writes_checkpoint = at.writes_snapshot = false;
   at.inbox.clear();
   at.requests.batches.clear();
 }

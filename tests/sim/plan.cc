@@ -15,6 +15,8 @@ constexpr std::array<std::string_view, kFaultKinds> kFaultNames = {
     "power", "sync",      "pause",   "disk",  "clock", "suspect",   "timers",
     "death", "checkpoint"};
 
+constexpr int kRealStorePermille = 50;  // of the worlds
+
 std::optional<FaultKind> FindFault(std::string_view name) {
   for (int i = 0; i < kFaultKinds; ++i) {
     if (kFaultNames[static_cast<std::size_t>(i)] == name) {
@@ -157,6 +159,26 @@ void DrawCheckpoints(Random random, const FaultSet& allowed, Plan& plan) {
       std::array<std::size_t, 4>{1, 1, 20'000, 32 * 1024 * 1024});
 }
 
+// Everybody writes one key at the same time, and faults strike all the time:
+// what recovery does about conflicts is rare elsewhere.
+void Contend(Random random, Plan& plan) {
+  WorkloadPlan& work = plan.workload;
+  work.hot_permille = 1000;
+  work.multi_permille = 0;
+  work.groups = 1;
+  work.weights.fill(0);
+  work.weights[static_cast<std::size_t>(OperationKind::kPut)] = 4;
+  work.weights[static_cast<std::size_t>(OperationKind::kGet)] = 1;
+  work.think = random.OneOf(std::array<Micros, 2>{500, 5000});
+  plan.settings.batch_commands = 1;
+  plan.settings.conflicts = ConflictMode::kKey;
+  plan.network.delay = random.OneOf(std::array<Micros, 2>{500, 3000});
+  plan.disk.sync = random.OneOf(std::array<Micros, 2>{20, 300});
+  plan.outage = random.OneOf(std::array<Micros, 2>{50'000, 300'000});
+  plan.interval.fill(plan.outage / 2);
+  plan.strikes.fill(400);
+}
+
 }  // namespace
 
 std::string_view Name(FaultKind kind) {
@@ -217,6 +239,9 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
     plan.dead = DrawDead(random, limits.replicas);
   }
   DrawCheckpoints(random.Fork(1), limits.allowed, plan);
+  plan.real_store =
+      limits.real_store || random.Fork(2).Chance(kRealStorePermille);
+  if (limits.contended) Contend(random.Fork(3), plan);
   return plan;
 }
 
@@ -236,7 +261,7 @@ std::string Describe(const Plan& plan) {
       ", queue ", settings.max_queued_commands,
       settings.overlap_sync ? ", overlap" : "",
       settings.lazy_fast_commit ? ", lazy" : "", ", retained bytes ",
-      settings.retained_bytes, "; ", work.clients,
+      settings.retained_bytes, plan.real_store ? ", real store" : "", "; ", work.clients,
       " clients x ", work.pipeline, ", requests of ", work.batch, ", ",
       work.groups, " groups");
 }

@@ -116,6 +116,8 @@ struct Plan {
   std::array<NodePlan, kMaxReplicas> nodes{};
   WorkloadPlan workload;
   Settings settings;
+  // The nodes' disks are the real store (store_disk.h).
+  bool real_store = false;
 };
 
 struct PlanLimits {
@@ -123,6 +125,10 @@ struct PlanLimits {
   FaultSet allowed = FaultSet::All();
   // Commands over all clients; drawn when 0.
   int operations = 0;
+  // In every world, not in a few of a hundred.
+  bool real_store = false;
+  // Many conflicts, and faults all the time.
+  bool contended = false;
 };
 
 Plan DrawPlan(Random random, const PlanLimits& limits);

@@ -93,7 +93,9 @@ SeedResult RunSeed(std::uint64_t seed, const RunOptions& options) {
   Simulation simulation({.seed = seed,
                          .limits = {.replicas = options.replicas,
                                     .allowed = options.faults,
-                                    .operations = options.operations},
+                                    .operations = options.operations,
+                                    .real_store = options.real_store,
+                                    .contended = options.contended},
                          .trace = options.trace,
                          .history = options.history},
                         FactoryFor(options));
@@ -120,6 +122,8 @@ std::string ReplayLine(std::uint64_t seed, const RunOptions& options) {
   if (options.operations > 0) {
     absl::StrAppend(&line, " --operations=", options.operations);
   }
+  if (options.real_store) absl::StrAppend(&line, " --real-store");
+  if (options.contended) absl::StrAppend(&line, " --contended");
   if (options.bug != "none") absl::StrAppend(&line, " --bug=", options.bug);
   return line;
 }

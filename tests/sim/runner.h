@@ -25,6 +25,8 @@ struct RunOptions {
   int replicas = 5;
   FaultSet faults = FaultSet::All();
   int operations = 0;  // 0: drawn
+  bool real_store = false;
+  bool contended = false;
   std::FILE* trace = nullptr;
   // Gets what the clients saw, for quorate-lincheck; before it is judged.
   std::FILE* history = nullptr;

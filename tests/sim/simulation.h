@@ -28,6 +28,7 @@
 #include "tests/sim/event_queue.h"
 #include "tests/sim/execution_order.h"
 #include "tests/sim/ghost.h"
+#include "tests/sim/marks.h"
 #include "tests/sim/message_copy.h"
 #include "tests/sim/network.h"
 #include "tests/sim/plan.h"
@@ -70,6 +71,7 @@ struct SimulationStatistics {
   std::uint64_t stale_messages = 0;
   std::uint64_t largest_component = 0;
   Micros virtual_time = 0;
+  Marks marks;
 
   std::uint64_t TotalFaults() const;
   void Add(const SimulationStatistics& other);
@@ -108,6 +110,7 @@ class Simulation {
     bool lazy_sync_scheduled = false;
     bool tick_waiting = false;
     bool writes_checkpoint = false;
+    bool writes_snapshot = false;
     RecordSequence checkpoint_through = 0;
     // Somebody waits for records appended since the last sync began.
     bool urgent = false;
@@ -140,6 +143,7 @@ class Simulation {
 
   // restarts.cc
   void Restore(int index);
+  void CompareFound(int index, std::vector<Record>& records);
   void CheckRestored(int index);
   void CheckAgainstFullReplay(int index);
   // Everything that the snapshot on the node's disk says is executed.
