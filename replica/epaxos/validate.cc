@@ -151,6 +151,16 @@ void Epaxos::HandleValidate(ReplicaId from, const Validate& m,
         instance->last_record, actions);
     return;
   }
+  if (instance->initial_known && instance->payload_recorded) {
+    // On record already: by our vote, or by this message when it came before.
+    SendAgain(from,
+              ValidateReply{.instance = m.instance,
+                            .ballot = m.ballot,
+                            .conflicts = FindInvalidating(
+                                m.instance, *m.batch, m.initial_deps)},
+              instance->last_record, actions);
+    return;
+  }
   ValidateReply reply = ValidateHere(m.instance, *instance, m, actions);
   Send(from, std::move(reply),
        Mutated("d_validate") ? 0 : instance->last_record, actions);
