@@ -55,7 +55,8 @@ void Simulation::Stop(int index) {
   marks.Note(Mark::kSlowCommit, status.slow_commits);
   marks.Note(Mark::kMissingPayload, status.missing_payloads);
   marks.Note(Mark::kRepetition, status.executor.repeated_commands);
-  marks.Note(Mark::kCycle, status.executor.components - status.executor.component_sizes[0]);
+  marks.Note(Mark::kCycle,
+             status.executor.components - status.executor.component_sizes[0]);
   order_.Stopped(ReplicaAt(index));
   at.replica = nullptr;
   at.paused = at.sync_fails = at.crashes_in_turn = false;
@@ -104,28 +105,29 @@ void Simulation::Turn(int index) {
   Node& at = node(index);
   ++statistics_.turns;
   at.tick_waiting = false;
-  std::deque<Event> events = std::exchange(at.inbox, {});
+  // Scratch, kept for its memory.
+  events_.clear();
+  events_.swap(at.inbox);
   if (!at.requests.batches.empty()) {
-    events.push_back(std::exchange(at.requests, {}));
+    events_.emplace_back(std::exchange(at.requests, {}));
   }
-  Actions actions;
+  actions_.Clear();
   const std::uint64_t life = at.life;
-  while (!events.empty()) {
-    const bool installs =
-        std::holds_alternative<SnapshotDurable>(events.front());
+  for (std::size_t i = 0; i < events_.size(); ++i) {
+    const bool installs = std::holds_alternative<SnapshotDurable>(events_[i]);
     if (installs) {
       // What was executed so far is executed again, or is in the snapshot.
-      Apply(index, actions);
-      actions.Clear();
+      Apply(index, actions_);
+      actions_.Clear();
       if (at.replica == nullptr || at.life != life) return;
       order_.Stopped(ReplicaAt(index));
       RestoreOrderFromSnapshot(index);
     }
-    Step(at, events.front(), actions);
-    events.pop_front();
-    if (at.plan.gathers && !events.empty() && !installs) continue;
-    Apply(index, actions);
-    actions.Clear();
+    Step(at, events_[i], actions_);
+    const bool is_last = i + 1 == events_.size();
+    if (at.plan.gathers && !is_last && !installs) continue;
+    Apply(index, actions_);
+    actions_.Clear();
     if (at.replica == nullptr || at.life != life || verdict_.failed()) return;
   }
 }

@@ -15,7 +15,6 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -114,7 +113,7 @@ class Simulation {
     RecordSequence checkpoint_through = 0;
     // Somebody waits for records appended since the last sync began.
     bool urgent = false;
-    std::deque<Event> inbox;
+    std::vector<Event> inbox;
     ClientCommands requests;
   };
 
@@ -207,6 +206,9 @@ class Simulation {
   Random node_random_;
   Random fault_random_;
   bool faults_over_ = false;
+  // Of the turn under way.
+  std::vector<Event> events_;
+  Actions actions_;
   SimulationStatistics statistics_;
 };
 
