@@ -10,8 +10,7 @@
 #
 # A line of the corpus: the mutant, the bug of the lists that it re-creates
 # (reliability.md 2, protocol.md 11.2, truncation.md A), the test that must kill
-# it. Three of the durability options are killed by schedules written by hand:
-# ten minutes of walks did not meet them.
+# it. Three of the durability options are killed by schedules written by hand.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
