@@ -6,21 +6,51 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 #include "wire/commutation.h"
 #include "wire/ids.h"
 
 namespace quorate {
 
+// What the replicas agree by. One shell, store, wire and executor for all.
+enum class Protocol : std::uint8_t {
+  kEpaxos,      // every replica leads, one round trip without conflicts
+  kMultipaxos,  // a stable leader and a log
+  kBpaxos,      // EPaxos' jobs as roles of their own
+};
+inline constexpr Protocol kProtocols[] = {
+    Protocol::kEpaxos, Protocol::kMultipaxos, Protocol::kBpaxos};
+
+// "epaxos", ...: as in cluster.toml, on the command line and in results.
+constexpr std::string_view Name(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::kEpaxos: return "epaxos";
+    case Protocol::kMultipaxos: return "multipaxos";
+    case Protocol::kBpaxos: return "bpaxos";
+  }
+  return "";
+}
+constexpr std::optional<Protocol> ParseProtocol(std::string_view name) {
+  for (const Protocol protocol : kProtocols) {
+    if (Name(protocol) == name) return protocol;
+  }
+  return std::nullopt;
+}
+
+// When one round trip is enough (replica/epaxos/fast_path.h).
 enum class FastPathRule : std::uint8_t { kEpaxos, kAtlas, kUnanimous };
 
 struct Settings {
+  Protocol protocol = Protocol::kEpaxos;
   int replicas = 3;
   ReplicaId self{};  // differs from node to node
   // Replicas that may be down at once: (replicas - 1) / 2 when 0.
   int faults = 0;
   // Replicas that may be down or slow while conflict-free commands still take
-  // the fast path: the largest that the bound allows when 0.
+  // the fast path: the largest that the bound allows when 0. kEpaxos only: the
+  // other rules leave no choice.
   int fast_faults = 0;
   FastPathRule fast_path = FastPathRule::kEpaxos;
   ConflictMode conflicts = ConflictMode::kOperation;
@@ -36,7 +66,8 @@ struct Settings {
   std::size_t reserved_slots_ahead = 8;
   // Announce a fast commit without waiting for its record (truncation.md A2).
   // Saves another sync. The price is availability: after a crash, an instance
-  // may stay undecided until a further replica that is down comes back.
+  // may stay undecided until a further replica that is down comes back. Costs
+  // nothing with kUnanimous; not with kAtlas.
   bool lazy_fast_commit = false;
   // Commands and bytes that may share an instance; 1 command turns batching off.
   std::size_t batch_commands = 1024;
@@ -46,9 +77,9 @@ struct Settings {
   std::size_t max_in_flight = 64;
   // Commands waiting for a place in an instance; beyond it clients get busy.
   std::size_t max_queued_commands = 64 * 1024;
-  // Committed instances that wait for others to execute, beyond which nothing
-  // new is proposed here: new instances would join the chains that are waited
-  // for, and these need never end (protocol.md 4.6).
+  // Committed instances that wait for others to execute, beyond which only what
+  // conflicts with none of them is proposed here: other commands would join the
+  // chains that are waited for, and these need never end (protocol.md 4.6).
   std::size_t max_waiting_instances = 4096;
   // Milliseconds of the shell's clock, or of the simulator's, between ticks.
   int tick_ms = 10;

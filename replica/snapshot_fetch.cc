@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "replica/epaxos/instance_log.h"
 #include "wire/overloaded.h"
 
 namespace quorate {
@@ -95,7 +94,7 @@ bool SnapshotFetch::TakeExecuted(const ExecutedRecord& record) {
   for (const InstanceId id : record.above) {
     const std::uint64_t frontier = record.executed[id.replica];
     if (id.slot <= frontier ||
-        id.slot - frontier > epaxos::InstanceLog::kMaxGap) {
+        id.slot - frontier > kMaxSlotGap) {
       return false;
     }
   }

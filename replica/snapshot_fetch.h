@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "executor/executor.h"
-#include "replica/epaxos/epaxos.h"
+#include "replica/paxos/snapshot_facts.h"
 #include "replica/settings.h"
 #include "wire/machine.h"
 
@@ -49,7 +49,7 @@ class SnapshotFetch {
   std::uint64_t received() const { return next_; }
   std::uint64_t chunks() const { return chunks_; }
   std::uint64_t state_hash() const { return state_hash_; }
-  const epaxos::SnapshotFacts& facts() const { return facts_; }
+  const SnapshotFacts& facts() const { return facts_; }
   Executor& executor() { return executor_; }
   bool HasExecuted(InstanceId id) const;
 
@@ -69,7 +69,7 @@ class SnapshotFetch {
   std::uint64_t state_hash_ = 0;
   Executor executor_;
   std::optional<ExecutedRecord> executed_;
-  epaxos::SnapshotFacts facts_;
+  SnapshotFacts facts_;
 };
 
 }  // namespace quorate

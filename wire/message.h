@@ -103,7 +103,8 @@ struct Commit {
 struct Recover {
   InstanceId instance;
   Ballot ballot;
-  // Known payload, if any (Atlas rule); null otherwise.
+  // Known payload, if any (Atlas rule): who has not voted tells what it knows
+  // to conflict with it. Null otherwise.
   CommandBatchPtr batch;
 };
 
@@ -119,6 +120,8 @@ struct RecoverReply {
   // The sender led this instance in an earlier life and may have lost its fast
   // commit of it: "not committed" says nothing (truncation.md A).
   bool recused = false;
+  // As PreAccept named it (Atlas rule); empty otherwise.
+  ReplicaSet fast_quorum;
 };
 
 // Recoverer to its quorum: would these initial dependencies have been safe?

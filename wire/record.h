@@ -47,6 +47,10 @@ struct AcceptedRecord {
 struct PromisedRecord {
   InstanceId instance;
   Ballot ballot;
+  // Atlas rule: the payload that came with the ballot, and what was known here
+  // to conflict with it, if that was asked for the first time; null otherwise.
+  CommandBatchPtr batch;
+  DependencySet deps;
 };
 
 // It learned the initial payload and dependencies from a Validate.
@@ -108,6 +112,9 @@ struct InstanceRecord {
   CommandBatchPtr initial_batch;
   bool initial_known = false;
   DependencySet initial_deps;
+  // Atlas rule: of a PreAccept; whether a Recover has asked for `deps`.
+  ReplicaSet fast_quorum;
+  bool collected = false;
 };
 
 // Keys and values, by column: sizes in order, bytes of key and value in turn.

@@ -54,7 +54,7 @@ std::string StateNote(const LoadOutcome& outcome) {
 
 RunFacts GatherFacts(const LoadOptions& load, const ClusterConfig& config,
                      const LoadOutcome& outcome) {
-  RunFacts facts{.protocol = config.protocol,
+  RunFacts facts{.protocol = std::string(Name(config.settings.protocol)),
                  .durability = config.durability == Durability::kFsync
                                    ? "fsync"
                                    : "memory",

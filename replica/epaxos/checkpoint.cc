@@ -44,7 +44,9 @@ void Epaxos::Save(std::vector<Record>& records) const {
                          .deps = instance.deps,
                          .initial_batch = instance.initial_batch,
                          .initial_known = instance.initial_known,
-                         .initial_deps = instance.initial_deps});
+                         .initial_deps = instance.initial_deps,
+                         .fast_quorum = instance.fast_quorum,
+                         .collected = instance.collected});
     }
   }
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "replica/epaxos/instance.h"
+#include "replica/paxos/snapshot_facts.h"
 #include "wire/dependency_set.h"
 #include "wire/ids.h"
 
@@ -16,9 +17,7 @@ namespace quorate::epaxos {
 
 class InstanceLog {
  public:
-  // A slot further than this above the newest known one is not believed: one
-  // message must not make the log grow without bound.
-  static constexpr std::uint64_t kMaxGap = 1 << 20;
+  static constexpr std::uint64_t kMaxGap = kMaxSlotGap;
 
   explicit InstanceLog(int columns) : columns_(static_cast<std::size_t>(columns)) {}
 

@@ -1,5 +1,6 @@
-// Finishing an instance whose command leader is gone (protocol.md 2.6, rules
-// R1-R5 and giving up; arXiv 2511.02743).
+// Finishing an instance whose command leader is gone (protocol.md 2.6, rules R1
+// and R2 and giving up; arXiv 2511.02743). What is to be concluded from votes
+// is a matter of the fast path rule (fast_path.h: R3-R5).
 #include <algorithm>
 #include <utility>
 
@@ -25,17 +26,43 @@ void Epaxos::StartRecovery(InstanceId id, Actions& actions) {
   const Ballot ballot = Ballot::Of(above.round() + 1, self_);
   YieldTo(id, *instance, ballot);
   if (Mutated("single_bal")) AcceptAtPromise(*instance);
-  instance->promised_ballot = ballot;
   Recovering& recovering = instance->recovering.Emplace();
   recovering.ballot = ballot;
+  if (fast_path_.CollectsInRecovery()) {
+    recovering.batch = instance->initial_batch;
+  }
   recoveries_.insert(id);
   ++stats_.recoveries_started;
   instance->last_record =
-      Persist(PromisedRecord{.instance = id, .ballot = ballot}, actions);
+      Persist(PromiseTo(id, *instance, ballot, recovering.batch), actions);
   Await(instance->last_record, id, OnDurable::kCountOwnPromise, actions,
         ballot);
-  Broadcast(Recover{.instance = id, .ballot = ballot, .batch = nullptr},
-            instance->last_record, actions);
+  Broadcast(
+      Recover{.instance = id, .ballot = ballot, .batch = recovering.batch},
+      instance->last_record, actions);
+}
+
+PromisedRecord Epaxos::PromiseTo(InstanceId id, Instance& instance,
+                                 Ballot ballot, const CommandBatchPtr& batch) {
+  instance.promised_ballot = ballot;
+  PromisedRecord record{.instance = id, .ballot = ballot};
+  if (!fast_path_.CollectsInRecovery() || batch == nullptr ||
+      instance.status != InstanceStatus::kUnknown || instance.collected) {
+    return record;
+  }
+  // From now on every later command is told of this one (atlas_noindex): its
+  // recovery may rest on what is answered here.
+  record.deps = DependencySet(quorums_.replicas);
+  if (Mutated("atlas_noindex")) {
+    index_.Collect(batch->operations(), record.deps);
+  } else {
+    CollectHere(id, instance, batch, record.deps);
+    record.batch = batch;
+    instance.collected = true;
+    instance.payload_recorded = true;
+  }
+  instance.deps = record.deps;
+  return record;
 }
 
 void Epaxos::YieldTo(InstanceId id, Instance& instance, Ballot ballot) {
@@ -59,13 +86,16 @@ RecoverReply Epaxos::MakeRecoverReply(InstanceId id, const Instance& instance,
           .status = instance.status,
           .accepted_ballot = instance.accepted_ballot,
           .value = instance.value,
-          .deps = instance.status == InstanceStatus::kUnknown
+          .deps = instance.deps.columns() == 0
                       ? DependencySet(quorums_.replicas)
                       : instance.deps,
-          .matches_initial = instance.status == InstanceStatus::kPreAccepted &&
-                             (instance.deps == instance.initial_deps ||
-                              Mutated("r_anypre")),
-          .recused = IsRecused(id, instance)};
+          .matches_initial =
+              instance.status == InstanceStatus::kPreAccepted &&
+              (instance.deps == instance.initial_deps || Mutated("r_anypre")),
+          .recused = IsRecused(id, instance),
+          .fast_quorum = instance.status == InstanceStatus::kPreAccepted
+                             ? instance.fast_quorum
+                             : ReplicaSet()};
 }
 
 // A command leader that crashed may have lost a fast commit that it announced.
@@ -77,15 +107,7 @@ bool Epaxos::IsRecused(InstanceId id, const Instance& instance) const {
          !Mutated("rec_none");
 }
 
-// The command leader has answered that it does not know.
-bool Epaxos::LeaderIsRecused(InstanceId id, const Recovering& recovering) {
-  const auto& answer =
-      recovering.answers[static_cast<std::size_t>(Index(id.replica))];
-  return answer && answer->recused;
-}
-
-void Epaxos::HandleRecover(ReplicaId from, const Recover& m,
-                           Actions& actions) {
+void Epaxos::HandleRecover(ReplicaId from, const Recover& m, Actions& actions) {
   Instance* instance = log_.FindOrCreate(m.instance);
   if (AnswerIfSettled(from, m.instance, instance, actions)) return;
   if (instance->promised_ballot >= m.ballot) {
@@ -96,18 +118,16 @@ void Epaxos::HandleRecover(ReplicaId from, const Recover& m,
                 instance->last_record, actions);
       return;
     }
-    SendAgain(
-        from,
-        Nack{.instance = m.instance,
-             .promised_ballot = instance->promised_ballot},
-        instance->last_record, actions);
+    SendAgain(from,
+              Nack{.instance = m.instance,
+                   .promised_ballot = instance->promised_ballot},
+              instance->last_record, actions);
     return;
   }
   YieldTo(m.instance, *instance, m.ballot);
   if (Mutated("single_bal")) AcceptAtPromise(*instance);
-  instance->promised_ballot = m.ballot;
-  instance->last_record = Persist(
-      PromisedRecord{.instance = m.instance, .ballot = m.ballot}, actions);
+  instance->last_record =
+      Persist(PromiseTo(m.instance, *instance, m.ballot, m.batch), actions);
   Send(from, MakeRecoverReply(m.instance, *instance, m.ballot),
        Mutated("d_promise") ? 0 : instance->last_record, actions);
 }
@@ -125,7 +145,9 @@ void Epaxos::HandleRecoverReply(ReplicaId from, const RecoverReply& m,
        m.value.kind == ValueKind::kNone) ||
       // What is pre-accepted are commands, and only that matches.
       ((m.status == InstanceStatus::kPreAccepted || m.matches_initial) &&
-       m.value.kind != ValueKind::kCommands)) {
+       m.value.kind != ValueKind::kCommands) ||
+      (m.status == InstanceStatus::kPreAccepted &&
+       !fast_path_.MayBeFastQuorum(m.fast_quorum, m.instance.replica, from))) {
     ++stats_.stale_messages;  // Not an answer that a replica gives.
     return;
   }
@@ -155,24 +177,11 @@ void Epaxos::CountRecoverReply(ReplicaId from, RecoverReply m,
   }
 }
 
-int Epaxos::MatchingAnswers(const Recovering& recovering,
-                            ReplicaSet among) const {
-  int matching = 0;
-  for (int i = 0; i < quorums_.replicas; ++i) {
-    const auto& answer = recovering.answers[static_cast<std::size_t>(i)];
-    if (answer && among.Contains(ReplicaAt(i)) && answer->matches_initial) {
-      ++matching;
-    }
-  }
-  return matching;
-}
-
 void Epaxos::DecideRecovery(InstanceId id, Instance& instance,
                             Actions& actions) {
   Recovering& recovering = *instance.recovering.get();
   recovering.quorum = recovering.answered;
   const RecoverReply* highest = nullptr;
-  const RecoverReply* matching = nullptr;
   for (const auto& answer : recovering.answers) {
     if (!answer) continue;
     // A committed one answers with Commit (R1), never with a RecoverReply.
@@ -181,7 +190,6 @@ void Epaxos::DecideRecovery(InstanceId id, Instance& instance,
          answer->accepted_ballot > highest->accepted_ballot)) {
       highest = &*answer;
     }
-    if (answer->matches_initial) matching = &*answer;
   }
   // R2: the highest accepted ballot wins.
   if (highest != nullptr && !Mutated("ign_accepted")) {
@@ -191,32 +199,24 @@ void Epaxos::DecideRecovery(InstanceId id, Instance& instance,
                      actions);
     return;
   }
-  if (LeaderIsRecused(id, recovering)) Count(RecoveryRule::kRecused);
-  // R3: the command leader has promised our ballot and knows that it has not
-  // committed, so it never commits fast.
-  if ((recovering.quorum.Contains(id.replica) &&
-       (!LeaderIsRecused(id, recovering) || Mutated("rec_r3")) &&
-       !Mutated("no_r3")) ||
-      Mutated("coord_rule_always")) {
-    Count(RecoveryRule::kR3);
-    GiveUp(id, instance, actions);
-    return;
+  // R3-R5, or what stands for them.
+  if (recovering.LeaderIsRecused(id)) Count(RecoveryRule::kRecused);
+  recovering.matching = recovering.Matching(recovering.quorum);
+  Ruling ruling = fast_path_.AfterPromises(id, recovering);
+  if (ruling.rule.has_value()) Count(*ruling.rule);
+  switch (ruling.kind) {
+    case Ruling::Kind::kGiveUp: return GiveUp(id, instance, actions);
+    case Ruling::Kind::kPropose:
+      return ProposeRecovered(id, instance, std::move(ruling.value),
+                              ruling.deps, actions);
+    case Ruling::Kind::kValidate:
+      recovering.batch = ruling.value.batch;
+      recovering.initial_deps = ruling.deps;
+      return StartValidation(id, instance, actions);
+    case Ruling::Kind::kAskAgain:
+      LearnPayload(id, instance, ruling.value.batch);
+      return StartRecovery(id, actions);
   }
-  // R4: a fast quorum meets Q in at least |Q| - e members, all matching; a
-  // recused command leader is one of them for certain.
-  recovering.matching = MatchingAnswers(recovering, recovering.quorum);
-  if (recovering.matching <
-          recovering.quorum.size() - quorums_.fast_faults ||
-      matching == nullptr) {
-    Count(RecoveryRule::kR4);
-    GiveUp(id, instance, actions);
-    return;
-  }
-  // R5: the initial dependencies are unique per instance.
-  Count(RecoveryRule::kR5);
-  recovering.batch = matching->value.batch;
-  recovering.initial_deps = matching->deps;
-  StartValidation(id, instance, actions);
 }
 
 // No fast commit can have happened. If all of Q had pre-accepted, the commands
@@ -261,12 +261,12 @@ void Epaxos::ProposeRecovered(InstanceId id, Instance& instance, Value value,
   instance.deps = deps;
   Leading& leading = instance.leading.Emplace();
   leading.next_retransmit_ticks = settings_.retransmit_ticks;
-  instance.last_record = Persist(AcceptedRecord{.instance = id,
-                                                .ballot = ballot,
-                                                .value =
-                                                    ValueForRecord(instance),
-                                                .deps = deps},
-                                 actions);
+  instance.last_record =
+      Persist(AcceptedRecord{.instance = id,
+                             .ballot = ballot,
+                             .value = ValueForRecord(instance),
+                             .deps = deps},
+              actions);
   Await(instance.last_record, id, OnDurable::kCountOwnAccept, actions, ballot);
   Broadcast(Accept{.instance = id,
                    .ballot = ballot,

@@ -143,6 +143,10 @@ void Epaxos::HandleValidate(ReplicaId from, const Validate& m,
                             Actions& actions) {
   Instance* instance = log_.FindOrCreate(m.instance);
   if (AnswerIfSettled(from, m.instance, instance, actions)) return;
+  if (!fast_path_.Validates()) {
+    ++stats_.stale_messages;
+    return;
+  }
   if (instance->promised_ballot != m.ballot) {
     SendAgain(
         from,
@@ -234,7 +238,7 @@ void Epaxos::DecideValidation(InstanceId id, Instance& instance,
 // the matching ones only if it is recused.
 int Epaxos::VotesBesidesLeader(InstanceId id, const Recovering& recovering) {
   const bool counted = recovering.quorum.Contains(id.replica) &&
-                       LeaderIsRecused(id, recovering) && !Mutated("rec_k");
+                       recovering.LeaderIsRecused(id) && !Mutated("rec_k");
   return recovering.matching - (counted ? 1 : 0);
 }
 
@@ -292,12 +296,11 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
                      actions);
     return;
   }
-  bool give_up =
-      late.Contains(id.replica) &&
-      (!LeaderIsRecused(id, recovering) || Mutated("rec_w4"));
+  bool give_up = late.Contains(id.replica) &&
+                 (!recovering.LeaderIsRecused(id) || Mutated("rec_w4"));
   if (give_up) Count(RecoveryRule::kW4Leader);
   // W5: rule R4 over all answers so far.
-  if (MatchingAnswers(recovering, recovering.answered) <
+  if (recovering.Matching(recovering.answered) <
       recovering.answered.size() - quorums_.fast_faults) {
     Count(RecoveryRule::kW5);
     give_up = true;

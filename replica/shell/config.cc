@@ -16,9 +16,11 @@
 namespace quorate {
 namespace {
 
-// What this binary can run.
-constexpr std::string_view kProtocols[] = {"epaxos"};
-constexpr std::string_view kFastPathRules[] = {"epaxos"};
+// What this binary knows; ValidateSettings says what it can run.
+constexpr std::string_view kProtocolNames[] = {
+    Name(Protocol::kEpaxos), Name(Protocol::kMultipaxos),
+    Name(Protocol::kBpaxos)};
+constexpr std::string_view kFastPaths[] = {"epaxos", "atlas", "unanimous"};
 constexpr std::string_view kDurabilities[] = {"fsync", "memory"};
 constexpr std::string_view kConflictModes[] = {"op", "rw", "key"};
 
@@ -26,7 +28,10 @@ constexpr std::int64_t kMostTicks = 100'000;
 
 void ReadCluster(ConfigTable table, ClusterConfig& config) {
   table.RequiredText("id", config.cluster_id);
-  table.Choice("protocol", kProtocols, config.protocol);
+  std::string protocol(Name(config.settings.protocol));
+  table.Choice("protocol", kProtocolNames, protocol);
+  config.settings.protocol =
+      ParseProtocol(protocol).value_or(Protocol::kEpaxos);
   std::string durability = "fsync";
   table.Choice("durability", kDurabilities, durability);
   config.durability =
@@ -35,8 +40,10 @@ void ReadCluster(ConfigTable table, ClusterConfig& config) {
 }
 
 void ReadProtocol(ConfigTable table, Settings& settings) {
-  std::string fast_path = "epaxos";
-  table.Choice("fast_path", kFastPathRules, fast_path);
+  std::string fast_path(Name(settings.fast_path));
+  table.Choice("fast_path", kFastPaths, fast_path);
+  settings.fast_path =
+      ParseFastPathRule(fast_path).value_or(FastPathRule::kEpaxos);
   table.Integer("faults", 0, kMaxReplicas, settings.faults);
   table.Integer("fast_faults", 0, kMaxReplicas, settings.fast_faults);
   table.Flag("thrifty", settings.thrifty);

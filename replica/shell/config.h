@@ -41,7 +41,6 @@ struct NodeConfig {
 
 struct ClusterConfig {
   std::string cluster_id;
-  std::string protocol = "epaxos";
   Durability durability = Durability::kFsync;
   // `replicas` is nodes.size(); `self` is set by NodeSettings.
   Settings settings;

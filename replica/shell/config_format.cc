@@ -1,4 +1,5 @@
 // The way back: a configuration as the text that gives it.
+#include "replica/paxos/quorum.h"
 #include "replica/shell/config.h"
 #include "replica/shell/text.h"
 
@@ -40,10 +41,10 @@ std::string FormatConfig(const ClusterConfig& config) {
   const Settings& settings = config.settings;
   std::string text = Concat(
       "[cluster]\nid = ", Quote(config.cluster_id),
-      "\nprotocol = ", Quote(config.protocol), "\ndurability = ",
+      "\nprotocol = ", Quote(Name(settings.protocol)), "\ndurability = ",
       config.durability == Durability::kFsync ? "\"fsync\"" : "\"memory\"",
-      "\n\n[protocol]\nfast_path = \"epaxos\"\nfaults = ", settings.faults,
-      "\nfast_faults = ", settings.fast_faults,
+      "\n\n[protocol]\nfast_path = ", Quote(Name(settings.fast_path)),
+      "\nfaults = ", settings.faults, "\nfast_faults = ", settings.fast_faults,
       "\nthrifty = ", settings.thrifty ? "true" : "false",
       "\noverlap_sync = ", settings.overlap_sync ? "true" : "false",
       "\nlazy_fast_commit = ", settings.lazy_fast_commit ? "true" : "false",

@@ -24,6 +24,9 @@ constexpr std::size_t kRestoreChunk = 4096;
 constexpr std::size_t kMostLazyRecords = 4096;
 // What one turn adds to a checkpoint: some tenths of a millisecond.
 constexpr std::size_t kSliceBytes = 64 * 1024;
+// Records in memory that the disk has yet to take: beyond it peers are not
+// listened to, until half of it is written.
+constexpr std::size_t kMostUnwrittenBytes = 32 * 1024 * 1024;
 
 std::uint64_t RandomNumber() {
   std::random_device device;
@@ -221,6 +224,7 @@ void Node::EndTurn() {
   StepDurable();
   Persist();
   Publish();
+  HoldBackPeers();
   FetchSnapshot();
   Checkpoint();
   ServeSnapshot();
@@ -266,6 +270,17 @@ void Node::Persist() {
       return;
     }
     StepDurable();
+  }
+}
+
+// A disk that is slower than the others must not fill the memory.
+void Node::HoldBackPeers() {
+  if (running_->journal == nullptr) return;
+  const std::size_t unwritten = running_->journal->unwritten_bytes();
+  if (unwritten > kMostUnwrittenBytes) {
+    running_->links.SetReading(false);
+  } else if (unwritten <= kMostUnwrittenBytes / 2) {
+    running_->links.SetReading(true);
   }
 }
 

@@ -164,12 +164,13 @@ Json Refusals(const RefusalCounts& counts) {
 void AddProtocol(const ClusterConfig& config, Json& json) {
   const Settings settings = config.NodeSettings(0);
   const QuorumSizes sizes = QuorumSizesOf(settings);
-  json["protocol"] = config.protocol;
+  json["protocol"] = std::string(Name(settings.protocol));
   json["roles"] = {"leader", "depsvc", "acceptor", "executor"};
-  json["fast_path"] = "epaxos";
+  json["fast_path"] = std::string(Name(settings.fast_path));
   json["conflicts"] = std::string(Name(settings.conflicts));
   json["classic_quorum"] = sizes.classic();
   json["fast_quorum"] = sizes.fast();
+  json["accept_quorum"] = sizes.accepting();
   json["durability"] =
       config.durability == Durability::kFsync ? "fsync" : "memory";
 }

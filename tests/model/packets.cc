@@ -26,6 +26,15 @@ std::string Text(const Value& value) {
   return value.payload_missing() ? "commands without payload" : "commands";
 }
 
+// " fq r1 r3"; nothing of the rules that fix no fast quorum.
+std::string FastQuorumText(ReplicaSet quorum) {
+  std::string text = quorum.empty() ? "" : " fq";
+  for (int i = 0; i < kMaxReplicas; ++i) {
+    if (quorum.Contains(ReplicaAt(i))) text += " " + Text(ReplicaAt(i));
+  }
+  return text;
+}
+
 std::string Text(const ValidateReply& m) {
   std::string text;
   for (const ValidateReply::Conflict& conflict : m.conflicts) {
@@ -46,7 +55,8 @@ Words Describe(const Message& message) {
   return std::visit(
       Overloaded{
           [](const PreAccept& m) -> Words {
-            return {ToString(m.instance), ToString(m.initial_deps),
+            return {ToString(m.instance),
+                    ToString(m.initial_deps) + FastQuorumText(m.fast_quorum),
                     m.batch->digest()};
           },
           [](const PreAcceptReply& m) -> Words {
@@ -67,7 +77,9 @@ Words Describe(const Message& message) {
                     Text(m.value) + " " + ToString(m.deps), m.value.digest};
           },
           [](const Recover& m) -> Words {
-            return {ToString(m.instance) + " " + Text(m.ballot)};
+            return {ToString(m.instance) + " " + Text(m.ballot),
+                    m.batch ? "with commands" : "",
+                    m.batch ? m.batch->digest() : 0};
           },
           [](const RecoverReply& m) -> Words {
             return {ToString(m.instance) + " " + Text(m.ballot),
@@ -75,7 +87,8 @@ Words Describe(const Message& message) {
                         Text(m.accepted_ballot) + " " + Text(m.value) + " " +
                         ToString(m.deps) +
                         (m.matches_initial ? " matches" : "") +
-                        (m.recused ? " recused" : ""),
+                        (m.recused ? " recused" : "") +
+                        FastQuorumText(m.fast_quorum),
                     m.value.digest};
           },
           [](const Validate& m) -> Words {

@@ -388,6 +388,7 @@ std::unique_ptr<Replica> ReplicaStates::Restored(int replica,
             [&](PreAcceptedRecord& r) { StripOrigin(r.batch, unasked_); },
             [&](AcceptedRecord& r) { StripOrigin(r.value.batch, unasked_); },
             [&](ValidatedRecord& r) { StripOrigin(r.batch, unasked_); },
+            [&](PromisedRecord& r) { StripOrigin(r.batch, unasked_); },
             [&](CommittedRecord& r) { StripOrigin(r.value.batch, unasked_); },
             [](auto&) {}},
         record);

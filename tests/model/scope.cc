@@ -77,10 +77,12 @@ Scope Soaked(Scope scope) {
 
 Settings SettingsOf(const Scope& scope, int replica) {
   Settings settings;
+  settings.protocol = scope.protocol;
   settings.replicas = scope.replicas;
   settings.self = ReplicaAt(replica);
   settings.faults = scope.faults;
   settings.fast_faults = scope.fast_faults;
+  settings.fast_path = scope.fast_path;
   settings.batch_commands = 1;
   settings.retransmit_ticks = kRetransmitTicks;
   settings.recovery_ticks = 1;

@@ -36,9 +36,11 @@ struct ScopeCommand {
 struct Scope {
   std::string name;
   std::string about;
+  Protocol protocol = Protocol::kEpaxos;
   int replicas = 3;
   int faults = 0;       // as in Settings
   int fast_faults = 0;  // as in Settings
+  FastPathRule fast_path = FastPathRule::kEpaxos;
   std::vector<ScopeCommand> commands;
   // Clients stay and wait: a command that became a noop is proposed again.
   bool clients_wait = false;

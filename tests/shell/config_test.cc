@@ -53,7 +53,7 @@ TEST(ConfigTest, ReadsAMinimalFileWithDefaults) {
       ParseConfig(kMinimal, "cluster.toml");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->cluster_id, "demo");
-  EXPECT_EQ(config->protocol, "epaxos");
+  EXPECT_EQ(config->settings.protocol, Protocol::kEpaxos);
   EXPECT_EQ(config->durability, Durability::kFsync);
   EXPECT_EQ(config->settings.replicas, 3);
   EXPECT_EQ(config->settings.batch_commands, Settings().batch_commands);
@@ -127,8 +127,8 @@ TEST(ConfigTest, FindsANodeByItsName) {
 
 TEST(ConfigTest, FormatsToTextThatReadsBackEqual) {
   absl::StatusOr<ClusterConfig> config =
-      ParseConfig(WithProtocol("thrifty = true\nconflicts = \"key\"\n"
-                               "max_in_flight = 5"),
+      ParseConfig(WithProtocol("fast_path = \"atlas\"\nthrifty = true\n"
+                               "conflicts = \"key\"\nmax_in_flight = 5"),
                   "cluster.toml");
   ASSERT_TRUE(config.ok()) << config.status();
   config->cluster_id = "quoted \"id\" \\ with\ttab";
@@ -139,6 +139,7 @@ TEST(ConfigTest, FormatsToTextThatReadsBackEqual) {
   EXPECT_EQ(FormatConfig(*again), text);
   EXPECT_EQ(again->cluster_id, config->cluster_id);
   EXPECT_EQ(again->durability, Durability::kMemory);
+  EXPECT_EQ(again->settings.fast_path, FastPathRule::kAtlas);
   EXPECT_EQ(again->settings.conflicts, ConflictMode::kKey);
   EXPECT_EQ(again->nodes[2].site, "tokyo");
 }
@@ -199,13 +200,33 @@ TEST(ConfigTest, RefusesAnEmptyClusterId) {
 TEST(ConfigTest, RefusesAProtocolItDoesNotKnow) {
   EXPECT_EQ(ErrorOf("[cluster]\nid = \"demo\"\nprotocol = \"raft\"\n" + kNodes),
             "config \"cluster.toml\" line 3: cluster.protocol is \"raft\", "
-            "this binary knows \"epaxos\"; choose one of them");
+            "this binary knows \"epaxos\", \"multipaxos\", \"bpaxos\"; "
+            "choose one of them");
+}
+
+TEST(ConfigTest, RefusesAProtocolThatIsNotBuiltIn) {
+  EXPECT_EQ(
+      ErrorOf("[cluster]\nid = \"demo\"\nprotocol = \"bpaxos\"\n" + kNodes),
+      "config \"cluster.toml\": protocol \"bpaxos\" is not built into this "
+      "version; choose \"epaxos\"");
 }
 
 TEST(ConfigTest, RefusesAFastPathItDoesNotKnow) {
-  EXPECT_EQ(ErrorOf(WithProtocol("fast_path = \"atlas\"")),
-            "config \"cluster.toml\" line 4: protocol.fast_path is \"atlas\", "
-            "this binary knows \"epaxos\"; choose one of them");
+  EXPECT_EQ(
+      ErrorOf(WithProtocol("fast_path = \"paxos\"")),
+      "config \"cluster.toml\" line 4: protocol.fast_path is \"paxos\", "
+      "this binary knows \"epaxos\", \"atlas\", \"unanimous\"; choose one "
+      "of them");
+}
+
+TEST(ConfigTest, RefusesWhatAFastPathRuleHasNoProofFor) {
+  EXPECT_NE(ErrorOf(WithProtocol("fast_path = \"atlas\"\n"
+                                 "lazy_fast_commit = true"))
+                .find("lazy_fast_commit does not go with"),
+            std::string::npos);
+  EXPECT_EQ(ErrorOf(WithProtocol("fast_path = \"unanimous\"\n"
+                                 "lazy_fast_commit = true")),
+            "no error");
 }
 
 TEST(ConfigTest, RefusesADurabilityItDoesNotKnow) {

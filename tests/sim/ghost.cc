@@ -9,7 +9,7 @@ namespace quorate::sim {
 namespace {
 
 // Settings' defaults written out once more, on purpose not by the code under
-// test: n >= 2f+1 and n >= 2e+f-1, e <= f (protocol.md 1).
+// test: n >= 2f+1 and n >= 2e+f-1, e <= f (protocol.md 1, 3.5, 3.6).
 int FaultsOf(const Settings& settings) {
   return settings.faults > 0 ? settings.faults : (settings.replicas - 1) / 2;
 }
@@ -22,6 +22,28 @@ int FastFaultsOf(const Settings& settings) {
     ++fast_faults;
   }
   return fast_faults;
+}
+int FastQuorumOf(const Settings& settings) {
+  switch (settings.fast_path) {
+    case FastPathRule::kEpaxos:
+      return settings.replicas - FastFaultsOf(settings);
+    case FastPathRule::kAtlas:
+      return settings.replicas / 2 + FaultsOf(settings);
+    case FastPathRule::kUnanimous: break;
+  }
+  return settings.replicas;
+}
+int AcceptQuorumOf(const Settings& settings) {
+  return settings.fast_path == FastPathRule::kAtlas
+             ? FaultsOf(settings) + 1
+             : settings.replicas - FaultsOf(settings);
+}
+int LaggardsOf(const Settings& settings) {
+  if (settings.retained_bytes == 0) return 0;
+  if (settings.fast_path != FastPathRule::kEpaxos) return FaultsOf(settings);
+  return settings.lazy_fast_commit
+             ? 0
+             : settings.replicas - FaultsOf(settings) - FastFaultsOf(settings);
 }
 
 std::uint64_t DigestOf(std::span<const Operation> operations) {
@@ -57,12 +79,10 @@ std::string Describe(const Value& value, const DependencySet& deps) {
 
 Ghost::Ghost(const Settings& settings, Verdict& verdict)
     : settings_(settings),
-      classic_quorum_(settings.replicas - FaultsOf(settings)),
-      fast_quorum_(settings.replicas - FastFaultsOf(settings)),
-      laggards_(settings.retained_bytes == 0 || settings.lazy_fast_commit
-                    ? 0
-                    : settings.replicas - FaultsOf(settings) -
-                          FastFaultsOf(settings)),
+      faults_(FaultsOf(settings)),
+      accept_quorum_(AcceptQuorumOf(settings)),
+      fast_quorum_(FastQuorumOf(settings)),
+      laggards_(LaggardsOf(settings)),
       verdict_(verdict),
       columns_(static_cast<std::size_t>(settings.replicas)) {
   stable_.fill(DependencySet(settings.replicas));
@@ -232,7 +252,7 @@ void Ghost::NoteDecided(ReplicaId at, InstanceId id, const Value& value,
   }
   if (instance.decided.has_value()) return;  // Equal to the choice as well.
   if (deps[id.replica] >= id.slot &&
-      settings_.fast_path == FastPathRule::kEpaxos) {
+      settings_.fast_path != FastPathRule::kAtlas) {
     Fail("2.2: no instance depends on itself or on a later one of its column",
          at, id, ToString(deps));
   }
@@ -279,15 +299,65 @@ void Ghost::CheckVisibility(ReplicaId at, InstanceId id) {
 void Ghost::CheckFastQuorum(ReplicaId at, InstanceId id,
                             const DependencySet& deps) {
   Instance& instance = Get(id);
+  if (settings_.fast_path == FastPathRule::kAtlas) {
+    return CheckPopularity(at, id, deps);
+  }
   int matching = 0;
   for (const OnDisk& disk : instance.on_disk) {
     if (disk.pre_accepted && disk.pre_accepted_deps == deps) ++matching;
   }
-  if (settings_.fast_path == FastPathRule::kEpaxos &&
-      (instance.initial_deps != deps || matching < fast_quorum_)) {
+  if (instance.initial_deps != deps || matching < fast_quorum_) {
     Fail("invariant 10: a fast commit has a fast quorum of matching votes", at,
          id, std::to_string(matching) + " of " + std::to_string(fast_quorum_));
   }
+}
+
+// Invariant 10 of the Atlas rule: all of the one fast quorum have voted, the
+// dependencies are the union of their votes, and f of them report each.
+void Ghost::CheckPopularity(ReplicaId at, InstanceId id,
+                            const DependencySet& deps) {
+  Instance& instance = Get(id);
+  const ReplicaSet quorum = instance.fast_quorum.value_or(ReplicaSet());
+  DependencySet united(settings_.replicas);
+  std::array<int, kMaxReplicas> reporters{};
+  for (int i = 0; i < settings_.replicas; ++i) {
+    if (!quorum.Contains(ReplicaAt(i))) continue;
+    const OnDisk& disk = DiskOf(ReplicaAt(i), instance);
+    if (!disk.pre_accepted) {
+      Fail("invariant 10: every member of the fast quorum has voted", at, id);
+      return;
+    }
+    united.UnionWith(disk.pre_accepted_deps);
+    for (int column = 0; column < settings_.replicas; ++column) {
+      if (disk.pre_accepted_deps[ReplicaAt(column)] >=
+          deps[ReplicaAt(column)]) {
+        ++reporters[static_cast<std::size_t>(column)];
+      }
+    }
+  }
+  if (quorum.empty() || united != deps) {
+    Fail("invariant 10: a fast commit has the union of its quorum's votes", at,
+         id, ToString(united) + " and " + ToString(deps));
+  }
+  for (int column = 0; column < settings_.replicas; ++column) {
+    if (reporters[static_cast<std::size_t>(column)] >= faults_) continue;
+    Fail("invariant 10: f members report each dependency of a fast commit", at,
+         id, ToString(deps));
+  }
+}
+
+void Ghost::NoteFastQuorum(ReplicaId at, InstanceId id, ReplicaSet quorum) {
+  const bool fixed = settings_.fast_path == FastPathRule::kAtlas;
+  if (quorum.size() != (fixed ? fast_quorum_ : 0) ||
+      (fixed && !quorum.Contains(id.replica))) {
+    Fail("3.6: a fast quorum has the rule's size and its command leader", at,
+         id);
+  }
+  std::optional<ReplicaSet>& known = Get(id).fast_quorum;
+  if (known.value_or(quorum) != quorum) {
+    Fail("3.6: an instance has one fast quorum", at, id);
+  }
+  known = quorum;
 }
 
 // ---- what is said -----------------------------------------------------------
@@ -302,6 +372,7 @@ void Ghost::CheckSent(ReplicaId from, const PreAccept& m) {
   }
   NotePayload(from, m.instance, m.batch);
   NoteInitialDeps(from, m.instance, m.initial_deps);
+  NoteFastQuorum(from, m.instance, m.fast_quorum);
   if (!DiskOf(from, Get(m.instance)).pre_accepted &&
       reserved_[static_cast<std::size_t>(Index(from))] < m.instance.slot) {
     Fail("1.2, 1.3: a proposal or its reservation is on disk before its "
@@ -358,9 +429,22 @@ void Ghost::CheckSent(ReplicaId from, const RecoverReply& m) {
     Fail("1.2: a promise is on disk before its RecoverReply leaves", from,
          m.instance);
   }
+  // One to an earlier ballot, which did not ask, may leave in the same turn.
+  const OnDisk& disk = DiskOf(from, Get(m.instance));
+  const bool asked =
+      disk.collected_deps.has_value() && m.ballot >= disk.collected_ballot;
+  const DependencySet collected =
+      asked ? *disk.collected_deps : DependencySet(settings_.replicas);
+  if (m.status == InstanceStatus::kUnknown && m.deps != collected) {
+    Fail("3.6: what a Recover asked for is on disk before its reply leaves",
+         from, m.instance, ToString(collected) + " and " + ToString(m.deps));
+  }
 }
 
 void Ghost::CheckSent(ReplicaId from, const Validate& m) {
+  if (settings_.fast_path != FastPathRule::kEpaxos) {
+    Fail("3.5, 3.6: only EPaxos* validates", from, m.instance);
+  }
   NotePayload(from, m.instance, m.batch);
   NoteInitialDeps(from, m.instance, m.initial_deps);
 }
@@ -408,6 +492,7 @@ void Ghost::BecameDurable(ReplicaId at, std::span<const Record> records) {
 void Ghost::BecameDurable(ReplicaId at, const PreAcceptedRecord& r) {
   NotePayload(at, r.instance, r.batch);
   NoteInitialDeps(at, r.instance, r.initial_deps);
+  NoteFastQuorum(at, r.instance, r.fast_quorum);
   if (!r.deps.Covers(r.initial_deps)) {
     Fail("invariant 6: a vote covers the initial dependencies", at, r.instance);
   }
@@ -429,7 +514,7 @@ void Ghost::BecameDurable(ReplicaId at, const AcceptedRecord& r) {
   disk.promised = std::max(disk.promised, r.ballot);
   Round& round = NoteRound(at, r.instance, r.ballot, r.value, r.deps);
   round.durable_voters.Insert(at);
-  if (round.durable_voters.size() >= classic_quorum_) {
+  if (round.durable_voters.size() >= accept_quorum_) {
     NoteChosen(at, r.instance, r.ballot, r.value, r.deps);
   }
 }
@@ -440,6 +525,13 @@ void Ghost::BecameDurable(ReplicaId at, const PromisedRecord& r) {
     Fail("invariant 5: promised ballots never decrease", at, r.instance);
   }
   disk.promised = std::max(disk.promised, r.ballot);
+  if (r.batch == nullptr) return;
+  NotePayload(at, r.instance, r.batch);
+  if (disk.pre_accepted || disk.collected_deps.has_value()) {
+    Fail("3.6: only who has not voted is asked, and once", at, r.instance);
+  }
+  disk.collected_deps = r.deps;
+  disk.collected_ballot = r.ballot;
 }
 
 void Ghost::BecameDurable(ReplicaId at, const ValidatedRecord& r) {

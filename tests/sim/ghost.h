@@ -67,6 +67,9 @@ class Ghost {
     bool committed = false;
     Ballot promised;
     DependencySet pre_accepted_deps;
+    // Atlas: told to a Recover without having voted.
+    std::optional<DependencySet> collected_deps;
+    Ballot collected_ballot;
   };
   struct Decision {
     Value value;
@@ -75,6 +78,7 @@ class Ghost {
   struct Instance {
     CommandBatchPtr payload;
     std::optional<DependencySet> initial_deps;
+    std::optional<ReplicaSet> fast_quorum;
     std::optional<Decision> chosen;
     Ballot chosen_ballot;
     std::optional<Decision> decided;
@@ -104,6 +108,8 @@ class Ghost {
   void CheckVisibility(ReplicaId at, InstanceId id);
   void CheckFastQuorum(ReplicaId at, InstanceId id, const DependencySet& deps);
   void CheckForgotten(ReplicaId at, const DependencySet& drop_floor);
+  void CheckPopularity(ReplicaId at, InstanceId id, const DependencySet& deps);
+  void NoteFastQuorum(ReplicaId at, InstanceId id, ReplicaSet quorum);
   // Are all commits up to there on the replica's disk?
   bool HasStable(ReplicaId replica, const DependencySet& through);
 
@@ -139,7 +145,8 @@ class Ghost {
   }
 
   Settings settings_;
-  int classic_quorum_;
+  int faults_;
+  int accept_quorum_;
   int fast_quorum_;
   int laggards_;  // that may be left out when instances are forgotten
   Verdict& verdict_;

@@ -9,6 +9,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "replica/paxos/quorum.h"
 #include "tests/model/mutants.h"
 #include "tests/sim/runner.h"
 
@@ -88,13 +89,15 @@ int Main(int argc, char** argv) {
   std::string trace;
   bool hashes = false;
   std::string history;
+  std::string fast_path;
   CLI::App app(
       "Simulates a faulty cluster in virtual time; one seed decides all.\n"
       "  quorate-sim --seed 7 --trace seven.txt\n"
       "  quorate-sim --seeds 1..100 --replicas 3 --faults crash,loss");
   app.add_option("--seed", seed, "run this seed and print its trace's hash");
   app.add_option("--seeds", seeds, "run seeds A..B and print the figures");
-  app.add_option("--protocol", options.protocol, "epaxos or toy");
+  app.add_option("--protocol", options.protocol,
+                 "epaxos, multipaxos, bpaxos or toy");
   app.add_option("--replicas", options.replicas, "nodes, 3 to 9");
   app.add_option("--faults", faults,
                  "kinds that may occur: all, none, or some of " +
@@ -105,6 +108,9 @@ int Main(int argc, char** argv) {
                "the real store in every world, not in a few of a hundred");
   app.add_flag("--contended", options.contended,
                "everybody writes one key, and faults strike all the time");
+  app.add_option("--fast-path", fast_path,
+                 "epaxos, atlas or unanimous; drawn when left out")
+      ->check(CLI::IsMember({"epaxos", "atlas", "unanimous"}));
   app.add_option("--bug", options.bug,
                  "plant a bug in the toy, or, in quorate-sim-mutants, a\n"
                  "mutation of wire/mutation.h in the real machine");
@@ -117,8 +123,8 @@ int Main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : kWrongUsage;
   }
 
-  options.planted =
-      options.protocol == "epaxos" && model::PlantMutation(options.bug);
+  options.planted = ParseProtocol(options.protocol).has_value() &&
+                    model::PlantMutation(options.bug);
   const absl::StatusOr<FaultSet> allowed = FaultSet::Parse(faults);
   absl::Status status = allowed.ok() ? CheckOptions(options) : allowed.status();
   const std::optional<SeedRange> range =
@@ -132,6 +138,7 @@ int Main(int argc, char** argv) {
     return kWrongUsage;
   }
   options.faults = *allowed;
+  options.fast_path = ParseFastPathRule(fast_path);
 
   const File trace_file = Open(trace);
   const File history_file = Open(history);

@@ -26,6 +26,7 @@ void ForEachBatch(Record& record, Change change) {
   std::visit(Overloaded{[&](PreAcceptedRecord& r) { change(r.batch); },
                         [&](AcceptedRecord& r) { change(r.value.batch); },
                         [&](ValidatedRecord& r) { change(r.batch); },
+                        [&](PromisedRecord& r) { change(r.batch); },
                         [&](CommittedRecord& r) { change(r.value.batch); },
                         [&](InstanceRecord& r) { change(r.initial_batch); },
                         [](auto&) {}},
@@ -79,7 +80,8 @@ struct CompareMessages {
     return a.instance == b.instance && a.ballot == b.ballot &&
            a.status == b.status && a.accepted_ballot == b.accepted_ballot &&
            Same(a.value, b.value) && a.deps == b.deps &&
-           a.matches_initial == b.matches_initial && a.recused == b.recused;
+           a.matches_initial == b.matches_initial && a.recused == b.recused &&
+           a.fast_quorum == b.fast_quorum;
   }
   static bool Equal(const Validate& a, const Validate& b) {
     return a.instance == b.instance && a.ballot == b.ballot &&
@@ -136,7 +138,8 @@ struct CompareRecords {
            Same(a.value, b.value) && a.deps == b.deps;
   }
   static bool Equal(const PromisedRecord& a, const PromisedRecord& b) {
-    return a.instance == b.instance && a.ballot == b.ballot;
+    return a.instance == b.instance && a.ballot == b.ballot &&
+           Same(a.batch, b.batch) && a.deps == b.deps;
   }
   static bool Equal(const ValidatedRecord& a, const ValidatedRecord& b) {
     return a.instance == b.instance && Same(a.batch, b.batch) &&
@@ -163,13 +166,15 @@ struct CompareRecords {
   // What is not known has no dependencies, of however many columns.
   static bool Equal(const InstanceRecord& a, const InstanceRecord& b) {
     const bool same_deps =
-        a.status == InstanceStatus::kUnknown || a.deps == b.deps;
+        (a.status == InstanceStatus::kUnknown && !a.collected) ||
+        a.deps == b.deps;
     const bool same_initial =
         !a.initial_known || a.initial_deps == b.initial_deps;
     return std::tie(a.instance, a.status, a.promised_ballot, a.accepted_ballot,
-                    a.initial_known) ==
+                    a.initial_known, a.fast_quorum, a.collected) ==
                std::tie(b.instance, b.status, b.promised_ballot,
-                        b.accepted_ballot, b.initial_known) &&
+                        b.accepted_ballot, b.initial_known, b.fast_quorum,
+                        b.collected) &&
            Same(a.value, b.value) && Same(a.initial_batch, b.initial_batch) &&
            same_deps && same_initial;
   }

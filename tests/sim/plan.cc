@@ -6,14 +6,15 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "replica/paxos/quorum.h"
 
 namespace quorate::sim {
 namespace {
 
 constexpr std::array<std::string_view, kFaultKinds> kFaultNames = {
-    "loss",  "duplicate", "reorder", "delay", "reset", "partition", "crash",
-    "power", "sync",      "pause",   "disk",  "clock", "suspect",   "timers",
-    "death", "checkpoint"};
+    "loss",    "duplicate", "reorder", "delay",     "reset", "partition",
+    "crash",   "power",     "sync",    "pause",     "disk",  "clock",
+    "suspect", "timers",    "death",   "checkpoint"};
 
 constexpr int kRealStorePermille = 50;  // of the worlds
 
@@ -85,8 +86,8 @@ WorkloadPlan DrawWorkload(Random& random, const PlanLimits& limits) {
   plan.pipeline = std::min(random.OneOf(std::array<int, 4>{1, 2, 4, 8}),
                            std::max(1, kMostOpen / plan.clients));
   plan.batch = random.OneOf(std::array<int, 3>{1, 2, 6});
-  plan.think = random.OneOf(std::array<Micros, 5>{
-      500, 5000, 50000, 500000, 4000000});
+  plan.think =
+      random.OneOf(std::array<Micros, 5>{500, 5000, 50000, 500000, 4000000});
   plan.retry = random.OneOf(std::array<Micros, 3>{60000, 300000, 2000000});
   plan.groups = static_cast<int>(random.Between(2, 24));
   plan.hot_permille = random.OneOf(std::array<int, 4>{0, 200, 500, 800});
@@ -108,7 +109,8 @@ Settings DrawSettings(Random& random, int replicas) {
       ConflictMode::kReadWrite, ConflictMode::kKey});
   settings.batch_commands =
       random.OneOf(std::array<std::size_t, 4>{1, 3, 32, 1024});
-  settings.max_in_flight = random.OneOf(std::array<std::size_t, 4>{1, 4, 64, 64});
+  settings.max_in_flight =
+      random.OneOf(std::array<std::size_t, 4>{1, 4, 64, 64});
   settings.max_queued_commands =
       random.OneOf(std::array<std::size_t, 4>{16, 65536, 65536, 65536});
   settings.tick_ms = random.OneOf(std::array<int, 3>{5, 10, 50});
@@ -141,8 +143,7 @@ ReplicaSet DrawDead(Random& random, int replicas) {
 Micros DrawInterval(Random& random, const WorkloadPlan& workload) {
   const auto requests = static_cast<Micros>(
       workload.operations / workload.clients / workload.pipeline + 1);
-  const Micros length =
-      std::max<Micros>(requests * workload.think, 500000);
+  const Micros length = std::max<Micros>(requests * workload.think, 500000);
   return length / random.Between(3, 30);
 }
 
@@ -155,8 +156,27 @@ void DrawCheckpoints(Random random, const FaultSet& allowed, Plan& plan) {
   plan.interval[kAt] = DrawInterval(random, plan.workload);
   plan.strikes[kAt] = static_cast<int>(random.Between(2, 40));
   // Who lags is left out at once, soon, or never in so short a run.
-  plan.settings.retained_bytes = random.OneOf(
-      std::array<std::size_t, 4>{1, 1, 20'000, 32 * 1024 * 1024});
+  plan.settings.retained_bytes =
+      random.OneOf(std::array<std::size_t, 4>{1, 1, 20'000, 32 * 1024 * 1024});
+}
+
+// From a stream of its own as well: whatever else a seed's world is, it is
+// under every rule.
+void DrawFastPath(Random random, const PlanLimits& limits, Plan& plan) {
+  Settings& settings = plan.settings;
+  settings.fast_path = random.OneOf(std::array<FastPathRule, 4>{
+      FastPathRule::kEpaxos, FastPathRule::kEpaxos, FastPathRule::kAtlas,
+      FastPathRule::kUnanimous});
+  const bool fewest_faults = random.Chance(400);
+  if (limits.fast_path.has_value()) settings.fast_path = *limits.fast_path;
+  if (settings.fast_path == FastPathRule::kEpaxos) return;
+  if (fewest_faults) settings.faults = 1;
+  if (settings.fast_path == FastPathRule::kAtlas) {
+    settings.lazy_fast_commit = false;  // Refused (quorum.h: ValidateSettings).
+  }
+  for (int i = 0; fewest_faults && plan.dead.size() > 1; ++i) {
+    plan.dead.Erase(ReplicaAt(i));
+  }
 }
 
 // Everybody writes one key at the same time, and faults strike all the time:
@@ -191,12 +211,11 @@ absl::StatusOr<FaultSet> FaultSet::Parse(std::string_view text) {
   if (text == "none") return faults;
   for (const absl::string_view name :
        absl::StrSplit(absl::string_view(text.data(), text.size()), ',')) {
-    const std::optional<FaultKind> kind =
-        FindFault({name.data(), name.size()});
+    const std::optional<FaultKind> kind = FindFault({name.data(), name.size()});
     if (!kind.has_value()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "unknown fault \"", name, "\"; known: all, none, ",
-          All().ToString()));
+      return absl::InvalidArgumentError(absl::StrCat("unknown fault \"", name,
+                                                     "\"; known: all, none, ",
+                                                     All().ToString()));
     }
     faults.Insert(*kind);
   }
@@ -218,6 +237,7 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
   Plan plan;
   plan.faults = DrawFaults(random, limits.allowed);
   plan.settings = DrawSettings(random, limits.replicas);
+  plan.settings.protocol = limits.protocol;
   plan.workload = DrawWorkload(random, limits);
   plan.network = DrawNetwork(random, plan.faults);
   plan.disk = DrawDisk(random);
@@ -233,15 +253,16 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
   for (int& strikes : std::span(plan.strikes).first(kOthers)) {
     strikes = static_cast<int>(random.Between(2, 40));
   }
-  plan.outage = random.OneOf(std::array<Micros, 4>{20000, 200000, 1000000,
-                                                   5000000});
+  plan.outage =
+      random.OneOf(std::array<Micros, 4>{20000, 200000, 1000000, 5000000});
   if (plan.faults.Contains(FaultKind::kDeath)) {
     plan.dead = DrawDead(random, limits.replicas);
   }
   DrawCheckpoints(random.Fork(1), limits.allowed, plan);
-  plan.real_store =
-      limits.real_store || random.Fork(2).Chance(kRealStorePermille);
+  DrawFastPath(random.Fork(2), limits, plan);
   if (limits.contended) Contend(random.Fork(3), plan);
+  plan.real_store =
+      limits.real_store || random.Fork(4).Chance(kRealStorePermille);
   return plan;
 }
 
@@ -258,12 +279,14 @@ std::string Describe(const Plan& plan) {
       settings.tick_ms, " ms, retransmit ", settings.retransmit_ticks,
       " ticks, conflicts ", std::string(Name(settings.conflicts)), ", batch ",
       settings.batch_commands, ", in flight ", settings.max_in_flight,
-      ", queue ", settings.max_queued_commands,
+      ", queue ", settings.max_queued_commands, ", fast path ",
+      std::string(Name(settings.fast_path)),
+      settings.faults == 1 ? ", one fault" : "",
       settings.overlap_sync ? ", overlap" : "",
       settings.lazy_fast_commit ? ", lazy" : "", ", retained bytes ",
-      settings.retained_bytes, plan.real_store ? ", real store" : "", "; ", work.clients,
-      " clients x ", work.pipeline, ", requests of ", work.batch, ", ",
-      work.groups, " groups");
+      settings.retained_bytes, plan.real_store ? ", real store" : "", "; ",
+      work.clients, " clients x ", work.pipeline, ", requests of ", work.batch,
+      ", ", work.groups, " groups");
 }
 
 }  // namespace quorate::sim

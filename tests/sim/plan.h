@@ -121,6 +121,7 @@ struct Plan {
 };
 
 struct PlanLimits {
+  Protocol protocol = Protocol::kEpaxos;
   int replicas = 3;
   FaultSet allowed = FaultSet::All();
   // Commands over all clients; drawn when 0.
@@ -129,6 +130,8 @@ struct PlanLimits {
   bool real_store = false;
   // Many conflicts, and faults all the time.
   bool contended = false;
+  // Drawn when empty.
+  std::optional<FastPathRule> fast_path;
 };
 
 Plan DrawPlan(Random random, const PlanLimits& limits);

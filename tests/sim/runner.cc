@@ -6,12 +6,15 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "replica/paxos/quorum.h"
 #include "tests/sim/toy_machine.h"
 
 namespace quorate::sim {
 namespace {
 
 constexpr double kMicrosInHour = 3600e6;
+// RunOptions::protocol, beside those of Settings.
+constexpr char kToy[] = "toy";
 
 // The run under way, for the report of an abort. The simulator has one thread.
 struct Running {
@@ -51,7 +54,7 @@ void HandleAbort(int) {
 }
 
 ReplicaFactory FactoryFor(const RunOptions& options) {
-  if (options.protocol == "toy") {
+  if (options.protocol == kToy) {
     return [bug = *ParseToyBug(options.bug)](const Settings& settings) {
       return MakeToyReplica(settings, bug);
     };
@@ -59,19 +62,35 @@ ReplicaFactory FactoryFor(const RunOptions& options) {
   return [](const Settings& settings) { return Replica::Create(settings); };
 }
 
+// The toy has accepts alone, and the quorums of the default.
+std::optional<FastPathRule> FastPathOf(const RunOptions& options) {
+  return options.protocol == "toy" ? FastPathRule::kEpaxos : options.fast_path;
+}
+
 }  // namespace
 
 absl::Status CheckOptions(const RunOptions& options) {
-  if (options.protocol != "epaxos" && options.protocol != "toy") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("unknown protocol \"", options.protocol,
-                     "\"; known: epaxos, toy"));
+  const std::optional<Protocol> protocol = ParseProtocol(options.protocol);
+  if (!protocol.has_value() && options.protocol != kToy) {
+    std::string known;
+    for (const Protocol each : kProtocols) {
+      absl::StrAppend(&known, std::string(Name(each)), ", ");
+    }
+    return absl::InvalidArgumentError(absl::StrCat(
+        "unknown protocol \"", options.protocol, "\"; known: ", known, kToy));
   }
   if (options.replicas < 3 || options.replicas > kMaxReplicas) {
     return absl::InvalidArgumentError(
         absl::StrCat(options.replicas, " replicas; give 3 to ", kMaxReplicas));
   }
-  if (options.planted && options.protocol == "epaxos") return absl::OkStatus();
+  if (protocol.has_value()) {
+    const Settings settings{.protocol = *protocol,
+                            .replicas = options.replicas};
+    if (absl::Status valid = ValidateSettings(settings); !valid.ok()) {
+      return valid;
+    }
+  }
+  if (options.planted && protocol.has_value()) return absl::OkStatus();
   const std::optional<ToyBug> bug = ParseToyBug(options.bug);
   if (!bug.has_value()) {
     std::string known;
@@ -79,10 +98,10 @@ absl::Status CheckOptions(const RunOptions& options) {
       absl::StrAppend(&known, i > 0 ? ", " : "",
                       std::string(Name(static_cast<ToyBug>(i))));
     }
-    return absl::InvalidArgumentError(absl::StrCat(
-        "unknown bug \"", options.bug, "\"; known: ", known));
+    return absl::InvalidArgumentError(
+        absl::StrCat("unknown bug \"", options.bug, "\"; known: ", known));
   }
-  if (*bug != ToyBug::kNone && options.protocol != "toy") {
+  if (*bug != ToyBug::kNone && options.protocol != kToy) {
     return absl::InvalidArgumentError(
         "bugs are planted in the toy; add --protocol=toy");
   }
@@ -90,15 +109,19 @@ absl::Status CheckOptions(const RunOptions& options) {
 }
 
 SeedResult RunSeed(std::uint64_t seed, const RunOptions& options) {
-  Simulation simulation({.seed = seed,
-                         .limits = {.replicas = options.replicas,
-                                    .allowed = options.faults,
-                                    .operations = options.operations,
-                                    .real_store = options.real_store,
-                                    .contended = options.contended},
-                         .trace = options.trace,
-                         .history = options.history},
-                        FactoryFor(options));
+  Simulation simulation(
+      {.seed = seed,
+       .limits = {.protocol = ParseProtocol(options.protocol)
+                                  .value_or(Protocol::kEpaxos),
+                  .replicas = options.replicas,
+                  .allowed = options.faults,
+                  .operations = options.operations,
+                  .real_store = options.real_store,
+                  .contended = options.contended,
+                  .fast_path = FastPathOf(options)},
+       .trace = options.trace,
+       .history = options.history},
+      FactoryFor(options));
   running = {.seed = seed, .options = &options, .simulation = &simulation};
   simulation.Run();
   SeedResult result{.ok = !simulation.verdict().failed(),
@@ -106,8 +129,8 @@ SeedResult RunSeed(std::uint64_t seed, const RunOptions& options) {
                     .trace_hash = simulation.trace_hash(),
                     .statistics = simulation.statistics()};
   if (!result.ok) {
-    result.failure = ReportOf(running, result.invariant,
-                              simulation.verdict().detail());
+    result.failure =
+        ReportOf(running, result.invariant, simulation.verdict().detail());
   }
   running = {};
   return result;
@@ -116,14 +139,17 @@ SeedResult RunSeed(std::uint64_t seed, const RunOptions& options) {
 std::string ReplayLine(std::uint64_t seed, const RunOptions& options) {
   std::string line = absl::StrCat(
       options.planted ? "quorate-sim-mutants" : "quorate-sim",
-      " --protocol=", options.protocol,
-      " --replicas=", options.replicas, " --seed=", seed,
-      " --faults=", options.faults.ToString());
+      " --protocol=", options.protocol, " --replicas=", options.replicas,
+      " --seed=", seed, " --faults=", options.faults.ToString());
   if (options.operations > 0) {
     absl::StrAppend(&line, " --operations=", options.operations);
   }
   if (options.real_store) absl::StrAppend(&line, " --real-store");
   if (options.contended) absl::StrAppend(&line, " --contended");
+  if (options.fast_path.has_value()) {
+    absl::StrAppend(&line,
+                    " --fast-path=", std::string(Name(*options.fast_path)));
+  }
   if (options.bug != "none") absl::StrAppend(&line, " --bug=", options.bug);
   return line;
 }
@@ -139,14 +165,15 @@ std::string Describe(const SimulationStatistics& s) {
   return absl::StrFormat(
       "%d operations, %d faults (%s), %.2f simulated hours; %d refused, "
       "%d retried, %d messages (%d through the codec), %d restarts "
-      "(%d from one of %d checkpoints), %d snapshots, %d instances (%d fast, %d slow, %d recovered, %d noops, largest "
+      "(%d from one of %d checkpoints), %d snapshots, %d instances (%d fast, "
+      "%d slow, %d recovered, %d noops, largest "
       "component %d), "
       "%d retransmissions, %d stale messages",
       s.operations, s.TotalFaults(), faults,
-      static_cast<double>(s.virtual_time) / kMicrosInHour, s.refused,
-      s.retried, s.messages, s.through_codec, s.restarts, s.checkpoint_restarts,
-      s.checkpoints, s.snapshots, s.instances, s.fast_commits, s.slow_commits, s.recovered, s.noops,
-      s.largest_component, s.retransmissions,
+      static_cast<double>(s.virtual_time) / kMicrosInHour, s.refused, s.retried,
+      s.messages, s.through_codec, s.restarts, s.checkpoint_restarts,
+      s.checkpoints, s.snapshots, s.instances, s.fast_commits, s.slow_commits,
+      s.recovered, s.noops, s.largest_component, s.retransmissions,
       s.stale_messages);
 }
 

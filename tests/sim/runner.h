@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -15,7 +16,7 @@
 namespace quorate::sim {
 
 struct RunOptions {
-  // "epaxos", or "toy" for the simulator's own test machine.
+  // As in cluster.toml, or "toy" for the simulator's own test machine.
   std::string protocol = "epaxos";
   // A bug planted in the toy, or, where `planted`, in the core itself; "none"
   // otherwise.
@@ -27,6 +28,7 @@ struct RunOptions {
   int operations = 0;  // 0: drawn
   bool real_store = false;
   bool contended = false;
+  std::optional<FastPathRule> fast_path;  // drawn
   std::FILE* trace = nullptr;
   // Gets what the clients saw, for quorate-lincheck; before it is judged.
   std::FILE* history = nullptr;

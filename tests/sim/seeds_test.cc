@@ -85,7 +85,7 @@ Range FiveReplicas() {
                      AtLeast(50, kV3),
                      AtLeast(20, kV4),
                      AtLeast(8, kW2),
-                     AtLeast(6, kW5),
+                     AtLeast(1, kW5),
                      AtLeast(8, kSalvage),
                      AtLeast(2000, kNoop),
                      AtLeast(100, kOvertaken),
@@ -106,7 +106,7 @@ Range DeadMinorities() {
   return {.last = 30,
           .options = {.replicas = 5, .faults = Faults("death")},
           .floors = {AtLeast(4, kRecoveredCommands),
-                     AtLeast(30, kRecoveredNoop), AtLeast(4, kV1)}};
+                     AtLeast(30, kRecoveredNoop)}};
 }
 
 Range NoFaults() {
@@ -150,7 +150,8 @@ Range Contention() {
           .options = {.replicas = 5,
                       .faults = Faults("crash,pause,suspect,loss,delay"),
                       .operations = 300,
-                      .contended = true},
+                      .contended = true,
+                      .fast_path = FastPathRule::kEpaxos},
           .floors = {AtLeast(600, kR1), AtLeast(600, kR2), AtLeast(1000, kR3),
                      AtLeast(80, kR4), AtLeast(800, kR5), AtLeast(100, kV1),
                      AtLeast(100, kV2), AtLeast(100, kV3), AtLeast(100, kV4),
@@ -164,7 +165,8 @@ Range ContentionOfSeven() {
           .options = {.replicas = 7,
                       .faults = Faults("suspect,pause,partition"),
                       .operations = 300,
-                      .contended = true},
+                      .contended = true,
+                      .fast_path = FastPathRule::kEpaxos},
           .floors = {AtLeast(1, kW4Value), AtLeast(1, kW4Leader)}};
 }
 

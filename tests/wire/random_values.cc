@@ -176,7 +176,8 @@ Message RandomMessage(Random& random, std::size_t alternative, int columns) {
                           RandomValue(random),
                           deps(),
                           random.Coin(),
-                          random.Coin()};
+                          random.Coin(),
+                          RandomReplicas(random, columns)};
     case 8: return Validate{instance, ballot, RandomBatch(random), deps()};
     case 9: {
       ValidateReply reply{instance, ballot, {}};
@@ -230,7 +231,9 @@ InstanceRecord RandomInstanceRecord(Random& random, int columns) {
           .deps = RandomDeps(random, columns),
           .initial_batch = random.Coin() ? RandomBatch(random) : nullptr,
           .initial_known = random.Coin(),
-          .initial_deps = RandomDeps(random, columns)};
+          .initial_deps = RandomDeps(random, columns),
+          .fast_quorum = RandomReplicas(random, columns),
+          .collected = random.Coin()};
 }
 
 EntriesRecord RandomEntries(Random& random) {
@@ -274,7 +277,14 @@ Record RandomRecord(Random& random, std::size_t alternative, int columns) {
     case 1:
       return AcceptedRecord{instance, RandomBallot(random, columns),
                             RandomValue(random), deps()};
-    case 2: return PromisedRecord{instance, RandomBallot(random, columns)};
+    case 2: {
+      PromisedRecord record{instance, RandomBallot(random, columns)};
+      if (random.Coin()) {
+        record.batch = RandomBatch(random);
+        record.deps = deps();
+      }
+      return record;
+    }
     case 3: return ValidatedRecord{instance, RandomBatch(random), deps()};
     case 4: return CommittedRecord{instance, RandomValue(random), deps()};
     case 5: return FloorRecord{deps(), deps()};
@@ -332,7 +342,7 @@ bool Same(const Message& a, const Message& b) {
                    x.accepted_ballot == y.accepted_ballot &&
                    Same(x.value, y.value) && x.deps == y.deps &&
                    x.matches_initial == y.matches_initial &&
-                   x.recused == y.recused;
+                   x.recused == y.recused && x.fast_quorum == y.fast_quorum;
           },
           [](const Validate& x, const Validate& y) {
             return x.instance == y.instance && x.ballot == y.ballot &&
@@ -411,7 +421,8 @@ bool Same(const Record& a, const Record& b) {
                           Same(x.value, y.value) && x.deps == y.deps;
                  },
                  [](const PromisedRecord& x, const PromisedRecord& y) {
-                   return x.instance == y.instance && x.ballot == y.ballot;
+                   return x.instance == y.instance && x.ballot == y.ballot &&
+                          Same(x.batch, y.batch) && x.deps == y.deps;
                  },
                  [](const ValidatedRecord& x, const ValidatedRecord& y) {
                    return x.instance == y.instance && Same(x.batch, y.batch) &&
@@ -440,10 +451,12 @@ bool Same(const Record& a, const Record& b) {
                  [](const InstanceRecord& x, const InstanceRecord& y) {
                    return std::tie(x.instance, x.status, x.promised_ballot,
                                    x.accepted_ballot, x.deps, x.initial_known,
-                                   x.initial_deps) ==
+                                   x.initial_deps, x.fast_quorum,
+                                   x.collected) ==
                               std::tie(y.instance, y.status, y.promised_ballot,
                                        y.accepted_ballot, y.deps,
-                                       y.initial_known, y.initial_deps) &&
+                                       y.initial_known, y.initial_deps,
+                                       y.fast_quorum, y.collected) &&
                           Same(x.value, y.value) &&
                           Same(x.initial_batch, y.initial_batch);
                  },

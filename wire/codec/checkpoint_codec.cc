@@ -97,6 +97,8 @@ void SetCheckpoint(const InstanceRecord& record, schema::Record::Builder root) {
   to.setInitialKnown(record.initial_known);
   SetDeps(record.initial_deps,
           [&](unsigned n) { return to.initInitialDeps(n); });
+  to.setFastQuorum(record.fast_quorum.bits());
+  to.setCollected(record.collected);
 }
 
 void SetCheckpoint(const EntriesRecord& record, schema::Record::Builder root) {
@@ -200,7 +202,9 @@ InstanceRecord Get(const schema::InstanceRecord::Reader& from,
                                ? fields.Batch(from.getInitialBatch())
                                : nullptr,
           .initial_known = from.getInitialKnown(),
-          .initial_deps = fields.Deps(from.getInitialDeps())};
+          .initial_deps = fields.Deps(from.getInitialDeps()),
+          .fast_quorum = fields.Replicas(from.getFastQuorum()),
+          .collected = from.getCollected()};
 }
 
 EntriesRecord Get(const schema::EntriesRecord::Reader& from,

@@ -75,6 +75,7 @@ void Set(const RecoverReply& message, PeerMessage::Builder root) {
   SetDeps(message.deps, [&](unsigned n) { return to.initDeps(n); });
   to.setMatchesInitial(message.matches_initial);
   to.setRecused(message.recused);
+  to.setFastQuorum(message.fast_quorum.bits());
 }
 
 void Set(const Validate& message, PeerMessage::Builder root) {
@@ -215,7 +216,8 @@ RecoverReply Get(const schema::RecoverReply::Reader& from,
           .value = fields.ValueOf(from.getValue()),
           .deps = fields.Deps(from.getDeps()),
           .matches_initial = from.getMatchesInitial(),
-          .recused = from.getRecused()};
+          .recused = from.getRecused(),
+          .fast_quorum = fields.Replicas(from.getFastQuorum())};
 }
 
 Validate Get(const schema::Validate::Reader& from, FieldReader& fields) {

@@ -53,6 +53,9 @@ void Set(const PromisedRecord& record, schema::Record::Builder root) {
   auto to = root.initPromised();
   SetInstance(record.instance, to);
   to.setBallot(record.ballot.number());
+  if (record.batch == nullptr) return;
+  SetBatch(record.batch, to.initBatch());
+  SetDeps(record.deps, [&](unsigned n) { return to.initDeps(n); });
 }
 
 void Set(const ValidatedRecord& record, schema::Record::Builder root) {
@@ -93,6 +96,7 @@ std::size_t Words(const Record& record) {
   const auto extra_words = Overloaded{
       [](const PreAcceptedRecord& r) { return BatchWords(r.batch); },
       [](const ValidatedRecord& r) { return BatchWords(r.batch); },
+      [](const PromisedRecord& r) { return BatchWords(r.batch); },
       [](const AcceptedRecord& r) { return BatchWords(r.value.batch); },
       [](const CommittedRecord& r) { return BatchWords(r.value.batch); },
       [](const ExecutedRecord& r) { return ExtraWords(r); },
@@ -133,8 +137,12 @@ AcceptedRecord Get(const schema::AcceptedRecord::Reader& from,
 
 PromisedRecord Get(const schema::PromisedRecord::Reader& from,
                    FieldReader& fields) {
-  return {.instance = fields.Instance(from),
-          .ballot = fields.BallotOf(from.getBallot())};
+  PromisedRecord record{.instance = fields.Instance(from),
+                        .ballot = fields.BallotOf(from.getBallot())};
+  if (!from.hasBatch()) return record;
+  record.batch = fields.Batch(from.getBatch());
+  record.deps = fields.Deps(from.getDeps());
+  return record;
 }
 
 ValidatedRecord Get(const schema::ValidatedRecord::Reader& from,

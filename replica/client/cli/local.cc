@@ -10,6 +10,7 @@
 #include "replica/client/cli/arguments.h"
 #include "replica/client/cli/cli.h"
 #include "replica/client/cli/local_cluster.h"
+#include "replica/paxos/quorum.h"
 
 namespace quorate::cli {
 namespace {
@@ -23,7 +24,7 @@ struct LocalArguments {
   int batch = 0;
   bool thrifty = false;
   bool lazy_fast_commit = false;
-  std::string protocol, durability, conflicts;
+  std::string protocol, durability, conflicts, fast_path;
 };
 
 std::string_view Text(const absl::Status& status) {
@@ -82,7 +83,7 @@ int Up(const LocalArguments& arguments, const ClusterWishes& wishes) {
   if (!up.ok()) return Fail(up, ExitCodeOf(*cluster));
   const bool durable = cluster->config().durability == Durability::kFsync;
   fmt::print("{} nodes, {}, durability {}\n", cluster->config().nodes.size(),
-             cluster->config().protocol,
+             Name(cluster->config().settings.protocol),
              durable ? "fsync" : "memory (not durable)");
   PrintNodes(*cluster);
   fmt::print("next: quorate kv put greeting hello --config {}\n",
@@ -165,12 +166,19 @@ CLI::App* AddUp(CLI::App& app, LocalArguments& arguments) {
   up->add_option("--nodes", arguments.nodes, "number of nodes")
       ->check(CLI::Range(3, 9))
       ->capture_default_str();
-  up->add_option("--protocol", arguments.protocol, "epaxos (default)")
-      ->check(CLI::IsMember({"epaxos"}));
+  up->add_option("--protocol", arguments.protocol,
+                 "epaxos (default), multipaxos or bpaxos")
+      ->check(CLI::IsMember({"epaxos", "multipaxos", "bpaxos"}));
   up->add_option("--durability", arguments.durability,
                  "fsync (default): nothing is said before it is on disk; "
                  "memory: nothing is written")
       ->check(CLI::IsMember({"fsync", "memory"}));
+  up->add_option("--fast-path", arguments.fast_path,
+                 "when one round trip is enough: epaxos (default), a majority "
+                 "that knows no further conflict; atlas, a fixed quorum that "
+                 "reports every conflict often enough; unanimous, all nodes "
+                 "without a further conflict")
+      ->check(CLI::IsMember({"epaxos", "atlas", "unanimous"}));
   up->add_flag("--thrifty", arguments.thrifty,
                "send proposals to a fast quorum only");
   up->add_flag("--lazy-fast-commit", arguments.lazy_fast_commit,
@@ -192,10 +200,13 @@ CLI::App* AddUp(CLI::App& app, LocalArguments& arguments) {
 ClusterWishes WishesFrom(const CLI::App& up, const LocalArguments& arguments) {
   ClusterWishes wishes;
   if (up.count("--nodes") > 0) wishes.nodes = arguments.nodes;
-  if (up.count("--protocol") > 0) wishes.protocol = arguments.protocol;
+  if (up.count("--protocol") > 0) wishes.protocol = ParseProtocol(arguments.protocol);
   if (up.count("--durability") > 0) {
     wishes.durability = arguments.durability == "memory" ? Durability::kMemory
                                                          : Durability::kFsync;
+  }
+  if (up.count("--fast-path") > 0) {
+    wishes.fast_path = ParseFastPathRule(arguments.fast_path);
   }
   if (arguments.thrifty) wishes.thrifty = true;
   if (arguments.lazy_fast_commit) wishes.lazy_fast_commit = true;

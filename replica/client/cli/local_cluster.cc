@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "replica/client/cli/node_starter.h"
+#include "replica/paxos/quorum.h"
 
 namespace quorate::cli {
 namespace {
@@ -144,8 +145,10 @@ absl::Status LocalCluster::Up(const ClusterWishes& wishes, int timeout_ms) {
 absl::Status LocalCluster::Create(const ClusterWishes& wishes) {
   ClusterConfig config;
   config.cluster_id = RandomName();
-  config.protocol = wishes.protocol.value_or(config.protocol);
+  if (wishes.protocol) config.settings.protocol = *wishes.protocol;
   config.durability = wishes.durability.value_or(config.durability);
+  config.settings.fast_path =
+      wishes.fast_path.value_or(config.settings.fast_path);
   config.settings.thrifty = wishes.thrifty.value_or(false);
   config.settings.lazy_fast_commit = wishes.lazy_fast_commit.value_or(false);
   config.settings.conflicts =
@@ -186,12 +189,17 @@ absl::Status LocalCluster::CheckWishes(const ClusterWishes& wishes) const {
   if (wishes.nodes && std::to_string(*wishes.nodes) != nodes) {
     return Differs("--nodes", std::to_string(*wishes.nodes), nodes);
   }
-  if (wishes.protocol && *wishes.protocol != config_.protocol) {
-    return Differs("--protocol", *wishes.protocol, config_.protocol);
+  if (wishes.protocol && *wishes.protocol != config_.settings.protocol) {
+    return Differs("--protocol", Name(*wishes.protocol),
+                   Name(config_.settings.protocol));
   }
   if (wishes.durability && *wishes.durability != config_.durability) {
     return Differs("--durability", DurabilityName(*wishes.durability),
                    DurabilityName(config_.durability));
+  }
+  if (wishes.fast_path && *wishes.fast_path != settings.fast_path) {
+    return Differs("--fast-path", Name(*wishes.fast_path),
+                   Name(settings.fast_path));
   }
   if (wishes.thrifty && *wishes.thrifty != settings.thrifty) {
     return Differs("--thrifty", "on", "off");

@@ -20,8 +20,9 @@ namespace quorate::cli {
 // What `up` was asked for; empty means as it is, or the default.
 struct ClusterWishes {
   std::optional<int> nodes;
-  std::optional<std::string> protocol;
+  std::optional<Protocol> protocol;
   std::optional<Durability> durability;
+  std::optional<FastPathRule> fast_path;
   std::optional<bool> thrifty;
   std::optional<bool> lazy_fast_commit;
   std::optional<ConflictMode> conflicts;

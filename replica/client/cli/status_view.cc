@@ -181,6 +181,20 @@ std::string Checkpoint(const Json& node) {
                          : size;
 }
 
+// "epaxos, fast path atlas: 3 votes in one round trip, or 2 accepts": as the
+// first node that is up has it; empty when no node says.
+std::string ProtocolLine(std::span<const Json> nodes) {
+  for (const Json& node : nodes) {
+    const Json& rule = Field(node, "fast_path");
+    if (!IsUp(node) || !rule.is_string()) continue;
+    return fmt::format(
+        "{}, fast path {}: {} votes in one round trip, or {} accepts\n",
+        Text(Field(node, "protocol")), Text(rule),
+        Field(node, "fast_quorum").dump(), Field(node, "accept_quorum").dump());
+  }
+  return "";
+}
+
 constexpr std::string_view kRow =
     "{:5} {:22} {:4} {:>10} {:>10} {:>8} {:>16}  {:18} {:>11} {:>11} {:>14} "
     "{:>10}\n";
@@ -213,7 +227,8 @@ std::string StatusAsText(std::span<const NodeAnswer> answers) {
                         Checkpoint(node),
                         Bytes(Field(node, "memory_bytes")));
   }
-  return text + WhyTheyWait(nodes) + Verdict(nodes) + "\n";
+  return text + WhyTheyWait(nodes) + ProtocolLine(nodes) + Verdict(nodes) +
+         "\n";
 }
 
 std::string StatusAsJson(std::span<const NodeAnswer> answers) {

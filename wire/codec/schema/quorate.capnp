@@ -135,6 +135,7 @@ struct RecoverReply {
   deps @6 :List(UInt64);
   matchesInitial @7 :Bool;
   recused @8 :Bool;
+  fastQuorum @9 :UInt16;
 }
 
 struct Validate {
@@ -305,6 +306,8 @@ struct PromisedRecord {
   slot @0 :UInt64;
   replica @1 :UInt8;
   ballot @2 :UInt64;
+  batch @3 :CommandBatch;  # left out: nothing was asked for
+  deps @4 :List(UInt64);   # left out with it
 }
 
 struct ValidatedRecord {
@@ -354,6 +357,8 @@ struct InstanceRecord {
   initialBatch @7 :CommandBatch;  # left out: not known
   initialKnown @8 :Bool;
   initialDeps @9 :List(UInt64);
+  fastQuorum @10 :UInt16;
+  collected @11 :Bool;
 }
 
 struct EntriesRecord {

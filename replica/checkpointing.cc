@@ -1,0 +1,72 @@
+#include "replica/checkpointing.h"
+
+#include <iterator>
+#include <utility>
+
+#include "wire/check.h"
+#include "wire/overloaded.h"
+
+namespace quorate {
+namespace {
+
+std::size_t RoughBytes(const Record& record) {
+  const auto* instance = std::get_if<InstanceRecord>(&record);
+  const bool has_batch =
+      instance != nullptr && instance->initial_batch != nullptr;
+  return sizeof(Record) +
+         (has_batch ? instance->initial_batch->byte_size() : 0);
+}
+
+}  // namespace
+
+void CheckpointWriter::Hold(RecordSequence through, std::uint64_t state_hash,
+                            std::vector<Record> records) {
+  picture_.emplace();
+  picture_->through = through;
+  picture_->state_hash = state_hash;
+  picture_->at_once.assign(std::move_iterator(records.begin()),
+                           std::move_iterator(records.end()));
+}
+
+bool CheckpointWriter::Next(std::size_t bytes, Executor& executor,
+                            std::vector<Record>& records) {
+  if (!picture_) return false;
+  std::deque<Record>& at_once = picture_->at_once;
+  if (!at_once.empty()) {
+    for (std::size_t size = 0; size < bytes && !at_once.empty();) {
+      size += RoughBytes(at_once.front());
+      records.push_back(std::move(at_once.front()));
+      at_once.pop_front();
+    }
+  } else if (!executor.SaveNext(bytes, records)) {
+    records.emplace_back(CheckpointEndedRecord{
+        .through = picture_->through, .state_hash = picture_->state_hash});
+    picture_.reset();
+  }
+  return true;
+}
+
+bool CheckpointWriter::Abandon(Executor& executor) {
+  if (!picture_) return false;
+  picture_.reset();
+  executor.EndSave();
+  return true;
+}
+
+void StateReader::Take(const Record& record, Executor& executor) {
+  std::visit(
+      Overloaded{[&](const CheckpointBegunRecord&) { is_inside_ = true; },
+                 [&](const ExecutedRecord& r) { executor.Restore(r); },
+                 [&](const EntriesRecord& r) { executor.Restore(r); },
+                 [&](const SessionsRecord& r) { executor.Restore(r); },
+                 [&](const CheckpointEndedRecord& r) {
+                   is_inside_ = false;
+                   QUORATE_CHECK(
+                       executor.state_hash() == r.state_hash,
+                       "X4: a checkpoint gives back the state it was taken of");
+                 },
+                 [](const auto&) {}},
+      record);
+}
+
+}  // namespace quorate

@@ -1,0 +1,26 @@
+// Answers: what does another replica's snapshot say about the protocol?
+//
+// The part of a checkpoint that is not keys, values and sessions, as a replica
+// that was left out takes it over (replica/state_transfer.h). Votes and
+// promises are not in it: they stay each replica's own. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "wire/dependency_set.h"
+#include "wire/record.h"
+
+namespace quorate {
+
+struct SnapshotFacts {
+  DependencySet drop_floor;
+  // Committed ones only.
+  std::vector<InstanceRecord> decisions;
+};
+
+// A slot further than this above the newest known one is not believed: one
+// message must not make memory grow without bound.
+inline constexpr std::uint64_t kMaxSlotGap = 1 << 20;
+
+}  // namespace quorate

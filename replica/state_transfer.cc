@@ -1,0 +1,82 @@
+#include "replica/state_transfer.h"
+
+#include <utility>
+
+namespace quorate {
+namespace {
+
+// Ticks without a part after which another server is looked for: the first one
+// may have to write its checkpoint yet.
+constexpr int kServerPatience = 3000;
+
+}  // namespace
+
+void StateTransfer::Begin(ReplicaId server, const DependencySet& forgotten,
+                          Actions& actions) {
+  // What was forgotten comes with the snapshot, what followed by repair: as
+  // long as that gets on, another snapshot would only lose time.
+  if (fetch_ || installed_ticks_ < kRepairPatience) return;
+  // Another one first, if there is another.
+  if (server == avoided_ && avoid_ticks_ > 0) return;
+  fetch_.emplace(settings_, server, forgotten);
+  Request(actions);
+}
+
+void StateTransfer::Request(Actions& actions) {
+  ReplicaSet to;
+  to.Insert(fetch_->server());
+  actions.messages.push_back({.to = to, .message = fetch_->Request()});
+}
+
+void StateTransfer::LoseServer(ReplicaId peer) {
+  if (fetch_ && fetch_->server() == peer && !fetch_->is_writing) GiveUp();
+}
+
+void StateTransfer::GiveUp() {
+  avoided_ = fetch_->server();
+  avoid_ticks_ = kRepairPatience;
+  fetch_.reset();
+}
+
+void StateTransfer::NoteInstalled() {
+  fetch_.reset();
+  installed_ticks_ = 0;
+}
+
+void StateTransfer::Tick(const DependencySet& committed, Actions& actions) {
+  if (avoid_ticks_ > 0) --avoid_ticks_;
+  if (installed_ticks_ < kRepairPatience) ++installed_ticks_;
+  if (committed != last_committed_ && installed_ticks_ < kRepairPatience) {
+    installed_ticks_ = 0;  // Repair gets on.
+  }
+  last_committed_ = committed;
+  if (!fetch_ || fetch_->is_writing) return;
+  if (++fetch_->silent_ticks >= kServerPatience) {
+    GiveUp();
+  } else if (fetch_->silent_ticks % (4 * settings_.retransmit_ticks) == 0) {
+    Request(actions);
+  }
+}
+
+SnapshotFetch::Outcome StateTransfer::Take(const SnapshotPart& part,
+                                           SnapshotWrite& write,
+                                           Actions& actions) {
+  if (!fetch_) return SnapshotFetch::Outcome::kIgnored;
+  const SnapshotFetch::Outcome outcome = fetch_->Take(part, write);
+  if (outcome == SnapshotFetch::Outcome::kBroken) {
+    GiveUp();
+  } else if (outcome == SnapshotFetch::Outcome::kTaken &&
+             fetch_->WindowEnds()) {
+    Request(actions);
+  }
+  return outcome;
+}
+
+void StateTransfer::Seal(RecordSequence through, SnapshotWrite& write) {
+  write.ends = through;
+  write.records.emplace_back(CheckpointEndedRecord{
+      .through = through, .state_hash = fetch_->state_hash()});
+  fetch_->is_writing = true;
+}
+
+}  // namespace quorate
