@@ -168,7 +168,7 @@ void ConflictIndex::Add(InstanceId instance, const CommandBatch& batch) {
 void ConflictIndex::CollectAndAdd(InstanceId instance,
                                   const CommandBatch& batch,
                                   DependencySet& deps) {
-  Collect(batch.operations(), deps);
+  Collect(batch, deps);
   Add(instance, batch);
 }
 

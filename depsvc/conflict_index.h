@@ -37,6 +37,9 @@ class ConflictIndex {
   // Only indexes. Idempotent.
   void Add(InstanceId instance, const CommandBatch& batch);
   // Only asks.
+  void Collect(const CommandBatch& batch, DependencySet& deps) const {
+    Collect(batch.operations(), deps);
+  }
   void Collect(std::span<const Operation> operations,
                DependencySet& deps) const;
 

@@ -61,14 +61,17 @@ disk_mib() {
 
 samples=$directory/samples.tsv
 printf 's\tr1 MiB\tr2 MiB\tr3 MiB\tr1 disk\tr2 disk\tr3 disk\n' >"$samples"
-for ((second = 1; second < minutes * 60; ++second)); do
-  sleep 1
-  kill -0 "$bench" 2>/dev/null || break
-  line=$second
+SECONDS=0
+minute=1
+while sleep 1 && kill -0 "$bench" 2>/dev/null; do
+  line=$SECONDS
   for node in 1 2 3; do line+=$'\t'$(memory_mib "$node"); done
   for node in 1 2 3; do line+=$'\t'$(disk_mib "$node"); done
   echo "$line" >>"$samples"
-  [ $((second % 60)) != 0 ] || echo "$((second / 60)) of $minutes minutes" >&2
+  if [ "$SECONDS" -ge $((minute * 60)) ]; then
+    echo "$minute of $minutes minutes" >&2
+    minute=$((minute + 1))
+  fi
 done
 wait "$bench" || { cat "$directory/bench.txt" >&2; exit 1; }
 stop_cluster

@@ -4,6 +4,7 @@
 // cluster share these values, except where a comment says otherwise.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -41,6 +42,16 @@ constexpr std::optional<Protocol> ParseProtocol(std::string_view name) {
 
 // When one round trip is enough (replica/epaxos/fast_path.h).
 enum class FastPathRule : std::uint8_t { kEpaxos, kAtlas, kUnanimous };
+
+// Which nodes do which part of BPaxos' work (protocol.md 3.1): any node any of
+// it. A set that is empty means every node.
+struct Roles {
+  ReplicaSet leaders;  // take commands, give out instances, propose, recover
+  ReplicaSet dependency_nodes;
+  ReplicaSet acceptors;
+  ReplicaSet executors;
+  friend bool operator==(const Roles&, const Roles&) = default;
+};
 
 struct Settings {
   Protocol protocol = Protocol::kEpaxos;
@@ -94,11 +105,21 @@ struct Settings {
   int floor_ticks = 10;
   // Bytes of decided instances that are kept for members that are down or slow.
   // Beyond it as many of them as is safe are left out (quorum.h: Laggards) and
-  // fetch a snapshot when they are back. 0, or with lazy_fast_commit: everything
-  // is kept for everybody.
+  // fetch a snapshot when they are back. 0, or kEpaxos with lazy_fast_commit:
+  // everything is kept for everybody.
   std::size_t retained_bytes = 32 * 1024 * 1024;
+  // BPaxos only.
+  Roles roles;
   // Undecided instances that one replica recovers at once.
   std::size_t max_recoveries = 256;
 };
+
+// Columns of a dependency set: one for each replica that may propose, up to the
+// last of them.
+constexpr int ColumnsOf(const Settings& settings) {
+  return settings.roles.leaders.empty()
+             ? settings.replicas
+             : std::bit_width(settings.roles.leaders.bits());
+}
 
 }  // namespace quorate

@@ -70,6 +70,14 @@ rec_none          A.1  explore X1 recoveries=1 restarts=1 separate_sync=1 lazy=1
 rec_r3            A.1  explore X1 recoveries=1 restarts=1 separate_sync=1 lazy=1
 rec_w4            A.1  replay tests/model/scenarios/rec_w4.txt
 rec_k             A.1  replay tests/model/scenarios/rec_k.txt
+atlas_union_all   3.6  explore X1 fast_path=atlas recoveries=1 impatience=0
+atlas_second_fq   3.6  explore X1 fast_path=atlas recoveries=1
+atlas_threshold   3.6  walk 45 X4 fast_path=atlas recoveries=3
+atlas_noindex     3.6  walk 45 X4 fast_path=atlas recoveries=3
+atlas_clamp       2.2  walk 45 X7 fast_path=atlas
+d_collect         1.2  explore X1 fast_path=atlas recoveries=1 restarts=1 impatience=0
+unanimous_majority 3.5 explore X1 fast_path=unanimous recoveries=1 impatience=0
+unanimous_some    3.5  walk 45 X4 fast_path=unanimous recoveries=3
 END
 }
 
@@ -89,7 +97,9 @@ attempt() {
       local steps=$1
       shift
       explore "${plant[@]}" --scope "$*" --walks 40000 --walk-steps "$steps" ;;
-    sim) sim "${bug[@]}" --replicas "$1" --seed "$2" --operations 150 ;;
+    sim)
+      sim "${bug[@]}" --replicas "$1" --seed "$2" --operations 150 \
+        --fast-path epaxos ;;
     replay) explore --mutation "$mutant" --replay "$1" ;;
   esac
 }

@@ -32,7 +32,10 @@ std::string_view Name(const Message& message) {
                  [](const Frontier&) { return "Frontier"; },
                  [](const Truncated&) { return "Truncated"; },
                  [](const SnapshotRequest&) { return "SnapshotRequest"; },
-                 [](const SnapshotChunk&) { return "SnapshotChunk"; }},
+                 [](const SnapshotChunk&) { return "SnapshotChunk"; },
+                 [](const DependencyRequest&) { return "DependencyRequest"; },
+                 [](const DependencyReply&) { return "DependencyReply"; },
+                 [](const InstanceReplies&) { return "InstanceReplies"; }},
       message);
 }
 

@@ -16,6 +16,7 @@
 #include "wire/command.h"
 #include "wire/dependency_set.h"
 #include "wire/ids.h"
+#include "wire/result.h"
 
 namespace quorate {
 
@@ -201,11 +202,35 @@ struct SnapshotChunk {
   std::string entries;
 };
 
+// ---- BPaxos: the dependency service and executors of their own -------------
+// (protocol.md 3.2). Accept, AcceptReply, Recover, RecoverReply, Nack, Commit,
+// Inquire, Frontier and Truncated mean the same as above.
+
+// Leader to dependency nodes: what must be ordered with these commands?
+struct DependencyRequest {
+  InstanceId instance;
+  CommandBatchPtr batch;
+};
+
+// The node's one answer about this instance, whoever asks how often.
+struct DependencyReply {
+  InstanceId instance;
+  DependencySet deps;
+};
+
+// Executor to the leader that holds the clients' connections: what the commands
+// of one of its instances gave, one reply a command, in the batch's order.
+struct InstanceReplies {
+  InstanceId instance;
+  std::vector<ClientReply> replies;
+};
+
 using Message =
     std::variant<PreAccept, PreAcceptReply, Accept, AcceptReply, Nack, Commit,
                  Recover, RecoverReply, Validate, ValidateReply, Waiting,
                  Inquire, InquireReply, Frontier, Truncated, SnapshotRequest,
-                 SnapshotChunk>;
+                 SnapshotChunk, DependencyRequest, DependencyReply,
+                 InstanceReplies>;
 
 // "PreAccept", ...
 std::string_view Name(const Message& message);

@@ -20,7 +20,8 @@ std::string_view Name(const Record& record) {
                  [](const SessionsRecord&) { return "Sessions"; },
                  [](const CheckpointEndedRecord&) {
                    return "CheckpointEnded";
-                 }},
+                 },
+                 [](const DependencyRecord&) { return "Dependency"; }},
       record);
 }
 

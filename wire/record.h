@@ -82,6 +82,14 @@ struct ReservedRecord {
   bool lazy_fast_commit = false;
 };
 
+// A dependency node's one answer about an instance (protocol.md 3.2). In a
+// checkpoint as well, where it stands for itself. `batch` is never null.
+struct DependencyRecord {
+  InstanceId instance;
+  CommandBatchPtr batch;
+  DependencySet deps;
+};
+
 // ---- a checkpoint, in this order ------------------------------------------
 
 // What follows is the state as of record `through` of the node's journal.
@@ -111,10 +119,11 @@ struct InstanceRecord {
   // The payload, if it is known; also when a noop is decided. May be null.
   CommandBatchPtr initial_batch;
   bool initial_known = false;
-  DependencySet initial_deps;
-  // Atlas rule: of a PreAccept; whether a Recover has asked for `deps`.
-  ReplicaSet fast_quorum;
+  // Atlas rule: whether a Recover has asked for `deps`; the fast quorum of a
+  // PreAccept.
   bool collected = false;
+  ReplicaSet fast_quorum;
+  DependencySet initial_deps;
 };
 
 // Keys and values, by column: sizes in order, bytes of key and value in turn.
@@ -153,7 +162,8 @@ using Record =
     std::variant<PreAcceptedRecord, AcceptedRecord, PromisedRecord,
                  ValidatedRecord, CommittedRecord, FloorRecord, ReservedRecord,
                  CheckpointBegunRecord, ExecutedRecord, InstanceRecord,
-                 EntriesRecord, SessionsRecord, CheckpointEndedRecord>;
+                 EntriesRecord, SessionsRecord, CheckpointEndedRecord,
+                 DependencyRecord>;
 
 std::string_view Name(const Record& record);
 

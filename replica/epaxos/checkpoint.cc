@@ -44,9 +44,9 @@ void Epaxos::Save(std::vector<Record>& records) const {
                          .deps = instance.deps,
                          .initial_batch = instance.initial_batch,
                          .initial_known = instance.initial_known,
-                         .initial_deps = instance.initial_deps,
+                         .collected = instance.collected,
                          .fast_quorum = instance.fast_quorum,
-                         .collected = instance.collected});
+                         .initial_deps = instance.initial_deps});
     }
   }
 }

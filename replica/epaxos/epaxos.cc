@@ -96,7 +96,11 @@ void Epaxos::Handle(ReplicaId from, const Message& message, Actions& actions) {
           [&](const Inquire&) { ++stats_.stale_messages; },
           [&](const InquireReply&) { ++stats_.stale_messages; },
           // Arrives as SnapshotPart.
-          [&](const SnapshotChunk&) { ++stats_.stale_messages; }},
+          [&](const SnapshotChunk&) { ++stats_.stale_messages; },
+          // Of BPaxos.
+          [&](const DependencyRequest&) { ++stats_.stale_messages; },
+          [&](const DependencyReply&) { ++stats_.stale_messages; },
+          [&](const InstanceReplies&) { ++stats_.stale_messages; }},
       message);
 }
 

@@ -118,7 +118,7 @@ void Epaxos::CollectHere(InstanceId id, Instance& instance,
     instance.initial_batch = batch;
     if (!Mutated("no_index")) index_.CollectAndAdd(id, *batch, deps);
   } else {
-    index_.Collect(batch->operations(), deps);
+    index_.Collect(*batch, deps);
   }
   if (fast_path_.ClampsOwnColumn()) deps.ClampOwnColumn(id);
 }

@@ -57,9 +57,11 @@ PromisedRecord Epaxos::PromiseTo(InstanceId id, Instance& instance,
     index_.Collect(batch->operations(), record.deps);
   } else {
     CollectHere(id, instance, batch, record.deps);
-    record.batch = batch;
+    if (!Mutated("d_collect")) {
+      record.batch = batch;
+      instance.payload_recorded = true;
+    }
     instance.collected = true;
-    instance.payload_recorded = true;
   }
   instance.deps = record.deps;
   return record;
@@ -230,7 +232,7 @@ void Epaxos::GiveUp(InstanceId id, Instance& instance, Actions& actions) {
     if (!recovering.quorum.Contains(ReplicaAt(i))) continue;
     const auto& answer = recovering.answers[static_cast<std::size_t>(i)];
     if (answer->status != InstanceStatus::kPreAccepted) {
-      all_pre_accepted = false;
+      all_pre_accepted = Mutated("unanimous_some") && all_pre_accepted;
       continue;
     }
     if (Mutated("first_deps")) deps = DependencySet(quorums_.replicas);

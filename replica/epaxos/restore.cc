@@ -163,7 +163,9 @@ void Epaxos::Restore(const Record& record,
           },
           // The executor's.
           [](const ExecutedRecord&) {}, [](const EntriesRecord&) {},
-          [](const SessionsRecord&) {}},
+          [](const SessionsRecord&) {},
+          // BPaxos' dependency node's.
+          [](const DependencyRecord&) {}},
       record);
   outbox_.Restored(last_record_);
 }

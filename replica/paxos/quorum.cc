@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "replica/paxos/roles.h"
 
 namespace quorate {
 
@@ -84,15 +85,21 @@ static absl::Status CheckRule(const Settings& settings) {
 }
 
 absl::Status ValidateSettings(const Settings& settings) {
-  if (settings.protocol != Protocol::kEpaxos) {
+  if (settings.protocol == Protocol::kMultipaxos) {
     return absl::InvalidArgumentError(absl::StrCat(
         "protocol \"", std::string(Name(settings.protocol)),
         "\" is not built into this version; choose \"epaxos\""));
   }
-  if (settings.replicas < 3 || settings.replicas > kMaxReplicas) {
+  const bool has_roles = settings.protocol == Protocol::kBpaxos;
+  const int most = has_roles ? kMaxNodes : kMaxReplicas;
+  if (settings.replicas < 3 || settings.replicas > most) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a cluster has 3 to ", most, " nodes, not ", settings.replicas));
+  }
+  if (!has_roles && settings.roles != Roles()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a cluster has 3 to ", kMaxReplicas, " nodes, not ",
-                     settings.replicas));
+        "only bpaxos knows roles: set protocol to \"bpaxos\", or leave the "
+        "nodes' roles out");
   }
   if (Index(settings.self) >= settings.replicas) {
     return absl::InvalidArgumentError("this node is not part of the cluster");
@@ -105,7 +112,8 @@ absl::Status ValidateSettings(const Settings& settings) {
         "batch, max_in_flight, max_queued, tick_ms, retransmit_ticks and "
         "floor_ticks must be at least 1");
   }
-  return CheckQuorumSizes(QuorumSizesOf(settings));
+  return has_roles ? CheckRoles(settings)
+                   : CheckQuorumSizes(QuorumSizesOf(settings));
 }
 
 }  // namespace quorate

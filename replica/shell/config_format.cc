@@ -22,6 +22,15 @@ std::string Quote(std::string_view text) {
   return quoted + "\"";
 }
 
+std::string FormatRoles(const ClusterConfig& config, std::size_t index) {
+  if (config.settings.roles == Roles()) return "";
+  std::string text;
+  for (const std::string_view role : config.RolesOf(index)) {
+    text += Concat(text.empty() ? "" : ", ", Quote(role));
+  }
+  return Concat("roles = [", text, "]\n");
+}
+
 std::string FormatNode(const NodeConfig& node) {
   std::string text = Concat("\n[[node]]\nname = ", Quote(node.name),
                             "\npeer = ", Quote(ToString(node.peer)),
@@ -59,7 +68,9 @@ std::string FormatConfig(const ClusterConfig& config) {
   text += Concat(
       "\n[checkpoint]\njournal_bytes = ", config.checkpoint_journal_bytes,
       "\npercent = ", config.checkpoint_percent, "\n");
-  for (const NodeConfig& node : config.nodes) text += FormatNode(node);
+  for (std::size_t i = 0; i < config.nodes.size(); ++i) {
+    text += FormatNode(config.nodes[i]) + FormatRoles(config, i);
+  }
   return text;
 }
 

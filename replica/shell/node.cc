@@ -122,7 +122,7 @@ absl::Status Node::OpenStore() {
 
 absl::Status Node::Restore() {
   if (store_ == nullptr) return absl::OkStatus();
-  const int columns = static_cast<int>(config_.nodes.size());
+  const int columns = ColumnsOf(config_.settings);
   std::vector<Record> chunk;
   const auto pass_on = [&] {
     replica_->Restore(chunk);
@@ -379,7 +379,7 @@ void Node::OnSnapshotChunk(ReplicaId from, const SnapshotChunk& chunk) {
                     .index = chunk.index,
                     .chunks = chunk.chunks};
   const absl::Status decoded = DecodeRecords(
-      chunk.entries, static_cast<int>(config_.nodes.size()),
+      chunk.entries, ColumnsOf(config_.settings),
       [&](Record&& record) { part.records.push_back(std::move(record)); });
   // What cannot be read did not come: it is asked for again.
   if (decoded.ok()) Step(std::move(part));

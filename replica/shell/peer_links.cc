@@ -203,7 +203,7 @@ void PeerLinks::HandleMessage(Peer& peer, const Frame& frame) {
     return;
   }
   absl::StatusOr<Message> message =
-      DecodeMessage(frame.body, static_cast<int>(peers_.size()));
+      DecodeMessage(frame.body, ColumnsOf(config_.settings));
   if (message.ok()) {
     ++stats_.messages_received;
     if (peer.suspected) Suspect(peer, false);

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "replica/paxos/quorum.h"
+#include "replica/paxos/roles.h"
 #include "replica/shell/text.h"
 
 namespace quorate {
@@ -38,7 +39,7 @@ std::uint64_t ResidentBytes() {
 
 Json Columns(const ClusterConfig& config, const DependencySet& set) {
   Json columns = Json::object();
-  for (std::size_t i = 0; i < config.nodes.size(); ++i) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(set.columns()); ++i) {
     columns[config.nodes[i].name] = set[ReplicaAt(static_cast<int>(i))];
   }
   return columns;
@@ -161,16 +162,26 @@ Json Refusals(const RefusalCounts& counts) {
   return json;
 }
 
-void AddProtocol(const ClusterConfig& config, Json& json) {
+void AddProtocol(const ClusterConfig& config, std::size_t self, Json& json) {
   const Settings settings = config.NodeSettings(0);
   const QuorumSizes sizes = QuorumSizesOf(settings);
   json["protocol"] = std::string(Name(settings.protocol));
-  json["roles"] = {"leader", "depsvc", "acceptor", "executor"};
-  json["fast_path"] = std::string(Name(settings.fast_path));
+  Json roles = Json::array();
+  for (const std::string_view role : config.RolesOf(self)) {
+    roles.push_back(std::string(role));
+  }
+  json["roles"] = std::move(roles);
   json["conflicts"] = std::string(Name(settings.conflicts));
-  json["classic_quorum"] = sizes.classic();
-  json["fast_quorum"] = sizes.fast();
-  json["accept_quorum"] = sizes.accepting();
+  if (settings.protocol == Protocol::kBpaxos) {
+    const Cluster cluster(settings);
+    json["dependency_quorum"] = cluster.dependency_quorum();
+    json["classic_quorum"] = cluster.acceptor_quorum();
+  } else {
+    json["fast_path"] = std::string(Name(settings.fast_path));
+    json["classic_quorum"] = sizes.classic();
+    json["fast_quorum"] = sizes.fast();
+    json["accept_quorum"] = sizes.accepting();
+  }
   json["durability"] =
       config.durability == Durability::kFsync ? "fsync" : "memory";
 }
@@ -187,7 +198,7 @@ std::string StatusAsJson(const ClusterConfig& config, std::size_t self,
   json["up"] = true;
   json["phase"] = std::string(facts.phase);
   json["uptime_s"] = facts.uptime_s;
-  AddProtocol(config, json);
+  AddProtocol(config, self, json);
   json["committed"] = Columns(config, facts.replica.committed);
   json["executed"] = Columns(config, facts.replica.executed);
   json["base_floor"] = Columns(config, facts.replica.base_floor);

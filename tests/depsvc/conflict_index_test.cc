@@ -31,7 +31,7 @@ InstanceId Id(int replica, std::uint64_t slot) {
 DependencySet Ask(const ConflictIndex& index,
                   const std::vector<Operation>& operations) {
   DependencySet deps(3);
-  index.Collect(Batch(operations)->operations(), deps);
+  index.Collect(*Batch(operations), deps);
   return deps;
 }
 
@@ -163,7 +163,7 @@ TEST_P(IndexAgainstModel, AgreesOnRandomBatches) {
         if (random() % 2 == 0) {
           index.CollectAndAdd(id, *batch, deps);
         } else {
-          index.Collect(batch->operations(), deps);
+          index.Collect(*batch, deps);
           index.Add(id, *batch);
         }
         if (with_scans) {

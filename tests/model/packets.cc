@@ -113,7 +113,16 @@ Words Describe(const Message& message) {
           },
           // Nobody is left out in these worlds.
           [](const SnapshotRequest&) -> Words { return {}; },
-          [](const SnapshotChunk&) -> Words { return {}; }},
+          [](const SnapshotChunk&) -> Words { return {}; },
+          [](const DependencyRequest& m) -> Words {
+            return {ToString(m.instance), "", m.batch->digest()};
+          },
+          [](const DependencyReply& m) -> Words {
+            return {ToString(m.instance), ToString(m.deps)};
+          },
+          [](const InstanceReplies& m) -> Words {
+            return {ToString(m.instance)};
+          }},
       message);
 }
 

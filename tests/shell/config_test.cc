@@ -206,8 +206,8 @@ TEST(ConfigTest, RefusesAProtocolItDoesNotKnow) {
 
 TEST(ConfigTest, RefusesAProtocolThatIsNotBuiltIn) {
   EXPECT_EQ(
-      ErrorOf("[cluster]\nid = \"demo\"\nprotocol = \"bpaxos\"\n" + kNodes),
-      "config \"cluster.toml\": protocol \"bpaxos\" is not built into this "
+      ErrorOf("[cluster]\nid = \"demo\"\nprotocol = \"multipaxos\"\n" + kNodes),
+      "config \"cluster.toml\": protocol \"multipaxos\" is not built into this "
       "version; choose \"epaxos\"");
 }
 
@@ -364,6 +364,59 @@ TEST(ConfigTest, RefusesMoreFaultsThanTheClusterCanTake) {
   EXPECT_EQ(error.find("config \"cluster.toml\": 3 replicas cannot lose 2: "),
             0u)
       << error;
+}
+
+// ---- roles ------------------------------------------------------------------
+
+const std::string kBpaxos =
+    "[cluster]\nid = \"demo\"\nprotocol = \"bpaxos\"\n" + kNodes;
+const std::string kThirdNode = "site = \"tokyo\"\n";
+
+TEST(ConfigTest, ANodeWithoutRolesHasAll) {
+  const absl::StatusOr<ClusterConfig> config =
+      ParseConfig(kBpaxos, "cluster.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->settings.roles, Roles());
+  EXPECT_EQ(config->RolesOf(0).size(), 4u);
+  EXPECT_TRUE(config->TakesCommands(0));
+}
+
+TEST(ConfigTest, ReadsRolesAndWritesThemBack) {
+  const std::string text =
+      Replaced(kBpaxos, kThirdNode, "roles = [\"depsvc\", \"acceptor\"]\n");
+  const absl::StatusOr<ClusterConfig> config =
+      ParseConfig(text, "cluster.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->RolesOf(2),
+            (std::vector<std::string_view>{"depsvc", "acceptor"}));
+  EXPECT_FALSE(config->TakesCommands(2));
+  EXPECT_EQ(ColumnsOf(config->settings), 2);
+  const absl::StatusOr<ClusterConfig> again =
+      ParseConfig(FormatConfig(*config), "cluster.toml");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->settings.roles, config->settings.roles);
+}
+
+TEST(ConfigTest, RefusesARoleThatItDoesNotKnow) {
+  EXPECT_EQ(
+      ErrorOf(Replaced(kBpaxos, kThirdNode, "roles = [\"boss\"]\n")),
+      "config \"cluster.toml\" line 19: node.roles has \"boss\", this binary "
+      "knows \"leader\", \"depsvc\", \"acceptor\", \"executor\"; choose some "
+      "of "
+      "them");
+}
+
+TEST(ConfigTest, DoesTheArithmeticOfRoles) {
+  EXPECT_EQ(ErrorOf(Replaced(kBpaxos, kThirdNode, "roles = [\"executor\"]\n")),
+            "config \"cluster.toml\": to lose 1 node, bpaxos needs 2f+1 = 3 "
+            "nodes with the role \"depsvc\", not 2; give 1 more node that "
+            "role, or set faults lower");
+}
+
+TEST(ConfigTest, OnlyBpaxosKnowsRoles) {
+  EXPECT_EQ(ErrorOf(Replaced(kMinimal, kThirdNode, "roles = [\"executor\"]\n")),
+            "config \"cluster.toml\": only bpaxos knows roles: set protocol to "
+            "\"bpaxos\", or leave the nodes' roles out");
 }
 
 TEST(ConfigTest, SaysThatAFileIsMissing) {

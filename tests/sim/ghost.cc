@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "replica/paxos/roles.h"
 #include "wire/commutation.h"
 #include "wire/overloaded.h"
 
@@ -34,6 +35,9 @@ int FastQuorumOf(const Settings& settings) {
   return settings.replicas;
 }
 int AcceptQuorumOf(const Settings& settings) {
+  if (settings.protocol == Protocol::kBpaxos) {
+    return Cluster(settings).roles.acceptors.size() - FaultsOf(settings);
+  }
   return settings.fast_path == FastPathRule::kAtlas
              ? FaultsOf(settings) + 1
              : settings.replicas - FaultsOf(settings);
@@ -79,14 +83,15 @@ std::string Describe(const Value& value, const DependencySet& deps) {
 
 Ghost::Ghost(const Settings& settings, Verdict& verdict)
     : settings_(settings),
+      roles_(Cluster(settings).roles),
       faults_(FaultsOf(settings)),
       accept_quorum_(AcceptQuorumOf(settings)),
       fast_quorum_(FastQuorumOf(settings)),
       laggards_(LaggardsOf(settings)),
       verdict_(verdict),
-      columns_(static_cast<std::size_t>(settings.replicas)) {
-  stable_.fill(DependencySet(settings.replicas));
-  executed_.fill(DependencySet(settings.replicas));
+      columns_(static_cast<std::size_t>(ColumnsOf(settings))) {
+  stable_.fill(DependencySet(ColumnsOf(settings)));
+  executed_.fill(DependencySet(ColumnsOf(settings)));
 }
 
 Ghost::Instance& Ghost::Get(InstanceId id) {
@@ -202,8 +207,7 @@ Ghost::Round& Ghost::NoteRound(ReplicaId at, InstanceId id, Ballot ballot,
     if (round.ballot != ballot) continue;
     if (round.value != value || round.deps != deps) {
       Fail("invariant 4: one value per instance and ballot", at, id,
-           Describe(round.value, round.deps) + " and " +
-               Describe(value, deps));
+           Describe(round.value, round.deps) + " and " + Describe(value, deps));
     }
     return round;
   }
@@ -226,9 +230,8 @@ void Ghost::NoteChosen(ReplicaId at, InstanceId id, Ballot ballot,
   instance.chosen_ballot = ballot;
   for (const Round& round : instance.rounds) {
     if (round.ballot > ballot && (round.value != value || round.deps != deps)) {
-      Fail("invariant 3: after a choice every higher ballot carries it", at,
-           id, Describe(value, deps) + " and " +
-                   Describe(round.value, round.deps));
+      Fail("invariant 3: after a choice every higher ballot carries it", at, id,
+           Describe(value, deps) + " and " + Describe(round.value, round.deps));
     }
   }
 }
@@ -251,7 +254,7 @@ void Ghost::NoteDecided(ReplicaId at, InstanceId id, const Value& value,
              Describe(value, deps));
   }
   if (instance.decided.has_value()) return;  // Equal to the choice as well.
-  if (deps[id.replica] >= id.slot &&
+  if (deps[id.replica] >= id.slot && !is_bpaxos() &&
       settings_.fast_path != FastPathRule::kAtlas) {
     Fail("2.2: no instance depends on itself or on a later one of its column",
          at, id, ToString(deps));
@@ -278,11 +281,10 @@ void Ghost::MarkDecision(const Instance& instance, const Value& value) {
 void Ghost::CheckVisibility(ReplicaId at, InstanceId id) {
   const Instance& instance = Get(id);
   const DependencySet& deps = instance.decided->deps;
-  for (int i = 0; i < settings_.replicas; ++i) {
+  for (int i = 0; i < ColumnsOf(settings_); ++i) {
     const ReplicaId column = ReplicaAt(i);
     const auto& others = columns_[static_cast<std::size_t>(i)];
-    for (std::uint64_t slot = deps[column] + 1; slot <= others.size();
-         ++slot) {
+    for (std::uint64_t slot = deps[column] + 1; slot <= others.size(); ++slot) {
       const Instance& other = others[slot - 1];
       if (InstanceId{column, slot} == id || !other.decided.has_value() ||
           other.decided->value.kind != ValueKind::kCommands ||
@@ -318,7 +320,7 @@ void Ghost::CheckPopularity(ReplicaId at, InstanceId id,
                             const DependencySet& deps) {
   Instance& instance = Get(id);
   const ReplicaSet quorum = instance.fast_quorum.value_or(ReplicaSet());
-  DependencySet united(settings_.replicas);
+  DependencySet united(ColumnsOf(settings_));
   std::array<int, kMaxReplicas> reporters{};
   for (int i = 0; i < settings_.replicas; ++i) {
     if (!quorum.Contains(ReplicaAt(i))) continue;
@@ -375,9 +377,10 @@ void Ghost::CheckSent(ReplicaId from, const PreAccept& m) {
   NoteFastQuorum(from, m.instance, m.fast_quorum);
   if (!DiskOf(from, Get(m.instance)).pre_accepted &&
       reserved_[static_cast<std::size_t>(Index(from))] < m.instance.slot) {
-    Fail("1.2, 1.3: a proposal or its reservation is on disk before its "
-         "PreAccept leaves",
-         from, m.instance);
+    Fail(
+        "1.2, 1.3: a proposal or its reservation is on disk before its "
+        "PreAccept leaves",
+        from, m.instance);
   }
 }
 
@@ -395,11 +398,26 @@ void Ghost::CheckSent(ReplicaId from, const Accept& m) {
   if (owner != from) {
     Fail("invariant 4: one proposer per instance and ballot", from, m.instance);
   }
-  const Round& round =
-      NoteRound(from, m.instance, m.ballot, m.value, m.deps);
+  const Round& round = NoteRound(from, m.instance, m.ballot, m.value, m.deps);
+  if (is_bpaxos()) {
+    if (m.ballot.is_initial()) CheckUnion(from, m);
+    return;
+  }
   if (!round.durable_voters.Contains(from)) {
     Fail("1.2: a proposer's own accept is on disk before its Accept leaves",
          from, m.instance);
+  }
+}
+
+void Ghost::CheckUnion(ReplicaId at, const Accept& m) {
+  int answers = 0;
+  for (const OnDisk& disk : Get(m.instance).on_disk) {
+    if (disk.answered && m.deps.Covers(disk.answer)) ++answers;
+  }
+  const int quorum = roles_.dependency_nodes.size() - FaultsOf(settings_);
+  if (answers < quorum) {
+    Fail("3.2: a proposal covers the answers of f+1 dependency nodes", at,
+         m.instance, std::to_string(answers) + " of " + std::to_string(quorum));
   }
 }
 
@@ -417,7 +435,8 @@ void Ghost::CheckSent(ReplicaId from, const Commit& m) {
 
 void Ghost::CheckSent(ReplicaId from, const Recover& m) {
   NotePayload(from, m.instance, m.batch);
-  if (DiskOf(from, Get(m.instance)).promised < m.ballot) {
+  const OnDisk& disk = DiskOf(from, Get(m.instance));
+  if ((is_bpaxos() ? disk.begun : disk.promised) < m.ballot) {
     Fail("1.2: a ballot is on disk before its Recover leaves", from,
          m.instance);
   }
@@ -434,7 +453,7 @@ void Ghost::CheckSent(ReplicaId from, const RecoverReply& m) {
   const bool asked =
       disk.collected_deps.has_value() && m.ballot >= disk.collected_ballot;
   const DependencySet collected =
-      asked ? *disk.collected_deps : DependencySet(settings_.replicas);
+      asked ? *disk.collected_deps : DependencySet(ColumnsOf(settings_));
   if (m.status == InstanceStatus::kUnknown && m.deps != collected) {
     Fail("3.6: what a Recover asked for is on disk before its reply leaves",
          from, m.instance, ToString(collected) + " and " + ToString(m.deps));
@@ -467,9 +486,30 @@ void Ghost::CheckSent(ReplicaId from, const Frontier& m) {
   }
 }
 
+void Ghost::CheckSent(ReplicaId from, const DependencyRequest& m) {
+  if (m.instance.replica != from) {
+    Fail("3.2: only its leader asks about an instance", from, m.instance);
+  }
+  NotePayload(from, m.instance, m.batch);
+  if (reserved_[static_cast<std::size_t>(Index(from))] < m.instance.slot) {
+    Fail("3.2: the reservation of a slot is on disk before it is used", from,
+         m.instance);
+  }
+}
+
+void Ghost::CheckSent(ReplicaId from, const DependencyReply& m) {
+  const OnDisk& disk = DiskOf(from, Get(m.instance));
+  if (!disk.answered || disk.answer != m.deps) {
+    Fail("3.2: an answer is on disk before it is given", from, m.instance,
+         ToString(m.deps));
+  }
+}
+
 void Ghost::CheckSent(ReplicaId from, const Truncated& m) {
   marks_.Note(Mark::kToldTruncated);
-  CheckForgotten(from, m.drop_floor);
+  CheckFloor(from, m.drop_floor,
+             is_bpaxos() ? roles_.executors.size() - FaultsOf(settings_) - 1
+                         : laggards_);
 }
 
 void Ghost::Replied(ReplicaId from, const ClientReply& reply) {
@@ -521,6 +561,10 @@ void Ghost::BecameDurable(ReplicaId at, const AcceptedRecord& r) {
 
 void Ghost::BecameDurable(ReplicaId at, const PromisedRecord& r) {
   OnDisk& disk = DiskOf(at, Get(r.instance));
+  if (is_bpaxos() && r.ballot.owner() == at && r.ballot > disk.begun) {
+    disk.begun = r.ballot;  // The acceptor's record of it, if any, follows.
+    return;
+  }
   if (r.ballot < disk.promised) {
     Fail("invariant 5: promised ballots never decrease", at, r.instance);
   }
@@ -551,32 +595,53 @@ void Ghost::BecameDurable(ReplicaId at, const CommittedRecord& r) {
   DiskOf(at, instance).committed = true;
 }
 
-void Ghost::BecameDurable(ReplicaId at, const FloorRecord& r) {
-  marks_.Note(Mark::kFloorRaised);
-  CheckForgotten(at, r.drop_floor);
+void Ghost::BecameDurable(ReplicaId at, const DependencyRecord& r) {
+  NotePayload(at, r.instance, r.batch);
+  OnDisk& disk = DiskOf(at, Get(r.instance));
+  if (disk.answered && disk.answer != r.deps) {
+    Fail("D1: a dependency node answers an instance once", at, r.instance,
+         ToString(disk.answer) + " and " + ToString(r.deps));
+  }
+  disk.answered = true;
+  disk.answer = r.deps;
 }
 
-// Invariant 16: what one replica may forget, all but g have executed for good.
-void Ghost::CheckForgotten(ReplicaId at, const DependencySet& drop_floor) {
-  for (int column = 0; column < settings_.replicas; ++column) {
-    DependencySet dropped(settings_.replicas);
-    dropped.Set(ReplicaAt(column), drop_floor[ReplicaAt(column)]);
-    int lacking = 0;
+// Invariant 16: what one replica may forget, all but g have executed for good;
+// in BPaxos f+1 executors have, and what executors forget, all of them.
+void Ghost::BecameDurable(ReplicaId at, const FloorRecord& r) {
+  marks_.Note(Mark::kFloorRaised);
+  if (is_bpaxos()) {
+    CheckFloor(at, r.base_floor,
+               roles_.executors.size() - FaultsOf(settings_) - 1);
+    CheckFloor(at, r.drop_floor, 0);
+  } else {
+    CheckFloor(at, r.drop_floor, laggards_);
+  }
+}
+
+void Ghost::CheckFloor(ReplicaId at, const DependencySet& floor, int lacking) {
+  for (int column = 0; column < ColumnsOf(settings_); ++column) {
+    DependencySet dropped(ColumnsOf(settings_));
+    dropped.Set(ReplicaAt(column), floor[ReplicaAt(column)]);
+    int lack_it = 0;
     for (int i = 0; i < settings_.replicas; ++i) {
-      if (!HasStable(ReplicaAt(i), dropped)) ++lacking;
+      if (roles_.executors.Contains(ReplicaAt(i)) &&
+          !HasStable(ReplicaAt(i), dropped)) {
+        ++lack_it;
+      }
     }
-    if (lacking > 0) marks_.Note(Mark::kLeftOut);
-    if (lacking <= laggards_) continue;
+    if (lack_it > 0) marks_.Note(Mark::kLeftOut);
+    if (lack_it <= lacking) continue;
     Fail("invariant 16: only what nearly everybody has on disk is forgotten",
          at, {ReplicaAt(column), 0},
-         ToString(drop_floor) + " but " + std::to_string(lacking) +
+         ToString(floor) + " but " + std::to_string(lack_it) +
              " replicas lack some of it");
   }
 }
 
 void Ghost::Installed(ReplicaId at, const DependencySet& drop_floor,
                       std::span<const Record> snapshot) {
-  for (int i = 0; i < settings_.replicas; ++i) {
+  for (int i = 0; i < ColumnsOf(settings_); ++i) {
     const ReplicaId column = ReplicaAt(i);
     for (std::uint64_t slot = 1; slot <= drop_floor[column]; ++slot) {
       DiskOf(at, Get({column, slot})).committed = true;
@@ -584,8 +649,7 @@ void Ghost::Installed(ReplicaId at, const DependencySet& drop_floor,
   }
   for (const Record& record : snapshot) {
     const auto* instance = std::get_if<InstanceRecord>(&record);
-    if (instance == nullptr ||
-        instance->status != InstanceStatus::kCommitted) {
+    if (instance == nullptr || instance->status != InstanceStatus::kCommitted) {
       continue;
     }
     NoteDecided(at, instance->instance, instance->value, instance->deps);
@@ -601,7 +665,7 @@ void Ghost::BecameDurable(ReplicaId at, const ReservedRecord& r) {
 // Remembers how far it has looked, so that each instance is looked at once.
 bool Ghost::HasStable(ReplicaId replica, const DependencySet& through) {
   DependencySet& stable = stable_[static_cast<std::size_t>(Index(replica))];
-  for (int i = 0; i < settings_.replicas; ++i) {
+  for (int i = 0; i < ColumnsOf(settings_); ++i) {
     const ReplicaId column = ReplicaAt(i);
     std::uint64_t slot = stable[column];
     while (slot < through[column] &&
@@ -615,8 +679,7 @@ bool Ghost::HasStable(ReplicaId replica, const DependencySet& through) {
 
 void Ghost::Committed(ReplicaId at, const CommittedInstance& decision) {
   if (decision.value.payload_missing()) {
-    Fail("1.2: a decision is released with its payload", at,
-         decision.instance);
+    Fail("1.2: a decision is released with its payload", at, decision.instance);
   }
   NoteDecided(at, decision.instance, decision.value, decision.deps);
 }

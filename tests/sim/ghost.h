@@ -65,7 +65,13 @@ class Ghost {
     bool pre_accepted = false;
     bool initial_known = false;
     bool committed = false;
+    // As a node of the dependency service.
+    bool answered = false;
+    DependencySet answer;
     Ballot promised;
+    // As a proposer of BPaxos, whose ballots are not promises of the acceptor
+    // beside it.
+    Ballot begun;
     DependencySet pre_accepted_deps;
     // Atlas: told to a Recover without having voted.
     std::optional<DependencySet> collected_deps;
@@ -106,8 +112,12 @@ class Ghost {
   void MarkDecision(const Instance& instance, const Value& value);
   void MarkProposal(InstanceId id, CommandId command);
   void CheckVisibility(ReplicaId at, InstanceId id);
+  // A proposal at ballot 0 has the answers of a quorum of dependency nodes.
+  void CheckUnion(ReplicaId at, const Accept& m);
+  // No more than `lacking` executors lack anything up to `floor`.
+  void CheckFloor(ReplicaId at, const DependencySet& floor, int lacking);
+  bool is_bpaxos() const { return settings_.protocol == Protocol::kBpaxos; }
   void CheckFastQuorum(ReplicaId at, InstanceId id, const DependencySet& deps);
-  void CheckForgotten(ReplicaId at, const DependencySet& drop_floor);
   void CheckPopularity(ReplicaId at, InstanceId id, const DependencySet& deps);
   void NoteFastQuorum(ReplicaId at, InstanceId id, ReplicaSet quorum);
   // Are all commits up to there on the replica's disk?
@@ -130,6 +140,9 @@ class Ghost {
   void CheckSent(ReplicaId from, const Truncated& m);
   void CheckSent(ReplicaId, const SnapshotRequest&) {}
   void CheckSent(ReplicaId, const SnapshotChunk&) {}
+  void CheckSent(ReplicaId from, const DependencyRequest& m);
+  void CheckSent(ReplicaId from, const DependencyReply& m);
+  void CheckSent(ReplicaId, const InstanceReplies&) {}
 
   void BecameDurable(ReplicaId at, const PreAcceptedRecord& r);
   void BecameDurable(ReplicaId at, const AcceptedRecord& r);
@@ -138,6 +151,7 @@ class Ghost {
   void BecameDurable(ReplicaId at, const CommittedRecord& r);
   void BecameDurable(ReplicaId at, const FloorRecord& r);
   void BecameDurable(ReplicaId at, const ReservedRecord& r);
+  void BecameDurable(ReplicaId at, const DependencyRecord& r);
   // Records of a checkpoint are no new facts.
   template <typename CheckpointPart>
   void BecameDurable(ReplicaId at, const CheckpointPart&) {
@@ -145,6 +159,7 @@ class Ghost {
   }
 
   Settings settings_;
+  Roles roles_;  // none empty
   int faults_;
   int accept_quorum_;
   int fast_quorum_;
@@ -161,10 +176,10 @@ class Ghost {
   std::uint64_t with_commands_ = 0;
   std::uint64_t recovered_ = 0;
   // Own slots that a durable reservation covers.
-  std::array<std::uint64_t, kMaxReplicas> reserved_{};
+  std::array<std::uint64_t, kMaxNodes> reserved_{};
   // Every slot up to here is durably committed (has been executed) there.
-  std::array<DependencySet, kMaxReplicas> stable_;
-  std::array<DependencySet, kMaxReplicas> executed_;
+  std::array<DependencySet, kMaxNodes> stable_;
+  std::array<DependencySet, kMaxNodes> executed_;
 };
 
 }  // namespace quorate::sim

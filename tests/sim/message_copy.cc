@@ -17,6 +17,7 @@ void ForEachBatch(Message& message, Change change) {
                         [&](Recover& m) { change(m.batch); },
                         [&](RecoverReply& m) { change(m.value.batch); },
                         [&](Validate& m) { change(m.batch); },
+                        [&](DependencyRequest& m) { change(m.batch); },
                         [](auto&) {}},
              message);
 }
@@ -29,6 +30,7 @@ void ForEachBatch(Record& record, Change change) {
                         [&](PromisedRecord& r) { change(r.batch); },
                         [&](CommittedRecord& r) { change(r.value.batch); },
                         [&](InstanceRecord& r) { change(r.initial_batch); },
+                        [&](DependencyRecord& r) { change(r.batch); },
                         [](auto&) {}},
              record);
 }
@@ -40,6 +42,15 @@ bool Same(const CommandBatchPtr& a, const CommandBatchPtr& b) {
 
 bool Same(const Value& a, const Value& b) {
   return a == b && Same(a.batch, b.batch);
+}
+
+bool SameReplies(const std::vector<ClientReply>& a,
+                 const std::vector<ClientReply>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const ClientReply& p, const ClientReply& q) {
+                      return p.id == q.id && p.status == q.status &&
+                             p.reason == q.reason && p.results == q.results;
+                    });
 }
 
 struct CompareMessages {
@@ -117,6 +128,15 @@ struct CompareMessages {
     return std::tie(a.through, a.index, a.chunks, a.entries) ==
            std::tie(b.through, b.index, b.chunks, b.entries);
   }
+  static bool Equal(const DependencyRequest& a, const DependencyRequest& b) {
+    return a.instance == b.instance && Same(a.batch, b.batch);
+  }
+  static bool Equal(const DependencyReply& a, const DependencyReply& b) {
+    return a.instance == b.instance && a.deps == b.deps;
+  }
+  static bool Equal(const InstanceReplies& a, const InstanceReplies& b) {
+    return a.instance == b.instance && SameReplies(a.replies, b.replies);
+  }
 };
 
 struct CompareRecords {
@@ -183,16 +203,15 @@ struct CompareRecords {
            a.bytes == b.bytes;
   }
   static bool Equal(const SessionsRecord& a, const SessionsRecord& b) {
-    return a.sessions == b.sessions &&
-           std::equal(a.results.begin(), a.results.end(), b.results.begin(),
-                      b.results.end(),
-                      [](const ClientReply& p, const ClientReply& q) {
-                        return p.id == q.id && p.results == q.results;
-                      });
+    return a.sessions == b.sessions && SameReplies(a.results, b.results);
   }
   static bool Equal(const CheckpointEndedRecord& a,
                     const CheckpointEndedRecord& b) {
     return a.through == b.through && a.state_hash == b.state_hash;
+  }
+  static bool Equal(const DependencyRecord& a, const DependencyRecord& b) {
+    return a.instance == b.instance && Same(a.batch, b.batch) &&
+           a.deps == b.deps;
   }
 };
 

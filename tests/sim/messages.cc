@@ -28,7 +28,7 @@ void Simulation::SendMessage(int from, const OutgoingMessage& outgoing) {
   Message message = stripper_.Strip(outgoing.message);
   if (node_random_.Chance(kCodecPermille)) {
     ++statistics_.through_codec;
-    MessageThroughCodec(plan_.settings.replicas, message, verdict_);
+    MessageThroughCodec(ColumnsOf(plan_.settings), message, verdict_);
   }
   const auto shared = std::make_shared<const Message>(std::move(message));
   for (int to = 0; to < plan_.settings.replicas; ++to) {
@@ -64,7 +64,7 @@ void Simulation::Deliver(int from, int to, std::uint64_t connection,
                     .index = chunk->index,
                     .chunks = chunk->chunks};
   const absl::Status status = DecodeRecords(
-      chunk->entries, plan_.settings.replicas,
+      chunk->entries, ColumnsOf(plan_.settings),
       [&](Record&& record) { part.records.push_back(std::move(record)); });
   if (!status.ok()) verdict_.Fail("codec: a chunk is decoded", "");
   Enqueue(to, std::move(part));

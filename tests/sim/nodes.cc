@@ -25,7 +25,7 @@ void Simulation::Start(int index) {
   at.replica = factory_(settings);
   if (++at.life == 1 && plan_.real_store) {
     at.disk.UseStore(
-        std::make_unique<StoreDisk>(index, settings.replicas, verdict_));
+        std::make_unique<StoreDisk>(index, ColumnsOf(settings), verdict_));
   }
   if (at.life > 1) Restore(index);
   Note("start", index);

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "replica/paxos/quorum.h"
+#include "replica/paxos/roles.h"
 
 namespace quorate::sim {
 namespace {
@@ -139,6 +141,87 @@ ReplicaSet DrawDead(Random& random, int replicas) {
   return dead;
 }
 
+ReplicaSet Range(int first, int count) {
+  return ReplicaSet::FirstN(first + count).Minus(ReplicaSet::FirstN(first));
+}
+
+// A node a role, as few of each as f needs or one more.
+void DrawSeparateRoles(Random& random, Settings& settings) {
+  const int f = settings.replicas >= 5 && random.Chance(300) ? 2 : 1;
+  int first = 0;
+  const auto take = [&](int least, int spare) {
+    const int count = least + static_cast<int>(random.Between(
+                                  0, static_cast<std::uint64_t>(spare)));
+    return Range(std::exchange(first, first + count), count);
+  };
+  settings.roles = {.leaders = take(f + 1, f == 1 ? 1 : 0),
+                    .dependency_nodes = take(2 * f + 1, 0),
+                    .acceptors = take(2 * f + 1, 0),
+                    .executors = take(f + 1, f == 1 ? 1 : 0)};
+  settings.replicas = first;
+  settings.faults = f;
+}
+
+// Any node may have any roles; f is 1.
+void DrawMixedRoles(Random& random, Settings& settings) {
+  const int n = settings.replicas + random.Pick(4);
+  const auto draw = [&](int least) {
+    ReplicaSet nodes;
+    while (nodes.size() < least || (random.Chance(300) && nodes.size() < n)) {
+      nodes.Insert(ReplicaAt(random.Pick(n)));
+    }
+    return nodes;
+  };
+  settings.replicas = n;
+  settings.faults = 1;
+  settings.roles = {.leaders = draw(2),
+                    .dependency_nodes = draw(3),
+                    .acceptors = draw(3),
+                    .executors = draw(2)};
+}
+
+// As many as no role loses more than f.
+ReplicaSet DrawDeadByRole(Random& random, const Settings& settings) {
+  const Cluster cluster(settings);
+  const Roles& roles = cluster.roles;
+  ReplicaSet dead;
+  for (int tries = 0; tries < 3 * settings.replicas; ++tries) {
+    ReplicaSet more = dead;
+    more.Insert(ReplicaAt(random.Pick(settings.replicas)));
+    bool too_many = false;
+    for (const ReplicaSet role : {roles.leaders, roles.dependency_nodes,
+                                  roles.acceptors, roles.executors}) {
+      too_many |= role.Intersect(more).size() > cluster.faults;
+    }
+    if (!too_many) dead = more;
+    if (random.Chance(200) && !dead.empty()) break;
+  }
+  return dead;
+}
+
+// From a stream of its own, as with the checkpoints.
+void DrawBpaxos(Random random, Plan& plan) {
+  Settings& settings = plan.settings;
+  settings.thrifty = random.Chance(300);
+  // Two round trips an instance, and perhaps one leader left: clients must not
+  // repeat themselves faster than that can serve them.
+  settings.max_in_flight = std::max<std::size_t>(settings.max_in_flight, 4);
+  plan.workload.retry =
+      std::max(plan.workload.retry, 20 * (plan.network.delay + plan.disk.sync));
+  switch (random.Pick(3)) {
+    case 0: break;  // every node has every role
+    case 1: DrawSeparateRoles(random, settings); break;
+    default: DrawMixedRoles(random, settings); break;
+  }
+  const auto tick = static_cast<Micros>(settings.tick_ms) * 1000;
+  for (NodePlan& node : std::span(plan.nodes).subspan(kMaxReplicas)) {
+    node = DrawNode(random, plan.faults, tick);
+  }
+  if (plan.faults.Contains(FaultKind::kDeath)) {
+    plan.dead = DrawDeadByRole(random, settings);
+  }
+}
+
 // A scheduled fault strikes a handful to dozens of times in a run.
 Micros DrawInterval(Random& random, const WorkloadPlan& workload) {
   const auto requests = static_cast<Micros>(
@@ -158,6 +241,23 @@ void DrawCheckpoints(Random random, const FaultSet& allowed, Plan& plan) {
   // Who lags is left out at once, soon, or never in so short a run.
   plan.settings.retained_bytes =
       random.OneOf(std::array<std::size_t, 4>{1, 1, 20'000, 32 * 1024 * 1024});
+}
+
+// "; roles l12 d345 a678 e9": by node. Empty when every node has every role.
+std::string DescribeRoles(const Settings& settings) {
+  if (settings.roles == Roles()) return settings.thrifty ? "; thrifty" : "";
+  std::string text = settings.thrifty ? "; thrifty; roles" : "; roles";
+  const auto add = [&](const char* name, ReplicaSet role) {
+    absl::StrAppend(&text, " ", name);
+    for (int i = 0; i < settings.replicas; ++i) {
+      if (role.Contains(ReplicaAt(i))) absl::StrAppend(&text, " r", i + 1);
+    }
+  };
+  add("leaders", settings.roles.leaders);
+  add("depsvc", settings.roles.dependency_nodes);
+  add("acceptors", settings.roles.acceptors);
+  add("executors", settings.roles.executors);
+  return text;
 }
 
 // From a stream of its own as well: whatever else a seed's world is, it is
@@ -243,7 +343,7 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
   plan.disk = DrawDisk(random);
   if (!plan.faults.Contains(FaultKind::kTimers)) MakeTimersFit(plan);
   const auto tick = static_cast<Micros>(plan.settings.tick_ms) * 1000;
-  for (NodePlan& node : plan.nodes) {
+  for (NodePlan& node : std::span(plan.nodes).first(kMaxReplicas)) {
     node = DrawNode(random, plan.faults, tick);
   }
   constexpr std::size_t kOthers = kFaultKinds - 1;
@@ -259,7 +359,11 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
     plan.dead = DrawDead(random, limits.replicas);
   }
   DrawCheckpoints(random.Fork(1), limits.allowed, plan);
-  DrawFastPath(random.Fork(2), limits, plan);
+  if (limits.protocol == Protocol::kBpaxos) {
+    DrawBpaxos(random.Fork(3), plan);
+  } else {
+    DrawFastPath(random.Fork(2), limits, plan);
+  }
   if (limits.contended) Contend(random.Fork(3), plan);
   plan.real_store =
       limits.real_store || random.Fork(4).Chance(kRealStorePermille);
@@ -286,7 +390,7 @@ std::string Describe(const Plan& plan) {
       settings.lazy_fast_commit ? ", lazy" : "", ", retained bytes ",
       settings.retained_bytes, plan.real_store ? ", real store" : "", "; ",
       work.clients, " clients x ", work.pipeline, ", requests of ", work.batch,
-      ", ", work.groups, " groups");
+      ", ", work.groups, " groups", DescribeRoles(settings));
 }
 
 }  // namespace quorate::sim

@@ -113,7 +113,7 @@ struct Plan {
   Micros outage = 500000;
   NetworkPlan network;
   DiskPlan disk;
-  std::array<NodePlan, kMaxReplicas> nodes{};
+  std::array<NodePlan, kMaxNodes> nodes{};
   WorkloadPlan workload;
   Settings settings;
   // The nodes' disks are the real store (store_disk.h).
@@ -122,6 +122,7 @@ struct Plan {
 
 struct PlanLimits {
   Protocol protocol = Protocol::kEpaxos;
+  // Where roles are drawn, the cluster may have more nodes.
   int replicas = 3;
   FaultSet allowed = FaultSet::All();
   // Commands over all clients; drawn when 0.

@@ -40,7 +40,7 @@ void Simulation::Restore(int index) {
   if (at.disk.found() != nullptr) {
     CompareFound(index, records);
   } else {
-    RecordsThroughCodec(plan_.settings.replicas, records, verdict_);
+    RecordsThroughCodec(ColumnsOf(plan_.settings), records, verdict_);
   }
   std::span<const Record> rest = records;
   while (!rest.empty()) {
@@ -122,7 +122,7 @@ void Simulation::RestoreOrderFromSnapshot(int index) {
       if (ghost_.FindDecided(id) == nullptr) return;  // A noop.
       order_.Restored(ReplicaAt(index), id, *ghost_.FindPayload(id));
     };
-    for (int i = 0; i < plan_.settings.replicas; ++i) {
+    for (int i = 0; i < ColumnsOf(plan_.settings); ++i) {
       const std::uint64_t frontier = executed->executed[ReplicaAt(i)];
       for (std::uint64_t slot = 1; slot <= frontier; ++slot) {
         restored({ReplicaAt(i), slot});
@@ -135,7 +135,7 @@ void Simulation::RestoreOrderFromSnapshot(int index) {
 // A restart rebuilds the state that the journal's decisions give, whatever
 // the order in which they are taken (reliability.md M15).
 void Simulation::CheckRestored(int index) {
-  Executor shadow(plan_.settings.replicas, plan_.settings.conflicts);
+  Executor shadow(ColumnsOf(plan_.settings), plan_.settings.conflicts);
   Executed executed;
   const auto commit = [&](InstanceId id, const Value& value,
                           const DependencySet& deps) {

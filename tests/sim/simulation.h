@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "replica/paxos/roles.h"
 #include "replica/replica.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/disk.h"
@@ -194,6 +195,9 @@ class Simulation {
   ReplicaFactory factory_;
   Random random_;
   Plan plan_;
+  // Of plan_.settings, none empty: every node has every role unless the
+  // protocol is BPaxos.
+  Roles roles_;
   Verdict verdict_;
   EventQueue queue_;
   Trace trace_;

@@ -197,9 +197,12 @@ Message RandomMessage(Random& random, std::size_t alternative, int columns) {
     case 13: return Frontier{deps(), deps(), deps(), random.Next()};
     case 14: return Truncated{instance, deps()};
     case 15: return SnapshotRequest{random.Next(), random.Next()};
-    default:
+    case 16:
       return SnapshotChunk{random.Next(), random.Next(), random.Next(),
                            random.Bytes(5000)};
+    case 17: return DependencyRequest{instance, RandomBatch(random)};
+    case 18: return DependencyReply{instance, deps()};
+    default: return InstanceReplies{instance, RandomReplies(random).replies};
   }
 }
 
@@ -210,7 +213,7 @@ ClientMessage RandomClientMessage(Random& random, std::size_t alternative) {
           .minor = static_cast<std::uint16_t>(random.Next()),
           .role = random.Coin() ? PeerRole::kReplica : PeerRole::kClient,
           .cluster_id = random.Bytes(40),
-          .node = ReplicaAt(static_cast<int>(random.Below(kMaxReplicas))),
+          .node = ReplicaAt(static_cast<int>(random.Below(kMaxNodes))),
           .incarnation = random.Next()};
     case 1: return Reject{random.Bytes(300)};
     case 2: return ClientRequest{RandomBatch(random)};
@@ -231,9 +234,9 @@ InstanceRecord RandomInstanceRecord(Random& random, int columns) {
           .deps = RandomDeps(random, columns),
           .initial_batch = random.Coin() ? RandomBatch(random) : nullptr,
           .initial_known = random.Coin(),
-          .initial_deps = RandomDeps(random, columns),
+          .collected = random.Coin(),
           .fast_quorum = RandomReplicas(random, columns),
-          .collected = random.Coin()};
+          .initial_deps = RandomDeps(random, columns)};
 }
 
 EntriesRecord RandomEntries(Random& random) {
@@ -301,7 +304,8 @@ Record RandomRecord(Random& random, std::size_t alternative, int columns) {
     case 9: return RandomInstanceRecord(random, columns);
     case 10: return RandomEntries(random);
     case 11: return RandomSessions(random);
-    default: return CheckpointEndedRecord{random.Next(), random.Next()};
+    case 12: return CheckpointEndedRecord{random.Next(), random.Next()};
+    default: return DependencyRecord{instance, RandomBatch(random), deps()};
   }
 }
 
@@ -378,6 +382,20 @@ bool Same(const Message& a, const Message& b) {
           [](const SnapshotChunk& x, const SnapshotChunk& y) {
             return std::tie(x.through, x.index, x.chunks, x.entries) ==
                    std::tie(y.through, y.index, y.chunks, y.entries);
+          },
+          [](const DependencyRequest& x, const DependencyRequest& y) {
+            return x.instance == y.instance && Same(x.batch, y.batch);
+          },
+          [](const DependencyReply& x, const DependencyReply& y) {
+            return x.instance == y.instance && x.deps == y.deps;
+          },
+          [](const InstanceReplies& x, const InstanceReplies& y) {
+            return x.instance == y.instance &&
+                   std::ranges::equal(
+                       x.replies, y.replies,
+                       [](const ClientReply& p, const ClientReply& q) {
+                         return Same(p, q);
+                       });
           }});
 }
 
@@ -476,6 +494,10 @@ bool Same(const Record& a, const Record& b) {
                     const CheckpointEndedRecord& y) {
                    return x.through == y.through &&
                           x.state_hash == y.state_hash;
+                 },
+                 [](const DependencyRecord& x, const DependencyRecord& y) {
+                   return x.instance == y.instance && Same(x.batch, y.batch) &&
+                          x.deps == y.deps;
                  }});
 }
 

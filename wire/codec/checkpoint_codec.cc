@@ -138,7 +138,7 @@ void SetCheckpoint(const SessionsRecord& record, schema::Record::Builder root) {
     }
   }
   if (record.results.empty()) return;
-  SetReplies(ClientReplies{record.results}, to.initResults());
+  SetReplies(record.results, to.initResults());
 }
 
 void SetCheckpoint(const CheckpointEndedRecord& record,
@@ -168,7 +168,7 @@ std::size_t ExtraWords(const SessionsRecord& record) {
     intervals += session.executed.size();
   }
   return record.sessions.size() * 3 + intervals * 2 +
-         RepliesWords(ClientReplies{record.results});
+         RepliesWords(record.results);
 }
 
 // ---- decoding -------------------------------------------------------------
@@ -202,9 +202,9 @@ InstanceRecord Get(const schema::InstanceRecord::Reader& from,
                                ? fields.Batch(from.getInitialBatch())
                                : nullptr,
           .initial_known = from.getInitialKnown(),
-          .initial_deps = fields.Deps(from.getInitialDeps()),
+          .collected = from.getCollected(),
           .fast_quorum = fields.Replicas(from.getFastQuorum()),
-          .collected = from.getCollected()};
+          .initial_deps = fields.Deps(from.getInitialDeps())};
 }
 
 EntriesRecord Get(const schema::EntriesRecord::Reader& from,

@@ -1,11 +1,13 @@
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "wire/codec/body.h"
 #include "wire/codec/codec.h"
 #include "wire/codec/fields.h"
+#include "wire/codec/replies_codec.h"
 #include "wire/overloaded.h"
 
 namespace quorate {
@@ -147,6 +149,24 @@ void Set(const SnapshotChunk& message, PeerMessage::Builder root) {
   std::memcpy(entries.begin(), message.entries.data(), message.entries.size());
 }
 
+void Set(const DependencyRequest& message, PeerMessage::Builder root) {
+  auto to = root.initDependencyRequest();
+  SetInstance(message.instance, to);
+  SetBatch(message.batch, to.initBatch());
+}
+
+void Set(const DependencyReply& message, PeerMessage::Builder root) {
+  auto to = root.initDependencyReply();
+  SetInstance(message.instance, to);
+  SetDeps(message.deps, [&](unsigned n) { return to.initDeps(n); });
+}
+
+void Set(const InstanceReplies& message, PeerMessage::Builder root) {
+  auto to = root.initInstanceReplies();
+  SetInstance(message.instance, to);
+  SetReplies(message.replies, to.initReplies());
+}
+
 std::size_t Words(const Message& message) {
   constexpr std::size_t kAllButTheBatch = 96;
   const auto batch_words = Overloaded{
@@ -159,6 +179,8 @@ std::size_t Words(const Message& message) {
       [](const SnapshotChunk& m) {
         return m.entries.size() / sizeof(capnp::word);
       },
+      [](const DependencyRequest& m) { return BatchWords(m.batch); },
+      [](const InstanceReplies& m) { return RepliesWords(m.replies); },
       [](const auto&) { return std::size_t{0}; }};
   return kAllButTheBatch + std::visit(batch_words, message);
 }
@@ -271,6 +293,30 @@ Truncated Get(const schema::Truncated::Reader& from, FieldReader& fields) {
           .drop_floor = fields.Deps(from.getDropFloor())};
 }
 
+DependencyRequest Get(const schema::DependencyRequest::Reader& from,
+                      FieldReader& fields) {
+  return {.instance = fields.Instance(from),
+          .batch = fields.Batch(from.getBatch())};
+}
+
+DependencyReply Get(const schema::DependencyReply::Reader& from,
+                    FieldReader& fields) {
+  return {.instance = fields.Instance(from),
+          .deps = fields.Deps(from.getDeps())};
+}
+
+InstanceReplies Get(const schema::InstanceReplies::Reader& from,
+                    FieldReader& fields) {
+  InstanceReplies message{.instance = fields.Instance(from)};
+  absl::StatusOr<ClientReplies> replies = ReadReplies(from.getReplies());
+  if (replies.ok()) {
+    message.replies = std::move(replies->replies);
+  } else {
+    fields.Fail(std::string(replies.status().message()));
+  }
+  return message;
+}
+
 absl::StatusOr<Message> GetMessage(const PeerMessage::Reader& root,
                                    FieldReader& fields) {
   switch (root.which()) {
@@ -303,6 +349,12 @@ absl::StatusOr<Message> GetMessage(const PeerMessage::Reader& root,
                            .chunks = chunk.getChunks(),
                            .entries = std::string(BytesOf(chunk.getEntries()))};
     }
+    case PeerMessage::DEPENDENCY_REQUEST:
+      return Get(root.getDependencyRequest(), fields);
+    case PeerMessage::DEPENDENCY_REPLY:
+      return Get(root.getDependencyReply(), fields);
+    case PeerMessage::INSTANCE_REPLIES:
+      return Get(root.getInstanceReplies(), fields);
   }
   return absl::UnimplementedError(
       absl::StrCat("peer message of type ", static_cast<int>(root.which()),

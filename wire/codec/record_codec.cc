@@ -85,6 +85,13 @@ void Set(const ReservedRecord& record, schema::Record::Builder root) {
   to.setLazyFastCommit(record.lazy_fast_commit);
 }
 
+void Set(const DependencyRecord& record, schema::Record::Builder root) {
+  auto to = root.initDependency();
+  SetInstance(record.instance, to);
+  SetBatch(record.batch, to.initBatch());
+  SetDeps(record.deps, [&](unsigned n) { return to.initDeps(n); });
+}
+
 // The records of a checkpoint.
 template <typename CheckpointPart>
 void Set(const CheckpointPart& record, schema::Record::Builder root) {
@@ -99,6 +106,7 @@ std::size_t Words(const Record& record) {
       [](const PromisedRecord& r) { return BatchWords(r.batch); },
       [](const AcceptedRecord& r) { return BatchWords(r.value.batch); },
       [](const CommittedRecord& r) { return BatchWords(r.value.batch); },
+      [](const DependencyRecord& r) { return BatchWords(r.batch); },
       [](const ExecutedRecord& r) { return ExtraWords(r); },
       [](const InstanceRecord& r) { return ExtraWords(r); },
       [](const EntriesRecord& r) { return ExtraWords(r); },
@@ -169,6 +177,13 @@ ReservedRecord Get(const schema::ReservedRecord::Reader& from) {
           .lazy_fast_commit = from.getLazyFastCommit()};
 }
 
+DependencyRecord Get(const schema::DependencyRecord::Reader& from,
+                     FieldReader& fields) {
+  return {.instance = fields.Instance(from),
+          .batch = fields.Batch(from.getBatch()),
+          .deps = fields.Deps(from.getDeps())};
+}
+
 absl::StatusOr<Record> GetRecord(const schema::Record::Reader& root,
                                  FieldReader& fields) {
   switch (root.which()) {
@@ -192,6 +207,7 @@ absl::StatusOr<Record> GetRecord(const schema::Record::Reader& root,
       return CheckpointEndedRecord{.through = ended.getThrough(),
                                    .state_hash = ended.getStateHash()};
     }
+    case schema::Record::DEPENDENCY: return Get(root.getDependency(), fields);
   }
   return absl::UnimplementedError(
       absl::StrCat("record of type ", static_cast<int>(root.which()),

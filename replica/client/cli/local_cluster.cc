@@ -142,6 +142,21 @@ absl::Status LocalCluster::Up(const ClusterWishes& wishes, int timeout_ms) {
   return StartSome(all, timeout_ms);
 }
 
+Roles SeparateRoles(const ClusterWishes::RoleCounts& counts) {
+  int first = 0;
+  const auto take = [&](int count) {
+    const int last = std::min(first + count, kMaxNodes);
+    const ReplicaSet taken =
+        ReplicaSet::FirstN(last).Minus(ReplicaSet::FirstN(first));
+    first = last;
+    return taken;
+  };
+  return {.leaders = take(counts.leaders),
+          .dependency_nodes = take(counts.dependency_nodes),
+          .acceptors = take(counts.acceptors),
+          .executors = take(counts.executors)};
+}
+
 absl::Status LocalCluster::Create(const ClusterWishes& wishes) {
   ClusterConfig config;
   config.cluster_id = RandomName();
@@ -156,7 +171,9 @@ absl::Status LocalCluster::Create(const ClusterWishes& wishes) {
   if (wishes.batch) {
     config.settings.batch_commands = static_cast<std::size_t>(*wishes.batch);
   }
-  const std::size_t count = static_cast<std::size_t>(wishes.nodes.value_or(3));
+  if (wishes.roles) config.settings.roles = SeparateRoles(*wishes.roles);
+  const std::size_t count = static_cast<std::size_t>(
+      wishes.roles ? wishes.roles->total() : wishes.nodes.value_or(3));
   config.settings.replicas = static_cast<int>(count);
   absl::StatusOr<std::vector<std::uint16_t>> ports = FindFreePorts(2 * count);
   if (!ports.ok()) return ports.status();
@@ -211,6 +228,11 @@ absl::Status LocalCluster::CheckWishes(const ClusterWishes& wishes) const {
   if (wishes.conflicts && *wishes.conflicts != settings.conflicts) {
     return Differs("--conflicts", Name(*wishes.conflicts),
                    Name(settings.conflicts));
+  }
+  if (wishes.roles && SeparateRoles(*wishes.roles) != settings.roles) {
+    return Differs("the roles", "as given",
+                   settings.roles == Roles() ? "all on every node"
+                                             : "as cluster.toml has them");
   }
   if (wishes.batch && std::to_string(*wishes.batch) != batch) {
     return Differs("--batch", std::to_string(*wishes.batch), batch);

@@ -74,6 +74,9 @@ struct PeerMessage {
     truncated @14 :Truncated;
     snapshotRequest @15 :SnapshotRequest;
     snapshotChunk @16 :SnapshotChunk;
+    dependencyRequest @17 :DependencyRequest;
+    dependencyReply @18 :DependencyReply;
+    instanceReplies @19 :InstanceReplies;
   }
 }
 
@@ -202,6 +205,24 @@ struct SnapshotChunk {
   entries @3 :Data;  # journal entries
 }
 
+struct DependencyRequest {
+  slot @0 :UInt64;
+  replica @1 :UInt8;
+  batch @2 :CommandBatch;
+}
+
+struct DependencyReply {
+  slot @0 :UInt64;
+  replica @1 :UInt8;
+  deps @2 :List(UInt64);
+}
+
+struct InstanceReplies {
+  slot @0 :UInt64;
+  replica @1 :UInt8;
+  replies @2 :ClientReplies;
+}
+
 # ---- clients and handshake --------------------------------------------------
 
 enum PeerRole {
@@ -282,6 +303,7 @@ struct Record {
     checkpointEnded @11 :CheckpointEndedRecord;
 
     reserved @12 :ReservedRecord;
+    dependency @13 :DependencyRecord;
   }
 }
 
@@ -332,6 +354,13 @@ struct FloorRecord {
 struct ReservedRecord {
   through @0 :UInt64;
   lazyFastCommit @1 :Bool;
+}
+
+struct DependencyRecord {
+  slot @0 :UInt64;
+  replica @1 :UInt8;
+  batch @2 :CommandBatch;
+  deps @3 :List(UInt64);
 }
 
 struct CheckpointBegunRecord {
