@@ -18,6 +18,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "replica/settings.h"
+#include "tests/sim/marks.h"
 #include "tests/sim/verdict.h"
 #include "wire/machine.h"
 
@@ -49,6 +50,7 @@ class Ghost {
   std::uint64_t decided_with_commands() const { return with_commands_; }
   // Decided at a ballot above the command leader's own.
   std::uint64_t recovered() const { return recovered_; }
+  const Marks& marks() const { return marks_; }
 
  private:
   // One proposal (instance, ballot).
@@ -73,6 +75,7 @@ class Ghost {
     DependencySet pre_accepted_deps;
     // Atlas: told to a Recover without having voted.
     std::optional<DependencySet> collected_deps;
+    Ballot collected_ballot;
   };
   struct Decision {
     Value value;
@@ -106,6 +109,8 @@ class Ghost {
                   const Value& value, const DependencySet& deps);
   void NoteDecided(ReplicaId at, InstanceId id, const Value& value,
                    const DependencySet& deps);
+  void MarkDecision(const Instance& instance, const Value& value);
+  void MarkProposal(InstanceId id, CommandId command);
   void CheckVisibility(ReplicaId at, InstanceId id);
   // A proposal at ballot 0 has the answers of a quorum of dependency nodes.
   void CheckUnion(ReplicaId at, const Accept& m);
@@ -122,7 +127,7 @@ class Ghost {
   void CheckSent(ReplicaId from, const PreAcceptReply& m);
   void CheckSent(ReplicaId from, const Accept& m);
   void CheckSent(ReplicaId from, const AcceptReply& m);
-  void CheckSent(ReplicaId, const Nack&) {}
+  void CheckSent(ReplicaId, const Nack&) { marks_.Note(Mark::kRefusal); }
   void CheckSent(ReplicaId from, const Commit& m);
   void CheckSent(ReplicaId from, const Recover& m);
   void CheckSent(ReplicaId from, const RecoverReply& m);
@@ -162,7 +167,11 @@ class Ghost {
   Verdict& verdict_;
   absl::flat_hash_map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>
       submitted_;  // command -> digest of its operations
+  // Who proposed it last.
+  absl::flat_hash_map<std::pair<std::uint64_t, std::uint64_t>, InstanceId>
+      proposed_;
   std::vector<std::deque<Instance>> columns_;
+  Marks marks_;
   std::uint64_t decided_ = 0;
   std::uint64_t with_commands_ = 0;
   std::uint64_t recovered_ = 0;
