@@ -45,7 +45,7 @@ TEST_F(KnownPeersTest, SaysSoWhenItCannotBeWrittenDown) {
 }
 
 TEST_F(KnownPeersTest, RefusesAFileThatIsNotItsOwn) {
-  for (const char* text : {"0 ab\n", "10 ab\n", "1 xyz\n", "1\n", "1 a b\n"}) {
+  for (const char* text : {"0 ab\n", "17 ab\n", "1 xyz\n", "1\n", "1 a b\n"}) {
     std::ofstream(folder_ / "peers") << text;
     const auto peers = KnownPeers::Load(folder_.string());
     EXPECT_TRUE(absl::IsDataLoss(peers.status())) << text;
