@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "replica/epaxos/instance_log.h"
 #include "wire/command.h"
 
 namespace quorate {

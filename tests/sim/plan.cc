@@ -361,7 +361,7 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
   DrawCheckpoints(random.Fork(1), limits.allowed, plan);
   if (limits.protocol == Protocol::kBpaxos) {
     DrawBpaxos(random.Fork(3), plan);
-  } else {
+  } else if (limits.protocol == Protocol::kEpaxos) {
     DrawFastPath(random.Fork(2), limits, plan);
   }
   if (limits.contended) Contend(random.Fork(3), plan);
