@@ -112,14 +112,14 @@ Range DeadMinorities() {
 
 // Every node with every role, a node a role, or any mixture.
 Range Bpaxos() {
-  return {.last = 30,
+  return {.last = 20,
           .options = {.protocol = "bpaxos", .replicas = 3},
           .floors = {AtLeast(1, kRecoveredNoop),
                      AtLeast(1, kRestartFromCheckpoint)}};
 }
 
 Range BpaxosWithDeadNodesOfEachRole() {
-  return {.last = 20,
+  return {.last = 12,
           .options = {.protocol = "bpaxos",
                       .replicas = 5,
                       .faults = Faults("death,crash")},
