@@ -2,6 +2,7 @@
 #include "replica/replica.h"
 
 #include "replica/epaxos_replica.h"
+#include "replica/multipaxos_replica.h"
 #include "replica/paxos/quorum.h"
 #include "wire/check.h"
 
@@ -12,7 +13,8 @@ std::unique_ptr<Replica> Replica::Create(const Settings& settings) {
   switch (settings.protocol) {
     case Protocol::kEpaxos: return std::make_unique<EpaxosReplica>(settings);
     case Protocol::kMultipaxos:
-    case Protocol::kBpaxos: break;  // ValidateSettings refuses them.
+      return std::make_unique<MultipaxosReplica>(settings);
+    case Protocol::kBpaxos: break;  // ValidateSettings refuses it.
   }
   return nullptr;
 }

@@ -32,7 +32,11 @@ std::string_view Name(const Message& message) {
                  [](const Frontier&) { return "Frontier"; },
                  [](const Truncated&) { return "Truncated"; },
                  [](const SnapshotRequest&) { return "SnapshotRequest"; },
-                 [](const SnapshotChunk&) { return "SnapshotChunk"; }},
+                 [](const SnapshotChunk&) { return "SnapshotChunk"; },
+                 [](const Prepare&) { return "Prepare"; },
+                 [](const Promise&) { return "Promise"; },
+                 [](const Lead&) { return "Lead"; },
+                 [](const LeadReply&) { return "LeadReply"; }},
       message);
 }
 

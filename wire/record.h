@@ -43,7 +43,8 @@ struct AcceptedRecord {
   DependencySet deps;
 };
 
-// It promised to refuse lower ballots.
+// It promised to refuse lower ballots; in Multi-Paxos, of this slot of the log
+// and all after it.
 struct PromisedRecord {
   InstanceId instance;
   Ballot ballot;
@@ -76,6 +77,12 @@ struct FloorRecord {
 struct ReservedRecord {
   std::uint64_t through = 0;
   bool lazy_fast_commit = false;
+};
+
+// Multi-Paxos: every slot of the log up to `through` is decided, with the value
+// that the newest record of the slot has.
+struct DecidedRecord {
+  std::uint64_t through = 0;
 };
 
 // ---- a checkpoint, in this order ------------------------------------------
@@ -146,7 +153,8 @@ using Record =
     std::variant<PreAcceptedRecord, AcceptedRecord, PromisedRecord,
                  ValidatedRecord, CommittedRecord, FloorRecord, ReservedRecord,
                  CheckpointBegunRecord, ExecutedRecord, InstanceRecord,
-                 EntriesRecord, SessionsRecord, CheckpointEndedRecord>;
+                 EntriesRecord, SessionsRecord, CheckpointEndedRecord,
+                 DecidedRecord>;
 
 std::string_view Name(const Record& record);
 

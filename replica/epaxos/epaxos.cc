@@ -95,7 +95,9 @@ void Epaxos::Handle(ReplicaId from, const Message& message, Actions& actions) {
           [&](const Inquire&) { ++stats_.stale_messages; },
           [&](const InquireReply&) { ++stats_.stale_messages; },
           // Arrives as SnapshotPart.
-          [&](const SnapshotChunk&) { ++stats_.stale_messages; }},
+          [&](const SnapshotChunk&) { ++stats_.stale_messages; },
+          // Of another protocol.
+          [&](const auto&) { ++stats_.stale_messages; }},
       message);
 }
 

@@ -153,7 +153,9 @@ void Epaxos::Restore(const Record& record,
           },
           // The executor's.
           [](const ExecutedRecord&) {}, [](const EntriesRecord&) {},
-          [](const SessionsRecord&) {}},
+          [](const SessionsRecord&) {},
+          // Of another protocol.
+          [](const DecidedRecord&) {}},
       record);
   outbox_.Restored(last_record_);
 }

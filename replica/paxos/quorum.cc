@@ -36,11 +36,21 @@ int Laggards(const Settings& settings) {
   return sizes.replicas - sizes.faults - sizes.fast_faults;
 }
 
+absl::StatusOr<PaxosQuorums> PaxosQuorumsOf(const Settings& settings) {
+  const absl::StatusOr<QuorumSystem> phase1 =
+      QuorumSystem::Create(settings.phase1, settings.replicas);
+  if (!phase1.ok()) return phase1.status();
+  const absl::StatusOr<QuorumSystem> phase2 =
+      QuorumSystem::Create(settings.phase2, settings.replicas);
+  if (!phase2.ok()) return phase2.status();
+  return PaxosQuorums::Create(*phase1, *phase2);
+}
+
 absl::Status ValidateSettings(const Settings& settings) {
-  if (settings.protocol != Protocol::kEpaxos) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "protocol \"", std::string(Name(settings.protocol)),
-        "\" is not built into this version; choose \"epaxos\""));
+  if (settings.protocol == Protocol::kBpaxos) {
+    return absl::InvalidArgumentError(
+        "protocol \"bpaxos\" is not built into this version; choose "
+        "\"epaxos\" or \"multipaxos\"");
   }
   if (settings.replicas < 3 || settings.replicas > kMaxReplicas) {
     return absl::InvalidArgumentError(
@@ -56,10 +66,14 @@ absl::Status ValidateSettings(const Settings& settings) {
   }
   if (settings.batch_commands < 1 || settings.max_in_flight < 1 ||
       settings.max_queued_commands < 1 || settings.tick_ms < 1 ||
-      settings.retransmit_ticks < 1 || settings.floor_ticks < 1) {
+      settings.retransmit_ticks < 1 || settings.floor_ticks < 1 ||
+      settings.election_ticks < 1) {
     return absl::InvalidArgumentError(
-        "batch, max_in_flight, max_queued, tick_ms, retransmit_ticks and "
-        "floor_ticks must be at least 1");
+        "batch, max_in_flight, max_queued, tick_ms, retransmit_ticks, "
+        "floor_ticks and election_ticks must be at least 1");
+  }
+  if (settings.protocol == Protocol::kMultipaxos) {
+    return PaxosQuorumsOf(settings).status();
   }
   return CheckQuorumSizes(QuorumSizesOf(settings));
 }

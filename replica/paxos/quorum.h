@@ -8,6 +8,8 @@
 #pragma once
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "replica/paxos/quorum_system.h"
 #include "replica/settings.h"
 
 namespace quorate {
@@ -42,6 +44,9 @@ QuorumSizes QuorumSizesOf(const Settings& settings);
 // know has matching votes from at most g replicas. None with lazy_fast_commit,
 // whose bound is one less, n - f - e - 1 (B.3).
 int Laggards(const Settings& settings);
+
+// Multi-Paxos' two phases, from `phase1` and `phase2`.
+absl::StatusOr<PaxosQuorums> PaxosQuorumsOf(const Settings& settings);
 
 // Can a machine be made with these? Names the setting and the remedy.
 absl::Status ValidateSettings(const Settings& settings);

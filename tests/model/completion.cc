@@ -37,7 +37,9 @@ class Survivors {
       Settle();
       if (IsDone()) return {};
       for (int i = 0; i < size(); ++i) {
-        if (machine(i) != nullptr) Step(i, Tick{});
+        // Random numbers that keep rivals apart.
+        const auto random = static_cast<std::uint64_t>(tick + i);
+        if (machine(i) != nullptr) Step(i, Tick{.random = random});
       }
     }
     return "L1 everything known to the living is decided and executed: not "

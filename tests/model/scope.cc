@@ -52,6 +52,20 @@ std::vector<Scope> MakeScopes() {
                            "deliver PreAccept r2.1 r2>r5", "recover r2 at r3",
                            "recover r1 at r4"};
   scopes.back().recoveries = 2;
+  // Whoever leads proposes; leaders change, and what they had begun is found.
+  scopes.push_back({.name = "M1",
+                    .about = "Multi-Paxos: a command for each of two leaders",
+                    .protocol = Protocol::kMultipaxos,
+                    .commands = {{{"x"}, ScopeCommand::kAnybody},
+                                 {{"x"}, ScopeCommand::kAnybody}},
+                    .recoveries = 2,
+                    .impatience = false,
+                    .recoverers = ReplicaSet::FromBits(0b011),
+                    .recovered = ReplicaSet::FromBits(0b100)});
+  scopes.push_back(with(scopes.back(), "M2",
+                        "Multi-Paxos: the same, and a replica starts again"));
+  scopes.back().commands.pop_back();
+  scopes.back().restarts = 1;
   return scopes;
 }
 
@@ -89,6 +103,7 @@ Settings SettingsOf(const Scope& scope, int replica) {
   // The overlap adds a reservation and an order of events to every proposal:
   // too much for these budgets. Random walks have it.
   settings.overlap_sync = false;
+  settings.election_ticks = 4;
   return settings;
 }
 

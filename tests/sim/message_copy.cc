@@ -17,6 +17,11 @@ void ForEachBatch(Message& message, Change change) {
                         [&](Recover& m) { change(m.batch); },
                         [&](RecoverReply& m) { change(m.value.batch); },
                         [&](Validate& m) { change(m.batch); },
+                        [&](Promise& m) {
+                          for (Promise::Vote& vote : m.votes) {
+                            change(vote.value.batch);
+                          }
+                        },
                         [](auto&) {}},
              message);
 }
@@ -59,7 +64,8 @@ struct CompareMessages {
   }
   static bool Equal(const Accept& a, const Accept& b) {
     return a.instance == b.instance && a.ballot == b.ballot &&
-           Same(a.value, b.value) && a.deps == b.deps;
+           Same(a.value, b.value) && a.deps == b.deps &&
+           a.committed == b.committed;
   }
   static bool Equal(const AcceptReply& a, const AcceptReply& b) {
     return a.instance == b.instance && a.ballot == b.ballot;
@@ -114,6 +120,27 @@ struct CompareMessages {
   static bool Equal(const SnapshotChunk& a, const SnapshotChunk& b) {
     return std::tie(a.through, a.index, a.chunks, a.entries) ==
            std::tie(b.through, b.index, b.chunks, b.entries);
+  }
+  static bool Equal(const Prepare& a, const Prepare& b) {
+    return a.ballot == b.ballot && a.first == b.first;
+  }
+  static bool Equal(const Promise& a, const Promise& b) {
+    return std::tie(a.ballot, a.first, a.through) ==
+               std::tie(b.ballot, b.first, b.through) &&
+           std::ranges::equal(
+               a.votes, b.votes,
+               [](const Promise::Vote& p, const Promise::Vote& q) {
+                 return std::tie(p.slot, p.ballot, p.decided) ==
+                            std::tie(q.slot, q.ballot, q.decided) &&
+                        Same(p.value, q.value);
+               });
+  }
+  static bool Equal(const Lead& a, const Lead& b) {
+    return std::tie(a.ballot, a.committed, a.round) ==
+           std::tie(b.ballot, b.committed, b.round);
+  }
+  static bool Equal(const LeadReply& a, const LeadReply& b) {
+    return a.ballot == b.ballot && a.round == b.round;
   }
 };
 
@@ -188,6 +215,9 @@ struct CompareRecords {
   static bool Equal(const CheckpointEndedRecord& a,
                     const CheckpointEndedRecord& b) {
     return a.through == b.through && a.state_hash == b.state_hash;
+  }
+  static bool Equal(const DecidedRecord& a, const DecidedRecord& b) {
+    return a.through == b.through;
   }
 };
 

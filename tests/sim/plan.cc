@@ -157,6 +157,22 @@ void DrawCheckpoints(Random random, const FaultSet& allowed, Plan& plan) {
       std::array<std::size_t, 4>{1, 1, 20'000, 32 * 1024 * 1024});
 }
 
+// From a stream of its own, for the same reason.
+void DrawMultipaxos(Random random, Plan& plan) {
+  Settings& settings = plan.settings;
+  settings.election_ticks = random.OneOf(std::array<int, 3>{10, 30, 100});
+  settings.thrifty = random.Chance(300);
+  settings.reads = random.Chance(500) ? ReadMode::kLeader : ReadMode::kLog;
+  // Larger phase 1 quorums do without fewer nodes.
+  if (settings.replicas >= 4 && plan.dead.empty() && random.Chance(300)) {
+    const int phase2 = static_cast<int>(
+        random.Between(2, static_cast<std::uint64_t>(settings.replicas / 2)));
+    settings.phase2 = {.kind = QuorumSpec::Kind::kSize, .size = phase2};
+    settings.phase1 = {.kind = QuorumSpec::Kind::kSize,
+                       .size = settings.replicas + 1 - phase2};
+  }
+}
+
 }  // namespace
 
 std::string_view Name(FaultKind kind) {
@@ -218,6 +234,9 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
     plan.dead = DrawDead(random, limits.replicas);
   }
   DrawCheckpoints(random.Fork(1), limits.allowed, plan);
+  if (limits.protocol == Protocol::kMultipaxos) {
+    DrawMultipaxos(random.Fork(2), plan);
+  }
   return plan;
 }
 

@@ -82,6 +82,10 @@ void Set(const ReservedRecord& record, schema::Record::Builder root) {
   to.setLazyFastCommit(record.lazy_fast_commit);
 }
 
+void Set(const DecidedRecord& record, schema::Record::Builder root) {
+  root.initDecided().setThrough(record.through);
+}
+
 // The records of a checkpoint.
 template <typename CheckpointPart>
 void Set(const CheckpointPart& record, schema::Record::Builder root) {
@@ -184,6 +188,8 @@ absl::StatusOr<Record> GetRecord(const schema::Record::Reader& root,
       return CheckpointEndedRecord{.through = ended.getThrough(),
                                    .state_hash = ended.getStateHash()};
     }
+    case schema::Record::DECIDED:
+      return DecidedRecord{.through = root.getDecided().getThrough()};
   }
   return absl::UnimplementedError(
       absl::StrCat("record of type ", static_cast<int>(root.which()),

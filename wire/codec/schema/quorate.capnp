@@ -74,6 +74,10 @@ struct PeerMessage {
     truncated @14 :Truncated;
     snapshotRequest @15 :SnapshotRequest;
     snapshotChunk @16 :SnapshotChunk;
+    prepare @17 :Prepare;
+    promise @18 :Promise;
+    lead @19 :Lead;
+    leadReply @20 :LeadReply;
   }
 }
 
@@ -97,6 +101,7 @@ struct Accept {
   ballot @2 :UInt64;
   value @3 :Value;
   deps @4 :List(UInt64);
+  committed @5 :UInt64;
 }
 
 struct AcceptReply {
@@ -201,6 +206,35 @@ struct SnapshotChunk {
   entries @3 :Data;  # journal entries
 }
 
+struct Prepare {
+  ballot @0 :UInt64;
+  first @1 :UInt64;
+}
+
+struct Promise {
+  struct Vote {
+    slot @0 :UInt64;
+    ballot @1 :UInt64;
+    value @2 :Value;
+    decided @3 :Bool;
+  }
+  ballot @0 :UInt64;
+  first @1 :UInt64;
+  through @2 :UInt64;
+  votes @3 :List(Vote);
+}
+
+struct Lead {
+  ballot @0 :UInt64;
+  committed @1 :UInt64;
+  round @2 :UInt64;
+}
+
+struct LeadReply {
+  ballot @0 :UInt64;
+  round @1 :UInt64;
+}
+
 # ---- clients and handshake --------------------------------------------------
 
 enum PeerRole {
@@ -281,6 +315,7 @@ struct Record {
     checkpointEnded @11 :CheckpointEndedRecord;
 
     reserved @12 :ReservedRecord;
+    decided @13 :DecidedRecord;
   }
 }
 
@@ -329,6 +364,10 @@ struct FloorRecord {
 struct ReservedRecord {
   through @0 :UInt64;
   lazyFastCommit @1 :Bool;
+}
+
+struct DecidedRecord {
+  through @0 :UInt64;
 }
 
 struct CheckpointBegunRecord {
