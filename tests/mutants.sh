@@ -64,6 +64,18 @@ skip_wait_nop     V4   explore X1 recoveries=1
 skip_wait_acc     V4   walk 55 X4 recoveries=4
 post_ignore_dep   W2   walk 55 X4 recoveries=4
 wait_ge           W3   walk 55 X4 recoveries=4
+skip_phase1       log  explore M1
+phases_apart      log  explore M1
+ign_votes         log  explore M1
+log_acc_bal       log  explore M1
+log_duplicate     M12  simlog 5 3
+any_committed     log  explore M1
+log_promise       1.2  simlog 3 2
+log_vote          1.2  simlog 3 2
+forget_vote       log  explore M2
+log_forget_promise M9  explore M2
+no_election       M17  simlog 3 1
+read_unconfirmed  log  simlog 3 45 --faults partition,suspect --operations 600
 END
 }
 
@@ -84,6 +96,11 @@ attempt() {
       shift
       explore "${plant[@]}" --scope "$*" --walks 40000 --walk-steps "$steps" ;;
     sim) sim "${bug[@]}" --replicas "$1" --seed "$2" --operations 150 ;;
+    simlog)
+      local replicas=$1 seed=$2
+      shift 2
+      sim "${bug[@]}" --protocol multipaxos --replicas "$replicas" \
+        --seed "$seed" "$@" ;;
     replay) explore --mutation "$mutant" --replay "$1" ;;
   esac
 }

@@ -43,14 +43,15 @@ void Multipaxos::DriveElection(std::uint64_t random, Actions& actions) {
     return;
   }
   Following& following = std::get<Following>(role_);
-  // Whoever holds our promise leads, or is about to.
-  const Ballot awaited = std::max(promised_ballot_, leader_ballot_);
-  const bool nobody_is_near =
-      awaited.is_initial() ||
-      (!IsSelf(awaited.owner()) && At(awaited.owner()).suspected);
+  // Whoever holds our promise, or another's, leads or is about to. Not if it is
+  // we, who have led in an earlier life.
+  const Ballot awaited =
+      std::max({promised_ballot_, leader_ballot_, refused_by_});
+  const bool nobody_is_near = awaited.is_initial() || IsSelf(awaited.owner()) ||
+                              At(awaited.owner()).suspected;
   const int patience =
       nobody_is_near ? std::max(1, patience_ticks_ / kHaste) : patience_ticks_;
-  if (++following.silent_ticks >= patience && !Mutated("no_recovery")) {
+  if (++following.silent_ticks >= patience && !Mutated("no_election")) {
     StartElection(actions);
   }
 }
@@ -142,7 +143,8 @@ void Multipaxos::NoteVote(Campaigning& campaign, const Promise::Vote& vote,
 void Multipaxos::DecideElection(Actions& actions) {
   const Campaigning& campaign = std::get<Campaigning>(role_);
   if (campaign.promised.Contains(self_) &&
-      quorums_.phase1().IsQuorum(campaign.promised)) {
+      (quorums_.phase1().IsQuorum(campaign.promised) ||
+       Mutated("phases_apart"))) {
     BeginToLead(actions);
   }
 }
@@ -174,7 +176,7 @@ void Multipaxos::ProposeAgain(std::uint64_t number, const Promise::Vote* told,
   Value value = slot.value;
   if (told != nullptr &&
       (value.kind == ValueKind::kNone || slot.accepted_ballot < told->ballot) &&
-      !Mutated("ign_accepted")) {
+      !Mutated("ign_votes")) {
     value = told->value;
   }
   if (value.kind == ValueKind::kNone) {
@@ -222,7 +224,8 @@ void Multipaxos::HandlePrepare(ReplicaId from, const Prepare& m,
   }
   RecordSequence rests_on = promise_record_;
   Promise promise = TellVotes(m, rests_on);
-  Send(from, std::move(promise), Mutated("d_promise") ? 0 : rests_on, actions);
+  Send(from, std::move(promise), Mutated("log_promise") ? 0 : rests_on,
+       actions);
 }
 
 // Frozen by the promise: asked again, it tells the same votes, or decisions.
@@ -298,7 +301,7 @@ bool Multipaxos::HearLeader(ReplicaId from, Ballot ballot, Actions& actions) {
     ++stats_.stale_messages;
     return false;
   }
-  if (ballot < promised_ballot_ && !Mutated("acc_bal")) {
+  if (ballot < promised_ballot_ && !Mutated("log_acc_bal")) {
     Refuse(from, committed_ + 1, actions);
     return false;
   }

@@ -89,7 +89,7 @@ void Multipaxos::CountVote(std::uint64_t number, ReplicaId voter,
     return;
   }
   // A set, not a counter: the network may deliver one vote twice.
-  if (Mutated("duplicate_vote")) voter = CountedTwice(slot->voters, voter);
+  if (Mutated("log_duplicate")) voter = CountedTwice(slot->voters, voter);
   slot->voters.Insert(voter);
   if (!quorums_.phase2().IsQuorum(slot->voters)) return;
   ++stats_.decided_here;
@@ -153,7 +153,7 @@ void Multipaxos::HandleAccept(ReplicaId from, const Accept& m,
     promise_record_ = slot.last_record;
   }
   Send(from, AcceptReply{.instance = m.instance, .ballot = m.ballot},
-       Mutated("d_accept") ? 0 : slot.last_record, actions);
+       Mutated("log_vote") ? 0 : slot.last_record, actions);
   if (m.ballot == leader_ballot_ && number <= leader_committed_) {
     Decide(slot);
     Advance(actions);

@@ -21,7 +21,7 @@ void Multipaxos::Restore(const Record& record,
             RestoreVote(r.instance.slot, r.ballot, r.value);
           },
           [&](const PromisedRecord& r) {
-            if (Mutated("forget_promise")) return;
+            if (Mutated("log_forget_promise")) return;
             promised_ballot_ = std::max(promised_ballot_, r.ballot);
           },
           [&](const CommittedRecord& r) {
@@ -94,7 +94,7 @@ void Multipaxos::RestoreFloor(std::uint64_t floor) {
 
 void Multipaxos::RestoreInstance(const InstanceRecord& record,
                                  std::vector<CommittedInstance>& committed) {
-  if (!Mutated("forget_promise")) {
+  if (!Mutated("log_forget_promise")) {
     promised_ballot_ = std::max(promised_ballot_, record.promised_ballot);
   }
   if (record.status == InstanceStatus::kUnknown) return;

@@ -6,7 +6,7 @@
 #include "tests/model/mutants.h"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 #include <string_view>
 
 #include "wire/mutation.h"
@@ -15,50 +15,64 @@ namespace quorate::model {
 namespace {
 
 // Every hook in the core; tests/mutants.sh says what each takes away.
-constexpr std::array<std::string_view, 38> kMutations = {"acc_bal",
-                                                         "any_accepted",
-                                                         "coord_rule_always",
-                                                         "d_accept",
-                                                         "d_coord_pre",
-                                                         "d_fastcommit",
-                                                         "d_promise",
-                                                         "d_resume0",
-                                                         "d_validate",
-                                                         "d_vote",
-                                                         "duplicate_vote",
-                                                         "execute_twice",
-                                                         "fast_allequal",
-                                                         "fast_bal",
-                                                         "first_deps",
-                                                         "forget_promise",
-                                                         "fq_small",
-                                                         "ign_accepted",
-                                                         "ign_committed_inv",
-                                                         "ign_uncomm_inv",
-                                                         "no_conflicts",
-                                                         "no_index",
-                                                         "no_r3",
-                                                         "no_recovery",
-                                                         "nopcoord_any",
-                                                         "nopcoord_inq",
-                                                         "post_ignore_dep",
-                                                         "pre_bal",
-                                                         "r_anypre",
-                                                         "single_bal",
-                                                         "skip_validate",
-                                                         "skip_wait_acc",
-                                                         "skip_wait_nop",
-                                                         "slow_initdep",
-                                                         "slowq_small",
-                                                         "val_use_dep",
-                                                         "validate_noindex",
-                                                         "wait_ge"};
+constexpr std::string_view kMutations[] = {
+    "acc_bal",
+    "any_accepted",
+    "any_committed",
+    "coord_rule_always",
+    "d_accept",
+    "d_coord_pre",
+    "d_fastcommit",
+    "d_promise",
+    "d_resume0",
+    "d_validate",
+    "d_vote",
+    "duplicate_vote",
+    "execute_twice",
+    "fast_allequal",
+    "fast_bal",
+    "first_deps",
+    "forget_promise",
+    "forget_vote",
+    "fq_small",
+    "ign_accepted",
+    "ign_committed_inv",
+    "ign_uncomm_inv",
+    "ign_votes",
+    "log_acc_bal",
+    "log_duplicate",
+    "log_forget_promise",
+    "log_promise",
+    "log_vote",
+    "no_conflicts",
+    "no_election",
+    "no_index",
+    "no_r3",
+    "no_recovery",
+    "nopcoord_any",
+    "nopcoord_inq",
+    "phases_apart",
+    "post_ignore_dep",
+    "pre_bal",
+    "r_anypre",
+    "read_unconfirmed",
+    "single_bal",
+    "skip_phase1",
+    "skip_validate",
+    "skip_wait_acc",
+    "skip_wait_nop",
+    "slow_initdep",
+    "slowq_small",
+    "val_use_dep",
+    "validate_noindex",
+    "wait_ge",
+};
 
 }  // namespace
 
 bool PlantMutation(const std::string& name) {
   const auto* found = std::ranges::find(kMutations, name);
-  if (found == kMutations.end()) return false;
+  if (found == std::end(kMutations)) return false;
   planted_mutation = *found;
   return true;
 }
