@@ -122,10 +122,9 @@ void ConflictIndex::CollectOperation(const Operation& operation,
   }
 }
 
-void ConflictIndex::Collect(const CommandBatch& batch,
+void ConflictIndex::Collect(std::span<const Operation> operations,
                             DependencySet& deps) const {
   deps.UnionWith(floor_);
-  const auto operations = batch.operations();
   for (std::size_t i = 0; i < operations.size(); ++i) {
     if (i + kPrefetchDistance < operations.size()) {
       const std::uint64_t ahead =

@@ -15,6 +15,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "wire/command.h"
@@ -36,7 +37,11 @@ class ConflictIndex {
   // Only indexes. Idempotent.
   void Add(InstanceId instance, const CommandBatch& batch);
   // Only asks.
-  void Collect(const CommandBatch& batch, DependencySet& deps) const;
+  void Collect(const CommandBatch& batch, DependencySet& deps) const {
+    Collect(batch.operations(), deps);
+  }
+  void Collect(std::span<const Operation> operations,
+               DependencySet& deps) const;
 
   // From now on every answer covers `floor`, and entries that lie below it in
   // every column are forgotten, at the latest when the table would grow.

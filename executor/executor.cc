@@ -77,16 +77,16 @@ void Executor::Apply(InstanceId instance, const CommandBatch& batch,
 
 void Executor::ApplyCommand(InstanceId instance, const CommandBatch& batch,
                             const Command& command, Executed& executed) {
-  if (command.origin == 0) {
+  if (command.origin == 0 && !reported_.Contains(instance.replica)) {
     unasked_.results.clear();
-    ApplyOnce(batch, command, unasked_);
+    ApplyOnce(batch, command, /*asked=*/false, unasked_);
     return;
   }
   ExecutedCommand& outcome = executed.commands.emplace_back();
   outcome.instance = instance;
   outcome.id = command.id;
   outcome.origin = command.origin;
-  ApplyOnce(batch, command, outcome);
+  ApplyOnce(batch, command, /*asked=*/true, outcome);
 }
 
 void Executor::Read(const CommandBatch& batch, Executed& executed) {
@@ -99,13 +99,13 @@ void Executor::Read(const CommandBatch& batch, Executed& executed) {
 }
 
 void Executor::ApplyOnce(const CommandBatch& batch, const Command& command,
-                         ExecutedCommand& outcome) {
+                         bool asked, ExecutedCommand& outcome) {
   const std::span<const Operation> operations = batch.operations(command);
   if (IsReadOnly(operations)) {
     ++stats_.executed_commands;
     sessions_.RecordRead(command);
     // Nobody asks here for what a read gives.
-    if (command.origin != 0) state_.Apply(operations, outcome.results);
+    if (asked) state_.Apply(operations, outcome.results);
     return;
   }
   switch (sessions_.Begin(command)) {
@@ -117,7 +117,7 @@ void Executor::ApplyOnce(const CommandBatch& batch, const Command& command,
     case SessionTable::Outcome::kRepeated:
       ++stats_.repeated_commands;
       if (Mutated("execute_twice")) state_.Apply(operations, outcome.results);
-      if (command.origin != 0) {
+      if (asked) {
         outcome.results = *sessions_.FindResult(command.id);
       }
       return;

@@ -44,7 +44,8 @@ struct ExecutedCommand {
 struct Executed {
   // In execution order, noops left out.
   std::vector<InstanceId> instances;
-  // Commands whose `origin` is not 0, in execution order. A repeated command
+  // Commands whose `origin` is not 0 (or ReportAll), in execution order, those
+  // of an instance side by side and in its order. A repeated command
   // gets its first result again, or kStaleSequence when that is gone.
   std::vector<ExecutedCommand> commands;
   void Clear() {
@@ -68,6 +69,10 @@ struct ExecutorStats {
 class Executor {
  public:
   Executor(int columns, ConflictMode mode);
+
+  // Commands of these columns' instances are reported whether or not their
+  // `origin` is set: their leaders do not execute, and are told from here.
+  void ReportAll(ReplicaSet columns) { reported_ = columns; }
 
   // `batch` is null for a noop. Each instance is committed once; a repeated
   // call is ignored. Appends what this enables to `executed`. Memory is kept
@@ -138,12 +143,14 @@ class Executor {
              Executed& executed);
   void ApplyCommand(InstanceId instance, const CommandBatch& batch,
                     const Command& command, Executed& executed);
-  void ApplyOnce(const CommandBatch& batch, const Command& command,
+  // `asked`: somebody waits for what it gives.
+  void ApplyOnce(const CommandBatch& batch, const Command& command, bool asked,
                  ExecutedCommand& outcome);
 
   GraphExecutor order_;
   KvStateMachine state_;
   SessionTable sessions_;
+  ReplicaSet reported_;
   ExecutorStats stats_;
   // Scratch, kept for its memory.
   ExecutionOrder ready_;

@@ -10,11 +10,13 @@ namespace quorate {
 namespace {
 
 std::size_t RoughBytes(const Record& record) {
-  const auto* instance = std::get_if<InstanceRecord>(&record);
-  const bool has_batch =
-      instance != nullptr && instance->initial_batch != nullptr;
-  return sizeof(Record) +
-         (has_batch ? instance->initial_batch->byte_size() : 0);
+  const CommandBatch* batch = nullptr;
+  if (const auto* instance = std::get_if<InstanceRecord>(&record)) {
+    batch = instance->initial_batch.get();
+  } else if (const auto* answer = std::get_if<DependencyRecord>(&record)) {
+    batch = answer->batch.get();
+  }
+  return sizeof(Record) + (batch == nullptr ? 0 : batch->byte_size());
 }
 
 }  // namespace

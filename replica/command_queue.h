@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
+#include <functional>
 #include <utility>
 
 #include "replica/batcher.h"
@@ -29,14 +31,28 @@ class CommandQueue {
   // A batch that was taken before; it is never refused.
   void AddAgain(CommandBatchPtr batch) { batcher_.Add(std::move(batch)); }
   // What the next instance carries. Must not be empty.
-  CommandBatchPtr Take() { return batcher_.Take(); }
+  CommandBatchPtr Take();
 
-  bool empty() const { return batcher_.empty(); }
-  std::size_t waiting_commands() const { return batcher_.waiting_commands(); }
+  // May this command be proposed now?
+  using MayGo =
+      std::function<bool(const CommandBatch& batch, const Command& command)>;
+  // As Take, but commands that may not go are put aside until the next Take;
+  // each is asked about once. Null when nothing may go. There must be commands
+  // that have not been asked about.
+  CommandBatchPtr TakeOnly(const MayGo& may_go);
+  bool has_unasked() const { return !batcher_.empty(); }
+
+  bool empty() const { return batcher_.empty() && aside_.empty(); }
+  std::size_t waiting_commands() const {
+    return batcher_.waiting_commands() + commands_aside_;
+  }
 
  private:
   std::size_t max_commands_;
   Batcher batcher_;
+  // Taken from the batcher, and not allowed to go yet.
+  std::deque<CommandBatchPtr> aside_;
+  std::size_t commands_aside_ = 0;
 };
 
 }  // namespace quorate

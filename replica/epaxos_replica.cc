@@ -130,10 +130,30 @@ absl::Status EpaxosReplica::CheckInvariants() const {
 // ---- commands in, answers out -----------------------------------------------
 
 void EpaxosReplica::Propose(Actions& actions) {
-  while (!queue_.empty() && !HoldsBack() &&
-         protocol_.own_in_flight() < settings_.max_in_flight) {
-    protocol_.Propose(queue_.Take(), actions);
+  const bool holds_back = HoldsBack();
+  while (protocol_.own_in_flight() < settings_.max_in_flight) {
+    if (holds_back ? !queue_.has_unasked() : queue_.empty()) return;
+    CommandBatchPtr batch =
+        holds_back
+            ? queue_.TakeOnly([this](const CommandBatch& of,
+                                     const Command& command) {
+                return IsUnaffected(of.operations(command));
+              })
+            : queue_.Take();
+    if (batch != nullptr) protocol_.Propose(std::move(batch), actions);
   }
+}
+
+// Would an instance with these operations depend only on what is executed here?
+// Then it makes no chain longer that is waited for.
+bool EpaxosReplica::IsUnaffected(std::span<const Operation> operations) const {
+  DependencySet conflicts(settings_.replicas);
+  protocol_.index().Collect(operations, conflicts);
+  for (int i = 0; i < settings_.replicas; ++i) {
+    const InstanceId newest{ReplicaAt(i), conflicts[ReplicaAt(i)]};
+    if (newest.slot != 0 && !executor_.IsExecuted(newest)) return false;
+  }
+  return true;
 }
 
 bool EpaxosReplica::HoldsBack() const {

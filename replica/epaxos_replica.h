@@ -46,6 +46,7 @@ class EpaxosReplica final : public Replica {
  private:
   void Propose(Actions& actions);
   bool HoldsBack() const;
+  bool IsUnaffected(std::span<const Operation> operations) const;
   void AddRecoveries(ReplicaStatus& status) const;
   void Execute(std::size_t first, Actions& actions);
   void Answer(Actions& actions);

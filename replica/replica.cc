@@ -1,6 +1,7 @@
 // Which machine do the settings ask for?
 #include "replica/replica.h"
 
+#include "replica/bpaxos_replica.h"
 #include "replica/epaxos_replica.h"
 #include "replica/multipaxos_replica.h"
 #include "replica/paxos/quorum.h"
@@ -12,9 +13,9 @@ std::unique_ptr<Replica> Replica::Create(const Settings& settings) {
   QUORATE_CHECK(ValidateSettings(settings).ok(), "settings are valid");
   switch (settings.protocol) {
     case Protocol::kEpaxos: return std::make_unique<EpaxosReplica>(settings);
+    case Protocol::kBpaxos: return std::make_unique<BpaxosReplica>(settings);
     case Protocol::kMultipaxos:
       return std::make_unique<MultipaxosReplica>(settings);
-    case Protocol::kBpaxos: break;  // ValidateSettings refuses it.
   }
   return nullptr;
 }

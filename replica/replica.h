@@ -55,7 +55,7 @@ struct ReplicaStatus {
   // Under way, the smallest instances first; at most eight.
   std::vector<RecoveryStatus> recoveries;
   std::uint64_t recoveries_under_way = 0;
-  // Proposes nothing until what waits has executed (max_waiting_instances).
+  // Proposes only what depends on nothing that waits (max_waiting_instances).
   bool holds_back = false;
   // Multi-Paxos: who leads, as far as is known here, and at which ballot.
   bool leads = false;

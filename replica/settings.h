@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -74,7 +75,18 @@ constexpr std::string_view Name(ReadMode mode) {
   return mode == ReadMode::kLeader ? "leader" : "log";
 }
 
+// When one round trip is enough (replica/epaxos/fast_path.h).
 enum class FastPathRule : std::uint8_t { kEpaxos, kAtlas, kUnanimous };
+
+// Which nodes do which part of BPaxos' work (protocol.md 3.1): any node any of
+// it. A set that is empty means every node.
+struct Roles {
+  ReplicaSet leaders;  // take commands, give out instances, propose, recover
+  ReplicaSet dependency_nodes;
+  ReplicaSet acceptors;
+  ReplicaSet executors;
+  friend bool operator==(const Roles&, const Roles&) = default;
+};
 
 struct Settings {
   Protocol protocol = Protocol::kEpaxos;
@@ -83,7 +95,8 @@ struct Settings {
   // Replicas that may be down at once: (replicas - 1) / 2 when 0.
   int faults = 0;
   // Replicas that may be down or slow while conflict-free commands still take
-  // the fast path: the largest that the bound allows when 0.
+  // the fast path: the largest that the bound allows when 0. kEpaxos only: the
+  // other rules leave no choice.
   int fast_faults = 0;
   FastPathRule fast_path = FastPathRule::kEpaxos;
   ConflictMode conflicts = ConflictMode::kOperation;
@@ -95,7 +108,8 @@ struct Settings {
   bool overlap_sync = true;
   // Announce a fast commit without waiting for its record (truncation.md A2).
   // Saves another sync. The price is availability: after a crash, an instance
-  // may stay undecided until a further replica that is down comes back.
+  // may stay undecided until a further replica that is down comes back. Costs
+  // nothing with kUnanimous; not with kAtlas.
   bool lazy_fast_commit = false;
   // Commands and bytes that may share an instance; 1 command turns batching off.
   std::size_t batch_commands = 1024;
@@ -105,9 +119,9 @@ struct Settings {
   std::size_t max_in_flight = 64;
   // Commands waiting for a place in an instance; beyond it clients get busy.
   std::size_t max_queued_commands = 64 * 1024;
-  // Committed instances that wait for others to execute, beyond which nothing
-  // new is proposed here: new instances would join the chains that are waited
-  // for, and these need never end (protocol.md 4.6).
+  // Committed instances that wait for others to execute, beyond which only what
+  // conflicts with none of them is proposed here: other commands would join the
+  // chains that are waited for, and these need never end (protocol.md 4.6).
   std::size_t max_waiting_instances = 4096;
   // Milliseconds of the shell's clock, or of the simulator's, between ticks.
   int tick_ms = 10;
@@ -122,9 +136,11 @@ struct Settings {
   int floor_ticks = 10;
   // Bytes of decided instances that are kept for members that are down or slow.
   // Beyond it as many of them as is safe are left out (quorum.h: Laggards) and
-  // fetch a snapshot when they are back. 0, or with lazy_fast_commit: everything
-  // is kept for everybody.
+  // fetch a snapshot when they are back. 0, or kEpaxos with lazy_fast_commit:
+  // everything is kept for everybody.
   std::size_t retained_bytes = 32 * 1024 * 1024;
+  // BPaxos only.
+  Roles roles;
   // ---- Multi-Paxos ----
   // Ticks without a sign of the leader after which a replica wants to lead: so
   // many, and up to as many more by chance. A tenth of that when the failure
@@ -137,5 +153,13 @@ struct Settings {
   // Undecided instances that one replica recovers at once.
   std::size_t max_recoveries = 256;
 };
+
+// Columns of a dependency set: one for each replica that may propose, up to the
+// last of them.
+constexpr int ColumnsOf(const Settings& settings) {
+  return settings.roles.leaders.empty()
+             ? settings.replicas
+             : std::bit_width(settings.roles.leaders.bits());
+}
 
 }  // namespace quorate

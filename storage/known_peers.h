@@ -34,7 +34,7 @@ class KnownPeers {
 
  private:
   std::string path_;  // Empty: kept in memory.
-  std::array<std::optional<std::uint64_t>, kMaxReplicas> incarnations_;
+  std::array<std::optional<std::uint64_t>, kMaxNodes> incarnations_;
 };
 
 }  // namespace quorate

@@ -64,6 +64,14 @@ skip_wait_nop     V4   explore X1 recoveries=1
 skip_wait_acc     V4   walk 55 X4 recoveries=4
 post_ignore_dep   W2   walk 55 X4 recoveries=4
 wait_ge           W3   walk 55 X4 recoveries=4
+atlas_union_all   3.6  explore X1 fast_path=atlas recoveries=1 impatience=0
+atlas_second_fq   3.6  explore X1 fast_path=atlas recoveries=1
+atlas_threshold   3.6  walk 45 X4 fast_path=atlas recoveries=3
+atlas_noindex     3.6  walk 45 X4 fast_path=atlas recoveries=3
+atlas_clamp       2.2  walk 45 X7 fast_path=atlas
+d_collect         1.2  explore X1 fast_path=atlas recoveries=1 restarts=1 impatience=0
+unanimous_majority 3.5 explore X1 fast_path=unanimous recoveries=1 impatience=0
+unanimous_some    3.5  walk 45 X4 fast_path=unanimous recoveries=3
 skip_phase1       log  explore M1
 phases_apart      log  explore M1
 ign_votes         log  explore M1
@@ -95,7 +103,9 @@ attempt() {
       local steps=$1
       shift
       explore "${plant[@]}" --scope "$*" --walks 40000 --walk-steps "$steps" ;;
-    sim) sim "${bug[@]}" --replicas "$1" --seed "$2" --operations 150 ;;
+    sim)
+      sim "${bug[@]}" --replicas "$1" --seed "$2" --operations 150 \
+        --fast-path epaxos ;;
     simlog)
       local replicas=$1 seed=$2
       shift 2

@@ -96,6 +96,12 @@ class CommandBatch {
   // Every key, value and expected value, in the order of the operations.
   std::string_view bytes() const { return arena_; }
   std::size_t byte_size() const { return arena_.size(); }
+  // What it takes in memory: with small values several times its bytes.
+  std::size_t memory_size() const {
+    return sizeof(CommandBatch) + arena_.size() +
+           commands_.size() * sizeof(Command) +
+           operations_.size() * sizeof(Operation);
+  }
   // XXH3 over everything that travels (not `origin`): equal batches have equal
   // digests on every machine. Names a payload where the payload is left out.
   std::uint64_t digest() const { return digest_; }

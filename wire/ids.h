@@ -14,8 +14,12 @@
 
 namespace quorate {
 
-// The most replicas (columns of a dependency set) one cluster can have.
+// The most replicas that may propose, which is the most columns a dependency
+// set can have.
 inline constexpr int kMaxReplicas = 9;
+// The most nodes one cluster can have: where roles are separate (BPaxos), only
+// leaders have a column. As many as ReplicaSet has bits.
+inline constexpr int kMaxNodes = 16;
 
 // A replica's index in the cluster, 0 .. n-1. People see it as r1 .. rn.
 enum class ReplicaId : std::uint8_t {};

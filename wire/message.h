@@ -16,6 +16,7 @@
 #include "wire/command.h"
 #include "wire/dependency_set.h"
 #include "wire/ids.h"
+#include "wire/result.h"
 
 namespace quorate {
 
@@ -105,7 +106,8 @@ struct Commit {
 struct Recover {
   InstanceId instance;
   Ballot ballot;
-  // Known payload, if any (Atlas rule); null otherwise.
+  // Known payload, if any (Atlas rule): who has not voted tells what it knows
+  // to conflict with it. Null otherwise.
   CommandBatchPtr batch;
 };
 
@@ -121,6 +123,8 @@ struct RecoverReply {
   // The sender led this instance in an earlier life and may have lost its fast
   // commit of it: "not committed" says nothing (truncation.md A).
   bool recused = false;
+  // As PreAccept named it (Atlas rule); empty otherwise.
+  ReplicaSet fast_quorum;
 };
 
 // Recoverer to its quorum: would these initial dependencies have been safe?
@@ -200,6 +204,29 @@ struct SnapshotChunk {
   std::string entries;
 };
 
+// ---- BPaxos: the dependency service and executors of their own -------------
+// (protocol.md 3.2). Accept, AcceptReply, Recover, RecoverReply, Nack, Commit,
+// Inquire, Frontier and Truncated mean the same as above.
+
+// Leader to dependency nodes: what must be ordered with these commands?
+struct DependencyRequest {
+  InstanceId instance;
+  CommandBatchPtr batch;
+};
+
+// The node's one answer about this instance, whoever asks how often.
+struct DependencyReply {
+  InstanceId instance;
+  DependencySet deps;
+};
+
+// Executor to the leader that holds the clients' connections: what the commands
+// of one of its instances gave, one reply a command, in the batch's order.
+struct InstanceReplies {
+  InstanceId instance;
+  std::vector<ClientReply> replies;
+};
+
 // ---- Multi-Paxos: the log is one column, and its slots are instances --------
 
 inline constexpr ReplicaId kLogColumn{};
@@ -244,7 +271,8 @@ using Message =
     std::variant<PreAccept, PreAcceptReply, Accept, AcceptReply, Nack, Commit,
                  Recover, RecoverReply, Validate, ValidateReply, Waiting,
                  Inquire, InquireReply, Frontier, Truncated, SnapshotRequest,
-                 SnapshotChunk, Prepare, Promise, Lead, LeadReply>;
+                 SnapshotChunk, DependencyRequest, DependencyReply,
+                 InstanceReplies, Prepare, Promise, Lead, LeadReply>;
 
 // "PreAccept", ...
 std::string_view Name(const Message& message);

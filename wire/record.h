@@ -48,6 +48,10 @@ struct AcceptedRecord {
 struct PromisedRecord {
   InstanceId instance;
   Ballot ballot;
+  // Atlas rule: the payload that came with the ballot, and what was known here
+  // to conflict with it, if that was asked for the first time; null otherwise.
+  CommandBatchPtr batch;
+  DependencySet deps;
 };
 
 // It learned the initial payload and dependencies from a Validate.
@@ -77,6 +81,14 @@ struct FloorRecord {
 struct ReservedRecord {
   std::uint64_t through = 0;
   bool lazy_fast_commit = false;
+};
+
+// A dependency node's one answer about an instance (protocol.md 3.2). In a
+// checkpoint as well, where it stands for itself. `batch` is never null.
+struct DependencyRecord {
+  InstanceId instance;
+  CommandBatchPtr batch;
+  DependencySet deps;
 };
 
 // Multi-Paxos: every slot of the log up to `through` is decided, with the value
@@ -114,6 +126,10 @@ struct InstanceRecord {
   // The payload, if it is known; also when a noop is decided. May be null.
   CommandBatchPtr initial_batch;
   bool initial_known = false;
+  // Atlas rule: whether a Recover has asked for `deps`; the fast quorum of a
+  // PreAccept.
+  bool collected = false;
+  ReplicaSet fast_quorum;
   DependencySet initial_deps;
 };
 
@@ -154,7 +170,7 @@ using Record =
                  ValidatedRecord, CommittedRecord, FloorRecord, ReservedRecord,
                  CheckpointBegunRecord, ExecutedRecord, InstanceRecord,
                  EntriesRecord, SessionsRecord, CheckpointEndedRecord,
-                 DecidedRecord>;
+                 DependencyRecord, DecidedRecord>;
 
 std::string_view Name(const Record& record);
 

@@ -255,11 +255,19 @@ absl::StatusOr<LoadOptions> MakeLoadOptions(const BenchOptions& options,
           "--node {}: \"{}\" has no node of that name; its first is {}",
           options.node, options.config_path, config.nodes[0].name));
     }
+    if (!config.TakesCommands(*load.only_node)) {
+      return absl::InvalidArgumentError(fmt::format(
+          "--node {}: it lacks the role \"leader\"; choose a node that has it",
+          options.node));
+    }
+  }
+  for (std::size_t i = 0; i < config.nodes.size(); ++i) {
+    if (config.TakesCommands(i)) load.leaders.push_back(i);
   }
   const bool bounded = options.operations > 0;
   load.clients = options.clients.value_or(options.rate ? kOpenLoopClients : 64);
   load.connections = options.connections.value_or(DefaultConnections(
-      load.clients, load.nodes.size(), load.only_node.has_value()));
+      load.clients, load.leaders.size(), load.only_node.has_value()));
   load.duration_s = options.duration_s.value_or(bounded ? kUnlimited : 10);
   load.warmup_s = options.warmup_s.value_or(bounded ? 0 : 2);
   return load;

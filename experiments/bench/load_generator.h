@@ -32,6 +32,8 @@ struct LoadOptions {
   std::string cluster_id;
   // All clients begin at this node; else they are spread over all.
   std::optional<std::size_t> only_node;
+  // Nodes that clients begin with; empty: all.
+  std::vector<std::size_t> leaders;
   WorkloadSpec workload;
   std::uint64_t seed = 1;
   std::size_t clients = 1;

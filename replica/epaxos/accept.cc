@@ -1,4 +1,4 @@
-// The second round: a classic quorum accepts (value, dependencies) at a ballot.
+// The second round: a quorum accepts (value, dependencies) at a ballot.
 #include <utility>
 
 #include "replica/epaxos/epaxos.h"
@@ -75,8 +75,8 @@ void Epaxos::HandleAccept(ReplicaId from, const Accept& m, Actions& actions) {
        Mutated("d_accept") ? 0 : instance->last_record, actions);
 }
 
-// Counts one vote of the slow path. With a classic quorum of votes for our
-// ballot the value and its dependencies are chosen and never change.
+// Counts one vote of the slow path. With a quorum of votes for our ballot the
+// value and its dependencies are chosen and never change.
 void Epaxos::HandleAcceptReply(ReplicaId from, const AcceptReply& m,
                                Actions& actions) {
   Instance* instance = log_.Find(m.instance);
@@ -96,11 +96,11 @@ void Epaxos::DecideAccept(InstanceId id, Instance& instance,
   const bool recovered = !instance.accepted_ballot.is_initial();
   const ReplicaSet& voters = instance.leading->accept_voters;
   if (!voters.Contains(self_) ||
-      voters.size() + (Mutated("slowq_small") ? 1 : 0) < quorums_.classic()) {
+      voters.size() + (Mutated("slowq_small") ? 1 : 0) < quorums_.accepting()) {
     return;
   }
   MarkCommitted(id, instance, instance.value, instance.deps);
-  // Nothing waits for this record: the accepts of a classic quorum are durable
+  // Nothing waits for this record: the accepts that chose the value are durable
   // already, so the decision can be found again without it.
   instance.last_record = Persist(
       CommittedRecord{.instance = id,

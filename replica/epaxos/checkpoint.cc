@@ -44,6 +44,8 @@ void Epaxos::Save(std::vector<Record>& records) const {
                          .deps = instance.deps,
                          .initial_batch = instance.initial_batch,
                          .initial_known = instance.initial_known,
+                         .collected = instance.collected,
+                         .fast_quorum = instance.fast_quorum,
                          .initial_deps = instance.initial_deps});
     }
   }

@@ -10,6 +10,7 @@ namespace quorate::epaxos {
 Epaxos::Epaxos(const Settings& settings)
     : settings_(settings),
       quorums_(QuorumSizesOf(settings)),
+      fast_path_(settings),
       self_(settings.self),
       log_(settings.replicas),
       index_(settings.replicas, settings.conflicts),

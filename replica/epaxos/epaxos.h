@@ -8,6 +8,9 @@
 // numbers: clients hear after execution, so any fixed order inside a component
 // will do (protocol.md 1.1).
 //
+// When one round trip is enough, and what recovery makes of that, is a rule of
+// its own (fast_path.h): EPaxos*, Atlas or Unanimous.
+//
 // Split by phase: pre_accept.cc, accept.cc, commit.cc, recovery.cc,
 // validate.cc, tick.cc (retransmission, frontiers, floors), suspicion.cc (who
 // recovers, and when), restore.cc, checkpoint.cc, snapshot.cc, invariants.cc.
@@ -26,6 +29,7 @@
 
 #include "absl/status/status.h"
 #include "depsvc/conflict_index.h"
+#include "replica/epaxos/fast_path.h"
 #include "replica/epaxos/instance.h"
 #include "replica/epaxos/instance_log.h"
 #include "replica/paxos/outbox.h"
@@ -167,6 +171,8 @@ class Epaxos {
   void DecidePreAccept(InstanceId id, Instance& instance, Actions& actions);
   void CommitFast(InstanceId id, Instance& instance, Actions& actions);
   ReplicaSet ChooseFastQuorumPeers() const;
+  void CollectHere(InstanceId id, Instance& instance,
+                   const CommandBatchPtr& batch, DependencySet& deps);
   RecordSequence Reserve(std::uint64_t slot, bool overlap, Actions& actions);
   // accept.cc
   void StartAccept(InstanceId id, Instance& instance, Actions& actions);
@@ -223,8 +229,10 @@ class Epaxos {
   RecoverReply MakeRecoverReply(InstanceId id, const Instance& instance,
                                 Ballot ballot) const;
   bool IsRecused(InstanceId id, const Instance& instance) const;
-  static bool LeaderIsRecused(InstanceId id, const Recovering& recovering);
-  int MatchingAnswers(const Recovering& recovering, ReplicaSet among) const;
+  // Under a rule that collects in recovery: answers the payload of a Recover,
+  // if it is the first to show it. The record of the promise says so.
+  PromisedRecord PromiseTo(InstanceId id, Instance& instance, Ballot ballot,
+                           const CommandBatchPtr& batch);
   // Ends rounds of our own that a higher ballot has overtaken.
   void YieldTo(InstanceId id, Instance& instance, Ballot ballot);
   // validate.cc
@@ -285,6 +293,7 @@ class Epaxos {
 
   Settings settings_;
   QuorumSizes quorums_;
+  FastPath fast_path_;
   ReplicaId self_;
 
   InstanceLog log_;

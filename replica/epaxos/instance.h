@@ -28,6 +28,8 @@ struct Leading {
   ReplicaSet matching;
   // Union over all votes: what the slow path proposes.
   DependencySet voted_deps;
+  // Atlas: per column, how many have voted for its watermark in voted_deps.
+  std::array<std::uint8_t, kMaxReplicas> reporters{};
   // Voted by AcceptReply; again the own one once durable.
   ReplicaSet accept_voters;
   // Waited long enough for a fast quorum: take the slow path when possible.
@@ -47,7 +49,8 @@ struct Recovering {
   ReplicaSet answered;
   // Q of the rules: who had answered when the attempt was decided.
   ReplicaSet quorum;
-  // c, D and |R| of rule R5.
+  // c, D and |R| of rule R5. Atlas: the payload that the Recover carried, if
+  // it was known when the attempt began.
   CommandBatchPtr batch;
   DependencySet initial_deps;
   int matching = 0;
@@ -56,6 +59,14 @@ struct Recovering {
   // whether one of them was reported as committed.
   std::map<InstanceId, bool> conflicts;
   int age_ticks = 0;
+
+  // How many of these match the command leader's initial dependencies.
+  int Matching(ReplicaSet among) const;
+  // The command leader has answered that it does not know.
+  bool LeaderIsRecused(InstanceId id) const {
+    const auto& answer = answers[static_cast<std::size_t>(Index(id.replica))];
+    return answer && answer->recused;
+  }
 };
 
 struct Instance {
@@ -71,6 +82,10 @@ struct Instance {
   CommandBatchPtr initial_batch;
   DependencySet initial_deps;
   bool initial_known = false;
+  // Atlas: the fast quorum that the command leader fixed; there is no other.
+  ReplicaSet fast_quorum;
+  // Atlas: a Recover has asked for `deps`, though this replica has not voted.
+  bool collected = false;
   // Pre-accepted in an earlier life.
   bool restored_pre_accept = false;
   // A record with the payload has been appended.

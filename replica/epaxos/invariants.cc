@@ -52,8 +52,10 @@ void Mix(Fingerprint& print, const Recovering& recovering) {
     print.Mix(answer->value.digest);
     print.Mix(answer->matches_initial ? 1 : 0);
     print.Mix(answer->recused ? 1 : 0);
+    print.Mix(answer->fast_quorum.bits());
     Mix(print, answer->deps);
   }
+  print.Mix(recovering.batch ? recovering.batch->digest() : 0);
   print.Mix(recovering.quorum.bits());
   print.Mix(recovering.validated.bits());
   for (const auto& [id, committed] : recovering.conflicts) {
@@ -78,6 +80,8 @@ void Mix(Fingerprint& print, const Instance& instance) {
   print.Mix(instance.accepted_ballot.number());
   print.Mix(instance.initial_known ? 1 : 0);
   Mix(print, instance.initial_deps);
+  print.Mix(instance.fast_quorum.bits());
+  print.Mix(instance.collected ? 1 : 0);
   const bool restored = instance.restored_pre_accept &&
                         instance.status == InstanceStatus::kPreAccepted;
   print.Mix(restored ? 1 : 0);
@@ -91,6 +95,9 @@ void Mix(Fingerprint& print, const Instance& instance) {
   print.Mix(instance.leading->voters.bits());
   print.Mix(instance.leading->matching.bits());
   Mix(print, instance.leading->voted_deps);
+  for (const std::uint8_t reporters : instance.leading->reporters) {
+    print.Mix(reporters);
+  }
   print.Mix(instance.leading->accept_voters.bits());
   print.Mix(instance.leading->fast_path_given_up ? 1 : 0);
 }

@@ -25,7 +25,7 @@ InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
   deps.UnionWith(drop_floor_);
   deps.UnionWith(forgotten_);
   index_.CollectAndAdd(id, *batch, deps);
-  deps.ClampOwnColumn(id);
+  if (fast_path_.ClampsOwnColumn()) deps.ClampOwnColumn(id);
 
   instance->status = InstanceStatus::kPreAccepted;
   instance->value = Value::Commands(batch);
@@ -35,9 +35,14 @@ InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
   instance->initial_known = true;
   instance->payload_recorded = true;
   Leading& leading = instance->leading.Emplace();
-  leading.voted_deps = deps;
-  leading.asked =
-      settings_.thrifty ? ChooseFastQuorumPeers() : Others();
+  fast_path_.Begin(*instance, leading);
+  leading.asked = settings_.thrifty || fast_path_.FixesQuorum()
+                      ? ChooseFastQuorumPeers()
+                      : Others();
+  if (fast_path_.FixesQuorum()) {
+    instance->fast_quorum = leading.asked;
+    instance->fast_quorum.Insert(self_);
+  }
   leading.next_retransmit_ticks = settings_.retransmit_ticks;
   instance->in_flight = true;
   ++own_in_flight_;
@@ -50,15 +55,19 @@ InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
   const bool overlap =
       settings_.overlap_sync && committed_[self_] >= forgotten_[self_];
   const RecordSequence reserved = Reserve(id.slot, overlap, actions);
-  instance->last_record = Persist(
-      PreAcceptedRecord{
-          .instance = id, .batch = batch, .initial_deps = deps, .deps = deps},
-      actions);
+  instance->last_record =
+      Persist(PreAcceptedRecord{.instance = id,
+                                .batch = batch,
+                                .initial_deps = deps,
+                                .deps = deps,
+                                .fast_quorum = instance->fast_quorum},
+              actions);
   Await(instance->last_record, id, OnDurable::kCountOwnPreAccept, actions);
   outbox_.Send(leading.asked,
                PreAccept{.instance = id,
                          .batch = std::move(batch),
-                         .initial_deps = deps},
+                         .initial_deps = deps,
+                         .fast_quorum = instance->fast_quorum},
                Mutated("d_coord_pre") ? 0
                : overlap              ? reserved
                                       : instance->last_record,
@@ -103,10 +112,27 @@ ReplicaSet Epaxos::ChooseFastQuorumPeers() const {
   return chosen;
 }
 
+// What this replica knows to conflict, on top of what `deps` has already. From
+// now on the payload is indexed.
+void Epaxos::CollectHere(InstanceId id, Instance& instance,
+                         const CommandBatchPtr& batch, DependencySet& deps) {
+  deps.UnionWith(drop_floor_);
+  deps.Raise(self_, forgotten_[self_]);
+  if (instance.initial_batch == nullptr) {
+    instance.initial_batch = batch;
+    if (!Mutated("no_index")) index_.CollectAndAdd(id, *batch, deps);
+  } else {
+    index_.Collect(*batch, deps);
+  }
+  if (fast_path_.ClampsOwnColumn()) deps.ClampOwnColumn(id);
+}
+
 void Epaxos::HandlePreAccept(ReplicaId from, const PreAccept& m,
                              Actions& actions) {
-  if (m.instance.replica != from) {
-    ++stats_.stale_messages;  // Only the command leader sends PreAccept.
+  // Only the command leader sends PreAccept, and only to those it fixed.
+  if (m.instance.replica != from ||
+      !fast_path_.MayBeFastQuorum(m.fast_quorum, from, self_)) {
+    ++stats_.stale_messages;
     return;
   }
   Instance* instance = log_.FindOrCreate(m.instance);
@@ -130,28 +156,22 @@ void Epaxos::HandlePreAccept(ReplicaId from, const PreAccept& m,
   }
 
   DependencySet deps = m.initial_deps;
-  deps.UnionWith(drop_floor_);
-  deps.Raise(self_, forgotten_[self_]);
-  if (instance->initial_batch == nullptr) {
-    instance->initial_batch = m.batch;
-    if (!Mutated("no_index")) index_.CollectAndAdd(m.instance, *m.batch, deps);
-  } else {
-    index_.Collect(*m.batch, deps);
-  }
-  deps.ClampOwnColumn(m.instance);
+  CollectHere(m.instance, *instance, m.batch, deps);
 
   instance->status = InstanceStatus::kPreAccepted;
   instance->value = Value::Commands(m.batch);
   instance->deps = deps;
   instance->initial_deps = m.initial_deps;
   instance->initial_known = true;
+  instance->fast_quorum = m.fast_quorum;
   instance->payload_recorded = true;
-  instance->last_record = Persist(PreAcceptedRecord{.instance = m.instance,
-                                                    .batch = m.batch,
-                                                    .initial_deps =
-                                                        m.initial_deps,
-                                                    .deps = deps},
-                                  actions);
+  instance->last_record =
+      Persist(PreAcceptedRecord{.instance = m.instance,
+                                .batch = m.batch,
+                                .initial_deps = m.initial_deps,
+                                .deps = deps,
+                                .fast_quorum = m.fast_quorum},
+              actions);
   Send(from, PreAcceptReply{.instance = m.instance, .deps = deps},
        Mutated("d_vote") ? 0 : instance->last_record, actions);
 }
@@ -175,12 +195,23 @@ void Epaxos::HandlePreAcceptReply(ReplicaId from, const PreAcceptReply& m,
   Leading& leading = *instance->leading.get();
   // A set, not a counter: the network may deliver one vote twice (M12).
   if (Mutated("duplicate_vote")) from = CountedTwice(leading.voters, from);
-  leading.voters.Insert(from);
-  if (m.deps == instance->initial_deps || Mutated("fast_allequal")) {
-    leading.matching.Insert(from);
-  }
-  leading.voted_deps.UnionWith(m.deps);
+  fast_path_.CountVote(from, m.deps, *instance, leading);
   DecidePreAccept(m.instance, *instance, actions);
+}
+
+// A second fast quorum at ballot 0: what is fast with one of them may not be
+// with the other, and recovery knows but one.
+static void ForgetFastQuorum(ReplicaId self, const QuorumSizes& quorums,
+                             Instance& instance, Leading& leading) {
+  ReplicaSet other;
+  other.Insert(self);
+  for (int step = 1; other.size() < quorums.fast(); ++step) {
+    other.Insert(
+        ReplicaAt((Index(self) + quorums.replicas - step) % quorums.replicas));
+  }
+  instance.fast_quorum = other;
+  leading.voters = {};
+  leading.voters.Insert(self);
 }
 
 void Epaxos::DecidePreAccept(InstanceId id, Instance& instance,
@@ -193,28 +224,27 @@ void Epaxos::DecidePreAccept(InstanceId id, Instance& instance,
   }
   const Leading& leading = *instance.leading.get();
   if (!leading.voters.Contains(self_)) return;  // Own vote not durable yet.
-  // Compared with the initial dependencies, not with each other: a larger set
-  // that all agree on cannot be told apart in recovery (fast_allequal).
-  if (leading.matching.size() + (Mutated("fq_small") ? 1 : 0) >=
-      quorums_.fast()) {
+  if (fast_path_.IsFast(instance, leading)) {
     CommitFast(id, instance, actions);
     return;
   }
-  const int may_still_match =
-      leading.asked.Minus(leading.voters).Minus(Suspected()).size();
-  const bool fast_is_possible =
-      !leading.fast_path_given_up &&
-      leading.matching.size() + may_still_match >= quorums_.fast();
-  if (!fast_is_possible && leading.voters.size() >= quorums_.classic()) {
-    StartAccept(id, instance, actions);
+  switch (fast_path_.OtherwiseThanFast(instance, leading, Suspected())) {
+    case Round::kOpen: break;
+    case Round::kSlow: StartAccept(id, instance, actions); break;
+    case Round::kStuck:
+      if (Mutated("atlas_second_fq")) {
+        ForgetFastQuorum(self_, quorums_, instance, *instance.leading.get());
+        fast_path_.Begin(instance, *instance.leading.get());
+        return Retransmit(id, instance, actions);
+      }
+      StartRecovery(id, actions);
+      break;
   }
 }
 
 void Epaxos::CommitFast(InstanceId id, Instance& instance, Actions& actions) {
   MarkCommitted(id, instance, instance.value,
-                Mutated("fast_allequal") ? DependencySet(
-                                               instance.leading->voted_deps)
-                                         : instance.initial_deps);
+                fast_path_.FastDeps(instance, *instance.leading.get()));
   instance.last_record = Persist(
       CommittedRecord{.instance = id,
                       .value = instance.value.WithoutPayload(),

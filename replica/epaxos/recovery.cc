@@ -1,5 +1,6 @@
-// Finishing an instance whose command leader is gone (protocol.md 2.6, rules
-// R1-R5 and giving up; arXiv 2511.02743).
+// Finishing an instance whose command leader is gone (protocol.md 2.6, rules R1
+// and R2 and giving up; arXiv 2511.02743). What is to be concluded from votes
+// is a matter of the fast path rule (fast_path.h: R3-R5).
 #include <algorithm>
 #include <utility>
 
@@ -25,17 +26,45 @@ void Epaxos::StartRecovery(InstanceId id, Actions& actions) {
   const Ballot ballot = Ballot::Of(above.round() + 1, self_);
   YieldTo(id, *instance, ballot);
   if (Mutated("single_bal")) AcceptAtPromise(*instance);
-  instance->promised_ballot = ballot;
   Recovering& recovering = instance->recovering.Emplace();
   recovering.ballot = ballot;
+  if (fast_path_.CollectsInRecovery()) {
+    recovering.batch = instance->initial_batch;
+  }
   recoveries_.insert(id);
   ++stats_.recoveries_started;
   instance->last_record =
-      Persist(PromisedRecord{.instance = id, .ballot = ballot}, actions);
+      Persist(PromiseTo(id, *instance, ballot, recovering.batch), actions);
   Await(instance->last_record, id, OnDurable::kCountOwnPromise, actions,
         ballot);
-  Broadcast(Recover{.instance = id, .ballot = ballot, .batch = nullptr},
-            instance->last_record, actions);
+  Broadcast(
+      Recover{.instance = id, .ballot = ballot, .batch = recovering.batch},
+      instance->last_record, actions);
+}
+
+PromisedRecord Epaxos::PromiseTo(InstanceId id, Instance& instance,
+                                 Ballot ballot, const CommandBatchPtr& batch) {
+  instance.promised_ballot = ballot;
+  PromisedRecord record{.instance = id, .ballot = ballot};
+  if (!fast_path_.CollectsInRecovery() || batch == nullptr ||
+      instance.status != InstanceStatus::kUnknown || instance.collected) {
+    return record;
+  }
+  // From now on every later command is told of this one (atlas_noindex): its
+  // recovery may rest on what is answered here.
+  record.deps = DependencySet(quorums_.replicas);
+  if (Mutated("atlas_noindex")) {
+    index_.Collect(batch->operations(), record.deps);
+  } else {
+    CollectHere(id, instance, batch, record.deps);
+    if (!Mutated("d_collect")) {
+      record.batch = batch;
+      instance.payload_recorded = true;
+    }
+    instance.collected = true;
+  }
+  instance.deps = record.deps;
+  return record;
 }
 
 void Epaxos::YieldTo(InstanceId id, Instance& instance, Ballot ballot) {
@@ -58,13 +87,16 @@ RecoverReply Epaxos::MakeRecoverReply(InstanceId id, const Instance& instance,
           .status = instance.status,
           .accepted_ballot = instance.accepted_ballot,
           .value = instance.value,
-          .deps = instance.status == InstanceStatus::kUnknown
+          .deps = instance.deps.columns() == 0
                       ? DependencySet(quorums_.replicas)
                       : instance.deps,
-          .matches_initial = instance.status == InstanceStatus::kPreAccepted &&
-                             (instance.deps == instance.initial_deps ||
-                              Mutated("r_anypre")),
-          .recused = IsRecused(id, instance)};
+          .matches_initial =
+              instance.status == InstanceStatus::kPreAccepted &&
+              (instance.deps == instance.initial_deps || Mutated("r_anypre")),
+          .recused = IsRecused(id, instance),
+          .fast_quorum = instance.status == InstanceStatus::kPreAccepted
+                             ? instance.fast_quorum
+                             : ReplicaSet()};
 }
 
 // A command leader that crashed may have lost a fast commit that it announced.
@@ -73,13 +105,6 @@ RecoverReply Epaxos::MakeRecoverReply(InstanceId id, const Instance& instance,
 bool Epaxos::IsRecused(InstanceId id, const Instance& instance) const {
   return lazy_before_ && IsSelf(id.replica) && instance.restored_pre_accept &&
          instance.status == InstanceStatus::kPreAccepted;
-}
-
-// The command leader has answered that it does not know.
-bool Epaxos::LeaderIsRecused(InstanceId id, const Recovering& recovering) {
-  const auto& answer =
-      recovering.answers[static_cast<std::size_t>(Index(id.replica))];
-  return answer && answer->recused;
 }
 
 void Epaxos::HandleRecover(ReplicaId from, const Recover& m,
@@ -103,9 +128,8 @@ void Epaxos::HandleRecover(ReplicaId from, const Recover& m,
   }
   YieldTo(m.instance, *instance, m.ballot);
   if (Mutated("single_bal")) AcceptAtPromise(*instance);
-  instance->promised_ballot = m.ballot;
-  instance->last_record = Persist(
-      PromisedRecord{.instance = m.instance, .ballot = m.ballot}, actions);
+  instance->last_record =
+      Persist(PromiseTo(m.instance, *instance, m.ballot, m.batch), actions);
   Send(from, MakeRecoverReply(m.instance, *instance, m.ballot),
        Mutated("d_promise") ? 0 : instance->last_record, actions);
 }
@@ -123,7 +147,9 @@ void Epaxos::HandleRecoverReply(ReplicaId from, const RecoverReply& m,
        m.value.kind == ValueKind::kNone) ||
       // What is pre-accepted are commands, and only that matches.
       ((m.status == InstanceStatus::kPreAccepted || m.matches_initial) &&
-       m.value.kind != ValueKind::kCommands)) {
+       m.value.kind != ValueKind::kCommands) ||
+      (m.status == InstanceStatus::kPreAccepted &&
+       !fast_path_.MayBeFastQuorum(m.fast_quorum, m.instance.replica, from))) {
     ++stats_.stale_messages;  // Not an answer that a replica gives.
     return;
   }
@@ -153,24 +179,11 @@ void Epaxos::CountRecoverReply(ReplicaId from, RecoverReply m,
   }
 }
 
-int Epaxos::MatchingAnswers(const Recovering& recovering,
-                            ReplicaSet among) const {
-  int matching = 0;
-  for (int i = 0; i < quorums_.replicas; ++i) {
-    const auto& answer = recovering.answers[static_cast<std::size_t>(i)];
-    if (answer && among.Contains(ReplicaAt(i)) && answer->matches_initial) {
-      ++matching;
-    }
-  }
-  return matching;
-}
-
 void Epaxos::DecideRecovery(InstanceId id, Instance& instance,
                             Actions& actions) {
   Recovering& recovering = *instance.recovering.get();
   recovering.quorum = recovering.answered;
   const RecoverReply* highest = nullptr;
-  const RecoverReply* matching = nullptr;
   for (const auto& answer : recovering.answers) {
     if (!answer) continue;
     // A committed one answers with Commit (R1), never with a RecoverReply.
@@ -179,7 +192,6 @@ void Epaxos::DecideRecovery(InstanceId id, Instance& instance,
          answer->accepted_ballot > highest->accepted_ballot)) {
       highest = &*answer;
     }
-    if (answer->matches_initial) matching = &*answer;
   }
   // R2: the highest accepted ballot wins.
   if (highest != nullptr && !Mutated("ign_accepted")) {
@@ -188,27 +200,22 @@ void Epaxos::DecideRecovery(InstanceId id, Instance& instance,
                      actions);
     return;
   }
-  // R3: the command leader has promised our ballot and knows that it has not
-  // committed, so it never commits fast.
-  if ((recovering.quorum.Contains(id.replica) &&
-       !LeaderIsRecused(id, recovering) && !Mutated("no_r3")) ||
-      Mutated("coord_rule_always")) {
-    GiveUp(id, instance, actions);
-    return;
+  // R3-R5, or what stands for them.
+  recovering.matching = recovering.Matching(recovering.quorum);
+  Ruling ruling = fast_path_.AfterPromises(id, recovering);
+  switch (ruling.kind) {
+    case Ruling::Kind::kGiveUp: return GiveUp(id, instance, actions);
+    case Ruling::Kind::kPropose:
+      return ProposeRecovered(id, instance, std::move(ruling.value),
+                              ruling.deps, actions);
+    case Ruling::Kind::kValidate:
+      recovering.batch = ruling.value.batch;
+      recovering.initial_deps = ruling.deps;
+      return StartValidation(id, instance, actions);
+    case Ruling::Kind::kAskAgain:
+      LearnPayload(id, instance, ruling.value.batch);
+      return StartRecovery(id, actions);
   }
-  // R4: a fast quorum meets Q in at least |Q| - e members, all matching; a
-  // recused command leader is one of them for certain.
-  recovering.matching = MatchingAnswers(recovering, recovering.quorum);
-  if (recovering.matching <
-          recovering.quorum.size() - quorums_.fast_faults ||
-      matching == nullptr) {
-    GiveUp(id, instance, actions);
-    return;
-  }
-  // R5: the initial dependencies are unique per instance.
-  recovering.batch = matching->value.batch;
-  recovering.initial_deps = matching->deps;
-  StartValidation(id, instance, actions);
 }
 
 // No fast commit can have happened. If all of Q had pre-accepted, the commands
@@ -222,7 +229,7 @@ void Epaxos::GiveUp(InstanceId id, Instance& instance, Actions& actions) {
     if (!recovering.quorum.Contains(ReplicaAt(i))) continue;
     const auto& answer = recovering.answers[static_cast<std::size_t>(i)];
     if (answer->status != InstanceStatus::kPreAccepted) {
-      all_pre_accepted = false;
+      all_pre_accepted = Mutated("unanimous_some") && all_pre_accepted;
       continue;
     }
     if (Mutated("first_deps")) deps = DependencySet(quorums_.replicas);

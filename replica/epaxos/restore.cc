@@ -57,6 +57,11 @@ void Epaxos::RestoreInstance(const InstanceRecord& record,
     instance->initial_known = true;
     instance->initial_deps = record.initial_deps;
   }
+  if (!record.fast_quorum.empty()) instance->fast_quorum = record.fast_quorum;
+  if (record.collected) {
+    instance->collected = true;
+    instance->deps = record.deps;
+  }
   if (record.status == InstanceStatus::kUnknown) return;
   Value value = record.value;
   QUORATE_CHECK(FillPayload(*instance, value),
@@ -90,6 +95,7 @@ void Epaxos::Restore(const Record& record,
             instance->deps = r.deps;
             instance->initial_deps = r.initial_deps;
             instance->initial_known = true;
+            instance->fast_quorum = r.fast_quorum;
             instance->restored_pre_accept = true;
           },
           [&](const AcceptedRecord& r) {
@@ -111,6 +117,10 @@ void Epaxos::Restore(const Record& record,
             if (instance == nullptr || Mutated("forget_promise")) return;
             instance->promised_ballot =
                 std::max(instance->promised_ballot, r.ballot);
+            if (r.batch == nullptr) return;
+            RestorePayload(*instance, r.instance, r.batch);
+            instance->collected = true;
+            instance->deps = r.deps;
           },
           [&](const ValidatedRecord& r) {
             Instance* instance = Touch(r.instance);
@@ -154,8 +164,8 @@ void Epaxos::Restore(const Record& record,
           // The executor's.
           [](const ExecutedRecord&) {}, [](const EntriesRecord&) {},
           [](const SessionsRecord&) {},
-          // Of another protocol.
-          [](const DecidedRecord&) {}},
+          // Of other protocols.
+          [](const DependencyRecord&) {}, [](const DecidedRecord&) {}},
       record);
   outbox_.Restored(last_record_);
 }

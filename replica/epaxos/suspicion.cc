@@ -146,11 +146,14 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
       }
       [[fallthrough]];  // Late answers count while waiting (W4, W5).
     case Recovering::Stage::kPromising:
-      outbox_.SendAgain(Others().Minus(recovering.answered),
-                   Recover{.instance = id,
-                           .ballot = recovering.ballot,
-                           .batch = nullptr},
-                   instance.last_record, actions);
+      outbox_.SendAgain(
+          Others().Minus(recovering.answered),
+          Recover{.instance = id,
+                  .ballot = recovering.ballot,
+                  .batch = recovering.stage == Recovering::Stage::kPromising
+                               ? recovering.batch
+                               : nullptr},
+          instance.last_record, actions);
       break;
   }
 }

@@ -66,10 +66,10 @@ void Epaxos::ResumeAfterRestart(Actions& actions) {
       continue;
     }
     Leading& leading = instance->leading.Emplace();
+    fast_path_.Begin(*instance, leading);
     leading.voters.Insert(self_);
     leading.matching.Insert(self_);
     leading.accept_voters.Insert(self_);
-    leading.voted_deps = instance->initial_deps;
     instance->in_flight = true;
     ++own_in_flight_;
     Retransmit(id, *instance, actions);
@@ -93,21 +93,26 @@ void Epaxos::RetransmitOwn(Actions& actions) {
 }
 
 // Sends the current round again, payload included, to those who have not
-// voted; a thrifty round widens to everybody.
+// voted; a thrifty round widens to everybody, a fixed quorum stays what it is.
 void Epaxos::Retransmit(InstanceId id, Instance& instance, Actions& actions) {
   Leading& leading = *instance.leading.get();
   leading.asked = Others();
+  if (instance.status == InstanceStatus::kPreAccepted &&
+      fast_path_.FixesQuorum()) {
+    leading.asked = leading.asked.Intersect(instance.fast_quorum);
+  }
   leading.next_retransmit_ticks =
       leading.age_ticks + std::clamp(leading.age_ticks,
                                      settings_.retransmit_ticks,
                                      kMaxRetransmitTicks);
   if (instance.status == InstanceStatus::kPreAccepted) {
     ++stats_.retransmissions;
-    outbox_.SendAgain(Others().Minus(leading.voters),
-                 PreAccept{.instance = id,
-                           .batch = instance.initial_batch,
-                           .initial_deps = instance.initial_deps},
-                 instance.last_record, actions);
+    outbox_.SendAgain(leading.asked.Minus(leading.voters),
+                      PreAccept{.instance = id,
+                                .batch = instance.initial_batch,
+                                .initial_deps = instance.initial_deps,
+                                .fast_quorum = instance.fast_quorum},
+                      instance.last_record, actions);
   } else if (instance.status == InstanceStatus::kAccepted) {
     ++stats_.retransmissions;
     outbox_.SendAgain(Others().Minus(leading.accept_voters),
@@ -310,7 +315,7 @@ bool Epaxos::RetainsMoreThan(std::size_t bytes, const DependencySet& from,
       if (instance == nullptr) continue;  // Forgotten already.
       total += sizeof(Instance);
       if (instance->initial_batch != nullptr) {
-        total += instance->initial_batch->byte_size();
+        total += instance->initial_batch->memory_size();
       }
       if (total > bytes) return true;
     }

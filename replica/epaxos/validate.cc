@@ -143,6 +143,10 @@ void Epaxos::HandleValidate(ReplicaId from, const Validate& m,
                             Actions& actions) {
   Instance* instance = log_.FindOrCreate(m.instance);
   if (AnswerIfSettled(from, m.instance, instance, actions)) return;
+  if (!fast_path_.Validates()) {
+    ++stats_.stale_messages;
+    return;
+  }
   if (instance->promised_ballot != m.ballot) {
     SendAgain(
         from,
@@ -220,8 +224,8 @@ void Epaxos::DecideValidation(InstanceId id, Instance& instance,
 // Rule W3 counts replicas besides the command leader (rec_k), which is among
 // the matching ones only if it is recused.
 int Epaxos::VotesBesidesLeader(InstanceId id, const Recovering& recovering) {
-  const bool counted = recovering.quorum.Contains(id.replica) &&
-                       LeaderIsRecused(id, recovering);
+  const bool counted =
+      recovering.quorum.Contains(id.replica) && recovering.LeaderIsRecused(id);
   return recovering.matching - (counted ? 1 : 0);
 }
 
@@ -278,10 +282,9 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
                      actions);
     return;
   }
-  bool give_up =
-      late.Contains(id.replica) && !LeaderIsRecused(id, recovering);
+  bool give_up = late.Contains(id.replica) && !recovering.LeaderIsRecused(id);
   // W5: rule R4 over all answers so far.
-  give_up = give_up || MatchingAnswers(recovering, recovering.answered) <
+  give_up = give_up || recovering.Matching(recovering.answered) <
                            recovering.answered.size() - quorums_.fast_faults;
   bool all_see_us = true;
   std::vector<InstanceId> settled;

@@ -3,16 +3,18 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "replica/paxos/roles.h"
 
 namespace quorate {
 
 absl::Status CheckQuorumSizes(const QuorumSizes& sizes) {
-  const auto [n, f, e] = sizes;
+  const auto [n, f, e, rule] = sizes;
   if (f < 1 || n < 2 * f + 1) {
     return absl::InvalidArgumentError(absl::StrCat(
         n, " replicas cannot lose ", f, ": that needs 2f+1 = ", 2 * f + 1,
         "; set faults to at most ", LargestFaults(n)));
   }
+  if (rule != FastPathRule::kEpaxos) return absl::OkStatus();
   if (e < 0 || e > f || n < 2 * e + f - 1) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a fast quorum of ", n, " replicas cannot do without ", e,
@@ -25,14 +27,24 @@ absl::Status CheckQuorumSizes(const QuorumSizes& sizes) {
 QuorumSizes QuorumSizesOf(const Settings& settings) {
   const int n = settings.replicas;
   const int f = settings.faults != 0 ? settings.faults : LargestFaults(n);
-  const int e = settings.fast_faults != 0 ? settings.fast_faults
-                                          : LargestFastFaults(n, f);
-  return {.replicas = n, .faults = f, .fast_faults = e};
+  int e = 0;
+  switch (settings.fast_path) {
+    case FastPathRule::kEpaxos:
+      e = settings.fast_faults != 0 ? settings.fast_faults
+                                    : LargestFastFaults(n, f);
+      break;
+    case FastPathRule::kAtlas: e = n - (n / 2 + f); break;
+    case FastPathRule::kUnanimous: break;
+  }
+  return {
+      .replicas = n, .faults = f, .fast_faults = e, .rule = settings.fast_path};
 }
 
 int Laggards(const Settings& settings) {
-  if (settings.retained_bytes == 0 || settings.lazy_fast_commit) return 0;
+  if (settings.retained_bytes == 0) return 0;
   const QuorumSizes sizes = QuorumSizesOf(settings);
+  if (sizes.rule != FastPathRule::kEpaxos) return sizes.faults;
+  if (settings.lazy_fast_commit) return 0;
   return sizes.replicas - sizes.faults - sizes.fast_faults;
 }
 
@@ -46,24 +58,58 @@ absl::StatusOr<PaxosQuorums> PaxosQuorumsOf(const Settings& settings) {
   return PaxosQuorums::Create(*phase1, *phase2);
 }
 
-absl::Status ValidateSettings(const Settings& settings) {
-  if (settings.protocol == Protocol::kBpaxos) {
-    return absl::InvalidArgumentError(
-        "protocol \"bpaxos\" is not built into this version; choose "
-        "\"epaxos\" or \"multipaxos\"");
+std::string_view Name(FastPathRule rule) {
+  switch (rule) {
+    case FastPathRule::kEpaxos: return "epaxos";
+    case FastPathRule::kAtlas: return "atlas";
+    case FastPathRule::kUnanimous: return "unanimous";
   }
-  if (settings.replicas < 3 || settings.replicas > kMaxReplicas) {
+  return "";
+}
+
+std::optional<FastPathRule> ParseFastPathRule(std::string_view text) {
+  for (const FastPathRule rule : kFastPathRules) {
+    if (Name(rule) == text) return rule;
+  }
+  return std::nullopt;
+}
+
+// What the rule has no use or no proof for.
+static absl::Status CheckRule(const Settings& settings) {
+  if (settings.fast_path == FastPathRule::kEpaxos) return absl::OkStatus();
+  const std::string rule(Name(settings.fast_path));
+  if (settings.fast_faults != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "fast_faults is a choice of fast_path = \"epaxos\" alone; with \"",
+        rule,
+        "\" the size of a fast quorum follows from faults: leave it out"));
+  }
+  if (settings.fast_path == FastPathRule::kAtlas && settings.lazy_fast_commit) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a cluster has 3 to ", kMaxReplicas, " nodes, not ",
-                     settings.replicas));
+        "lazy_fast_commit does not go with fast_path = \"atlas\": recovery "
+        "takes a command leader that answers and has not committed for proof "
+        "that nobody has, which holds only if its record comes first; turn it "
+        "off, or use \"epaxos\" or \"unanimous\"");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateSettings(const Settings& settings) {
+  const bool has_roles = settings.protocol == Protocol::kBpaxos;
+  const int most = has_roles ? kMaxNodes : kMaxReplicas;
+  if (settings.replicas < 3 || settings.replicas > most) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a cluster has 3 to ", most, " nodes, not ", settings.replicas));
+  }
+  if (!has_roles && settings.roles != Roles()) {
+    return absl::InvalidArgumentError(
+        "only bpaxos knows roles: set protocol to \"bpaxos\", or leave the "
+        "nodes' roles out");
   }
   if (Index(settings.self) >= settings.replicas) {
     return absl::InvalidArgumentError("this node is not part of the cluster");
   }
-  if (settings.fast_path != FastPathRule::kEpaxos) {
-    return absl::InvalidArgumentError(
-        "fast_path: this version knows \"epaxos\" only");
-  }
+  if (absl::Status rule = CheckRule(settings); !rule.ok()) return rule;
   if (settings.batch_commands < 1 || settings.max_in_flight < 1 ||
       settings.max_queued_commands < 1 || settings.tick_ms < 1 ||
       settings.retransmit_ticks < 1 || settings.floor_ticks < 1 ||
@@ -75,7 +121,8 @@ absl::Status ValidateSettings(const Settings& settings) {
   if (settings.protocol == Protocol::kMultipaxos) {
     return PaxosQuorumsOf(settings).status();
   }
-  return CheckQuorumSizes(QuorumSizesOf(settings));
+  return has_roles ? CheckRoles(settings)
+                   : CheckQuorumSizes(QuorumSizesOf(settings));
 }
 
 }  // namespace quorate

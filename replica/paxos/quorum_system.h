@@ -45,7 +45,10 @@ class QuorumSystem {
   // Any `size` of them, 1 <= size <= n.
   static QuorumSystem OfSize(int size, int n);
 
-  bool IsQuorum(ReplicaSet set) const { return quorums_[set.bits()]; }
+  // Nodes that are not among them do not count.
+  bool IsQuorum(ReplicaSet set) const {
+    return quorums_[set.bits() & (quorums_.size() - 1)];
+  }
   int replicas() const { return replicas_; }
   // Members of the smallest quorum.
   int smallest() const;

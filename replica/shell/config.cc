@@ -20,8 +20,11 @@ namespace {
 constexpr std::string_view kProtocolNames[] = {
     Name(Protocol::kEpaxos), Name(Protocol::kMultipaxos),
     Name(Protocol::kBpaxos)};
-constexpr std::string_view kFastPathRules[] = {"epaxos"};
+constexpr std::string_view kFastPaths[] = {"epaxos", "atlas", "unanimous"};
 constexpr std::string_view kDurabilities[] = {"fsync", "memory"};
+// In the order of Roles.
+constexpr std::string_view kRoles[] = {"leader", "depsvc", "acceptor",
+                                       "executor"};
 constexpr std::string_view kConflictModes[] = {"op", "rw", "key"};
 constexpr std::string_view kReadModes[] = {Name(ReadMode::kLog),
                                            Name(ReadMode::kLeader)};
@@ -42,8 +45,10 @@ void ReadCluster(ConfigTable table, ClusterConfig& config) {
 }
 
 void ReadProtocol(ConfigTable table, Settings& settings) {
-  std::string fast_path = "epaxos";
-  table.Choice("fast_path", kFastPathRules, fast_path);
+  std::string fast_path(Name(settings.fast_path));
+  table.Choice("fast_path", kFastPaths, fast_path);
+  settings.fast_path =
+      ParseFastPathRule(fast_path).value_or(FastPathRule::kEpaxos);
   table.Integer("faults", 0, kMaxReplicas, settings.faults);
   table.Integer("fast_faults", 0, kMaxReplicas, settings.fast_faults);
   table.Flag("thrifty", settings.thrifty);
@@ -108,7 +113,54 @@ bool IsName(std::string_view text) {
   });
 }
 
-void ReadNode(ConfigTable table, Durability durability, NodeConfig& node) {
+// The node's set in `roles`, in the order of kRoles.
+ReplicaSet& RoleOf(Roles& roles, std::size_t role) {
+  ReplicaSet* const sets[] = {&roles.leaders, &roles.dependency_nodes,
+                              &roles.acceptors, &roles.executors};
+  return *sets[role];
+}
+
+// Who names no roles has all of them; where nobody names any, Settings::roles
+// stays empty, which says the same.
+void ReadRoles(ConfigTable& table, std::size_t index,
+               std::vector<std::optional<std::vector<std::string>>>& roles) {
+  table.Choices("roles", kRoles, roles[index]);
+  if (roles[index].has_value() && roles[index]->empty()) {
+    table.Refuse("roles",
+                 "a node without a role has nothing to do; give it "
+                 "one, or leave roles out to give it all");
+  }
+}
+
+Roles GatherRoles(
+    const std::vector<std::optional<std::vector<std::string>>>& named) {
+  Roles roles;
+  if (std::ranges::none_of(named,
+                           [](const auto& each) { return each.has_value(); })) {
+    return roles;
+  }
+  for (std::size_t i = 0; i < named.size(); ++i) {
+    for (std::size_t role = 0; role < std::size(kRoles); ++role) {
+      if (!named[i].has_value() ||
+          std::ranges::find(*named[i], kRoles[role]) != named[i]->end()) {
+        RoleOf(roles, role).Insert(ReplicaAt(static_cast<int>(i)));
+      }
+    }
+  }
+  return roles;
+}
+
+// A role that nobody has would pass for one that everybody has.
+void RefuseMissingRoles(ConfigDocument& document, Roles roles) {
+  if (roles == Roles()) return;
+  for (std::size_t role = 0; role < std::size(kRoles); ++role) {
+    if (!RoleOf(roles, role).empty()) continue;
+    document.Refuse(Concat("no node has the role \"", kRoles[role],
+                           "\"; add it to the roles of some [[node]]"));
+  }
+}
+
+void ReadNode(ConfigTable& table, Durability durability, NodeConfig& node) {
   table.RequiredText("name", node.name);
   if (!node.name.empty() && !IsName(node.name)) {
     table.Refuse("name", Concat("node name \"", node.name,
@@ -123,7 +175,6 @@ void ReadNode(ConfigTable table, Durability durability, NodeConfig& node) {
     table.Text("dir", node.directory);
   }
   table.Text("site", node.site);
-  table.RefuseOthers();
 }
 
 // "r1 and r4 both listen on ...": a value that two nodes may not share.
@@ -178,6 +229,24 @@ void RefuseSharedValues(ConfigDocument& document,
 
 }  // namespace
 
+bool ClusterConfig::TakesCommands(std::size_t index) const {
+  return settings.roles.leaders.empty() ||
+         settings.roles.leaders.Contains(ReplicaAt(static_cast<int>(index)));
+}
+
+std::vector<std::string_view> ClusterConfig::RolesOf(std::size_t index) const {
+  std::vector<std::string_view> names;
+  Roles roles = settings.roles;
+  for (std::size_t role = 0; role < std::size(kRoles); ++role) {
+    const ReplicaSet holders = RoleOf(roles, role);
+    if (holders.empty() ||
+        holders.Contains(ReplicaAt(static_cast<int>(index)))) {
+      names.push_back(kRoles[role]);
+    }
+  }
+  return names;
+}
+
 std::optional<std::size_t> ClusterConfig::FindNode(
     std::string_view name) const {
   const auto found = std::ranges::find(nodes, name, &NodeConfig::name);
@@ -208,15 +277,27 @@ absl::StatusOr<ClusterConfig> ParseConfig(std::string_view text,
   ReadCheckpoint(document.Table("checkpoint"), config);
   document.RefuseOthers();
   config.nodes.resize(document.NodeCount());
+  std::vector<std::optional<std::vector<std::string>>> roles(
+      config.nodes.size());
   for (std::size_t i = 0; i < config.nodes.size(); ++i) {
-    ReadNode(document.Node(i), config.durability, config.nodes[i]);
+    ConfigTable table = document.Node(i);
+    ReadNode(table, config.durability, config.nodes[i]);
+    ReadRoles(table, i, roles);
+    table.RefuseOthers();
   }
   config.settings.replicas = static_cast<int>(config.nodes.size());
   if (document.status().ok()) RefuseSharedValues(document, config.nodes);
-  if (config.nodes.size() < 3 || config.nodes.size() > kMaxReplicas) {
-    document.Refuse(Concat("a cluster has 3 to ", kMaxReplicas,
-                           " nodes, this one has ", config.nodes.size(),
+  const int most =
+      config.settings.protocol == Protocol::kBpaxos ? kMaxNodes : kMaxReplicas;
+  if (config.nodes.size() < 3 ||
+      config.nodes.size() > static_cast<std::size_t>(most)) {
+    document.Refuse(Concat("a cluster has 3 to ", most, " nodes, this one has ",
+                           config.nodes.size(),
                            "; add or remove [[node]] tables"));
+  }
+  if (document.status().ok()) {
+    config.settings.roles = GatherRoles(roles);
+    RefuseMissingRoles(document, config.settings.roles);
   }
   if (document.status().ok()) {
     const absl::Status valid = ValidateSettings(config.NodeSettings(0));

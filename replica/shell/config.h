@@ -51,6 +51,11 @@ struct ClusterConfig {
   std::uint64_t checkpoint_percent = 100;
   std::vector<NodeConfig> nodes;
 
+  // Does a client that wants something done ask this node? All but BPaxos'
+  // nodes without the role "leader".
+  bool TakesCommands(std::size_t index) const;
+  // "leader", "depsvc", ...: the roles of node `index`.
+  std::vector<std::string_view> RolesOf(std::size_t index) const;
   // Index of the node of that name, nullopt if there is none.
   std::optional<std::size_t> FindNode(std::string_view name) const;
   // The settings as node `index` runs with them.

@@ -1,4 +1,5 @@
 // The way back: a configuration as the text that gives it.
+#include "replica/paxos/quorum.h"
 #include "replica/paxos/quorum_system.h"
 #include "replica/shell/config.h"
 #include "replica/shell/text.h"
@@ -22,6 +23,15 @@ std::string Quote(std::string_view text) {
   return quoted + "\"";
 }
 
+std::string FormatRoles(const ClusterConfig& config, std::size_t index) {
+  if (config.settings.roles == Roles()) return "";
+  std::string text;
+  for (const std::string_view role : config.RolesOf(index)) {
+    text += Concat(text.empty() ? "" : ", ", Quote(role));
+  }
+  return Concat("roles = [", text, "]\n");
+}
+
 std::string FormatNode(const NodeConfig& node) {
   std::string text = Concat("\n[[node]]\nname = ", Quote(node.name),
                             "\npeer = ", Quote(ToString(node.peer)),
@@ -43,8 +53,8 @@ std::string FormatConfig(const ClusterConfig& config) {
       "[cluster]\nid = ", Quote(config.cluster_id),
       "\nprotocol = ", Quote(Name(settings.protocol)), "\ndurability = ",
       config.durability == Durability::kFsync ? "\"fsync\"" : "\"memory\"",
-      "\n\n[protocol]\nfast_path = \"epaxos\"\nfaults = ", settings.faults,
-      "\nfast_faults = ", settings.fast_faults,
+      "\n\n[protocol]\nfast_path = ", Quote(Name(settings.fast_path)),
+      "\nfaults = ", settings.faults, "\nfast_faults = ", settings.fast_faults,
       "\nthrifty = ", settings.thrifty ? "true" : "false",
       "\noverlap_sync = ", settings.overlap_sync ? "true" : "false",
       "\nlazy_fast_commit = ", settings.lazy_fast_commit ? "true" : "false",
@@ -63,7 +73,9 @@ std::string FormatConfig(const ClusterConfig& config) {
   text += Concat(
       "\n[checkpoint]\njournal_bytes = ", config.checkpoint_journal_bytes,
       "\npercent = ", config.checkpoint_percent, "\n");
-  for (const NodeConfig& node : config.nodes) text += FormatNode(node);
+  for (std::size_t i = 0; i < config.nodes.size(); ++i) {
+    text += FormatNode(config.nodes[i]) + FormatRoles(config, i);
+  }
   return text;
 }
 

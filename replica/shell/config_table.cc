@@ -148,6 +148,30 @@ void ConfigTable::Choice(std::string_view key,
   value = chosen;
 }
 
+void ConfigTable::Choices(std::string_view key,
+                          std::span<const std::string_view> known,
+                          std::optional<std::vector<std::string>>& values) {
+  read_.emplace_back(key);
+  const toml::node* node = FindIn(table_, key);
+  if (node == nullptr) return;
+  if (!node->is_array()) {
+    document_->RefuseLine(LineOf(*node), WrongKind(NameOf(key), "a list", *node));
+    return;
+  }
+  values.emplace();
+  for (const toml::node& each : *node->as_array()) {
+    const std::string value = each.is_string() ? each.as_string()->get() : "";
+    if (std::ranges::find(known, value) == known.end()) {
+      document_->RefuseLine(
+          LineOf(each),
+          Concat(NameOf(key), " has \"", value, "\", this binary knows ",
+                 Listed(known, "\"", "\""), "; choose some of them"));
+      return;
+    }
+    values->push_back(value);
+  }
+}
+
 void ConfigTable::Address(std::string_view key, Endpoint& value) {
   std::string text;
   RequiredText(key, text);

@@ -9,6 +9,7 @@
 #include <concepts>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,9 @@ class ConfigTable {
   void Flag(std::string_view key, bool& value);
   void Choice(std::string_view key, std::span<const std::string_view> known,
               std::string& value);
+  // A list of choices; nullopt stays where the key is not there.
+  void Choices(std::string_view key, std::span<const std::string_view> known,
+               std::optional<std::vector<std::string>>& values);
   void Address(std::string_view key, Endpoint& value);
   template <std::integral T>
   void Integer(std::string_view key, std::int64_t least, std::int64_t most,

@@ -28,6 +28,23 @@ std::uint64_t Microseconds(std::chrono::steady_clock::duration time) {
       std::chrono::duration_cast<std::chrono::microseconds>(time).count());
 }
 
+// What a record keeps in memory, roughly: its payload, if it has one.
+std::size_t MemoryOf(const std::vector<Record>& records) {
+  std::size_t bytes = records.size() * sizeof(Record);
+  for (const Record& record : records) {
+    std::visit(
+        [&bytes](const auto& r) {
+          if constexpr (requires { r.batch->memory_size(); }) {
+            if (r.batch != nullptr) bytes += r.batch->memory_size();
+          } else if constexpr (requires { r.value.batch->memory_size(); }) {
+            if (r.value.batch != nullptr) bytes += r.value.batch->memory_size();
+          }
+        },
+        record);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 Journal::Journal(uv_loop_t* loop, HandleCount& count,
@@ -65,6 +82,7 @@ Journal::~Journal() {
 // ---- the loop's side ------------------------------------------------------
 
 void Journal::Append(std::vector<Record>& records, RecordSequence last) {
+  unwritten_bytes_ += MemoryOf(records);
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     QUORATE_CHECK(!ending_, "H2: nothing is appended to a journal that ends");
@@ -196,6 +214,7 @@ void Journal::Run() {
   while (status.ok() && Take(group, last, slice)) {
     if (!group.empty()) {
       status = Write(group, last);
+      unwritten_bytes_ -= MemoryOf(group);
       uv_async_send(wake_.get());
     }
     if (status.ok() && slice.has_value()) {

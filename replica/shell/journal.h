@@ -89,6 +89,8 @@ class Journal {
     SnapshotChunk chunk;
   };
   std::vector<ReadChunk> TakeChunks();
+  // Memory of the records that wait for the thread, or that it is writing.
+  std::size_t unwritten_bytes() const { return unwritten_bytes_.load(); }
   // Of the groups that no checkpoint stands for, and of the last checkpoint.
   std::uint64_t journal_bytes() const { return journal_bytes_.load(); }
   std::uint64_t checkpoint_bytes() const { return checkpoint_bytes_.load(); }
@@ -132,6 +134,7 @@ class Journal {
   std::atomic<RecordSequence> durable_{0};
   std::atomic<bool> has_work_{false};
   std::atomic<bool> has_slice_{false};
+  std::atomic<std::size_t> unwritten_bytes_{0};
   std::atomic<std::uint64_t> journal_bytes_{0};
   std::atomic<std::uint64_t> checkpoint_bytes_{0};
 

@@ -24,6 +24,9 @@ constexpr std::size_t kRestoreChunk = 4096;
 constexpr std::size_t kMostLazyRecords = 4096;
 // What one turn adds to a checkpoint: some tenths of a millisecond.
 constexpr std::size_t kSliceBytes = 64 * 1024;
+// Records in memory that the disk has yet to take: beyond it peers are not
+// listened to, until half of it is written.
+constexpr std::size_t kMostUnwrittenBytes = 32 * 1024 * 1024;
 
 std::uint64_t RandomNumber() {
   std::random_device device;
@@ -121,7 +124,7 @@ absl::Status Node::OpenStore() {
 
 absl::Status Node::Restore() {
   if (store_ == nullptr) return absl::OkStatus();
-  const int columns = static_cast<int>(config_.nodes.size());
+  const int columns = ColumnsOf(config_.settings);
   std::vector<Record> chunk;
   const auto pass_on = [&] {
     replica_->Restore(chunk);
@@ -223,6 +226,7 @@ void Node::EndTurn() {
   StepDurable();
   Persist();
   Publish();
+  HoldBackPeers();
   FetchSnapshot();
   Checkpoint();
   ServeSnapshot();
@@ -268,6 +272,17 @@ void Node::Persist() {
       return;
     }
     StepDurable();
+  }
+}
+
+// A disk that is slower than the others must not fill the memory.
+void Node::HoldBackPeers() {
+  if (running_->journal == nullptr) return;
+  const std::size_t unwritten = running_->journal->unwritten_bytes();
+  if (unwritten > kMostUnwrittenBytes) {
+    running_->links.SetReading(false);
+  } else if (unwritten <= kMostUnwrittenBytes / 2) {
+    running_->links.SetReading(true);
   }
 }
 
@@ -366,7 +381,7 @@ void Node::OnSnapshotChunk(ReplicaId from, const SnapshotChunk& chunk) {
                     .index = chunk.index,
                     .chunks = chunk.chunks};
   const absl::Status decoded = DecodeRecords(
-      chunk.entries, static_cast<int>(config_.nodes.size()),
+      chunk.entries, ColumnsOf(config_.settings),
       [&](Record&& record) { part.records.push_back(std::move(record)); });
   // What cannot be read did not come: it is asked for again.
   if (decoded.ok()) Step(std::move(part));

@@ -89,6 +89,7 @@ class Node : private PeerLinks::Handler {
   void StepCommands();
   void StepDurable();
   void Persist();
+  void HoldBackPeers();
   void Publish();
   void Reply();
   void Checkpoint();

@@ -175,6 +175,7 @@ void PeerLinks::GoUp(Peer& peer) {
   peer.up = true;
   peer.since_ms = uv_now(loop_);
   peer.heard_tick = tick_;
+  if (!reading_) peer.connection->PauseReading();
   LogOnce(peer, Concat("peer ", NameOf(peer), " is up"));
   Suspect(peer, false);
 }
@@ -202,7 +203,7 @@ void PeerLinks::HandleMessage(Peer& peer, const Frame& frame) {
     return;
   }
   absl::StatusOr<Message> message =
-      DecodeMessage(frame.body, static_cast<int>(peers_.size()));
+      DecodeMessage(frame.body, ColumnsOf(config_.settings));
   if (message.ok()) {
     ++stats_.messages_received;
     if (peer.suspected) Suspect(peer, false);
@@ -251,6 +252,18 @@ void PeerLinks::Flush() {
   }
 }
 
+void PeerLinks::SetReading(bool reading) {
+  if (std::exchange(reading_, reading) == reading) return;
+  for (const auto& peer : peers_) {
+    if (peer == nullptr || !peer->up) continue;
+    if (reading_) {
+      peer->connection->ResumeReading();
+    } else {
+      peer->connection->PauseReading();
+    }
+  }
+}
+
 // ---- going down -----------------------------------------------------------
 
 void PeerLinks::OnEnd(Connection& connection, const absl::Status& why) {
@@ -286,6 +299,8 @@ void PeerLinks::Tick() {
   }
   for (const auto& peer : peers_) {
     if (peer == nullptr) continue;
+    // Who does not listen cannot call others silent.
+    if (!reading_ && peer->up) peer->heard_tick = tick_;
     const std::uint64_t silent = tick_ - peer->heard_tick;
     if (!peer->up) {
       if (peer->connection != nullptr &&

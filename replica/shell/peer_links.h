@@ -63,6 +63,9 @@ class PeerLinks : private Connection::Owner {
   void Send(ReplicaSet to, const Message& message);
   // Ends the turn: one write a connection.
   void Flush();
+  // Reads nothing from peers until told to again: they wait, and when they have
+  // waited for long drop the connection. They are not suspected meanwhile.
+  void SetReading(bool reading);
   // Drops every connection and listens no more.
   void Close();
 
@@ -131,6 +134,7 @@ class PeerLinks : private Connection::Owner {
   std::uint64_t hello_timeout_ms_;
   std::minstd_rand random_;  // For the pauses only.
   std::uint64_t tick_ = 0;
+  bool reading_ = true;
   std::unique_ptr<Acceptor> acceptor_;
   std::vector<std::unique_ptr<Peer>> peers_;  // Null at `self`.
   std::map<std::uint64_t, Waiting> waiting_;  // By tag.

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "replica/paxos/quorum.h"
+#include "replica/paxos/roles.h"
 #include "replica/shell/text.h"
 
 namespace quorate {
@@ -42,7 +43,7 @@ Json Columns(const ClusterConfig& config, const DependencySet& set) {
     columns["log"] = set[kLogColumn];
     return columns;
   }
-  for (std::size_t i = 0; i < config.nodes.size(); ++i) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(set.columns()); ++i) {
     columns[config.nodes[i].name] = set[ReplicaAt(static_cast<int>(i))];
   }
   return columns;
@@ -171,7 +172,6 @@ Json Refusals(const RefusalCounts& counts) {
 void AddMultipaxos(const ClusterConfig& config, const ReplicaStatus& replica,
                    Json& json) {
   const Settings settings = config.NodeSettings(0);
-  json["roles"] = {"leader", "acceptor", "executor"};
   json["leads"] = replica.leads;
   json["leader"] = nullptr;
   if (replica.leader) {
@@ -188,20 +188,29 @@ void AddMultipaxos(const ClusterConfig& config, const ReplicaStatus& replica,
   json["leader_reads"] = replica.leader_reads;
 }
 
-void AddProtocol(const ClusterConfig& config, const ReplicaStatus& replica,
-                 Json& json) {
+void AddProtocol(const ClusterConfig& config, std::size_t self,
+                 const ReplicaStatus& replica, Json& json) {
   const Settings settings = config.NodeSettings(0);
   const QuorumSizes sizes = QuorumSizesOf(settings);
   json["protocol"] = std::string(Name(settings.protocol));
+  Json roles = Json::array();
+  for (const std::string_view role : config.RolesOf(self)) {
+    roles.push_back(std::string(role));
+  }
+  json["roles"] = std::move(roles);
   if (settings.protocol == Protocol::kMultipaxos) {
     AddMultipaxos(config, replica, json);
+  } else if (settings.protocol == Protocol::kBpaxos) {
+    const Cluster cluster(settings);
+    json["dependency_quorum"] = cluster.dependency_quorum();
+    json["classic_quorum"] = cluster.acceptor_quorum();
   } else {
-    json["roles"] = {"leader", "depsvc", "acceptor", "executor"};
-    json["fast_path"] = "epaxos";
-    json["conflicts"] = std::string(Name(settings.conflicts));
+    json["fast_path"] = std::string(Name(settings.fast_path));
     json["classic_quorum"] = sizes.classic();
     json["fast_quorum"] = sizes.fast();
+    json["accept_quorum"] = sizes.accepting();
   }
+  json["conflicts"] = std::string(Name(settings.conflicts));
   json["durability"] =
       config.durability == Durability::kFsync ? "fsync" : "memory";
 }
@@ -218,7 +227,7 @@ std::string StatusAsJson(const ClusterConfig& config, std::size_t self,
   json["up"] = true;
   json["phase"] = std::string(facts.phase);
   json["uptime_s"] = facts.uptime_s;
-  AddProtocol(config, facts.replica, json);
+  AddProtocol(config, self, facts.replica, json);
   json["committed"] = Columns(config, facts.replica.committed);
   json["executed"] = Columns(config, facts.replica.executed);
   json["base_floor"] = Columns(config, facts.replica.base_floor);

@@ -119,6 +119,20 @@ TEST(StatusViewTest, ShowsTotalsAndShares) {
   }
 }
 
+TEST(StatusViewTest, NamesTheFastPathRuleAndItsQuorums) {
+  Json node = Json::parse(*Up("r2", 5, 5, "0xa").status);
+  node["protocol"] = "epaxos";
+  node["fast_path"] = "atlas";
+  node["fast_quorum"] = 4;
+  node["accept_quorum"] = 3;
+  const std::string text = StatusAsText(
+      std::vector<NodeAnswer>{Down("r1"), {"r2", "b", node.dump()}});
+  EXPECT_NE(text.find("epaxos, fast path atlas: 4 votes in one round trip, or "
+                      "3 accepts\n"),
+            std::string::npos)
+      << text;
+}
+
 TEST(StatusViewTest, AnAnswerThatIsNoObjectCountsAsDown) {
   for (const char* broken : {"", "[]", "{", "7"}) {
     const std::vector<NodeAnswer> answers = {{"r1", "x:1", broken}};

@@ -87,7 +87,7 @@ class Case {
 
   // Once a value is chosen, every vote at a higher ballot is for it
   // (protocol.md 10, 3 and 4). Breaks before agreement does.
-  std::string FindUnsafeVote(int classic_quorum) const {
+  std::string FindUnsafeVote(int accept_quorum) const {
     std::string found;
     ForVotes([&](const Outcome& vote) {
       std::ptrdiff_t votes = 0;
@@ -101,7 +101,7 @@ class Case {
             });
         fast = fast || std::ranges::count(observation.fast, vote.instance) > 0;
       }
-      const bool chosen = votes >= classic_quorum;
+      const bool chosen = votes >= accept_quorum;
       ForVotes([&](const Outcome& other) {
         if (!found.empty() || other.instance != vote.instance ||
             other.SameAs(vote)) {
@@ -190,10 +190,10 @@ ObservationId Observations::Intern(const Observation& observation) {
   return known->second;
 }
 
-Judge::Judge(const Observations& observations, int classic_quorum,
+Judge::Judge(const Observations& observations, int accept_quorum,
              Payloads payloads)
     : observations_(observations),
-      classic_quorum_(classic_quorum),
+      accept_quorum_(accept_quorum),
       payloads_(std::move(payloads)) {}
 
 std::string Judge::Find(std::span<const ObservationId> together) {
@@ -202,7 +202,7 @@ std::string Judge::Find(std::span<const ObservationId> together) {
   const Case it(observations_, together);
   std::string found = it.FindDisagreement();
   if (found.empty()) found = it.FindInvisible(payloads_);
-  if (found.empty()) found = it.FindUnsafeVote(classic_quorum_);
+  if (found.empty()) found = it.FindUnsafeVote(accept_quorum_);
   if (found.empty()) found = it.FindDisorder();
   if (found.empty()) passed_.insert(std::move(key));
   return found;

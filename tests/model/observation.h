@@ -60,8 +60,7 @@ class Judge {
   // The payloads that may be decided, by digest.
   using Payloads = absl::flat_hash_map<std::uint64_t, CommandBatchPtr>;
 
-  Judge(const Observations& observations, int classic_quorum,
-        Payloads payloads);
+  Judge(const Observations& observations, int accept_quorum, Payloads payloads);
 
   // The first broken promise, with what was found; empty when there is none.
   std::string Find(std::span<const ObservationId> together);
@@ -69,7 +68,7 @@ class Judge {
 
  private:
   const Observations& observations_;
-  int classic_quorum_;
+  int accept_quorum_;
   Payloads payloads_;
   absl::flat_hash_set<std::vector<ObservationId>> passed_;
 };

@@ -26,6 +26,15 @@ std::string Text(const Value& value) {
   return value.payload_missing() ? "commands without payload" : "commands";
 }
 
+// " fq r1 r3"; nothing of the rules that fix no fast quorum.
+std::string FastQuorumText(ReplicaSet quorum) {
+  std::string text = quorum.empty() ? "" : " fq";
+  for (int i = 0; i < kMaxReplicas; ++i) {
+    if (quorum.Contains(ReplicaAt(i))) text += " " + Text(ReplicaAt(i));
+  }
+  return text;
+}
+
 std::string Text(const ValidateReply& m) {
   std::string text;
   for (const ValidateReply::Conflict& conflict : m.conflicts) {
@@ -46,7 +55,8 @@ Words Describe(const Message& message) {
   return std::visit(
       Overloaded{
           [](const PreAccept& m) -> Words {
-            return {ToString(m.instance), ToString(m.initial_deps),
+            return {ToString(m.instance),
+                    ToString(m.initial_deps) + FastQuorumText(m.fast_quorum),
                     m.batch->digest()};
           },
           [](const PreAcceptReply& m) -> Words {
@@ -71,14 +81,17 @@ Words Describe(const Message& message) {
                     Text(m.value) + " " + ToString(m.deps), m.value.digest};
           },
           [](const Recover& m) -> Words {
-            return {ToString(m.instance) + " " + Text(m.ballot)};
+            return {ToString(m.instance) + " " + Text(m.ballot),
+                    m.batch ? "with commands" : "",
+                    m.batch ? m.batch->digest() : 0};
           },
           [](const RecoverReply& m) -> Words {
             return {ToString(m.instance) + " " + Text(m.ballot),
                     std::string(Name(m.status)) + " " +
                         Text(m.accepted_ballot) + " " + Text(m.value) + " " +
                         ToString(m.deps) +
-                        (m.matches_initial ? " matches" : ""),
+                        (m.matches_initial ? " matches" : "") +
+                        FastQuorumText(m.fast_quorum),
                     m.value.digest};
           },
           [](const Validate& m) -> Words {
@@ -104,6 +117,15 @@ Words Describe(const Message& message) {
           // Nobody is left out in these worlds.
           [](const SnapshotRequest&) -> Words { return {}; },
           [](const SnapshotChunk&) -> Words { return {}; },
+          [](const DependencyRequest& m) -> Words {
+            return {ToString(m.instance), "", m.batch->digest()};
+          },
+          [](const DependencyReply& m) -> Words {
+            return {ToString(m.instance), ToString(m.deps)};
+          },
+          [](const InstanceReplies& m) -> Words {
+            return {ToString(m.instance)};
+          },
           [](const Prepare& m) -> Words {
             return {Text(m.ballot), "from " + std::to_string(m.first)};
           },

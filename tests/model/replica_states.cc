@@ -133,9 +133,11 @@ StateId ReplicaStates::Answered(int replica, StateId state, PacketSetId set) {
 }
 
 PacketSetId ReplicaStates::Relevant(StateId state, PacketSetId set) {
-  // A decision that a restart may take away again is not known for good. In a
-  // log, packets about one slot tell of others too, and of who leads.
-  if (set == 0 || scope_.protocol == Protocol::kMultipaxos || (scope_.separate_sync && scope_.restarts > 0)) return set;
+  // An acceptor of BPaxos votes on, whatever its node knows. In a log, packets
+  // about one slot tell of others too, and of who leads.
+  if (scope_.protocol != Protocol::kEpaxos) return set;
+  // A decision that a restart may take away again is not known for good.
+  if (set == 0 || (scope_.separate_sync && scope_.restarts > 0)) return set;
   const ObservationId observation = states_[state].observation;
   const std::uint64_t key = std::uint64_t{observation} << 32 | set;
   if (const auto known = relevant_.find(key); known != relevant_.end()) {
@@ -227,6 +229,8 @@ void ReplicaStates::Absorb(Draft& draft, int replica, const Actions& actions) {
   for (const OutgoingMessage& outgoing : actions.messages) {
     // Where everybody is on the way to: repairs are not what is explored.
     if (std::holds_alternative<Frontier>(outgoing.message)) continue;
+    // BPaxos: recoveries begin by a step of their own.
+    if (std::holds_alternative<Inquire>(outgoing.message)) continue;
     if (outgoing.rests_on > draft.durable) {
       draft.Break("1.2 durable before visible: " +
                   std::string(Name(outgoing.message)));
@@ -271,8 +275,10 @@ void ReplicaStates::Sync(Draft& draft, int replica) {
   Handle(draft, replica, RecordsDurable{.through = draft.durable});
 }
 
-// 5: ballots only grow, whatever becomes of the record later.
+// 5: ballots only grow, whatever becomes of the record later. A proposer of
+// BPaxos begins ballots that the acceptor beside it has not promised.
 void ReplicaStates::NoteRecord(Draft& draft, const Record& record) {
+  if (scope_.protocol == Protocol::kBpaxos) return;
   Ballot ballot;
   if (const auto* accepted = std::get_if<AcceptedRecord>(&record)) {
     ballot = accepted->ballot;
@@ -345,6 +351,13 @@ void ReplicaStates::NoteDecision(Draft& draft,
 // its turn has come. Everything else that time brings is out of reach.
 bool ReplicaStates::Recover(Draft& draft, int replica, ReplicaId column) {
   const std::uint64_t before = draft.machine->Status().recoveries_started;
+  if (scope_.protocol == Protocol::kBpaxos) {
+    // As if its executor waited for the column's first instance.
+    Handle(draft, replica,
+           MessageReceived{.from = ReplicaAt(replica),
+                           .message = Inquire{.instance = {column, 1}}});
+    return draft.machine->Status().recoveries_started > before;
+  }
   Handle(draft, replica, PeerSuspected{.peer = column, .suspected = true});
   for (int tick = 0; tick < kMostTicks; ++tick) {
     if (draft.machine->Status().recoveries_started > before) break;
@@ -389,7 +402,9 @@ std::unique_ptr<Replica> ReplicaStates::Restored(int replica,
             [&](PreAcceptedRecord& r) { StripOrigin(r.batch, unasked_); },
             [&](AcceptedRecord& r) { StripOrigin(r.value.batch, unasked_); },
             [&](ValidatedRecord& r) { StripOrigin(r.batch, unasked_); },
+            [&](PromisedRecord& r) { StripOrigin(r.batch, unasked_); },
             [&](CommittedRecord& r) { StripOrigin(r.value.batch, unasked_); },
+            [&](DependencyRecord& r) { StripOrigin(r.batch, unasked_); },
             [](auto&) {}},
         record);
   }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "replica/paxos/quorum.h"
 #include "wire/check.h"
 
 namespace quorate::model {
@@ -27,6 +28,7 @@ int* FindBudget(Scope& scope, std::string_view name) {
   if (name == "recoveries") return &scope.recoveries;
   if (name == "restarts") return &scope.restarts;
   if (name == "retries") return &scope.retries;
+  if (name == "faults") return &scope.faults;
   return nullptr;
 }
 
@@ -52,6 +54,16 @@ absl::StatusOr<Scope> ParseScope(std::string_view text) {
   for (std::size_t i = 1; i < words.size(); ++i) {
     const std::pair<std::string, std::string> setting =
         absl::StrSplit(words[i], absl::MaxSplits('=', 1));
+    if (setting.first == "fast_path") {
+      const std::optional<FastPathRule> rule =
+          ParseFastPathRule(setting.second);
+      if (!rule.has_value()) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "\"", words[i], "\": known are epaxos, atlas, unanimous"));
+      }
+      scope->fast_path = *rule;
+      continue;
+    }
     int number = 0;
     const bool is_number = absl::SimpleAtoi(setting.second, &number) &&
                            number >= 0 && number < 100;
@@ -60,12 +72,15 @@ absl::StatusOr<Scope> ParseScope(std::string_view text) {
     if (!is_number || (budget == nullptr && toggle == nullptr)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "\"", words[i],
-          "\": give recoveries, restarts, retries, "
-          "separate_sync, impatience, clients_wait or proposed a number"));
+          "\": give recoveries, restarts, retries, faults, "
+          "separate_sync, impatience, clients_wait or proposed a number, or "
+          "fast_path a rule"));
     }
     if (budget != nullptr) *budget = number;
     if (toggle != nullptr) *toggle = number != 0;
   }
+  const absl::Status valid = ValidateSettings(SettingsOf(*scope, 0));
+  if (!valid.ok()) return valid;
   return *scope;
 }
 
@@ -75,6 +90,10 @@ std::string ScopeText(const Scope& scope) {
   const auto add = [&](const char* name, int now, int usual) {
     if (now != usual) absl::StrAppend(&text, " ", name, "=", now);
   };
+  if (scope.fast_path != plain.fast_path) {
+    absl::StrAppend(&text, " fast_path=", std::string(Name(scope.fast_path)));
+  }
+  add("faults", scope.faults, plain.faults);
   add("recoveries", scope.recoveries, plain.recoveries);
   add("restarts", scope.restarts, plain.restarts);
   add("retries", scope.retries, plain.retries);

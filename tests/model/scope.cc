@@ -43,6 +43,11 @@ std::vector<Scope> MakeScopes() {
                     .about = "one command, and recoverers that duel",
                     .commands = {{{"x"}, 0}},
                     .recoveries = 4});
+  scopes.push_back({.name = "X7",
+                    .about = "two commands of one leader and one of another",
+                    .commands = {{{"x"}, 0}, {{"x"}, 0}, {{"x"}, 1}},
+                    .recoveries = 2,
+                    .impatience = false});
   scopes.push_back(with(five, "X4", "five replicas, two leaders are lost"));
   scopes.back().recoveries = 2;
   scopes.push_back(
@@ -52,6 +57,19 @@ std::vector<Scope> MakeScopes() {
                            "deliver PreAccept r2.1 r2>r5", "recover r2 at r3",
                            "recover r1 at r4"};
   scopes.back().recoveries = 2;
+  scopes.push_back({.name = "B1",
+                    .about = "BPaxos: two conflicting commands of two leaders "
+                             "on nodes with all roles, one recovery",
+                    .protocol = Protocol::kBpaxos,
+                    .commands = two,
+                    .recoveries = 1,
+                    .impatience = false});
+  scopes.push_back({.name = "B2",
+                    .about = "BPaxos: one command, and recoverers that duel",
+                    .protocol = Protocol::kBpaxos,
+                    .commands = {{{"x"}, 0}},
+                    .recoveries = 3,
+                    .impatience = false});
   // Whoever leads proposes; leaders change, and what they had begun is found.
   scopes.push_back({.name = "M1",
                     .about = "Multi-Paxos: a command for each of two leaders",
@@ -96,6 +114,7 @@ Settings SettingsOf(const Scope& scope, int replica) {
   settings.self = ReplicaAt(replica);
   settings.faults = scope.faults;
   settings.fast_faults = scope.fast_faults;
+  settings.fast_path = scope.fast_path;
   settings.batch_commands = 1;
   settings.retransmit_ticks = kRetransmitTicks;
   settings.recovery_ticks = 1;

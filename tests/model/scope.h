@@ -42,6 +42,7 @@ struct Scope {
   int replicas = 3;
   int faults = 0;       // as in Settings
   int fast_faults = 0;  // as in Settings
+  FastPathRule fast_path = FastPathRule::kEpaxos;
   std::vector<ScopeCommand> commands;
   // Clients stay and wait: a command that became a noop is proposed again.
   bool clients_wait = false;

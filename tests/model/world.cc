@@ -25,7 +25,7 @@ World::World(const Scope& scope)
     : scope_(scope),
       states_(scope),
       judge_(states_.observations(),
-             QuorumSizesOf(SettingsOf(scope, 0)).classic(),
+             QuorumSizesOf(SettingsOf(scope, 0)).accepting(),
              PayloadsOf(states_.commands())) {}
 
 std::uint64_t World::Hash(const WorldState& state) {

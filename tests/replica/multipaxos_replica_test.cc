@@ -118,6 +118,9 @@ TEST_F(MultipaxosReplicaTest, ALeaderThatIsReplacedDoesNotKnowWhatBecame) {
   down_.Insert(ReplicaAt(0));
   Ask(0, Put("1", 1));
   EXPECT_TRUE(replies(0).empty());
+  for (const int other : {1, 2}) {
+    Step(other, PeerSuspected{.peer = ReplicaAt(0), .suspected = true});
+  }
   Elect(1);
   Ask(1, Put("2", 2));
   down_ = {};

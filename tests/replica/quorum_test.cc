@@ -39,6 +39,50 @@ TEST(QuorumSizes, MatchTheTableOfTheDesign) {
   }
 }
 
+TEST(QuorumSizes, OfTheOtherRulesFollowFromTheFaults) {
+  struct Row {
+    FastPathRule rule;
+    int n, f, fast, accepting;
+  };
+  constexpr FastPathRule kAtlas = FastPathRule::kAtlas;
+  constexpr FastPathRule kUnanimous = FastPathRule::kUnanimous;
+  for (const Row& row :
+       {Row{kAtlas, 3, 1, 2, 2}, Row{kAtlas, 5, 1, 3, 2},
+        Row{kAtlas, 5, 2, 4, 3}, Row{kAtlas, 7, 3, 6, 4},
+        Row{kAtlas, 4, 1, 3, 2}, Row{kUnanimous, 3, 1, 3, 2},
+        Row{kUnanimous, 5, 1, 5, 4}, Row{kUnanimous, 7, 3, 7, 4}}) {
+    Settings settings;
+    settings.fast_path = row.rule;
+    settings.replicas = row.n;
+    settings.faults = row.f;
+    const QuorumSizes sizes = QuorumSizesOf(settings);
+    EXPECT_EQ(sizes.fast(), row.fast) << row.n << row.f;
+    EXPECT_EQ(sizes.accepting(), row.accepting) << row.n << row.f;
+    EXPECT_EQ(sizes.classic(), row.n - row.f);
+    EXPECT_TRUE(ValidateSettings(settings).ok()) << row.n << row.f;
+  }
+}
+
+// A recovery hears a member of the fast quorum and an acceptor; with the
+// command leader's own dependencies, those of the fast quorum that it hears are
+// a majority.
+TEST(QuorumSizes, OfAtlasIntersectAsItsRecoveryNeeds) {
+  for (int n = 3; n <= 9; ++n) {
+    for (int f = 1; f <= LargestFaults(n); ++f) {
+      Settings settings;
+      settings.fast_path = FastPathRule::kAtlas;
+      settings.replicas = n;
+      settings.faults = f;
+      const QuorumSizes sizes = QuorumSizesOf(settings);
+      EXPECT_TRUE(EveryPairMeets(n, sizes.classic(), sizes.accepting(), 1));
+      EXPECT_TRUE(EveryPairMeets(n, sizes.classic(), sizes.fast(), n / 2));
+      EXPECT_FALSE(
+          EveryPairMeets(n, sizes.classic(), sizes.accepting() - 1, 1));
+      EXPECT_FALSE(EveryPairMeets(n, sizes.classic(), sizes.fast() - 1, n / 2));
+    }
+  }
+}
+
 TEST(QuorumSizes, RefuseSevenReplicasWithAFastQuorumOfFour) {
   EXPECT_FALSE(
       CheckQuorumSizes({.replicas = 7, .faults = 3, .fast_faults = 3}).ok());
@@ -98,6 +142,26 @@ TEST(ValidateSettings, NamesWhatIsWrong) {
   settings.faults = 0;
   settings.self = ReplicaAt(5);
   EXPECT_FALSE(ValidateSettings(settings).ok());
+}
+
+TEST(ValidateSettings, RefusesWhatARuleHasNoUseOrNoProofFor) {
+  Settings settings;
+  settings.fast_path = FastPathRule::kAtlas;
+  settings.lazy_fast_commit = true;
+  EXPECT_NE(ValidateSettings(settings).message().find("lazy_fast_commit"),
+            std::string::npos);
+  settings.fast_path = FastPathRule::kUnanimous;
+  EXPECT_TRUE(ValidateSettings(settings).ok());
+  settings.fast_faults = 1;
+  EXPECT_NE(ValidateSettings(settings).message().find("fast_faults"),
+            std::string::npos);
+}
+
+TEST(ValidateSettings, TheRulesAreKnownByTheirNames) {
+  for (const FastPathRule rule : kFastPathRules) {
+    EXPECT_EQ(ParseFastPathRule(Name(rule)), rule);
+  }
+  EXPECT_EQ(ParseFastPathRule("paxos"), std::nullopt);
 }
 
 }  // namespace

@@ -170,7 +170,7 @@ TEST(Replica, TakesARequestThatIsLargerThanItsQueueWhenThatIsEmpty) {
 }
 
 // protocol.md 4.6: what is proposed while a chain waits may make it longer.
-TEST(Replica, ProposesNothingWhileTooMuchWaitsToExecute) {
+TEST(Replica, ProposesNothingThatJoinsAChainWhileTooMuchWaits) {
   Settings settings;
   settings.max_waiting_instances = 2;
   auto replica = Replica::Create(settings);
@@ -191,16 +191,19 @@ TEST(Replica, ProposesNothingWhileTooMuchWaitsToExecute) {
   on_the_first.Add({ReplicaAt(2), 1});
   learn({ReplicaAt(2), 2}, on_the_first);
   Actions actions;
-  replica->Step(ClientCommands{.batches = {Request(9, OperationKind::kPut,
-                                                   "other", "1")}},
-                actions);
+  replica->Step(
+      ClientCommands{
+          .batches = {Request(9, OperationKind::kPut, "k", "1"),
+                      Request(10, OperationKind::kPut, "other", "1")}},
+      actions);
   EXPECT_TRUE(replica->Status().holds_back);
-  EXPECT_EQ(replica->Status().own_in_flight, 0u);
+  EXPECT_EQ(replica->Status().own_in_flight, 1u);
   EXPECT_EQ(replica->Status().queued_commands, 1u);
 
   learn({ReplicaAt(1), 1}, DependencySet(3));
   EXPECT_FALSE(replica->Status().holds_back);
-  EXPECT_EQ(replica->Status().own_in_flight, 1u);
+  EXPECT_EQ(replica->Status().own_in_flight, 2u);
+  EXPECT_EQ(replica->Status().queued_commands, 0u);
 }
 
 TEST(Replica, ARestoredCopyHasTheSameState) {

@@ -137,8 +137,8 @@ TEST(ConfigTest, FindsANodeByItsName) {
 
 TEST(ConfigTest, FormatsToTextThatReadsBackEqual) {
   absl::StatusOr<ClusterConfig> config =
-      ParseConfig(WithProtocol("thrifty = true\nconflicts = \"key\"\n"
-                               "max_in_flight = 5"),
+      ParseConfig(WithProtocol("fast_path = \"atlas\"\nthrifty = true\n"
+                               "conflicts = \"key\"\nmax_in_flight = 5"),
                   "cluster.toml");
   ASSERT_TRUE(config.ok()) << config.status();
   config->cluster_id = "quoted \"id\" \\ with\ttab";
@@ -149,6 +149,7 @@ TEST(ConfigTest, FormatsToTextThatReadsBackEqual) {
   EXPECT_EQ(FormatConfig(*again), text);
   EXPECT_EQ(again->cluster_id, config->cluster_id);
   EXPECT_EQ(again->durability, Durability::kMemory);
+  EXPECT_EQ(again->settings.fast_path, FastPathRule::kAtlas);
   EXPECT_EQ(again->settings.conflicts, ConflictMode::kKey);
   EXPECT_EQ(again->nodes[2].site, "tokyo");
 }
@@ -214,13 +215,6 @@ TEST(ConfigTest, RefusesAProtocolItDoesNotKnow) {
             "choose one of them");
 }
 
-TEST(ConfigTest, RefusesAProtocolThatIsNotBuiltIn) {
-  EXPECT_EQ(
-      ErrorOf("[cluster]\nid = \"demo\"\nprotocol = \"bpaxos\"\n" + kNodes),
-      "config \"cluster.toml\": protocol \"bpaxos\" is not built into this "
-      "version; choose \"epaxos\" or \"multipaxos\"");
-}
-
 TEST(ConfigTest, RefusesAQuorumThatIsNone) {
   EXPECT_EQ(ErrorOf("[cluster]\nid = \"demo\"\n[paxos]\nphase1 = \"most\"\n" +
                     kNodes),
@@ -240,9 +234,21 @@ TEST(ConfigTest, RefusesQuorumsThatDoNotMeet) {
 }
 
 TEST(ConfigTest, RefusesAFastPathItDoesNotKnow) {
-  EXPECT_EQ(ErrorOf(WithProtocol("fast_path = \"atlas\"")),
-            "config \"cluster.toml\" line 4: protocol.fast_path is \"atlas\", "
-            "this binary knows \"epaxos\"; choose one of them");
+  EXPECT_EQ(
+      ErrorOf(WithProtocol("fast_path = \"paxos\"")),
+      "config \"cluster.toml\" line 4: protocol.fast_path is \"paxos\", "
+      "this binary knows \"epaxos\", \"atlas\", \"unanimous\"; choose one "
+      "of them");
+}
+
+TEST(ConfigTest, RefusesWhatAFastPathRuleHasNoProofFor) {
+  EXPECT_NE(ErrorOf(WithProtocol("fast_path = \"atlas\"\n"
+                                 "lazy_fast_commit = true"))
+                .find("lazy_fast_commit does not go with"),
+            std::string::npos);
+  EXPECT_EQ(ErrorOf(WithProtocol("fast_path = \"unanimous\"\n"
+                                 "lazy_fast_commit = true")),
+            "no error");
 }
 
 TEST(ConfigTest, RefusesADurabilityItDoesNotKnow) {
@@ -380,6 +386,59 @@ TEST(ConfigTest, RefusesMoreFaultsThanTheClusterCanTake) {
   EXPECT_EQ(error.find("config \"cluster.toml\": 3 replicas cannot lose 2: "),
             0u)
       << error;
+}
+
+// ---- roles ------------------------------------------------------------------
+
+const std::string kBpaxos =
+    "[cluster]\nid = \"demo\"\nprotocol = \"bpaxos\"\n" + kNodes;
+const std::string kThirdNode = "site = \"tokyo\"\n";
+
+TEST(ConfigTest, ANodeWithoutRolesHasAll) {
+  const absl::StatusOr<ClusterConfig> config =
+      ParseConfig(kBpaxos, "cluster.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->settings.roles, Roles());
+  EXPECT_EQ(config->RolesOf(0).size(), 4u);
+  EXPECT_TRUE(config->TakesCommands(0));
+}
+
+TEST(ConfigTest, ReadsRolesAndWritesThemBack) {
+  const std::string text =
+      Replaced(kBpaxos, kThirdNode, "roles = [\"depsvc\", \"acceptor\"]\n");
+  const absl::StatusOr<ClusterConfig> config =
+      ParseConfig(text, "cluster.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->RolesOf(2),
+            (std::vector<std::string_view>{"depsvc", "acceptor"}));
+  EXPECT_FALSE(config->TakesCommands(2));
+  EXPECT_EQ(ColumnsOf(config->settings), 2);
+  const absl::StatusOr<ClusterConfig> again =
+      ParseConfig(FormatConfig(*config), "cluster.toml");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->settings.roles, config->settings.roles);
+}
+
+TEST(ConfigTest, RefusesARoleThatItDoesNotKnow) {
+  EXPECT_EQ(
+      ErrorOf(Replaced(kBpaxos, kThirdNode, "roles = [\"boss\"]\n")),
+      "config \"cluster.toml\" line 19: node.roles has \"boss\", this binary "
+      "knows \"leader\", \"depsvc\", \"acceptor\", \"executor\"; choose some "
+      "of "
+      "them");
+}
+
+TEST(ConfigTest, DoesTheArithmeticOfRoles) {
+  EXPECT_EQ(ErrorOf(Replaced(kBpaxos, kThirdNode, "roles = [\"executor\"]\n")),
+            "config \"cluster.toml\": to lose 1 node, bpaxos needs 2f+1 = 3 "
+            "nodes with the role \"depsvc\", not 2; give 1 more node that "
+            "role, or set faults lower");
+}
+
+TEST(ConfigTest, OnlyBpaxosKnowsRoles) {
+  EXPECT_EQ(ErrorOf(Replaced(kMinimal, kThirdNode, "roles = [\"executor\"]\n")),
+            "config \"cluster.toml\": only bpaxos knows roles: set protocol to "
+            "\"bpaxos\", or leave the nodes' roles out");
 }
 
 TEST(ConfigTest, SaysThatAFileIsMissing) {

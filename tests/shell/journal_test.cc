@@ -169,6 +169,26 @@ TEST_F(JournalTest, SaysNothingBeforeTheStoreHasSynced) {
   RunUntil([&] { return journal_->durable() == 1; });
 }
 
+TEST_F(JournalTest, CountsTheMemoryThatWaitsForTheDisk) {
+  Open();
+  log_.CloseGate();
+  const CommandBatchPtr batch =
+      MakeBatch({ClientId{1}, 1}, {.kind = OperationKind::kPut,
+                                   .key = "k",
+                                   .value = std::string(10'000, 'v')});
+  std::vector<Record> records;
+  records.push_back(PreAcceptedRecord{.instance = {ReplicaAt(0), 1},
+                                      .batch = batch});
+  journal_->Append(records, 1);
+  log_.AwaitAppendUnderWay();
+  const std::size_t being_written = journal_->unwritten_bytes();
+  EXPECT_GE(being_written, 10'000u);
+  Append(2);
+  EXPECT_GT(journal_->unwritten_bytes(), being_written);
+  log_.OpenGate();
+  RunUntil([&] { return journal_->unwritten_bytes() == 0; });
+}
+
 TEST_F(JournalTest, AppendsWhatGathersDuringASyncAsOneGroup) {
   Open();
   log_.CloseGate();

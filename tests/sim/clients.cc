@@ -26,7 +26,7 @@ void Clients::Start() {
   for (int i = 0; i < plan_.clients; ++i) {
     const int share = plan_.operations / plan_.clients +
                       (i < plan_.operations % plan_.clients ? 1 : 0);
-    AddSession(random_.Pick(nodes_), /*pinned=*/false, share);
+    AddSession(PickNode(), /*pinned=*/false, share);
   }
   for (std::size_t i = 0; i < sessions_.size(); ++i) Think(i);
 }

@@ -183,11 +183,11 @@ void Simulation::KillSome() {
     alive.Erase(ReplicaAt(i));
     CrashNow(i);
   }
-  clients_.RestrictTo(alive);
+  clients_.RestrictTo(alive.Intersect(roles_.leaders));
 }
 
 void Simulation::Revive() {
-  clients_.RestrictTo(ReplicaSet::FirstN(plan_.settings.replicas));
+  clients_.RestrictTo(roles_.leaders);
   for (int i = 0; i < plan_.settings.replicas; ++i) {
     if (!node(i).dead) continue;
     node(i).dead = false;

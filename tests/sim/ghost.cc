@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "replica/paxos/roles.h"
 #include "wire/commutation.h"
 #include "wire/overloaded.h"
 
@@ -9,7 +10,7 @@ namespace quorate::sim {
 namespace {
 
 // Settings' defaults written out once more, on purpose not by the code under
-// test: n >= 2f+1 and n >= 2e+f-1, e <= f (protocol.md 1).
+// test: n >= 2f+1 and n >= 2e+f-1, e <= f (protocol.md 1, 3.5, 3.6).
 int FaultsOf(const Settings& settings) {
   return settings.faults > 0 ? settings.faults : (settings.replicas - 1) / 2;
 }
@@ -22,6 +23,31 @@ int FastFaultsOf(const Settings& settings) {
     ++fast_faults;
   }
   return fast_faults;
+}
+int FastQuorumOf(const Settings& settings) {
+  switch (settings.fast_path) {
+    case FastPathRule::kEpaxos:
+      return settings.replicas - FastFaultsOf(settings);
+    case FastPathRule::kAtlas:
+      return settings.replicas / 2 + FaultsOf(settings);
+    case FastPathRule::kUnanimous: break;
+  }
+  return settings.replicas;
+}
+int AcceptQuorumOf(const Settings& settings) {
+  if (settings.protocol == Protocol::kBpaxos) {
+    return Cluster(settings).roles.acceptors.size() - FaultsOf(settings);
+  }
+  return settings.fast_path == FastPathRule::kAtlas
+             ? FaultsOf(settings) + 1
+             : settings.replicas - FaultsOf(settings);
+}
+int LaggardsOf(const Settings& settings) {
+  if (settings.retained_bytes == 0) return 0;
+  if (settings.fast_path != FastPathRule::kEpaxos) return FaultsOf(settings);
+  return settings.lazy_fast_commit
+             ? 0
+             : settings.replicas - FaultsOf(settings) - FastFaultsOf(settings);
 }
 
 std::pair<std::uint64_t, std::uint64_t> KeyOf(CommandId id) {
@@ -57,16 +83,15 @@ std::uint64_t DigestOf(std::span<const Operation> operations) {
 
 Ghost::Ghost(const Settings& settings, Verdict& verdict)
     : settings_(settings),
-      classic_quorum_(settings.replicas - FaultsOf(settings)),
-      fast_quorum_(settings.replicas - FastFaultsOf(settings)),
-      laggards_(settings.retained_bytes == 0 || settings.lazy_fast_commit
-                    ? 0
-                    : settings.replicas - FaultsOf(settings) -
-                          FastFaultsOf(settings)),
+      roles_(Cluster(settings).roles),
+      faults_(FaultsOf(settings)),
+      accept_quorum_(AcceptQuorumOf(settings)),
+      fast_quorum_(FastQuorumOf(settings)),
+      laggards_(LaggardsOf(settings)),
       verdict_(verdict),
-      columns_(static_cast<std::size_t>(settings.replicas)) {
-  stable_.fill(DependencySet(settings.replicas));
-  executed_.fill(DependencySet(settings.replicas));
+      columns_(static_cast<std::size_t>(ColumnsOf(settings))) {
+  stable_.fill(DependencySet(ColumnsOf(settings)));
+  executed_.fill(DependencySet(ColumnsOf(settings)));
 }
 
 Ghost::Instance& Ghost::Get(InstanceId id) {
@@ -219,8 +244,8 @@ void Ghost::NoteDecided(ReplicaId at, InstanceId id, const Value& value,
              Describe(value, deps));
   }
   if (instance.decided.has_value()) return;  // Equal to the choice as well.
-  if (deps[id.replica] >= id.slot &&
-      settings_.fast_path == FastPathRule::kEpaxos) {
+  if (deps[id.replica] >= id.slot && !is_bpaxos() &&
+      settings_.fast_path != FastPathRule::kAtlas) {
     Fail("2.2: no instance depends on itself or on a later one of its column",
          at, id, ToString(deps));
   }
@@ -237,7 +262,7 @@ void Ghost::NoteDecided(ReplicaId at, InstanceId id, const Value& value,
 void Ghost::CheckVisibility(ReplicaId at, InstanceId id) {
   const Instance& instance = Get(id);
   const DependencySet& deps = instance.decided->deps;
-  for (int i = 0; i < settings_.replicas; ++i) {
+  for (int i = 0; i < ColumnsOf(settings_); ++i) {
     const ReplicaId column = ReplicaAt(i);
     const auto& others = columns_[static_cast<std::size_t>(i)];
     for (std::uint64_t slot = deps[column] + 1; slot <= others.size();
@@ -258,15 +283,65 @@ void Ghost::CheckVisibility(ReplicaId at, InstanceId id) {
 void Ghost::CheckFastQuorum(ReplicaId at, InstanceId id,
                             const DependencySet& deps) {
   Instance& instance = Get(id);
+  if (settings_.fast_path == FastPathRule::kAtlas) {
+    return CheckPopularity(at, id, deps);
+  }
   int matching = 0;
   for (const OnDisk& disk : instance.on_disk) {
     if (disk.pre_accepted && disk.pre_accepted_deps == deps) ++matching;
   }
-  if (settings_.fast_path == FastPathRule::kEpaxos &&
-      (instance.initial_deps != deps || matching < fast_quorum_)) {
+  if (instance.initial_deps != deps || matching < fast_quorum_) {
     Fail("invariant 10: a fast commit has a fast quorum of matching votes", at,
          id, std::to_string(matching) + " of " + std::to_string(fast_quorum_));
   }
+}
+
+// Invariant 10 of the Atlas rule: all of the one fast quorum have voted, the
+// dependencies are the union of their votes, and f of them report each.
+void Ghost::CheckPopularity(ReplicaId at, InstanceId id,
+                            const DependencySet& deps) {
+  Instance& instance = Get(id);
+  const ReplicaSet quorum = instance.fast_quorum.value_or(ReplicaSet());
+  DependencySet united(ColumnsOf(settings_));
+  std::array<int, kMaxReplicas> reporters{};
+  for (int i = 0; i < settings_.replicas; ++i) {
+    if (!quorum.Contains(ReplicaAt(i))) continue;
+    const OnDisk& disk = DiskOf(ReplicaAt(i), instance);
+    if (!disk.pre_accepted) {
+      Fail("invariant 10: every member of the fast quorum has voted", at, id);
+      return;
+    }
+    united.UnionWith(disk.pre_accepted_deps);
+    for (int column = 0; column < settings_.replicas; ++column) {
+      if (disk.pre_accepted_deps[ReplicaAt(column)] >=
+          deps[ReplicaAt(column)]) {
+        ++reporters[static_cast<std::size_t>(column)];
+      }
+    }
+  }
+  if (quorum.empty() || united != deps) {
+    Fail("invariant 10: a fast commit has the union of its quorum's votes", at,
+         id, ToString(united) + " and " + ToString(deps));
+  }
+  for (int column = 0; column < settings_.replicas; ++column) {
+    if (reporters[static_cast<std::size_t>(column)] >= faults_) continue;
+    Fail("invariant 10: f members report each dependency of a fast commit", at,
+         id, ToString(deps));
+  }
+}
+
+void Ghost::NoteFastQuorum(ReplicaId at, InstanceId id, ReplicaSet quorum) {
+  const bool fixed = settings_.fast_path == FastPathRule::kAtlas;
+  if (quorum.size() != (fixed ? fast_quorum_ : 0) ||
+      (fixed && !quorum.Contains(id.replica))) {
+    Fail("3.6: a fast quorum has the rule's size and its command leader", at,
+         id);
+  }
+  std::optional<ReplicaSet>& known = Get(id).fast_quorum;
+  if (known.value_or(quorum) != quorum) {
+    Fail("3.6: an instance has one fast quorum", at, id);
+  }
+  known = quorum;
 }
 
 // ---- what is said -----------------------------------------------------------
@@ -281,6 +356,7 @@ void Ghost::CheckSent(ReplicaId from, const PreAccept& m) {
   }
   NotePayload(from, m.instance, m.batch);
   NoteInitialDeps(from, m.instance, m.initial_deps);
+  NoteFastQuorum(from, m.instance, m.fast_quorum);
   if (!DiskOf(from, Get(m.instance)).pre_accepted &&
       reserved_[static_cast<std::size_t>(Index(from))] < m.instance.slot) {
     Fail("1.2, 1.3: a proposal or its reservation is on disk before its "
@@ -305,9 +381,26 @@ void Ghost::CheckSent(ReplicaId from, const Accept& m) {
   }
   const Round& round =
       NoteRound(from, m.instance, m.ballot, m.value, m.deps);
+  if (is_bpaxos()) {
+    if (m.ballot.is_initial()) CheckUnion(from, m);
+    return;
+  }
   if (!round.durable_voters.Contains(from)) {
     Fail("1.2: a proposer's own accept is on disk before its Accept leaves",
          from, m.instance);
+  }
+}
+
+void Ghost::CheckUnion(ReplicaId at, const Accept& m) {
+  int answers = 0;
+  for (const OnDisk& disk : Get(m.instance).on_disk) {
+    if (disk.answered && m.deps.Covers(disk.answer)) ++answers;
+  }
+  const int quorum = roles_.dependency_nodes.size() - FaultsOf(settings_);
+  if (answers < quorum) {
+    Fail("3.2: a proposal covers the answers of f+1 dependency nodes", at,
+         m.instance,
+         std::to_string(answers) + " of " + std::to_string(quorum));
   }
 }
 
@@ -325,7 +418,8 @@ void Ghost::CheckSent(ReplicaId from, const Commit& m) {
 
 void Ghost::CheckSent(ReplicaId from, const Recover& m) {
   NotePayload(from, m.instance, m.batch);
-  if (DiskOf(from, Get(m.instance)).promised < m.ballot) {
+  const OnDisk& disk = DiskOf(from, Get(m.instance));
+  if ((is_bpaxos() ? disk.begun : disk.promised) < m.ballot) {
     Fail("1.2: a ballot is on disk before its Recover leaves", from,
          m.instance);
   }
@@ -337,9 +431,19 @@ void Ghost::CheckSent(ReplicaId from, const RecoverReply& m) {
     Fail("1.2: a promise is on disk before its RecoverReply leaves", from,
          m.instance);
   }
+  const DependencySet collected =
+      DiskOf(from, Get(m.instance))
+          .collected_deps.value_or(DependencySet(ColumnsOf(settings_)));
+  if (m.status == InstanceStatus::kUnknown && m.deps != collected) {
+    Fail("3.6: what a Recover asked for is on disk before its reply leaves",
+         from, m.instance, ToString(collected) + " and " + ToString(m.deps));
+  }
 }
 
 void Ghost::CheckSent(ReplicaId from, const Validate& m) {
+  if (settings_.fast_path != FastPathRule::kEpaxos) {
+    Fail("3.5, 3.6: only EPaxos* validates", from, m.instance);
+  }
   NotePayload(from, m.instance, m.batch);
   NoteInitialDeps(from, m.instance, m.initial_deps);
 }
@@ -362,9 +466,29 @@ void Ghost::CheckSent(ReplicaId from, const Frontier& m) {
   }
 }
 
+void Ghost::CheckSent(ReplicaId from, const DependencyRequest& m) {
+  if (m.instance.replica != from) {
+    Fail("3.2: only its leader asks about an instance", from, m.instance);
+  }
+  NotePayload(from, m.instance, m.batch);
+  if (reserved_[static_cast<std::size_t>(Index(from))] < m.instance.slot) {
+    Fail("3.2: the reservation of a slot is on disk before it is used", from,
+         m.instance);
+  }
+}
+
+void Ghost::CheckSent(ReplicaId from, const DependencyReply& m) {
+  const OnDisk& disk = DiskOf(from, Get(m.instance));
+  if (!disk.answered || disk.answer != m.deps) {
+    Fail("3.2: an answer is on disk before it is given", from, m.instance,
+         ToString(m.deps));
+  }
+}
+
 void Ghost::CheckSent(ReplicaId from, const Truncated& m) {
-  BecameDurable(from, FloorRecord{.base_floor = m.drop_floor,
-                                  .drop_floor = m.drop_floor});
+  CheckFloor(from, m.drop_floor,
+             is_bpaxos() ? roles_.executors.size() - FaultsOf(settings_) - 1
+                         : laggards_);
 }
 
 void Ghost::Replied(ReplicaId from, const ClientReply& reply) {
@@ -387,6 +511,7 @@ void Ghost::BecameDurable(ReplicaId at, std::span<const Record> records) {
 void Ghost::BecameDurable(ReplicaId at, const PreAcceptedRecord& r) {
   NotePayload(at, r.instance, r.batch);
   NoteInitialDeps(at, r.instance, r.initial_deps);
+  NoteFastQuorum(at, r.instance, r.fast_quorum);
   if (!r.deps.Covers(r.initial_deps)) {
     Fail("invariant 6: a vote covers the initial dependencies", at, r.instance);
   }
@@ -408,17 +533,27 @@ void Ghost::BecameDurable(ReplicaId at, const AcceptedRecord& r) {
   disk.promised = std::max(disk.promised, r.ballot);
   Round& round = NoteRound(at, r.instance, r.ballot, r.value, r.deps);
   round.durable_voters.Insert(at);
-  if (round.durable_voters.size() >= classic_quorum_) {
+  if (round.durable_voters.size() >= accept_quorum_) {
     NoteChosen(at, r.instance, r.ballot, r.value, r.deps);
   }
 }
 
 void Ghost::BecameDurable(ReplicaId at, const PromisedRecord& r) {
   OnDisk& disk = DiskOf(at, Get(r.instance));
+  if (is_bpaxos() && r.ballot.owner() == at && r.ballot > disk.begun) {
+    disk.begun = r.ballot;  // The acceptor's record of it, if any, follows.
+    return;
+  }
   if (r.ballot < disk.promised) {
     Fail("invariant 5: promised ballots never decrease", at, r.instance);
   }
   disk.promised = std::max(disk.promised, r.ballot);
+  if (r.batch == nullptr) return;
+  NotePayload(at, r.instance, r.batch);
+  if (disk.pre_accepted || disk.collected_deps.has_value()) {
+    Fail("3.6: only who has not voted is asked, and once", at, r.instance);
+  }
+  disk.collected_deps = r.deps;
 }
 
 void Ghost::BecameDurable(ReplicaId at, const ValidatedRecord& r) {
@@ -438,26 +573,51 @@ void Ghost::BecameDurable(ReplicaId at, const CommittedRecord& r) {
   DiskOf(at, instance).committed = true;
 }
 
-// Invariant 16: what one replica may forget, all but g have executed for good.
+void Ghost::BecameDurable(ReplicaId at, const DependencyRecord& r) {
+  NotePayload(at, r.instance, r.batch);
+  OnDisk& disk = DiskOf(at, Get(r.instance));
+  if (disk.answered && disk.answer != r.deps) {
+    Fail("D1: a dependency node answers an instance once", at, r.instance,
+         ToString(disk.answer) + " and " + ToString(r.deps));
+  }
+  disk.answered = true;
+  disk.answer = r.deps;
+}
+
+// Invariant 16: what one replica may forget, all but g have executed for good;
+// in BPaxos f+1 executors have, and what executors forget, all of them.
 void Ghost::BecameDurable(ReplicaId at, const FloorRecord& r) {
-  for (int column = 0; column < settings_.replicas; ++column) {
-    DependencySet dropped(settings_.replicas);
-    dropped.Set(ReplicaAt(column), r.drop_floor[ReplicaAt(column)]);
-    int lacking = 0;
+  if (is_bpaxos()) {
+    CheckFloor(at, r.base_floor,
+               roles_.executors.size() - FaultsOf(settings_) - 1);
+    CheckFloor(at, r.drop_floor, 0);
+  } else {
+    CheckFloor(at, r.drop_floor, laggards_);
+  }
+}
+
+void Ghost::CheckFloor(ReplicaId at, const DependencySet& floor, int lacking) {
+  for (int column = 0; column < ColumnsOf(settings_); ++column) {
+    DependencySet dropped(ColumnsOf(settings_));
+    dropped.Set(ReplicaAt(column), floor[ReplicaAt(column)]);
+    int lack_it = 0;
     for (int i = 0; i < settings_.replicas; ++i) {
-      if (!HasStable(ReplicaAt(i), dropped)) ++lacking;
+      if (roles_.executors.Contains(ReplicaAt(i)) &&
+          !HasStable(ReplicaAt(i), dropped)) {
+        ++lack_it;
+      }
     }
-    if (lacking <= laggards_) continue;
+    if (lack_it <= lacking) continue;
     Fail("invariant 16: only what nearly everybody has on disk is forgotten",
          at, {ReplicaAt(column), 0},
-         ToString(r.drop_floor) + " but " + std::to_string(lacking) +
+         ToString(floor) + " but " + std::to_string(lack_it) +
              " replicas lack some of it");
   }
 }
 
 void Ghost::Installed(ReplicaId at, const DependencySet& drop_floor,
                       std::span<const Record> snapshot) {
-  for (int i = 0; i < settings_.replicas; ++i) {
+  for (int i = 0; i < ColumnsOf(settings_); ++i) {
     const ReplicaId column = ReplicaAt(i);
     for (std::uint64_t slot = 1; slot <= drop_floor[column]; ++slot) {
       DiskOf(at, Get({column, slot})).committed = true;
@@ -482,7 +642,7 @@ void Ghost::BecameDurable(ReplicaId at, const ReservedRecord& r) {
 // Remembers how far it has looked, so that each instance is looked at once.
 bool Ghost::HasStable(ReplicaId replica, const DependencySet& through) {
   DependencySet& stable = stable_[static_cast<std::size_t>(Index(replica))];
-  for (int i = 0; i < settings_.replicas; ++i) {
+  for (int i = 0; i < ColumnsOf(settings_); ++i) {
     const ReplicaId column = ReplicaAt(i);
     std::uint64_t slot = stable[column];
     while (slot < through[column] &&

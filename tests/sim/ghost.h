@@ -67,8 +67,16 @@ class Ghost final : public Observer {
     bool pre_accepted = false;
     bool initial_known = false;
     bool committed = false;
+    // As a node of the dependency service.
+    bool answered = false;
+    DependencySet answer;
     Ballot promised;
+    // As a proposer of BPaxos, whose ballots are not promises of the acceptor
+    // beside it.
+    Ballot begun;
     DependencySet pre_accepted_deps;
+    // Atlas: told to a Recover without having voted.
+    std::optional<DependencySet> collected_deps;
   };
   struct Decision {
     Value value;
@@ -77,6 +85,7 @@ class Ghost final : public Observer {
   struct Instance {
     CommandBatchPtr payload;
     std::optional<DependencySet> initial_deps;
+    std::optional<ReplicaSet> fast_quorum;
     std::optional<Decision> chosen;
     Ballot chosen_ballot;
     std::optional<Decision> decided;
@@ -102,7 +111,14 @@ class Ghost final : public Observer {
   void NoteDecided(ReplicaId at, InstanceId id, const Value& value,
                    const DependencySet& deps);
   void CheckVisibility(ReplicaId at, InstanceId id);
+  // A proposal at ballot 0 has the answers of a quorum of dependency nodes.
+  void CheckUnion(ReplicaId at, const Accept& m);
+  // No more than `lacking` executors lack anything up to `floor`.
+  void CheckFloor(ReplicaId at, const DependencySet& floor, int lacking);
+  bool is_bpaxos() const { return settings_.protocol == Protocol::kBpaxos; }
   void CheckFastQuorum(ReplicaId at, InstanceId id, const DependencySet& deps);
+  void CheckPopularity(ReplicaId at, InstanceId id, const DependencySet& deps);
+  void NoteFastQuorum(ReplicaId at, InstanceId id, ReplicaSet quorum);
   // Are all commits up to there on the replica's disk?
   bool HasStable(ReplicaId replica, const DependencySet& through);
 
@@ -123,6 +139,9 @@ class Ghost final : public Observer {
   void CheckSent(ReplicaId from, const Truncated& m);
   void CheckSent(ReplicaId, const SnapshotRequest&) {}
   void CheckSent(ReplicaId, const SnapshotChunk&) {}
+  void CheckSent(ReplicaId from, const DependencyRequest& m);
+  void CheckSent(ReplicaId from, const DependencyReply& m);
+  void CheckSent(ReplicaId, const InstanceReplies&) {}
   template <typename OfAnotherProtocol>
   void CheckSent(ReplicaId from, const OfAnotherProtocol&) {
     Fail("EPaxos speaks no other protocol", from, {from, 0});
@@ -135,6 +154,7 @@ class Ghost final : public Observer {
   void BecameDurable(ReplicaId at, const CommittedRecord& r);
   void BecameDurable(ReplicaId at, const FloorRecord& r);
   void BecameDurable(ReplicaId at, const ReservedRecord& r);
+  void BecameDurable(ReplicaId at, const DependencyRecord& r);
   // Records of a checkpoint are no new facts.
   template <typename CheckpointPart>
   void BecameDurable(ReplicaId at, const CheckpointPart&) {
@@ -142,7 +162,9 @@ class Ghost final : public Observer {
   }
 
   Settings settings_;
-  int classic_quorum_;
+  Roles roles_;  // none empty
+  int faults_;
+  int accept_quorum_;
   int fast_quorum_;
   int laggards_;  // that may be left out when instances are forgotten
   Verdict& verdict_;
@@ -153,10 +175,10 @@ class Ghost final : public Observer {
   std::uint64_t with_commands_ = 0;
   std::uint64_t recovered_ = 0;
   // Own slots that a durable reservation covers.
-  std::array<std::uint64_t, kMaxReplicas> reserved_{};
+  std::array<std::uint64_t, kMaxNodes> reserved_{};
   // Every slot up to here is durably committed (has been executed) there.
-  std::array<DependencySet, kMaxReplicas> stable_;
-  std::array<DependencySet, kMaxReplicas> executed_;
+  std::array<DependencySet, kMaxNodes> stable_;
+  std::array<DependencySet, kMaxNodes> executed_;
 };
 
 }  // namespace quorate::sim

@@ -9,6 +9,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "replica/paxos/quorum.h"
 #include "tests/model/mutants.h"
 #include "tests/sim/runner.h"
 
@@ -79,6 +80,7 @@ int Main(int argc, char** argv) {
   std::string faults = "all";
   std::string trace;
   std::string history;
+  std::string fast_path;
   CLI::App app(
       "Simulates a faulty cluster in virtual time; one seed decides all.\n"
       "  quorate-sim --seed 7 --trace seven.txt\n"
@@ -93,6 +95,9 @@ int Main(int argc, char** argv) {
                      FaultSet::All().ToString());
   app.add_option("--operations", options.operations,
                  "commands a seed; drawn when left out");
+  app.add_option("--fast-path", fast_path,
+                 "epaxos, atlas or unanimous; drawn when left out")
+      ->check(CLI::IsMember({"epaxos", "atlas", "unanimous"}));
   app.add_option("--bug", options.bug,
                  "plant a bug in the toy, or, in quorate-sim-mutants, a\n"
                  "mutation of wire/mutation.h in the real machine");
@@ -120,6 +125,7 @@ int Main(int argc, char** argv) {
     return kWrongUsage;
   }
   options.faults = *allowed;
+  options.fast_path = ParseFastPathRule(fast_path);
 
   const File trace_file = Open(trace);
   const File history_file = Open(history);

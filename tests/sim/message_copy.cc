@@ -17,6 +17,7 @@ void ForEachBatch(Message& message, Change change) {
                         [&](Recover& m) { change(m.batch); },
                         [&](RecoverReply& m) { change(m.value.batch); },
                         [&](Validate& m) { change(m.batch); },
+                        [&](DependencyRequest& m) { change(m.batch); },
                         [&](Promise& m) {
                           for (Promise::Vote& vote : m.votes) {
                             change(vote.value.batch);
@@ -31,8 +32,10 @@ void ForEachBatch(Record& record, Change change) {
   std::visit(Overloaded{[&](PreAcceptedRecord& r) { change(r.batch); },
                         [&](AcceptedRecord& r) { change(r.value.batch); },
                         [&](ValidatedRecord& r) { change(r.batch); },
+                        [&](PromisedRecord& r) { change(r.batch); },
                         [&](CommittedRecord& r) { change(r.value.batch); },
                         [&](InstanceRecord& r) { change(r.initial_batch); },
+                        [&](DependencyRecord& r) { change(r.batch); },
                         [](auto&) {}},
              record);
 }
@@ -44,6 +47,15 @@ bool Same(const CommandBatchPtr& a, const CommandBatchPtr& b) {
 
 bool Same(const Value& a, const Value& b) {
   return a == b && Same(a.batch, b.batch);
+}
+
+bool SameReplies(const std::vector<ClientReply>& a,
+                 const std::vector<ClientReply>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const ClientReply& p, const ClientReply& q) {
+                      return p.id == q.id && p.status == q.status &&
+                             p.reason == q.reason && p.results == q.results;
+                    });
 }
 
 struct CompareMessages {
@@ -85,7 +97,8 @@ struct CompareMessages {
     return a.instance == b.instance && a.ballot == b.ballot &&
            a.status == b.status && a.accepted_ballot == b.accepted_ballot &&
            Same(a.value, b.value) && a.deps == b.deps &&
-           a.matches_initial == b.matches_initial && a.recused == b.recused;
+           a.matches_initial == b.matches_initial && a.recused == b.recused &&
+           a.fast_quorum == b.fast_quorum;
   }
   static bool Equal(const Validate& a, const Validate& b) {
     return a.instance == b.instance && a.ballot == b.ballot &&
@@ -120,6 +133,15 @@ struct CompareMessages {
   static bool Equal(const SnapshotChunk& a, const SnapshotChunk& b) {
     return std::tie(a.through, a.index, a.chunks, a.entries) ==
            std::tie(b.through, b.index, b.chunks, b.entries);
+  }
+  static bool Equal(const DependencyRequest& a, const DependencyRequest& b) {
+    return a.instance == b.instance && Same(a.batch, b.batch);
+  }
+  static bool Equal(const DependencyReply& a, const DependencyReply& b) {
+    return a.instance == b.instance && a.deps == b.deps;
+  }
+  static bool Equal(const InstanceReplies& a, const InstanceReplies& b) {
+    return a.instance == b.instance && SameReplies(a.replies, b.replies);
   }
   static bool Equal(const Prepare& a, const Prepare& b) {
     return a.ballot == b.ballot && a.first == b.first;
@@ -163,7 +185,8 @@ struct CompareRecords {
            Same(a.value, b.value) && a.deps == b.deps;
   }
   static bool Equal(const PromisedRecord& a, const PromisedRecord& b) {
-    return a.instance == b.instance && a.ballot == b.ballot;
+    return a.instance == b.instance && a.ballot == b.ballot &&
+           Same(a.batch, b.batch) && a.deps == b.deps;
   }
   static bool Equal(const ValidatedRecord& a, const ValidatedRecord& b) {
     return a.instance == b.instance && Same(a.batch, b.batch) &&
@@ -190,13 +213,15 @@ struct CompareRecords {
   // What is not known has no dependencies, of however many columns.
   static bool Equal(const InstanceRecord& a, const InstanceRecord& b) {
     const bool same_deps =
-        a.status == InstanceStatus::kUnknown || a.deps == b.deps;
+        (a.status == InstanceStatus::kUnknown && !a.collected) ||
+        a.deps == b.deps;
     const bool same_initial =
         !a.initial_known || a.initial_deps == b.initial_deps;
     return std::tie(a.instance, a.status, a.promised_ballot, a.accepted_ballot,
-                    a.initial_known) ==
+                    a.initial_known, a.fast_quorum, a.collected) ==
                std::tie(b.instance, b.status, b.promised_ballot,
-                        b.accepted_ballot, b.initial_known) &&
+                        b.accepted_ballot, b.initial_known, b.fast_quorum,
+                        b.collected) &&
            Same(a.value, b.value) && Same(a.initial_batch, b.initial_batch) &&
            same_deps && same_initial;
   }
@@ -205,16 +230,15 @@ struct CompareRecords {
            a.bytes == b.bytes;
   }
   static bool Equal(const SessionsRecord& a, const SessionsRecord& b) {
-    return a.sessions == b.sessions &&
-           std::equal(a.results.begin(), a.results.end(), b.results.begin(),
-                      b.results.end(),
-                      [](const ClientReply& p, const ClientReply& q) {
-                        return p.id == q.id && p.results == q.results;
-                      });
+    return a.sessions == b.sessions && SameReplies(a.results, b.results);
   }
   static bool Equal(const CheckpointEndedRecord& a,
                     const CheckpointEndedRecord& b) {
     return a.through == b.through && a.state_hash == b.state_hash;
+  }
+  static bool Equal(const DependencyRecord& a, const DependencyRecord& b) {
+    return a.instance == b.instance && Same(a.batch, b.batch) &&
+           a.deps == b.deps;
   }
   static bool Equal(const DecidedRecord& a, const DecidedRecord& b) {
     return a.through == b.through;

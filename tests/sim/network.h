@@ -58,10 +58,10 @@ class Network {
     bool blocked = false;
   };
   Link& link(int from, int to) {
-    return links_[static_cast<std::size_t>(from * kMaxReplicas + to)];
+    return links_[static_cast<std::size_t>(from * kMaxNodes + to)];
   }
   const Link& link(int from, int to) const {
-    return links_[static_cast<std::size_t>(from * kMaxReplicas + to)];
+    return links_[static_cast<std::size_t>(from * kMaxNodes + to)];
   }
   Micros DrawDelay(int from, int to, Micros now);
   // Blocks every link for which `apart(from, to)` holds.
@@ -71,7 +71,7 @@ class Network {
   NetworkPlan plan_;
   int nodes_;
   Random random_;
-  std::array<Link, kMaxReplicas * kMaxReplicas> links_{};
+  std::array<Link, kMaxNodes * kMaxNodes> links_{};
   NetworkStatistics statistics_;
 };
 

@@ -2,18 +2,21 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "replica/paxos/quorum.h"
+#include "replica/paxos/roles.h"
 
 namespace quorate::sim {
 namespace {
 
 constexpr std::array<std::string_view, kFaultKinds> kFaultNames = {
-    "loss",  "duplicate", "reorder", "delay", "reset", "partition", "crash",
-    "power", "sync",      "pause",   "disk",  "clock", "suspect",   "timers",
-    "death", "checkpoint"};
+    "loss",    "duplicate", "reorder", "delay",     "reset", "partition",
+    "crash",   "power",     "sync",    "pause",     "disk",  "clock",
+    "suspect", "timers",    "death",   "checkpoint"};
 
 std::optional<FaultKind> FindFault(std::string_view name) {
   for (int i = 0; i < kFaultKinds; ++i) {
@@ -83,8 +86,8 @@ WorkloadPlan DrawWorkload(Random& random, const PlanLimits& limits) {
   plan.pipeline = std::min(random.OneOf(std::array<int, 4>{1, 2, 4, 8}),
                            std::max(1, kMostOpen / plan.clients));
   plan.batch = random.OneOf(std::array<int, 3>{1, 2, 6});
-  plan.think = random.OneOf(std::array<Micros, 5>{
-      500, 5000, 50000, 500000, 4000000});
+  plan.think =
+      random.OneOf(std::array<Micros, 5>{500, 5000, 50000, 500000, 4000000});
   plan.retry = random.OneOf(std::array<Micros, 3>{60000, 300000, 2000000});
   plan.groups = static_cast<int>(random.Between(2, 24));
   plan.hot_permille = random.OneOf(std::array<int, 4>{0, 200, 500, 800});
@@ -106,7 +109,8 @@ Settings DrawSettings(Random& random, int replicas) {
       ConflictMode::kReadWrite, ConflictMode::kKey});
   settings.batch_commands =
       random.OneOf(std::array<std::size_t, 4>{1, 3, 32, 1024});
-  settings.max_in_flight = random.OneOf(std::array<std::size_t, 4>{1, 4, 64, 64});
+  settings.max_in_flight =
+      random.OneOf(std::array<std::size_t, 4>{1, 4, 64, 64});
   settings.max_queued_commands =
       random.OneOf(std::array<std::size_t, 4>{16, 65536, 65536, 65536});
   settings.tick_ms = random.OneOf(std::array<int, 3>{5, 10, 50});
@@ -135,12 +139,92 @@ ReplicaSet DrawDead(Random& random, int replicas) {
   return dead;
 }
 
+ReplicaSet Range(int first, int count) {
+  return ReplicaSet::FirstN(first + count).Minus(ReplicaSet::FirstN(first));
+}
+
+// A node a role, as few of each as f needs or one more.
+void DrawSeparateRoles(Random& random, Settings& settings) {
+  const int f = settings.replicas >= 5 && random.Chance(300) ? 2 : 1;
+  int first = 0;
+  const auto take = [&](int least, int spare) {
+    const int count = least + static_cast<int>(random.Between(
+                                  0, static_cast<std::uint64_t>(spare)));
+    return Range(std::exchange(first, first + count), count);
+  };
+  settings.roles = {.leaders = take(f + 1, f == 1 ? 1 : 0),
+                    .dependency_nodes = take(2 * f + 1, 0),
+                    .acceptors = take(2 * f + 1, 0),
+                    .executors = take(f + 1, f == 1 ? 1 : 0)};
+  settings.replicas = first;
+  settings.faults = f;
+}
+
+// Any node may have any roles; f is 1.
+void DrawMixedRoles(Random& random, Settings& settings) {
+  const int n = settings.replicas + random.Pick(4);
+  const auto draw = [&](int least) {
+    ReplicaSet nodes;
+    while (nodes.size() < least || (random.Chance(300) && nodes.size() < n)) {
+      nodes.Insert(ReplicaAt(random.Pick(n)));
+    }
+    return nodes;
+  };
+  settings.replicas = n;
+  settings.faults = 1;
+  settings.roles = {.leaders = draw(2),
+                    .dependency_nodes = draw(3),
+                    .acceptors = draw(3),
+                    .executors = draw(2)};
+}
+
+// As many as no role loses more than f.
+ReplicaSet DrawDeadByRole(Random& random, const Settings& settings) {
+  const Cluster cluster(settings);
+  const Roles& roles = cluster.roles;
+  ReplicaSet dead;
+  for (int tries = 0; tries < 3 * settings.replicas; ++tries) {
+    ReplicaSet more = dead;
+    more.Insert(ReplicaAt(random.Pick(settings.replicas)));
+    bool too_many = false;
+    for (const ReplicaSet role : {roles.leaders, roles.dependency_nodes,
+                                  roles.acceptors, roles.executors}) {
+      too_many |= role.Intersect(more).size() > cluster.faults;
+    }
+    if (!too_many) dead = more;
+    if (random.Chance(200) && !dead.empty()) break;
+  }
+  return dead;
+}
+
+// From a stream of its own, as with the checkpoints.
+void DrawBpaxos(Random random, Plan& plan) {
+  Settings& settings = plan.settings;
+  settings.thrifty = random.Chance(300);
+  // Two round trips an instance, and perhaps one leader left: clients must not
+  // repeat themselves faster than that can serve them.
+  settings.max_in_flight = std::max<std::size_t>(settings.max_in_flight, 4);
+  plan.workload.retry = std::max(
+      plan.workload.retry, 20 * (plan.network.delay + plan.disk.sync));
+  switch (random.Pick(3)) {
+    case 0: break;  // every node has every role
+    case 1: DrawSeparateRoles(random, settings); break;
+    default: DrawMixedRoles(random, settings); break;
+  }
+  const auto tick = static_cast<Micros>(settings.tick_ms) * 1000;
+  for (NodePlan& node : std::span(plan.nodes).subspan(kMaxReplicas)) {
+    node = DrawNode(random, plan.faults, tick);
+  }
+  if (plan.faults.Contains(FaultKind::kDeath)) {
+    plan.dead = DrawDeadByRole(random, settings);
+  }
+}
+
 // A scheduled fault strikes a handful to dozens of times in a run.
 Micros DrawInterval(Random& random, const WorkloadPlan& workload) {
   const auto requests = static_cast<Micros>(
       workload.operations / workload.clients / workload.pipeline + 1);
-  const Micros length =
-      std::max<Micros>(requests * workload.think, 500000);
+  const Micros length = std::max<Micros>(requests * workload.think, 500000);
   return length / random.Between(3, 30);
 }
 
@@ -153,8 +237,44 @@ void DrawCheckpoints(Random random, const FaultSet& allowed, Plan& plan) {
   plan.interval[kAt] = DrawInterval(random, plan.workload);
   plan.strikes[kAt] = static_cast<int>(random.Between(2, 40));
   // Who lags is left out at once, soon, or never in so short a run.
-  plan.settings.retained_bytes = random.OneOf(
-      std::array<std::size_t, 4>{1, 1, 20'000, 32 * 1024 * 1024});
+  plan.settings.retained_bytes =
+      random.OneOf(std::array<std::size_t, 4>{1, 1, 20'000, 32 * 1024 * 1024});
+}
+
+// "; roles l12 d345 a678 e9": by node. Empty when every node has every role.
+std::string DescribeRoles(const Settings& settings) {
+  if (settings.roles == Roles()) return settings.thrifty ? "; thrifty" : "";
+  std::string text = settings.thrifty ? "; thrifty; roles" : "; roles";
+  const auto add = [&](const char* name, ReplicaSet role) {
+    absl::StrAppend(&text, " ", name);
+    for (int i = 0; i < settings.replicas; ++i) {
+      if (role.Contains(ReplicaAt(i))) absl::StrAppend(&text, " r", i + 1);
+    }
+  };
+  add("leaders", settings.roles.leaders);
+  add("depsvc", settings.roles.dependency_nodes);
+  add("acceptors", settings.roles.acceptors);
+  add("executors", settings.roles.executors);
+  return text;
+}
+
+// From a stream of its own as well: whatever else a seed's world is, it is
+// under every rule.
+void DrawFastPath(Random random, const PlanLimits& limits, Plan& plan) {
+  Settings& settings = plan.settings;
+  settings.fast_path = random.OneOf(std::array<FastPathRule, 4>{
+      FastPathRule::kEpaxos, FastPathRule::kEpaxos, FastPathRule::kAtlas,
+      FastPathRule::kUnanimous});
+  const bool fewest_faults = random.Chance(400);
+  if (limits.fast_path.has_value()) settings.fast_path = *limits.fast_path;
+  if (settings.fast_path == FastPathRule::kEpaxos) return;
+  if (fewest_faults) settings.faults = 1;
+  if (settings.fast_path == FastPathRule::kAtlas) {
+    settings.lazy_fast_commit = false;  // Refused (quorum.h: ValidateSettings).
+  }
+  for (int i = 0; fewest_faults && plan.dead.size() > 1; ++i) {
+    plan.dead.Erase(ReplicaAt(i));
+  }
 }
 
 // From a stream of its own, for the same reason.
@@ -185,12 +305,11 @@ absl::StatusOr<FaultSet> FaultSet::Parse(std::string_view text) {
   if (text == "none") return faults;
   for (const absl::string_view name :
        absl::StrSplit(absl::string_view(text.data(), text.size()), ',')) {
-    const std::optional<FaultKind> kind =
-        FindFault({name.data(), name.size()});
+    const std::optional<FaultKind> kind = FindFault({name.data(), name.size()});
     if (!kind.has_value()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "unknown fault \"", name, "\"; known: all, none, ",
-          All().ToString()));
+      return absl::InvalidArgumentError(absl::StrCat("unknown fault \"", name,
+                                                     "\"; known: all, none, ",
+                                                     All().ToString()));
     }
     faults.Insert(*kind);
   }
@@ -218,7 +337,7 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
   plan.disk = DrawDisk(random);
   if (!plan.faults.Contains(FaultKind::kTimers)) MakeTimersFit(plan);
   const auto tick = static_cast<Micros>(plan.settings.tick_ms) * 1000;
-  for (NodePlan& node : plan.nodes) {
+  for (NodePlan& node : std::span(plan.nodes).first(kMaxReplicas)) {
     node = DrawNode(random, plan.faults, tick);
   }
   constexpr std::size_t kOthers = kFaultKinds - 1;
@@ -228,14 +347,16 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
   for (int& strikes : std::span(plan.strikes).first(kOthers)) {
     strikes = static_cast<int>(random.Between(2, 40));
   }
-  plan.outage = random.OneOf(std::array<Micros, 4>{20000, 200000, 1000000,
-                                                   5000000});
+  plan.outage =
+      random.OneOf(std::array<Micros, 4>{20000, 200000, 1000000, 5000000});
   if (plan.faults.Contains(FaultKind::kDeath)) {
     plan.dead = DrawDead(random, limits.replicas);
   }
   DrawCheckpoints(random.Fork(1), limits.allowed, plan);
-  if (limits.protocol == Protocol::kMultipaxos) {
-    DrawMultipaxos(random.Fork(2), plan);
+  switch (limits.protocol) {
+    case Protocol::kBpaxos: DrawBpaxos(random.Fork(3), plan); break;
+    case Protocol::kMultipaxos: DrawMultipaxos(random.Fork(2), plan); break;
+    case Protocol::kEpaxos: DrawFastPath(random.Fork(2), limits, plan); break;
   }
   return plan;
 }
@@ -253,12 +374,14 @@ std::string Describe(const Plan& plan) {
       settings.tick_ms, " ms, retransmit ", settings.retransmit_ticks,
       " ticks, conflicts ", std::string(Name(settings.conflicts)), ", batch ",
       settings.batch_commands, ", in flight ", settings.max_in_flight,
-      ", queue ", settings.max_queued_commands,
+      ", queue ", settings.max_queued_commands, ", fast path ",
+      std::string(Name(settings.fast_path)),
+      settings.faults == 1 ? ", one fault" : "",
       settings.overlap_sync ? ", overlap" : "",
       settings.lazy_fast_commit ? ", lazy" : "", ", retained bytes ",
-      settings.retained_bytes, "; ", work.clients,
-      " clients x ", work.pipeline, ", requests of ", work.batch, ", ",
-      work.groups, " groups");
+      settings.retained_bytes, "; ", work.clients, " clients x ", work.pipeline,
+      ", requests of ", work.batch, ", ", work.groups, " groups",
+      DescribeRoles(settings));
 }
 
 }  // namespace quorate::sim

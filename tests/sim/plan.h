@@ -113,17 +113,20 @@ struct Plan {
   Micros outage = 500000;
   NetworkPlan network;
   DiskPlan disk;
-  std::array<NodePlan, kMaxReplicas> nodes{};
+  std::array<NodePlan, kMaxNodes> nodes{};
   WorkloadPlan workload;
   Settings settings;
 };
 
 struct PlanLimits {
   Protocol protocol = Protocol::kEpaxos;
+  // Where roles are drawn, the cluster may have more nodes.
   int replicas = 3;
   FaultSet allowed = FaultSet::All();
   // Commands over all clients; drawn when 0.
   int operations = 0;
+  // Drawn when empty.
+  std::optional<FastPathRule> fast_path;
 };
 
 Plan DrawPlan(Random random, const PlanLimits& limits);

@@ -62,6 +62,11 @@ ReplicaFactory FactoryFor(const RunOptions& options) {
   return [](const Settings& settings) { return Replica::Create(settings); };
 }
 
+// The toy has accepts alone, and the quorums of the default.
+std::optional<FastPathRule> FastPathOf(const RunOptions& options) {
+  return options.protocol == "toy" ? FastPathRule::kEpaxos : options.fast_path;
+}
+
 }  // namespace
 
 absl::Status CheckOptions(const RunOptions& options) {
@@ -111,7 +116,8 @@ SeedResult RunSeed(std::uint64_t seed, const RunOptions& options) {
                                             .value_or(Protocol::kEpaxos),
                                     .replicas = options.replicas,
                                     .allowed = options.faults,
-                                    .operations = options.operations},
+                                    .operations = options.operations,
+                                    .fast_path = FastPathOf(options)},
                          .trace = options.trace,
                          .history = options.history},
                         FactoryFor(options));
@@ -137,6 +143,10 @@ std::string ReplayLine(std::uint64_t seed, const RunOptions& options) {
       " --faults=", options.faults.ToString());
   if (options.operations > 0) {
     absl::StrAppend(&line, " --operations=", options.operations);
+  }
+  if (options.fast_path.has_value()) {
+    absl::StrAppend(&line,
+                    " --fast-path=", std::string(Name(*options.fast_path)));
   }
   if (options.bug != "none") absl::StrAppend(&line, " --bug=", options.bug);
   return line;

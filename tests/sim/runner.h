@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -25,6 +26,7 @@ struct RunOptions {
   int replicas = 5;
   FaultSet faults = FaultSet::All();
   int operations = 0;  // 0: drawn
+  std::optional<FastPathRule> fast_path;  // drawn
   std::FILE* trace = nullptr;
   // Gets what the clients saw, for quorate-lincheck; before it is judged.
   std::FILE* history = nullptr;

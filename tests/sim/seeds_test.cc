@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "replica/paxos/quorum.h"
 #include "tests/sim/runner.h"
 
 namespace quorate::sim {
@@ -19,7 +20,7 @@ SimulationStatistics RunSeeds(std::uint64_t first, std::uint64_t last,
     total.Add(result.statistics);
   }
   std::printf("%s\n", Describe(total).c_str());
-  EXPECT_GT(total.fast_commits, 0u);
+  if (options.protocol == "epaxos") EXPECT_GT(total.fast_commits, 0u);
   EXPECT_GT(total.slow_commits, 0u);
   return total;
 }
@@ -44,11 +45,40 @@ TEST_F(Seeds, OfDeadMinorities) {
   EXPECT_GT(total.faults[static_cast<std::size_t>(FaultKind::kDeath)], 0u);
   EXPECT_GT(total.recovered, 0u);
 }
+// Every node with every role, a node a role, or any mixture.
+TEST_F(Seeds, OfBpaxos) {
+  const SimulationStatistics total =
+      RunSeeds(1, 30, {.protocol = "bpaxos", .replicas = 3});
+  EXPECT_GT(total.recovered, 0u);
+  EXPECT_GT(total.checkpoint_restarts, 0u);
+}
+TEST_F(Seeds, OfBpaxosWithDeadNodesOfEachRole) {
+  const SimulationStatistics total =
+      RunSeeds(1, 20, {.protocol = "bpaxos",
+                       .replicas = 5,
+                       .faults = *FaultSet::Parse("death,crash")});
+  EXPECT_GT(total.faults[static_cast<std::size_t>(FaultKind::kDeath)], 0u);
+}
 TEST_F(Seeds, OfAWorldWithoutFaults) {
   RunSeeds(1, 10, {.replicas = 5, .faults = FaultSet::None()});
 }
 TEST_F(Seeds, OfCrashesAlone) {
   RunSeeds(1, 20, {.replicas = 3, .faults = *FaultSet::Parse("crash,power")});
+}
+
+// The same few worlds under each rule.
+TEST_F(Seeds, OfEachFastPathRule) {
+  for (const FastPathRule rule : kFastPathRules) {
+    SimulationStatistics total;
+    for (std::uint64_t seed = 101; seed <= 106; ++seed) {
+      const SeedResult result =
+          RunSeed(seed, {.replicas = 5, .fast_path = rule});
+      EXPECT_TRUE(result.ok) << result.failure;
+      total.Add(result.statistics);
+    }
+    EXPECT_GT(total.fast_commits, 0u) << Name(rule);
+    EXPECT_GT(total.recovered, 0u) << Name(rule);
+  }
 }
 
 // Each such restart is compared with a replay of the whole journal (M15).

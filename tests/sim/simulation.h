@@ -7,8 +7,9 @@
 // is asked for every key; then the history is judged. Invariants are checked
 // all the way, and the first broken one ends the run.
 //
-// simulation.cc: phases and final checks; nodes.cc: turns, disks and restarts;
-// faults.cc: when and how faults strike.
+// simulation.cc: phases and final checks; nodes.cc: turns; effects.cc: what
+// comes of them; messages.cc, checkpoints.cc, restarts.cc; faults.cc: when and
+// how faults strike.
 #pragma once
 
 #include <array>
@@ -21,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "replica/paxos/roles.h"
 #include "replica/replica.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/disk.h"
@@ -129,36 +131,44 @@ class Simulation {
 
   // nodes.cc
   void Start(int index);
+  void Stop(int index);
+  void Enqueue(int index, Event event);
+  void ScheduleTurn(int index);
+  void ScheduleTick(int index);
+  void Turn(int index);
+  void Step(Node& at, const Event& event, Actions& actions);
+  void Note(const char* what, int index);
+
+  // restarts.cc
   void Restore(int index);
   void CheckRestored(int index);
   void CheckAgainstFullReplay(int index);
-  void Stop(int index);
+  // Everything that the snapshot on the node's disk says is executed.
+  void RestoreOrderFromSnapshot(int index);
+
+  // checkpoints.cc
   void BeginCheckpoint(int index);
   void ContinueCheckpoint(int index);
   void ScheduleCheckpointSlice(int index);
   void ReadSnapshot(int index, const SnapshotRead& read);
   void WriteSnapshot(int index, const SnapshotWrite& write);
   void NoteInstalled(int index);
-  // Everything that the snapshot on the node's disk says is executed.
-  void RestoreOrderFromSnapshot(int index);
-  void Enqueue(int index, Event event);
-  void ScheduleTurn(int index);
-  void ScheduleTick(int index);
-  void Turn(int index);
-  void Step(Node& at, const Event& event, Actions& actions);
+
+  // effects.cc
   void Apply(int index, const Actions& actions);
   void Observe(int index, const Actions& actions);
   void Persist(int index, const Actions& actions);
   void BeginSync(int index);
   void ScheduleLazySync(int index);
   void EndSync(int index);
+
+  // messages.cc
   void SendMessage(int from, const OutgoingMessage& outgoing);
   void Deliver(int from, int to, std::uint64_t connection,
                const std::shared_ptr<const Message>& message);
   void SendReply(int from, const OutgoingReply& outgoing);
   void ReceiveRequest(int to, std::uint32_t connection,
                       const CommandBatchPtr& batch);
-  void Note(const char* what, int index);
 
   // faults.cc
   void ScheduleFaults();
@@ -182,6 +192,9 @@ class Simulation {
   ReplicaFactory factory_;
   Random random_;
   Plan plan_;
+  // Of plan_.settings, none empty: every node has every role unless the
+  // protocol is BPaxos.
+  Roles roles_;
   Verdict verdict_;
   EventQueue queue_;
   Trace trace_;

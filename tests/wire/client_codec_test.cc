@@ -92,9 +92,9 @@ TEST(ClientCodecTest, AHelloOfAnotherMajorVersionStillSaysWhichOne) {
 }
 
 TEST(ClientCodecTest, RefusesAHelloFromANodeThatCannotBe) {
-  const auto decoded = RoundTrip(Hello{.node = ReplicaAt(kMaxReplicas)});
+  const auto decoded = RoundTrip(Hello{.node = ReplicaAt(kMaxNodes)});
   EXPECT_EQ(decoded.status().message(),
-            "hello with node index 9, the largest is 8");
+            "hello with node index 16, the largest is 15");
 }
 
 TEST(ClientCodecTest, AFrameTypeOfANewerVersionIsUnimplemented) {

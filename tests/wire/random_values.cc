@@ -178,7 +178,8 @@ Message RandomMessage(Random& random, std::size_t alternative, int columns) {
                           RandomValue(random),
                           deps(),
                           random.Coin(),
-                          random.Coin()};
+                          random.Coin(),
+                          RandomReplicas(random, columns)};
     case 8: return Validate{instance, ballot, RandomBatch(random), deps()};
     case 9: {
       ValidateReply reply{instance, ballot, {}};
@@ -201,8 +202,11 @@ Message RandomMessage(Random& random, std::size_t alternative, int columns) {
     case 16:
       return SnapshotChunk{random.Next(), random.Next(), random.Next(),
                            random.Bytes(5000)};
-    case 17: return Prepare{ballot, instance.slot};
-    case 18: {
+    case 17: return DependencyRequest{instance, RandomBatch(random)};
+    case 18: return DependencyReply{instance, deps()};
+    case 19: return InstanceReplies{instance, RandomReplies(random).replies};
+    case 20: return Prepare{ballot, instance.slot};
+    case 21: {
       Promise promise{ballot, instance.slot, random.Next(), {}};
       for (std::uint64_t i = random.Below(4); i > 0; --i) {
         promise.votes.push_back({RandomInstance(random, columns).slot,
@@ -211,7 +215,7 @@ Message RandomMessage(Random& random, std::size_t alternative, int columns) {
       }
       return promise;
     }
-    case 19: return Lead{ballot, random.Next(), random.Next()};
+    case 22: return Lead{ballot, random.Next(), random.Next()};
     default: return LeadReply{ballot, random.Next()};
   }
 }
@@ -223,7 +227,7 @@ ClientMessage RandomClientMessage(Random& random, std::size_t alternative) {
           .minor = static_cast<std::uint16_t>(random.Next()),
           .role = random.Coin() ? PeerRole::kReplica : PeerRole::kClient,
           .cluster_id = random.Bytes(40),
-          .node = ReplicaAt(static_cast<int>(random.Below(kMaxReplicas))),
+          .node = ReplicaAt(static_cast<int>(random.Below(kMaxNodes))),
           .incarnation = random.Next()};
     case 1: return Reject{random.Bytes(300)};
     case 2: return ClientRequest{RandomBatch(random)};
@@ -244,6 +248,8 @@ InstanceRecord RandomInstanceRecord(Random& random, int columns) {
           .deps = RandomDeps(random, columns),
           .initial_batch = random.Coin() ? RandomBatch(random) : nullptr,
           .initial_known = random.Coin(),
+          .collected = random.Coin(),
+          .fast_quorum = RandomReplicas(random, columns),
           .initial_deps = RandomDeps(random, columns)};
 }
 
@@ -288,7 +294,14 @@ Record RandomRecord(Random& random, std::size_t alternative, int columns) {
     case 1:
       return AcceptedRecord{instance, RandomBallot(random, columns),
                             RandomValue(random), deps()};
-    case 2: return PromisedRecord{instance, RandomBallot(random, columns)};
+    case 2: {
+      PromisedRecord record{instance, RandomBallot(random, columns)};
+      if (random.Coin()) {
+        record.batch = RandomBatch(random);
+        record.deps = deps();
+      }
+      return record;
+    }
     case 3: return ValidatedRecord{instance, RandomBatch(random), deps()};
     case 4: return CommittedRecord{instance, RandomValue(random), deps()};
     case 5: return FloorRecord{deps(), deps()};
@@ -306,6 +319,7 @@ Record RandomRecord(Random& random, std::size_t alternative, int columns) {
     case 10: return RandomEntries(random);
     case 11: return RandomSessions(random);
     case 12: return CheckpointEndedRecord{random.Next(), random.Next()};
+    case 13: return DependencyRecord{instance, RandomBatch(random), deps()};
     default: return DecidedRecord{random.Next()};
   }
 }
@@ -348,7 +362,7 @@ bool Same(const Message& a, const Message& b) {
                    x.accepted_ballot == y.accepted_ballot &&
                    Same(x.value, y.value) && x.deps == y.deps &&
                    x.matches_initial == y.matches_initial &&
-                   x.recused == y.recused;
+                   x.recused == y.recused && x.fast_quorum == y.fast_quorum;
           },
           [](const Validate& x, const Validate& y) {
             return x.instance == y.instance && x.ballot == y.ballot &&
@@ -384,6 +398,20 @@ bool Same(const Message& a, const Message& b) {
           [](const SnapshotChunk& x, const SnapshotChunk& y) {
             return std::tie(x.through, x.index, x.chunks, x.entries) ==
                    std::tie(y.through, y.index, y.chunks, y.entries);
+          },
+          [](const DependencyRequest& x, const DependencyRequest& y) {
+            return x.instance == y.instance && Same(x.batch, y.batch);
+          },
+          [](const DependencyReply& x, const DependencyReply& y) {
+            return x.instance == y.instance && x.deps == y.deps;
+          },
+          [](const InstanceReplies& x, const InstanceReplies& y) {
+            return x.instance == y.instance &&
+                   std::ranges::equal(
+                       x.replies, y.replies,
+                       [](const ClientReply& p, const ClientReply& q) {
+                         return Same(p, q);
+                       });
           },
           [](const Prepare& x, const Prepare& y) {
             return x.ballot == y.ballot && x.first == y.first;
@@ -448,7 +476,8 @@ bool Same(const Record& a, const Record& b) {
                           Same(x.value, y.value) && x.deps == y.deps;
                  },
                  [](const PromisedRecord& x, const PromisedRecord& y) {
-                   return x.instance == y.instance && x.ballot == y.ballot;
+                   return x.instance == y.instance && x.ballot == y.ballot &&
+                          Same(x.batch, y.batch) && x.deps == y.deps;
                  },
                  [](const ValidatedRecord& x, const ValidatedRecord& y) {
                    return x.instance == y.instance && Same(x.batch, y.batch) &&
@@ -477,10 +506,12 @@ bool Same(const Record& a, const Record& b) {
                  [](const InstanceRecord& x, const InstanceRecord& y) {
                    return std::tie(x.instance, x.status, x.promised_ballot,
                                    x.accepted_ballot, x.deps, x.initial_known,
-                                   x.initial_deps) ==
+                                   x.initial_deps, x.fast_quorum,
+                                   x.collected) ==
                               std::tie(y.instance, y.status, y.promised_ballot,
                                        y.accepted_ballot, y.deps,
-                                       y.initial_known, y.initial_deps) &&
+                                       y.initial_known, y.initial_deps,
+                                       y.fast_quorum, y.collected) &&
                           Same(x.value, y.value) &&
                           Same(x.initial_batch, y.initial_batch);
                  },
@@ -500,6 +531,10 @@ bool Same(const Record& a, const Record& b) {
                     const CheckpointEndedRecord& y) {
                    return x.through == y.through &&
                           x.state_hash == y.state_hash;
+                 },
+                 [](const DependencyRecord& x, const DependencyRecord& y) {
+                   return x.instance == y.instance && Same(x.batch, y.batch) &&
+                          x.deps == y.deps;
                  },
                  [](const DecidedRecord& x, const DecidedRecord& y) {
                    return x.through == y.through;

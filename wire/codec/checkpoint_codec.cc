@@ -97,6 +97,8 @@ void SetCheckpoint(const InstanceRecord& record, schema::Record::Builder root) {
   to.setInitialKnown(record.initial_known);
   SetDeps(record.initial_deps,
           [&](unsigned n) { return to.initInitialDeps(n); });
+  to.setFastQuorum(record.fast_quorum.bits());
+  to.setCollected(record.collected);
 }
 
 void SetCheckpoint(const EntriesRecord& record, schema::Record::Builder root) {
@@ -136,7 +138,7 @@ void SetCheckpoint(const SessionsRecord& record, schema::Record::Builder root) {
     }
   }
   if (record.results.empty()) return;
-  SetReplies(ClientReplies{record.results}, to.initResults());
+  SetReplies(record.results, to.initResults());
 }
 
 void SetCheckpoint(const CheckpointEndedRecord& record,
@@ -166,7 +168,7 @@ std::size_t ExtraWords(const SessionsRecord& record) {
     intervals += session.executed.size();
   }
   return record.sessions.size() * 3 + intervals * 2 +
-         RepliesWords(ClientReplies{record.results});
+         RepliesWords(record.results);
 }
 
 // ---- decoding -------------------------------------------------------------
@@ -200,6 +202,8 @@ InstanceRecord Get(const schema::InstanceRecord::Reader& from,
                                ? fields.Batch(from.getInitialBatch())
                                : nullptr,
           .initial_known = from.getInitialKnown(),
+          .collected = from.getCollected(),
+          .fast_quorum = fields.Replicas(from.getFastQuorum()),
           .initial_deps = fields.Deps(from.getInitialDeps())};
 }
 

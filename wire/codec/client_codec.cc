@@ -61,8 +61,8 @@ void Append(const ClientRequest& request, std::string& out) {
 
 void Append(const ClientReplies& replies, std::string& out) {
   AppendMessage<schema::ClientReplies>(
-      FrameType::kClientReplies, RepliesWords(replies), out,
-      [&](schema::ClientReplies::Builder to) { SetReplies(replies, to); });
+      FrameType::kClientReplies, RepliesWords(replies.replies), out,
+      [&](schema::ClientReplies::Builder to) { SetReplies(replies.replies, to); });
 }
 
 void Append(const StatusRequest&, std::string& out) {
@@ -91,10 +91,10 @@ absl::StatusOr<ClientMessage> ReadHello(const schema::Hello::Reader& from) {
           absl::StrCat("hello with role ", static_cast<int>(from.getRole()),
                        ", expected a replica (0) or a client (1)"));
   }
-  if (from.getNode() >= kMaxReplicas) {
+  if (from.getNode() >= kMaxNodes) {
     return absl::InvalidArgumentError(
         absl::StrCat("hello with node index ", from.getNode(),
-                     ", the largest is ", kMaxReplicas - 1));
+                     ", the largest is ", kMaxNodes - 1));
   }
   hello.node = ReplicaAt(from.getNode());
   hello.cluster_id = StringOf(from.getClusterId());

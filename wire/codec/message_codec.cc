@@ -1,11 +1,13 @@
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "wire/codec/body.h"
 #include "wire/codec/codec.h"
 #include "wire/codec/fields.h"
+#include "wire/codec/replies_codec.h"
 #include "wire/overloaded.h"
 
 namespace quorate {
@@ -76,6 +78,7 @@ void Set(const RecoverReply& message, PeerMessage::Builder root) {
   SetDeps(message.deps, [&](unsigned n) { return to.initDeps(n); });
   to.setMatchesInitial(message.matches_initial);
   to.setRecused(message.recused);
+  to.setFastQuorum(message.fast_quorum.bits());
 }
 
 void Set(const Validate& message, PeerMessage::Builder root) {
@@ -147,6 +150,24 @@ void Set(const SnapshotChunk& message, PeerMessage::Builder root) {
   std::memcpy(entries.begin(), message.entries.data(), message.entries.size());
 }
 
+void Set(const DependencyRequest& message, PeerMessage::Builder root) {
+  auto to = root.initDependencyRequest();
+  SetInstance(message.instance, to);
+  SetBatch(message.batch, to.initBatch());
+}
+
+void Set(const DependencyReply& message, PeerMessage::Builder root) {
+  auto to = root.initDependencyReply();
+  SetInstance(message.instance, to);
+  SetDeps(message.deps, [&](unsigned n) { return to.initDeps(n); });
+}
+
+void Set(const InstanceReplies& message, PeerMessage::Builder root) {
+  auto to = root.initInstanceReplies();
+  SetInstance(message.instance, to);
+  SetReplies(message.replies, to.initReplies());
+}
+
 void Set(const Prepare& message, PeerMessage::Builder root) {
   auto to = root.initPrepare();
   to.setBallot(message.ballot.number());
@@ -202,6 +223,8 @@ std::size_t Words(const Message& message) {
       [](const SnapshotChunk& m) {
         return m.entries.size() / sizeof(capnp::word);
       },
+      [](const DependencyRequest& m) { return BatchWords(m.batch); },
+      [](const InstanceReplies& m) { return RepliesWords(m.replies); },
       [](const Promise& m) { return PromiseWords(m); },
       [](const auto&) { return std::size_t{0}; }};
   return kAllButTheBatch + std::visit(batch_words, message);
@@ -261,7 +284,8 @@ RecoverReply Get(const schema::RecoverReply::Reader& from,
           .value = fields.ValueOf(from.getValue()),
           .deps = fields.Deps(from.getDeps()),
           .matches_initial = from.getMatchesInitial(),
-          .recused = from.getRecused()};
+          .recused = from.getRecused(),
+          .fast_quorum = fields.Replicas(from.getFastQuorum())};
 }
 
 Validate Get(const schema::Validate::Reader& from, FieldReader& fields) {
@@ -313,6 +337,30 @@ Frontier Get(const schema::Frontier::Reader& from, FieldReader& fields) {
 Truncated Get(const schema::Truncated::Reader& from, FieldReader& fields) {
   return {.instance = fields.Instance(from),
           .drop_floor = fields.Deps(from.getDropFloor())};
+}
+
+DependencyRequest Get(const schema::DependencyRequest::Reader& from,
+                      FieldReader& fields) {
+  return {.instance = fields.Instance(from),
+          .batch = fields.Batch(from.getBatch())};
+}
+
+DependencyReply Get(const schema::DependencyReply::Reader& from,
+                    FieldReader& fields) {
+  return {.instance = fields.Instance(from),
+          .deps = fields.Deps(from.getDeps())};
+}
+
+InstanceReplies Get(const schema::InstanceReplies::Reader& from,
+                    FieldReader& fields) {
+  InstanceReplies message{.instance = fields.Instance(from)};
+  absl::StatusOr<ClientReplies> replies = ReadReplies(from.getReplies());
+  if (replies.ok()) {
+    message.replies = std::move(replies->replies);
+  } else {
+    fields.Fail(std::string(replies.status().message()));
+  }
+  return message;
 }
 
 Prepare Get(const schema::Prepare::Reader& from, FieldReader& fields) {
@@ -378,6 +426,12 @@ absl::StatusOr<Message> GetMessage(const PeerMessage::Reader& root,
                            .chunks = chunk.getChunks(),
                            .entries = std::string(BytesOf(chunk.getEntries()))};
     }
+    case PeerMessage::DEPENDENCY_REQUEST:
+      return Get(root.getDependencyRequest(), fields);
+    case PeerMessage::DEPENDENCY_REPLY:
+      return Get(root.getDependencyReply(), fields);
+    case PeerMessage::INSTANCE_REPLIES:
+      return Get(root.getInstanceReplies(), fields);
     case PeerMessage::PREPARE: return Get(root.getPrepare(), fields);
     case PeerMessage::PROMISE: return Get(root.getPromise(), fields);
     case PeerMessage::LEAD: return Get(root.getLead(), fields);

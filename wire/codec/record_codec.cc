@@ -53,6 +53,9 @@ void Set(const PromisedRecord& record, schema::Record::Builder root) {
   auto to = root.initPromised();
   SetInstance(record.instance, to);
   to.setBallot(record.ballot.number());
+  if (record.batch == nullptr) return;
+  SetBatch(record.batch, to.initBatch());
+  SetDeps(record.deps, [&](unsigned n) { return to.initDeps(n); });
 }
 
 void Set(const ValidatedRecord& record, schema::Record::Builder root) {
@@ -82,6 +85,13 @@ void Set(const ReservedRecord& record, schema::Record::Builder root) {
   to.setLazyFastCommit(record.lazy_fast_commit);
 }
 
+void Set(const DependencyRecord& record, schema::Record::Builder root) {
+  auto to = root.initDependency();
+  SetInstance(record.instance, to);
+  SetBatch(record.batch, to.initBatch());
+  SetDeps(record.deps, [&](unsigned n) { return to.initDeps(n); });
+}
+
 void Set(const DecidedRecord& record, schema::Record::Builder root) {
   root.initDecided().setThrough(record.through);
 }
@@ -97,8 +107,10 @@ std::size_t Words(const Record& record) {
   const auto extra_words = Overloaded{
       [](const PreAcceptedRecord& r) { return BatchWords(r.batch); },
       [](const ValidatedRecord& r) { return BatchWords(r.batch); },
+      [](const PromisedRecord& r) { return BatchWords(r.batch); },
       [](const AcceptedRecord& r) { return BatchWords(r.value.batch); },
       [](const CommittedRecord& r) { return BatchWords(r.value.batch); },
+      [](const DependencyRecord& r) { return BatchWords(r.batch); },
       [](const ExecutedRecord& r) { return ExtraWords(r); },
       [](const InstanceRecord& r) { return ExtraWords(r); },
       [](const EntriesRecord& r) { return ExtraWords(r); },
@@ -137,8 +149,12 @@ AcceptedRecord Get(const schema::AcceptedRecord::Reader& from,
 
 PromisedRecord Get(const schema::PromisedRecord::Reader& from,
                    FieldReader& fields) {
-  return {.instance = fields.Instance(from),
-          .ballot = fields.BallotOf(from.getBallot())};
+  PromisedRecord record{.instance = fields.Instance(from),
+                        .ballot = fields.BallotOf(from.getBallot())};
+  if (!from.hasBatch()) return record;
+  record.batch = fields.Batch(from.getBatch());
+  record.deps = fields.Deps(from.getDeps());
+  return record;
 }
 
 ValidatedRecord Get(const schema::ValidatedRecord::Reader& from,
@@ -165,6 +181,13 @@ ReservedRecord Get(const schema::ReservedRecord::Reader& from) {
           .lazy_fast_commit = from.getLazyFastCommit()};
 }
 
+DependencyRecord Get(const schema::DependencyRecord::Reader& from,
+                     FieldReader& fields) {
+  return {.instance = fields.Instance(from),
+          .batch = fields.Batch(from.getBatch()),
+          .deps = fields.Deps(from.getDeps())};
+}
+
 absl::StatusOr<Record> GetRecord(const schema::Record::Reader& root,
                                  FieldReader& fields) {
   switch (root.which()) {
@@ -188,6 +211,7 @@ absl::StatusOr<Record> GetRecord(const schema::Record::Reader& root,
       return CheckpointEndedRecord{.through = ended.getThrough(),
                                    .state_hash = ended.getStateHash()};
     }
+    case schema::Record::DEPENDENCY: return Get(root.getDependency(), fields);
     case schema::Record::DECIDED:
       return DecidedRecord{.through = root.getDecided().getThrough()};
   }

@@ -27,10 +27,10 @@ struct Outline {
   bool values = false;
 };
 
-Outline OutlineOf(const ClientReplies& replies) {
+Outline OutlineOf(std::span<const ClientReply> replies) {
   Outline outline;
-  outline.replies = static_cast<unsigned>(replies.replies.size());
-  for (const ClientReply& reply : replies.replies) {
+  outline.replies = static_cast<unsigned>(replies.size());
+  for (const ClientReply& reply : replies) {
     outline.results += static_cast<unsigned>(reply.results.size());
     outline.one_result_each &= reply.results.size() == 1;
     for (const OperationResult& result : reply.results) {
@@ -56,9 +56,8 @@ void SetReplyColumn(std::span<const ClientReply> replies, const Init& init,
   FillColumn(init(), [&](unsigned i) { return get(replies[i]); });
 }
 
-void SetEachReply(const ClientReplies& replies, const Outline& outline,
+void SetEachReply(std::span<const ClientReply> all, const Outline& outline,
                   schema::ClientReplies::Builder to) {
-  const std::span<const ClientReply> all = replies.replies;
   const unsigned n = outline.replies;
   FillColumn(to.initClients(n), [&](unsigned i) {
     return static_cast<std::uint64_t>(all[i].id.client);
@@ -90,13 +89,13 @@ void SetEachReply(const ClientReplies& replies, const Outline& outline,
 }
 
 template <typename Visit>
-void ForEachResult(const ClientReplies& replies, const Visit& visit) {
-  for (const ClientReply& reply : replies.replies) {
+void ForEachResult(std::span<const ClientReply> replies, const Visit& visit) {
+  for (const ClientReply& reply : replies) {
     for (const OperationResult& result : reply.results) visit(result);
   }
 }
 
-void SetEachResult(const ClientReplies& replies, const Outline& outline,
+void SetEachResult(std::span<const ClientReply> replies, const Outline& outline,
                    schema::ClientReplies::Builder to) {
   const auto fill = [&](auto list, const auto& get) {
     unsigned i = 0;
@@ -121,7 +120,7 @@ void SetEachResult(const ClientReplies& replies, const Outline& outline,
   }
 }
 
-void SetRows(const ClientReplies& replies, const Outline& outline,
+void SetRows(std::span<const ClientReply> replies, const Outline& outline,
              schema::ClientReplies::Builder to) {
   auto keys = to.initRowKeyLengths(outline.rows);
   auto values = to.initRowValueLengths(outline.rows);
@@ -135,7 +134,7 @@ void SetRows(const ClientReplies& replies, const Outline& outline,
   });
 }
 
-void SetBytes(const ClientReplies& replies, const Outline& outline,
+void SetBytes(std::span<const ClientReply> replies, const Outline& outline,
               schema::ClientReplies::Builder to) {
   auto* at = to.initBytes(static_cast<unsigned>(outline.bytes)).begin();
   const auto append = [&at](const std::string& text) {
@@ -294,7 +293,7 @@ class ResultCursor {
 
 }  // namespace
 
-std::size_t RepliesWords(const ClientReplies& replies) {
+std::size_t RepliesWords(std::span<const ClientReply> replies) {
   const Outline outline = OutlineOf(replies);
   return 32 +
          (outline.replies * std::size_t{33} + outline.results * std::size_t{9} +
@@ -302,7 +301,7 @@ std::size_t RepliesWords(const ClientReplies& replies) {
              sizeof(capnp::word);
 }
 
-void SetReplies(const ClientReplies& replies,
+void SetReplies(std::span<const ClientReply> replies,
                 schema::ClientReplies::Builder builder) {
   const Outline outline = OutlineOf(replies);
   SetEachReply(replies, outline, builder);

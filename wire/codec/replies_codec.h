@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "absl/status/statusor.h"
 #include "wire/client_message.h"
@@ -14,9 +15,9 @@
 namespace quorate::codec {
 
 // Words a message with these replies needs, roughly.
-std::size_t RepliesWords(const ClientReplies& replies);
+std::size_t RepliesWords(std::span<const ClientReply> replies);
 
-void SetReplies(const ClientReplies& replies,
+void SetReplies(std::span<const ClientReply> replies,
                 schema::ClientReplies::Builder builder);
 
 absl::StatusOr<ClientReplies> ReadReplies(

@@ -184,6 +184,12 @@ int Execute(const KvArguments& arguments,
                                    arguments.node));
       return kWrongUsage;
     }
+    if (!config->TakesCommands(*node)) {
+      PrintError("kv", fmt::format("node \"{}\" takes no commands: it lacks "
+                                   "the role \"leader\"",
+                                   arguments.node));
+      return kWrongUsage;
+    }
     if (config->settings.protocol == Protocol::kMultipaxos) {
       options.first_node = *node;  // Which may name another one.
     } else {

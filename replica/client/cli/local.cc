@@ -10,6 +10,7 @@
 #include "replica/client/cli/arguments.h"
 #include "replica/client/cli/cli.h"
 #include "replica/client/cli/local_cluster.h"
+#include "replica/paxos/quorum.h"
 
 namespace quorate::cli {
 namespace {
@@ -23,7 +24,8 @@ struct LocalArguments {
   int batch = 0;
   bool thrifty = false;
   bool lazy_fast_commit = false;
-  std::string protocol, durability, conflicts;
+  std::string protocol, durability, conflicts, fast_path;
+  ClusterWishes::RoleCounts roles;
 };
 
 std::string_view Text(const absl::Status& status) {
@@ -168,10 +170,28 @@ CLI::App* AddUp(CLI::App& app, LocalArguments& arguments) {
   up->add_option("--protocol", arguments.protocol,
                  "epaxos (default), multipaxos or bpaxos")
       ->check(CLI::IsMember({"epaxos", "multipaxos", "bpaxos"}));
+  for (const auto& [name, count] :
+       {std::pair("--leaders", &arguments.roles.leaders),
+        std::pair("--depsvc", &arguments.roles.dependency_nodes),
+        std::pair("--acceptors", &arguments.roles.acceptors),
+        std::pair("--executors", &arguments.roles.executors)}) {
+    up->add_option(name, *count,
+                   "bpaxos, a node a role: nodes with this one, instead of "
+                   "--nodes")
+        ->check(CLI::Range(1, 9))
+        ->capture_default_str()
+        ->excludes("--nodes");
+  }
   up->add_option("--durability", arguments.durability,
                  "fsync (default): nothing is said before it is on disk; "
                  "memory: nothing is written")
       ->check(CLI::IsMember({"fsync", "memory"}));
+  up->add_option("--fast-path", arguments.fast_path,
+                 "when one round trip is enough: epaxos (default), a majority "
+                 "that knows no further conflict; atlas, a fixed quorum that "
+                 "reports every conflict often enough; unanimous, all nodes "
+                 "without a further conflict")
+      ->check(CLI::IsMember({"epaxos", "atlas", "unanimous"}));
   up->add_flag("--thrifty", arguments.thrifty,
                "send proposals to a fast quorum only");
   up->add_flag("--lazy-fast-commit", arguments.lazy_fast_commit,
@@ -194,9 +214,16 @@ ClusterWishes WishesFrom(const CLI::App& up, const LocalArguments& arguments) {
   ClusterWishes wishes;
   if (up.count("--nodes") > 0) wishes.nodes = arguments.nodes;
   if (up.count("--protocol") > 0) wishes.protocol = ParseProtocol(arguments.protocol);
+  for (const char* role :
+       {"--leaders", "--depsvc", "--acceptors", "--executors"}) {
+    if (up.count(role) > 0) wishes.roles = arguments.roles;
+  }
   if (up.count("--durability") > 0) {
     wishes.durability = arguments.durability == "memory" ? Durability::kMemory
                                                          : Durability::kFsync;
+  }
+  if (up.count("--fast-path") > 0) {
+    wishes.fast_path = ParseFastPathRule(arguments.fast_path);
   }
   if (arguments.thrifty) wishes.thrifty = true;
   if (arguments.lazy_fast_commit) wishes.lazy_fast_commit = true;
@@ -217,6 +244,8 @@ int LocalMain(int argc, const char* const* argv) {
       "Examples:\n"
       "  quorate local up --nodes 3 --dir out/c     returns when all are "
       "ready\n"
+      "  quorate local up --protocol bpaxos --leaders 2 --depsvc 3 "
+      "--acceptors 3 --executors 2 --dir out/b\n"
       "  quorate local status --dir out/c\n"
       "  quorate local kill 2 --dir out/c           SIGKILL\n"
       "  quorate local start 2 --dir out/c\n"

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "replica/client/cli/node_starter.h"
+#include "replica/paxos/quorum.h"
 
 namespace quorate::cli {
 namespace {
@@ -141,11 +142,28 @@ absl::Status LocalCluster::Up(const ClusterWishes& wishes, int timeout_ms) {
   return StartSome(all, timeout_ms);
 }
 
+Roles SeparateRoles(const ClusterWishes::RoleCounts& counts) {
+  int first = 0;
+  const auto take = [&](int count) {
+    const int last = std::min(first + count, kMaxNodes);
+    const ReplicaSet taken =
+        ReplicaSet::FirstN(last).Minus(ReplicaSet::FirstN(first));
+    first = last;
+    return taken;
+  };
+  return {.leaders = take(counts.leaders),
+          .dependency_nodes = take(counts.dependency_nodes),
+          .acceptors = take(counts.acceptors),
+          .executors = take(counts.executors)};
+}
+
 absl::Status LocalCluster::Create(const ClusterWishes& wishes) {
   ClusterConfig config;
   config.cluster_id = RandomName();
   if (wishes.protocol) config.settings.protocol = *wishes.protocol;
   config.durability = wishes.durability.value_or(config.durability);
+  config.settings.fast_path =
+      wishes.fast_path.value_or(config.settings.fast_path);
   config.settings.thrifty = wishes.thrifty.value_or(false);
   config.settings.lazy_fast_commit = wishes.lazy_fast_commit.value_or(false);
   config.settings.conflicts =
@@ -153,7 +171,9 @@ absl::Status LocalCluster::Create(const ClusterWishes& wishes) {
   if (wishes.batch) {
     config.settings.batch_commands = static_cast<std::size_t>(*wishes.batch);
   }
-  const std::size_t count = static_cast<std::size_t>(wishes.nodes.value_or(3));
+  if (wishes.roles) config.settings.roles = SeparateRoles(*wishes.roles);
+  const std::size_t count = static_cast<std::size_t>(
+      wishes.roles ? wishes.roles->total() : wishes.nodes.value_or(3));
   config.settings.replicas = static_cast<int>(count);
   absl::StatusOr<std::vector<std::uint16_t>> ports = FindFreePorts(2 * count);
   if (!ports.ok()) return ports.status();
@@ -194,6 +214,10 @@ absl::Status LocalCluster::CheckWishes(const ClusterWishes& wishes) const {
     return Differs("--durability", DurabilityName(*wishes.durability),
                    DurabilityName(config_.durability));
   }
+  if (wishes.fast_path && *wishes.fast_path != settings.fast_path) {
+    return Differs("--fast-path", Name(*wishes.fast_path),
+                   Name(settings.fast_path));
+  }
   if (wishes.thrifty && *wishes.thrifty != settings.thrifty) {
     return Differs("--thrifty", "on", "off");
   }
@@ -204,6 +228,11 @@ absl::Status LocalCluster::CheckWishes(const ClusterWishes& wishes) const {
   if (wishes.conflicts && *wishes.conflicts != settings.conflicts) {
     return Differs("--conflicts", Name(*wishes.conflicts),
                    Name(settings.conflicts));
+  }
+  if (wishes.roles && SeparateRoles(*wishes.roles) != settings.roles) {
+    return Differs("the roles", "as given",
+                   settings.roles == Roles() ? "all on every node"
+                                             : "as cluster.toml has them");
   }
   if (wishes.batch && std::to_string(*wishes.batch) != batch) {
     return Differs("--batch", std::to_string(*wishes.batch), batch);

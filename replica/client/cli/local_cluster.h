@@ -22,11 +22,26 @@ struct ClusterWishes {
   std::optional<int> nodes;
   std::optional<Protocol> protocol;
   std::optional<Durability> durability;
+  std::optional<FastPathRule> fast_path;
   std::optional<bool> thrifty;
   std::optional<bool> lazy_fast_commit;
   std::optional<ConflictMode> conflicts;
   std::optional<int> batch;
+  // BPaxos, a node a role: how many of each, instead of `nodes`.
+  struct RoleCounts {
+    int leaders = 2;
+    int dependency_nodes = 3;
+    int acceptors = 3;
+    int executors = 2;
+    int total() const {
+      return leaders + dependency_nodes + acceptors + executors;
+    }
+  };
+  std::optional<RoleCounts> roles;
 };
+
+// Leaders first, then dependency nodes, acceptors and executors.
+Roles SeparateRoles(const ClusterWishes::RoleCounts& counts);
 
 struct LocalNode {
   NodeConfig config;

@@ -84,11 +84,18 @@ std::string Waiting(const Json& node) {
                      Text(Field(oldest, "on")));
 }
 
+// Has it a state? All nodes have, but where roles are separate.
+bool Executes(const Json& node) {
+  const Json& roles = Field(node, "roles");
+  return !roles.is_array() ||
+         std::ranges::find(roles, Json("executor")) != roles.end();
+}
+
 Agreement Compare(std::span<const Json> nodes) {
   const Json* first = nullptr;
   bool equal = true;
   for (const Json& node : nodes) {
-    if (!IsUp(node)) continue;
+    if (!IsUp(node) || !Executes(node)) continue;
     if (first == nullptr) first = &node;
     const Json& executed = Field(node, "executed");
     const Json& hash = Field(node, "state_hash");
@@ -103,10 +110,12 @@ Agreement Compare(std::span<const Json> nodes) {
 }
 
 std::string Verdict(std::span<const Json> nodes) {
-  const auto up = std::ranges::count_if(nodes, IsUp);
+  const auto up = std::ranges::count_if(
+      nodes, [](const Json& node) { return IsUp(node) && Executes(node); });
+  const auto all = std::ranges::count_if(nodes, Executes);
   switch (Compare(nodes)) {
     case Agreement::kEqual:
-      return fmt::format("state hashes equal on {}/{}", up, nodes.size());
+      return fmt::format("state hashes equal on {}/{}", up, all);
     case Agreement::kDifferent:
       return "STATE HASHES DIFFER between nodes that have executed the same: "
              "keep the data and report this";
@@ -181,6 +190,20 @@ std::string Checkpoint(const Json& node) {
                          : size;
 }
 
+// "epaxos, fast path atlas: 3 votes in one round trip, or 2 accepts": as the
+// first node that is up has it; empty when no node says.
+std::string ProtocolLine(std::span<const Json> nodes) {
+  for (const Json& node : nodes) {
+    const Json& rule = Field(node, "fast_path");
+    if (!IsUp(node) || !rule.is_string()) continue;
+    return fmt::format(
+        "{}, fast path {}: {} votes in one round trip, or {} accepts\n",
+        Text(Field(node, "protocol")), Text(rule),
+        Field(node, "fast_quorum").dump(), Field(node, "accept_quorum").dump());
+  }
+  return "";
+}
+
 constexpr std::string_view kRow =
     "{:5} {:22} {:4} {:>10} {:>10} {:>8} {:>16}  {:18} {:>11} {:>11} {:>14} "
     "{:>10}\n";
@@ -207,13 +230,15 @@ std::string StatusAsText(std::span<const NodeAnswer> answers) {
     text += fmt::format(kRow, answers[i].name, answers[i].address, "yes",
                         Total(Field(node, "committed")),
                         Total(Field(node, "executed")), FastShare(node),
-                        Waiting(node), Text(Field(node, "state_hash")),
+                        Waiting(node),
+                        Executes(node) ? Text(Field(node, "state_hash")) : "-",
                         Bytes(Field(Field(node, "disk"), "bytes")),
                         Bytes(Field(Field(node, "disk"), "journal_bytes")),
                         Checkpoint(node),
                         Bytes(Field(node, "memory_bytes")));
   }
-  return text + WhyTheyWait(nodes) + Verdict(nodes) + "\n";
+  return text + WhyTheyWait(nodes) + ProtocolLine(nodes) + Verdict(nodes) +
+         "\n";
 }
 
 std::string StatusAsJson(std::span<const NodeAnswer> answers) {

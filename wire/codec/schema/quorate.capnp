@@ -74,10 +74,13 @@ struct PeerMessage {
     truncated @14 :Truncated;
     snapshotRequest @15 :SnapshotRequest;
     snapshotChunk @16 :SnapshotChunk;
-    prepare @17 :Prepare;
-    promise @18 :Promise;
-    lead @19 :Lead;
-    leadReply @20 :LeadReply;
+    dependencyRequest @17 :DependencyRequest;
+    dependencyReply @18 :DependencyReply;
+    instanceReplies @19 :InstanceReplies;
+    prepare @20 :Prepare;
+    promise @21 :Promise;
+    lead @22 :Lead;
+    leadReply @23 :LeadReply;
   }
 }
 
@@ -140,6 +143,7 @@ struct RecoverReply {
   deps @6 :List(UInt64);
   matchesInitial @7 :Bool;
   recused @8 :Bool;
+  fastQuorum @9 :UInt16;
 }
 
 struct Validate {
@@ -204,6 +208,24 @@ struct SnapshotChunk {
   index @1 :UInt64;
   chunks @2 :UInt64;
   entries @3 :Data;  # journal entries
+}
+
+struct DependencyRequest {
+  slot @0 :UInt64;
+  replica @1 :UInt8;
+  batch @2 :CommandBatch;
+}
+
+struct DependencyReply {
+  slot @0 :UInt64;
+  replica @1 :UInt8;
+  deps @2 :List(UInt64);
+}
+
+struct InstanceReplies {
+  slot @0 :UInt64;
+  replica @1 :UInt8;
+  replies @2 :ClientReplies;
 }
 
 struct Prepare {
@@ -315,7 +337,8 @@ struct Record {
     checkpointEnded @11 :CheckpointEndedRecord;
 
     reserved @12 :ReservedRecord;
-    decided @13 :DecidedRecord;
+    dependency @13 :DependencyRecord;
+    decided @14 :DecidedRecord;
   }
 }
 
@@ -340,6 +363,8 @@ struct PromisedRecord {
   slot @0 :UInt64;
   replica @1 :UInt8;
   ballot @2 :UInt64;
+  batch @3 :CommandBatch;  # left out: nothing was asked for
+  deps @4 :List(UInt64);   # left out with it
 }
 
 struct ValidatedRecord {
@@ -364,6 +389,13 @@ struct FloorRecord {
 struct ReservedRecord {
   through @0 :UInt64;
   lazyFastCommit @1 :Bool;
+}
+
+struct DependencyRecord {
+  slot @0 :UInt64;
+  replica @1 :UInt8;
+  batch @2 :CommandBatch;
+  deps @3 :List(UInt64);
 }
 
 struct DecidedRecord {
@@ -393,6 +425,8 @@ struct InstanceRecord {
   initialBatch @7 :CommandBatch;  # left out: not known
   initialKnown @8 :Bool;
   initialDeps @9 :List(UInt64);
+  fastQuorum @10 :UInt16;
+  collected @11 :Bool;
 }
 
 struct EntriesRecord {

@@ -1,0 +1,262 @@
+#include "replica/bpaxos/executor_role.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "wire/check.h"
+#include "wire/fingerprint.h"
+
+namespace quorate::bpaxos {
+namespace {
+
+constexpr std::uint64_t kHeartbeatTicks = 10;
+// A column whose leader is not suspected gets this many times the patience.
+constexpr int kPatienceWithTheLiving = 20;
+// Ticks, in units of retransmit_ticks, before another leader is asked.
+constexpr int kAskPeriods = 4;
+// Instances of one column that are asked for at once.
+constexpr std::uint64_t kMostAsked = 64;
+// Decisions resent to one executor for one of its frontiers.
+constexpr int kMaxResent = 256;
+constexpr std::size_t kMaxResentBytes = 1024 * 1024;
+
+}  // namespace
+
+ExecutorRole::ExecutorRole(const Settings& settings, const Cluster& cluster)
+    : settings_(settings),
+      cluster_(cluster),
+      decisions_(cluster.columns),
+      needed_(cluster.columns),
+      stuck_at_(cluster.columns),
+      stable_executed_(cluster.columns),
+      executing_(cluster.columns),
+      announced_committed_(cluster.columns),
+      announced_executed_(cluster.columns) {
+  const DependencySet none(cluster.columns);
+  for (Peer& peer : peers_) {
+    peer = {.committed = none,
+            .overdue = none,
+            .overdue_next = none,
+            .resent = none};
+  }
+}
+
+const KnownDecision* ExecutorRole::Find(InstanceId id) const {
+  const KnownDecision* known = decisions_.Find(id);
+  return known == nullptr || known->value.kind == ValueKind::kNone ? nullptr
+                                                                   : known;
+}
+
+void ExecutorRole::Note(InstanceId id, const DependencySet& deps) {
+  needed_.UnionWith(deps);
+  needed_.Add(id);
+}
+
+bool ExecutorRole::Learn(const Commit& m, bool payload_recorded,
+                         Effects& effects) {
+  KnownDecision* known = decisions_.Believes(m.deps)
+                             ? decisions_.FindOrCreate(m.instance)
+                             : nullptr;
+  if (known == nullptr) {
+    effects.Stale();  // Forgotten, or beyond any believable slot.
+    return false;
+  }
+  if (known->value.kind != ValueKind::kNone) {
+    QUORATE_CHECK(known->value == m.value && known->deps == m.deps,
+                  "G1: all commits of one instance carry the same decision");
+    effects.Stale();
+    return false;
+  }
+  known->value = m.value;
+  known->deps = m.deps;
+  known->record = effects.Persist(CommittedRecord{
+      .instance = m.instance,
+      .value = payload_recorded ? m.value.WithoutPayload() : m.value,
+      .deps = m.deps});
+  Note(m.instance, m.deps);
+  return true;
+}
+
+bool ExecutorRole::Restore(InstanceId id, Value value,
+                           const DependencySet& deps, RecordSequence sequence) {
+  KnownDecision* known = decisions_.FindOrCreate(id);
+  if (known == nullptr || known->value.kind != ValueKind::kNone) return false;
+  *known = {.value = std::move(value), .deps = deps, .record = sequence};
+  Note(id, deps);
+  return true;
+}
+
+// ---- how far everybody is ---------------------------------------------------
+
+void ExecutorRole::HandleDurable(RecordSequence through) {
+  if (executing_record_ == 0 || executing_record_ > through) return;
+  stable_executed_ = executing_;
+  executing_record_ = 0;
+}
+
+void ExecutorRole::HandleTick(const DependencySet& committed,
+                              const DependencySet& executed, Effects& effects) {
+  ++ticks_;
+  if (executing_record_ == 0 && effects.last_record() != 0) {
+    executing_ = executed;
+    executing_record_ = effects.last_record();
+    HandleDurable(effects.durable());
+  }
+  for (int i = 0; i < cluster_.columns; ++i) {
+    AskForMissing(ReplicaAt(i), committed[ReplicaAt(i)], effects);
+  }
+  if (ticks_ % static_cast<std::uint64_t>(settings_.retransmit_ticks) == 0) {
+    BeginRepairPeriod();
+  }
+  SendFrontier(committed, effects);
+}
+
+void ExecutorRole::SendFrontier(const DependencySet& committed,
+                                Effects& effects) {
+  const bool news = committed != announced_committed_ ||
+                    stable_executed_ != announced_executed_ || ticks_ == 1;
+  if (!news && ticks_ % kHeartbeatTicks != 0) return;
+  announced_committed_ = committed;
+  announced_executed_ = stable_executed_;
+  // To all roles, this node's own as well.
+  effects.Send(cluster_.everybody,
+               Frontier{.committed = committed,
+                        .executed = stable_executed_,
+                        .base_floor = stable_executed_},
+               0);
+}
+
+// ---- what is missing here ---------------------------------------------------
+
+void ExecutorRole::AskForMissing(ReplicaId column, std::uint64_t frontier,
+                                 Effects& effects) {
+  int& stuck = stuck_ticks_[static_cast<std::size_t>(Index(column))];
+  const std::uint64_t known = std::max(needed_[column], frontier);
+  if (frontier != stuck_at_[column] || frontier == known) {
+    stuck_at_.Set(column, frontier);
+    stuck = 0;
+    return;
+  }
+  ++stuck;
+  const bool suspected = effects.suspected().Contains(column);
+  const int patience = suspected ? settings_.recovery_ticks
+                                 : std::max(settings_.recovery_ticks,
+                                            settings_.retransmit_ticks) *
+                                       kPatienceWithTheLiving;
+  const int period = kAskPeriods * settings_.retransmit_ticks;
+  if (stuck < patience || (stuck - patience) % period != 0) return;
+  Ask(column, frontier, known, (stuck - patience) / period, effects);
+}
+
+void ExecutorRole::Ask(ReplicaId column, std::uint64_t frontier,
+                       std::uint64_t known, int attempt, Effects& effects) {
+  ReplicaSet leaders = cluster_.roles.leaders.Minus(effects.suspected());
+  if (leaders.empty()) leaders = cluster_.roles.leaders;
+  const ReplicaId leader = InRing(leaders, column, attempt);
+  const std::uint64_t last = std::min(known, frontier + kMostAsked);
+  for (std::uint64_t slot = frontier + 1; slot <= last; ++slot) {
+    if (Find({column, slot}) != nullptr) continue;
+    effects.Send(leader, Inquire{.instance = {column, slot}}, 0);
+  }
+}
+
+// ---- what is missing at other executors -------------------------------------
+
+void ExecutorRole::HandleFrontier(ReplicaId from, const Frontier& m,
+                                  Effects& effects) {
+  if (IsSelf(from) || !cluster_.roles.executors.Contains(from)) return;
+  Peer& peer = peers_[static_cast<std::size_t>(Index(from))];
+  peer.committed = m.committed;
+  for (int i = 0; i < cluster_.columns; ++i) {
+    const ReplicaId column = ReplicaAt(i);
+    const InstanceId lacked{column, m.committed[column] + 1};
+    if (peer.overdue.Contains(lacked) &&
+        IsRepairerOf(lacked, effects.suspected())) {
+      Resend(from, column, m.committed[column], effects);
+    }
+  }
+}
+
+// One executor repairs: the first in ring order from the column's leader that
+// is up and has what the other lacks next. Two that lack the same would wait
+// for each other.
+bool ExecutorRole::IsRepairerOf(InstanceId lacked, ReplicaSet suspected) const {
+  if (Find(lacked) == nullptr) return false;
+  ReplicaSet able;
+  able.Insert(settings_.self);
+  for (int i = 0; i < kMaxNodes; ++i) {
+    if (peers_[static_cast<std::size_t>(i)].committed.Contains(lacked) &&
+        !suspected.Contains(ReplicaAt(i))) {
+      able.Insert(ReplicaAt(i));
+    }
+  }
+  return InRing(able, lacked.replica, 0) == settings_.self;
+}
+
+void ExecutorRole::Resend(ReplicaId to, ReplicaId column, std::uint64_t above,
+                          Effects& effects) {
+  Peer& peer = peers_[static_cast<std::size_t>(Index(to))];
+  std::uint64_t slot = std::max(above, peer.resent[column]);
+  int count = 0;
+  std::size_t bytes = 0;
+  while (slot < peer.overdue[column] && count < kMaxResent &&
+         bytes < kMaxResentBytes) {
+    const InstanceId id{column, ++slot};
+    const KnownDecision* known = Find(id);
+    if (known == nullptr) continue;  // Not decided here either.
+    effects.SendAgain(
+        to, Commit{.instance = id, .value = known->value, .deps = known->deps},
+        0);
+    ++effects.stats().retransmissions;
+    ++count;
+    if (known->value.batch != nullptr) bytes += known->value.batch->byte_size();
+  }
+  peer.resent.Set(column, slot);
+}
+
+void ExecutorRole::BeginRepairPeriod() {
+  for (Peer& peer : peers_) {
+    peer.overdue = peer.overdue_next;
+    peer.resent = DependencySet(cluster_.columns);
+    for (int i = 0; i < cluster_.columns; ++i) {
+      peer.overdue_next.Set(ReplicaAt(i), decisions_.Newest(ReplicaAt(i)));
+    }
+  }
+}
+
+// ---- replies ----------------------------------------------------------------
+
+bool ExecutorRole::AnswersFor(InstanceId id, ReplicaSet suspected) const {
+  ReplicaSet others = suspected;
+  others.Erase(settings_.self);
+  // Who answers is fixed by the slot; a suspected one's part falls to the next
+  // in ring order. Two that answer do no harm.
+  const ReplicaSet executors = cluster_.roles.executors;
+  const int first =
+      static_cast<int>(id.slot % static_cast<std::uint64_t>(executors.size()));
+  for (int step = 0; step < executors.size(); ++step) {
+    const ReplicaId candidate = InRing(executors, ReplicaAt(0), first + step);
+    if (!others.Contains(candidate)) return IsSelf(candidate);
+  }
+  return false;
+}
+
+std::uint64_t ExecutorRole::Fingerprint() const {
+  quorate::Fingerprint print;
+  decisions_.ForEach([&](InstanceId id, const KnownDecision& known) {
+    if (known.value.kind == ValueKind::kNone) return;
+    print.Mix(id.slot * kMaxReplicas +
+              static_cast<std::uint64_t>(Index(id.replica)));
+    print.Mix(static_cast<std::uint64_t>(known.value.kind));
+    print.Mix(known.value.digest);
+    for (const std::uint64_t watermark : known.deps.watermarks()) {
+      print.Mix(watermark);
+    }
+  });
+  for (const std::uint64_t watermark : stable_executed_.watermarks()) {
+    print.Mix(watermark);
+  }
+  return print.value();
+}
+
+}  // namespace quorate::bpaxos

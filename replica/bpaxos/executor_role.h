@@ -1,0 +1,108 @@
+// Answers: which decisions does this executor know, and how does it come by
+// those that it misses?
+//
+// The executor's side of the protocol; the order of execution is executor/'s.
+// Learns decisions, keeps each until every executor has executed it for good,
+// resends them to executors that miss some, tells everybody how far it is
+// (which is what all roles forget by), and asks a leader for an instance that
+// holds up a column: first the column's own, then the next in ring order.
+// A decision's record is lazy: the votes it rests on are durable. Pure,
+// copyable.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "depsvc/slot_log.h"
+#include "replica/bpaxos/effects.h"
+#include "replica/paxos/roles.h"
+#include "replica/settings.h"
+#include "wire/message.h"
+
+namespace quorate::bpaxos {
+
+struct KnownDecision {
+  Value value;  // kNone: not known
+  DependencySet deps;
+  RecordSequence record = 0;
+};
+
+class ExecutorRole {
+ public:
+  ExecutorRole(const Settings& settings, const Cluster& cluster);
+
+  // `m` with its payload. `payload_recorded`: some record of this node has it.
+  // True when it is new, and to be given to the executor.
+  bool Learn(const Commit& m, bool payload_recorded, Effects& effects);
+  // Of an executor; its own as well.
+  void HandleFrontier(ReplicaId from, const Frontier& m, Effects& effects);
+  // Everything up to `through` is durable.
+  void HandleDurable(RecordSequence through);
+  // `committed`, `executed`: the executor's frontiers.
+  void HandleTick(const DependencySet& committed, const DependencySet& executed,
+                  Effects& effects);
+
+  // Is it this executor's part to answer the clients of the instance, whose
+  // leader does not execute? Each answers for some slots, and for those of
+  // executors that it suspects.
+  bool AnswersFor(InstanceId id, ReplicaSet suspected) const;
+
+  // Every executor has executed everything up to there, for good.
+  void RaiseFloor(const DependencySet& floor) { decisions_.DropThrough(floor); }
+
+  // `value` with its payload. True when it is new.
+  bool Restore(InstanceId id, Value value, const DependencySet& deps,
+               RecordSequence sequence);
+  const KnownDecision* Find(InstanceId id) const;
+  // Calls visit(id, decision), kNone included, by column and slot.
+  template <typename Visit>
+  void ForEach(const Visit& visit) const {
+    decisions_.ForEach(visit);
+  }
+
+  std::size_t size() const { return decisions_.size(); }
+  std::uint64_t Fingerprint() const;
+
+ private:
+  struct Peer {
+    DependencySet committed;
+    // Decided here when the present (the next) repair period began, so a peer
+    // that lacks one of them has probably lost it.
+    DependencySet overdue;
+    DependencySet overdue_next;
+    // Resent in this period.
+    DependencySet resent;
+  };
+
+  bool IsSelf(ReplicaId node) const { return node == settings_.self; }
+  void Note(InstanceId id, const DependencySet& deps);
+  void SendFrontier(const DependencySet& committed, Effects& effects);
+  void AskForMissing(ReplicaId column, std::uint64_t frontier,
+                     Effects& effects);
+  void Ask(ReplicaId column, std::uint64_t frontier, std::uint64_t known,
+           int attempt, Effects& effects);
+  bool IsRepairerOf(InstanceId lacked, ReplicaSet suspected) const;
+  void Resend(ReplicaId to, ReplicaId column, std::uint64_t above,
+              Effects& effects);
+  void BeginRepairPeriod();
+
+  Settings settings_;
+  Cluster cluster_;
+  SlotLog<KnownDecision> decisions_;
+  // Highest slot of each column that any decision here depends on.
+  DependencySet needed_;
+  // Per column: the frontier when it last moved, and ticks since.
+  DependencySet stuck_at_;
+  std::array<int, kMaxReplicas> stuck_ticks_{};
+  // What is executed counts for others once its decisions are durable.
+  DependencySet stable_executed_;
+  DependencySet executing_;  // becomes stable with this record:
+  RecordSequence executing_record_ = 0;
+  DependencySet announced_committed_;
+  DependencySet announced_executed_;
+  std::array<Peer, kMaxNodes> peers_;
+  std::uint64_t ticks_ = 0;
+};
+
+}  // namespace quorate::bpaxos
