@@ -246,6 +246,7 @@ ReplicaStatus EpaxosReplica::Status() const {
   status.index_entries = protocol_.index().entries();
   status.fast_commits = protocol_.stats().fast_commits;
   status.slow_commits = protocol_.stats().slow_commits;
+  status.missing_payloads = protocol_.stats().missing_payloads;
   status.retransmissions = protocol_.stats().retransmissions;
   status.stale_messages = protocol_.stats().stale_messages;
   status.holds_back = HoldsBack();
@@ -263,6 +264,7 @@ void EpaxosReplica::AddRecoveries(ReplicaStatus& status) const {
   status.recoveries_started = protocol_.stats().recoveries_started;
   status.recovered_payloads = protocol_.stats().recovered_payloads;
   status.recovered_noops = protocol_.stats().recovered_noops;
+  status.recovery_rules = protocol_.stats().rules;
   status.recoveries_waited = protocol_.stats().recoveries_waited;
   status.recoveries_under_way = protocol_.recoveries().size();
   for (const InstanceId id : protocol_.recoveries()) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "executor/executor.h"
+#include "replica/epaxos/recovery_rule.h"
 #include "replica/settings.h"
 #include "wire/machine.h"
 
@@ -47,11 +48,13 @@ struct ReplicaStatus {
   std::uint64_t fast_commits = 0;  // own instances
   std::uint64_t slow_commits = 0;
   std::uint64_t retransmissions = 0;
+  std::uint64_t missing_payloads = 0;
   std::uint64_t stale_messages = 0;  // late, repeated or for another ballot
   std::uint64_t recoveries_started = 0;
   std::uint64_t recovered_payloads = 0;  // decided by a recovery led here
   std::uint64_t recovered_noops = 0;
   std::uint64_t recoveries_waited = 0;
+  epaxos::RuleCounts recovery_rules{};
   // Under way, the smallest instances first; at most eight.
   std::vector<RecoveryStatus> recoveries;
   std::uint64_t recoveries_under_way = 0;

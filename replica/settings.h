@@ -106,6 +106,10 @@ struct Settings {
   // the own vote counts once it is durable (protocol.md 1.3). Saves one sync of
   // the latency; the slots reserved for it are filled with noops after a crash.
   bool overlap_sync = true;
+  // At least so many slots beyond those in flight are reserved at a time: each
+  // reservation is one record, each slot of it that a crash leaves unused a
+  // noop.
+  std::size_t reserved_slots_ahead = 8;
   // Announce a fast commit without waiting for its record (truncation.md A2).
   // Saves another sync. The price is availability: after a crash, an instance
   // may stay undecided until a further replica that is down comes back. Costs

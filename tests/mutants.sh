@@ -9,7 +9,8 @@
 # QUORATE_BUILD names a build directory that is up to date already.
 #
 # A line of the corpus: the mutant, the bug of the lists that it re-creates
-# (reliability.md 2 and protocol.md 11.2), the test that must kill it.
+# (reliability.md 2, protocol.md 11.2, truncation.md A), the test that must kill
+# it. Three of the durability options are killed by schedules written by hand.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -40,7 +41,7 @@ d_promise         1.2  explore X1 recoveries=1 restarts=1 separate_sync=1
 d_accept          1.2  explore X6 recoveries=2 restarts=1 separate_sync=1
 d_resume0         1.2  explore X1 recoveries=1 restarts=1 separate_sync=1
 d_coord_pre       1.2  sim 5 1
-d_validate        1.2  sim 5 3
+d_validate        1.2  sim 5 6
 acc_bal           2.5  explore X1 recoveries=1
 pre_bal           2.5  explore X1 recoveries=1
 fast_bal          2.5  explore X1 recoveries=1
@@ -64,6 +65,11 @@ skip_wait_nop     V4   explore X1 recoveries=1
 skip_wait_acc     V4   walk 55 X4 recoveries=4
 post_ignore_dep   W2   walk 55 X4 recoveries=4
 wait_ge           W3   walk 55 X4 recoveries=4
+no_phantom        1.3  replay tests/model/scenarios/no_phantom.txt
+rec_none          A.1  explore X1 recoveries=1 restarts=1 separate_sync=1 lazy=1
+rec_r3            A.1  explore X1 recoveries=1 restarts=1 separate_sync=1 lazy=1
+rec_w4            A.1  replay tests/model/scenarios/rec_w4.txt
+rec_k             A.1  replay tests/model/scenarios/rec_k.txt
 atlas_union_all   3.6  explore X1 fast_path=atlas recoveries=1 impatience=0
 atlas_second_fq   3.6  explore X1 fast_path=atlas recoveries=1
 atlas_threshold   3.6  walk 45 X4 fast_path=atlas recoveries=3
@@ -72,6 +78,12 @@ atlas_clamp       2.2  walk 45 X7 fast_path=atlas
 d_collect         1.2  explore X1 fast_path=atlas recoveries=1 restarts=1 impatience=0
 unanimous_majority 3.5 explore X1 fast_path=unanimous recoveries=1 impatience=0
 unanimous_some    3.5  walk 45 X4 fast_path=unanimous recoveries=3
+deps_from_f       3.2  bpaxos 3 1
+dep_changes_mind  3.2  bpaxos 3 1
+ballot0_twice     3.2  bpaxos 3 1
+own_column_clamp  3.2  bpaxos 3 1
+acceptor_forgets  3.2  bpaxos 3 1
+floor_of_one      3.3  bpaxos 3 1
 skip_phase1       log  explore M1
 phases_apart      log  explore M1
 ign_votes         log  explore M1
@@ -106,6 +118,9 @@ attempt() {
     sim)
       sim "${bug[@]}" --replicas "$1" --seed "$2" --operations 150 \
         --fast-path epaxos ;;
+    bpaxos)
+      sim "${bug[@]}" --protocol bpaxos --replicas "$1" --seed "$2" \
+        --operations 150 ;;
     simlog)
       local replicas=$1 seed=$2
       shift 2

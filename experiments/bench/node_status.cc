@@ -11,6 +11,9 @@ namespace {
 
 using Json = nlohmann::json;
 
+// leader, depsvc, acceptor, executor.
+constexpr std::size_t kRoles = 4;
+
 // The member of one of these names that is nearest to the root.
 const Json* Find(const Json& root, std::initializer_list<const char*> names) {
   for (const char* name : names) {
@@ -48,6 +51,23 @@ std::string FindText(const Json& root,
   return found == nullptr ? "" : found->dump();
 }
 
+std::string JoinRoles(const Json* roles) {
+  if (roles == nullptr || !roles->is_array()) return "";
+  std::string joined;
+  for (const Json& role : *roles) {
+    if (!role.is_string()) return "";
+    joined += (joined.empty() ? "" : "+") + role.get<std::string>();
+  }
+  return roles->size() == kRoles ? "all" : joined;
+}
+
+// True for a node that does not say.
+bool Executes(const Json& root) {
+  const Json* roles = Find(root, {"roles"});
+  return roles == nullptr || !roles->is_array() ||
+         std::ranges::find(*roles, Json("executor")) != roles->end();
+}
+
 }  // namespace
 
 std::optional<NodeStatus> ParseNodeStatus(std::string_view json) {
@@ -59,21 +79,26 @@ std::optional<NodeStatus> ParseNodeStatus(std::string_view json) {
                     .slow_commits = FindCount(root, {"slow_commits"}),
                     .largest_component = FindCount(root, {"largest_component"}),
                     .executed_commands = FindCount(root, {"executed_commands"}),
+                    .messages_sent = FindCount(root, {"messages_sent"}),
+                    .roles = JoinRoles(Find(root, {"roles"})),
                     .committed = FindText(root, {"committed"}),
                     .executed = FindText(root, {"executed"}),
-                    .state_hash = FindText(root, {"state_hash"})};
+                    .state_hash = FindText(root, {"state_hash"}),
+                    .executes = Executes(root)};
 }
 
 Agreement CompareStates(std::span<const NodeStatus> nodes) {
-  if (nodes.empty()) return Agreement::kNotAtRest;
-  const NodeStatus& first = nodes.front();
+  const auto executor = std::ranges::find(nodes, true, &NodeStatus::executes);
+  if (executor == nodes.end()) return Agreement::kNotAtRest;
+  const NodeStatus& first = *executor;
   const auto at_rest = [&](const NodeStatus& node) {
-    return !node.state_hash.empty() && node.committed == node.executed &&
-           node.executed == first.executed;
+    return !node.executes ||
+           (!node.state_hash.empty() && node.committed == node.executed &&
+            node.executed == first.executed);
   };
   if (!std::ranges::all_of(nodes, at_rest)) return Agreement::kNotAtRest;
   const auto same_hash = [&](const NodeStatus& node) {
-    return node.state_hash == first.state_hash;
+    return !node.executes || node.state_hash == first.state_hash;
   };
   return std::ranges::all_of(nodes, same_hash) ? Agreement::kEqual
                                                : Agreement::kDifferent;

@@ -20,10 +20,15 @@ struct NodeStatus {
   std::optional<std::uint64_t> slow_commits;
   std::optional<std::uint64_t> largest_component;
   std::optional<std::uint64_t> executed_commands;
+  std::optional<std::uint64_t> messages_sent;  // to other nodes
+  // "leader+acceptor"; "all" for a node that has every role; "" if unknown.
+  std::string roles;
   // As JSON text, to be compared only.
   std::string committed;
   std::string executed;
   std::string state_hash;
+  // Has it a state? All nodes have, but where roles are separate (BPaxos).
+  bool executes = true;
 };
 
 // Nullopt if `json` is no JSON object.
@@ -34,7 +39,7 @@ enum class Agreement : std::uint8_t {
   kDifferent,  // at rest, and the hashes differ: a bug
   kNotAtRest,  // still executing or catching up, or nodes do not say
 };
-// Of the nodes that are up.
+// Of the nodes that are up and execute.
 Agreement CompareStates(std::span<const NodeStatus> nodes);
 
 }  // namespace quorate::bench

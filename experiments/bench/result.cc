@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <numeric>
 
 #include "experiments/bench/build_info.h"
@@ -126,6 +127,51 @@ Json LargestComponent(const RunFacts& facts) {
   return largest;
 }
 
+std::string RolesOf(const NodeReport& node) {
+  const auto& status = node.after ? node.after : node.before;
+  return status ? status->roles : "";
+}
+
+// What a command costs at all nodes that do the same jobs.
+Json CostByRole(const RunFacts& facts, double per_command) {
+  struct Cost {
+    int nodes = 0;
+    double cpu_us = 0;
+    double busiest_cpu_us = 0;
+    double messages = 0;
+  };
+  std::map<std::string, Cost> roles;
+  for (const NodeReport& node : facts.nodes) {
+    Cost& cost = roles[RolesOf(node)];
+    const double cpu_us = 1e6 * CpuGrowth(node).value_or(0) * per_command;
+    ++cost.nodes;
+    cost.cpu_us += cpu_us;
+    cost.busiest_cpu_us = std::max(cost.busiest_cpu_us, cpu_us);
+    cost.messages +=
+        Growth(node, &NodeStatus::messages_sent).value_or(0) * per_command;
+  }
+  Json costs = Json::object();
+  for (const auto& [role, cost] : roles) {
+    costs[role] = {{"nodes", cost.nodes},
+                   {"cpu_us_per_command", cost.cpu_us},
+                   {"busiest_node_cpu_us_per_command", cost.busiest_cpu_us},
+                   {"messages_per_command", cost.messages}};
+  }
+  return costs;
+}
+
+// The roles of the node that used most CPU.
+std::string LimitingRole(const RunFacts& facts) {
+  const NodeReport* busiest = nullptr;
+  for (const NodeReport& node : facts.nodes) {
+    if (busiest == nullptr ||
+        CpuGrowth(node).value_or(0) > CpuGrowth(*busiest).value_or(0)) {
+      busiest = &node;
+    }
+  }
+  return busiest == nullptr ? "" : RolesOf(*busiest);
+}
+
 Json NodeDetails(const RunFacts& facts, double window_s, double per_command) {
   Json details = Json::array();
   for (const NodeReport& node : facts.nodes) {
@@ -136,8 +182,11 @@ Json NodeDetails(const RunFacts& facts, double window_s, double per_command) {
          {"address", node.address},
          {"site", node.site},
          {"up", node.up},
+         {"roles", RolesOf(node)},
          {"cpu_us_per_command", OrNull(Times(cpu, 1e6 * per_command))},
          {"cpu_cores", OrNull(Times(cpu, 1 / window_s))},
+         {"messages_per_command",
+          OrNull(Times(Growth(node, &NodeStatus::messages_sent), per_command))},
          {"fsync_share", OrNull(Times(fsync, 1 / window_s))},
          {"fast_commits", OrNull(Growth(node, &NodeStatus::fast_commits))},
          {"slow_commits", OrNull(Growth(node, &NodeStatus::slow_commits))}});
@@ -258,6 +307,8 @@ void AddFigures(const RunFacts& facts, const Recorder& recorder, Json& result) {
     result["cpu_us_per_command"][node.name] =
         OrNull(Times(CpuGrowth(node), 1e6 * per_command));
   }
+  result["cost_by_role"] = CostByRole(facts, per_command);
+  result["busiest_role"] = LimitingRole(facts);
   result["client_cores"] = shares.client_cores;
   result["node_details"] = NodeDetails(facts, window_s, per_command);
 }

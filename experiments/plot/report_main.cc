@@ -83,14 +83,14 @@ std::string RunName(const std::string& path) {
   return stem == "result" && !folder.empty() ? folder : stem;
 }
 
-int ReportTable(const std::vector<std::string>& paths) {
+int ReportTable(const std::vector<std::string>& paths, bool by_role) {
   std::vector<NamedResult> results;
   for (const std::string& path : paths) {
     absl::StatusOr<Json> result = ReadResult(path);
     if (!result.ok()) return Fail(result.status());
     results.push_back({RunName(path), *std::move(result)});
   }
-  fmt::print("{}", FormatTable(results));
+  fmt::print("{}", by_role ? FormatRoleTable(results) : FormatTable(results));
   return kDone;
 }
 
@@ -103,6 +103,7 @@ int ReportMain(int argc, const char* const* argv) {
   std::vector<std::string> paths;
   std::string directory;
   bool table = false;
+  bool roles = false;
   bool json = false;
   app.add_option("result", paths, "result.json of one run, or of several")
       ->required();
@@ -110,13 +111,14 @@ int ReportMain(int argc, const char* const* argv) {
                  "directory for latency.svg, latency.png, timeline.svg and "
                  "timeline.png (needs gnuplot)");
   app.add_flag("--table", table, "a table, even of one result");
+  app.add_flag("--roles", roles, "a table with the cost of each role");
   app.add_flag("--json", json, "the result as it is");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kWrongUsage;
   }
-  if (table || paths.size() > 1) return ReportTable(paths);
+  if (table || roles || paths.size() > 1) return ReportTable(paths, roles);
   return ReportOne(paths[0], directory, json);
 }
 

@@ -217,6 +217,48 @@ std::string WorstNodeCost(const Json& result) {
   return worst < 0 ? "n/a" : FormatSignificant(worst);
 }
 
+// A Markdown table; the first row is its head.
+std::string Aligned(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths(rows[0].size());
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  }
+  std::string table;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      // Names to the left, figures to the right.
+      table += i == 0 ? fmt::format("| {:<{}} ", rows[r][i], widths[i])
+                      : fmt::format("| {:>{}} ", rows[r][i], widths[i]);
+    }
+    table += "|\n";
+    if (r > 0) continue;
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      table += "|" + std::string(widths[i] + 1, '-') + (i == 0 ? "-" : ":");
+    }
+    table += "|\n";
+  }
+  return table;
+}
+
+std::string Quantiles(const Json& latency) {
+  return fmt::format("{}, {}, {}", Number(At(latency, {"p50"})),
+                     Number(At(latency, {"p99"})),
+                     Number(At(latency, {"p999"})));
+}
+
+// "leader 1.2  acceptor 3.4": of all nodes with these roles together.
+std::string ByRole(const Json& costs, const char* figure) {
+  std::string text;
+  for (const auto& [role, cost] : costs.items()) {
+    text +=
+        fmt::format("{}{} {}", text.empty() ? "" : "  ",
+                    role.empty() ? "n/a" : role, Number(At(cost, {figure})));
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string ShortTitle(const Json& result) {
@@ -260,27 +302,27 @@ std::string FormatTable(std::span<const NamedResult> results) {
          Number(At(result, {"cpu_us_per_command", "client"})),
          Count(At(result, {"errors"})), Text(At(result, {"bottleneck"}))});
   }
-  std::vector<std::size_t> widths(rows[0].size());
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], row[i].size());
-    }
+  return Aligned(rows);
+}
+
+std::string FormatRoleTable(std::span<const NamedResult> results) {
+  std::vector<std::vector<std::string>> rows = {
+      {"run", "conflicts", "commands/s", "commit p50, p99, p99.9 ms",
+       "execute p50, p99, p99.9 ms", "fast path", "largest component",
+       "messages/command", "CPU us/command", "busiest"}};
+  for (const auto& [name, result] : results) {
+    rows.push_back(
+        {name, Trimmed(At(result, {"conflict"})) + " %",
+         Count(At(result, {"throughput_ops_s"})),
+         Quantiles(At(result, {"latency_ms", "commit"})),
+         Quantiles(At(result, {"latency_ms", "execute"})),
+         Share(At(result, {"fast_path_share"})),
+         Count(At(result, {"largest_component"})),
+         ByRole(At(result, {"cost_by_role"}), "messages_per_command"),
+         ByRole(At(result, {"cost_by_role"}), "cpu_us_per_command"),
+         Text(At(result, {"busiest_role"}))});
   }
-  std::string table;
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    for (std::size_t i = 0; i < widths.size(); ++i) {
-      // Names to the left, figures to the right.
-      table += i == 0 ? fmt::format("| {:<{}} ", rows[r][i], widths[i])
-                      : fmt::format("| {:>{}} ", rows[r][i], widths[i]);
-    }
-    table += "|\n";
-    if (r > 0) continue;
-    for (std::size_t i = 0; i < widths.size(); ++i) {
-      table += "|" + std::string(widths[i] + 1, '-') + (i == 0 ? "-" : ":");
-    }
-    table += "|\n";
-  }
-  return table;
+  return Aligned(rows);
 }
 
 }  // namespace quorate::bench

@@ -21,6 +21,9 @@ struct NamedResult {
 };
 // A Markdown table, one row a result.
 std::string FormatTable(std::span<const NamedResult> results);
+// The same for comparing protocols: both latencies, and what a command costs at
+// all nodes of each role together.
+std::string FormatRoleTable(std::span<const NamedResult> results);
 
 // "epaxos, 3 nodes, fsync": for titles.
 std::string ShortTitle(const nlohmann::ordered_json& result);

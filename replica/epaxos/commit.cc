@@ -74,6 +74,7 @@ void Epaxos::HandleCommit(const Commit& m, Actions& actions) {
     ++stats_.missing_payloads;  // The frontier exchange brings it whole.
     return;
   }
+  if (instance->recovering) Count(RecoveryRule::kR1);
   if (value.kind == ValueKind::kCommands) {
     LearnPayload(m.instance, *instance, value.batch);
   }

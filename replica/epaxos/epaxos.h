@@ -32,6 +32,7 @@
 #include "replica/epaxos/fast_path.h"
 #include "replica/epaxos/instance.h"
 #include "replica/epaxos/instance_log.h"
+#include "replica/epaxos/recovery_rule.h"
 #include "replica/paxos/outbox.h"
 #include "replica/paxos/quorum.h"
 #include "replica/paxos/snapshot_facts.h"
@@ -55,6 +56,7 @@ struct Stats {
   std::uint64_t recovered_noops = 0;
   std::uint64_t recoveries_waited = 0;
   std::uint64_t snapshots_installed = 0;
+  RuleCounts rules{};
 };
 
 // Ticks that a reader of a snapshot may be silent.
@@ -229,6 +231,9 @@ class Epaxos {
   RecoverReply MakeRecoverReply(InstanceId id, const Instance& instance,
                                 Ballot ballot) const;
   bool IsRecused(InstanceId id, const Instance& instance) const;
+  void Count(RecoveryRule rule) {
+    ++stats_.rules[static_cast<std::size_t>(rule)];
+  }
   // Under a rule that collects in recovery: answers the payload of a Recover,
   // if it is the first to show it. The record of the promise says so.
   PromisedRecord PromiseTo(InstanceId id, Instance& instance, Ballot ballot,

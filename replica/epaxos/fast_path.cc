@@ -103,23 +103,25 @@ Ruling FastPath::EpaxosRuling(InstanceId id,
   const ReplicaSet quorum = recovering.quorum;
   // R3: the command leader has promised our ballot and knows that it has not
   // committed, so it never commits fast.
-  if ((quorum.Contains(id.replica) && !recovering.LeaderIsRecused(id) &&
+  if ((quorum.Contains(id.replica) &&
+       (!recovering.LeaderIsRecused(id) || Mutated("rec_r3")) &&
        !Mutated("no_r3")) ||
       Mutated("coord_rule_always")) {
-    return {};
+    return {.rule = RecoveryRule::kR3};
   }
   // R4: a fast quorum meets Q in at least |Q| - e members, all matching; a
   // recused command leader is one of them for certain.
   if (recovering.Matching(quorum) < quorum.size() - quorums_.fast_faults) {
-    return {};
+    return {.rule = RecoveryRule::kR4};
   }
   // R5: the initial dependencies are unique per instance.
-  Ruling ruling;
+  Ruling ruling{.rule = RecoveryRule::kR4};
   for (const auto& answer : recovering.answers) {
     if (!answer || !answer->matches_initial) continue;
     ruling = {.kind = Ruling::Kind::kValidate,
               .value = answer->value,
-              .deps = answer->deps};
+              .deps = answer->deps,
+              .rule = RecoveryRule::kR5};
   }
   return ruling;
 }

@@ -8,8 +8,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "replica/epaxos/instance.h"
+#include "replica/epaxos/recovery_rule.h"
 #include "replica/paxos/quorum.h"
 #include "replica/settings.h"
 
@@ -33,6 +35,8 @@ struct Ruling {
   Kind kind = Kind::kGiveUp;
   Value value = Value::Noop();
   DependencySet deps;
+  // What says so, where it has a name.
+  std::optional<RecoveryRule> rule;
 };
 
 class FastPath {

@@ -7,11 +7,6 @@
 #include "wire/mutation.h"
 
 namespace quorate::epaxos {
-namespace {
-
-constexpr std::uint64_t kLeastReserved = 8;
-
-}  // namespace
 
 // EPaxos, SOSP'13, Fig. 2, phase 1 at the command leader.
 InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
@@ -23,7 +18,7 @@ InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
   // B-R1b: every own proposal covers the floor that is being raised.
   DependencySet deps = candidate_floor_;
   deps.UnionWith(drop_floor_);
-  deps.UnionWith(forgotten_);
+  if (!Mutated("no_phantom")) deps.UnionWith(forgotten_);
   index_.CollectAndAdd(id, *batch, deps);
   if (fast_path_.ClampsOwnColumn()) deps.ClampOwnColumn(id);
 
@@ -81,7 +76,8 @@ InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
 // with noops after a crash.
 RecordSequence Epaxos::Reserve(std::uint64_t slot, bool overlap,
                                Actions& actions) {
-  const std::uint64_t ahead = std::max(kLeastReserved, own_in_flight_);
+  const std::uint64_t ahead =
+      std::max(settings_.reserved_slots_ahead, own_in_flight_ - 1);
   const bool block_is_short = overlap && slot + ahead > reservation_.through;
   const bool must_say_lazy =
       settings_.lazy_fast_commit && reservation_.record == 0;
@@ -117,7 +113,7 @@ ReplicaSet Epaxos::ChooseFastQuorumPeers() const {
 void Epaxos::CollectHere(InstanceId id, Instance& instance,
                          const CommandBatchPtr& batch, DependencySet& deps) {
   deps.UnionWith(drop_floor_);
-  deps.Raise(self_, forgotten_[self_]);
+  if (!Mutated("no_phantom")) deps.Raise(self_, forgotten_[self_]);
   if (instance.initial_batch == nullptr) {
     instance.initial_batch = batch;
     if (!Mutated("no_index")) index_.CollectAndAdd(id, *batch, deps);

@@ -69,6 +69,7 @@ PromisedRecord Epaxos::PromiseTo(InstanceId id, Instance& instance,
 
 void Epaxos::YieldTo(InstanceId id, Instance& instance, Ballot ballot) {
   if (instance.recovering && instance.recovering->ballot < ballot) {
+    if (!IsSelf(ballot.owner())) Count(RecoveryRule::kOvertaken);
     instance.recovering.Clear();
     if (!IsSelf(id.replica)) recoveries_.erase(id);
   }
@@ -104,11 +105,11 @@ RecoverReply Epaxos::MakeRecoverReply(InstanceId id, const Instance& instance,
 // in this life and all that follow (truncation.md A.1; rec_nostick).
 bool Epaxos::IsRecused(InstanceId id, const Instance& instance) const {
   return lazy_before_ && IsSelf(id.replica) && instance.restored_pre_accept &&
-         instance.status == InstanceStatus::kPreAccepted;
+         instance.status == InstanceStatus::kPreAccepted &&
+         !Mutated("rec_none");
 }
 
-void Epaxos::HandleRecover(ReplicaId from, const Recover& m,
-                           Actions& actions) {
+void Epaxos::HandleRecover(ReplicaId from, const Recover& m, Actions& actions) {
   Instance* instance = log_.FindOrCreate(m.instance);
   if (AnswerIfSettled(from, m.instance, instance, actions)) return;
   if (instance->promised_ballot >= m.ballot) {
@@ -119,11 +120,10 @@ void Epaxos::HandleRecover(ReplicaId from, const Recover& m,
                 instance->last_record, actions);
       return;
     }
-    SendAgain(
-        from,
-        Nack{.instance = m.instance,
-             .promised_ballot = instance->promised_ballot},
-        instance->last_record, actions);
+    SendAgain(from,
+              Nack{.instance = m.instance,
+                   .promised_ballot = instance->promised_ballot},
+              instance->last_record, actions);
     return;
   }
   YieldTo(m.instance, *instance, m.ballot);
@@ -195,14 +195,17 @@ void Epaxos::DecideRecovery(InstanceId id, Instance& instance,
   }
   // R2: the highest accepted ballot wins.
   if (highest != nullptr && !Mutated("ign_accepted")) {
+    Count(RecoveryRule::kR2);
     const Value value = highest->value;
     ProposeRecovered(id, instance, value, DependencySet(highest->deps),
                      actions);
     return;
   }
   // R3-R5, or what stands for them.
+  if (recovering.LeaderIsRecused(id)) Count(RecoveryRule::kRecused);
   recovering.matching = recovering.Matching(recovering.quorum);
   Ruling ruling = fast_path_.AfterPromises(id, recovering);
+  if (ruling.rule.has_value()) Count(*ruling.rule);
   switch (ruling.kind) {
     case Ruling::Kind::kGiveUp: return GiveUp(id, instance, actions);
     case Ruling::Kind::kPropose:
@@ -236,6 +239,7 @@ void Epaxos::GiveUp(InstanceId id, Instance& instance, Actions& actions) {
     deps.UnionWith(answer->deps);
     value = answer->value;
   }
+  Count(all_pre_accepted ? RecoveryRule::kSalvage : RecoveryRule::kNoop);
   if (all_pre_accepted) {
     ProposeRecovered(id, instance, std::move(value), deps, actions);
   } else {
@@ -259,12 +263,12 @@ void Epaxos::ProposeRecovered(InstanceId id, Instance& instance, Value value,
   instance.deps = deps;
   Leading& leading = instance.leading.Emplace();
   leading.next_retransmit_ticks = settings_.retransmit_ticks;
-  instance.last_record = Persist(AcceptedRecord{.instance = id,
-                                                .ballot = ballot,
-                                                .value =
-                                                    ValueForRecord(instance),
-                                                .deps = deps},
-                                 actions);
+  instance.last_record =
+      Persist(AcceptedRecord{.instance = id,
+                             .ballot = ballot,
+                             .value = ValueForRecord(instance),
+                             .deps = deps},
+              actions);
   Await(instance.last_record, id, OnDurable::kCountOwnAccept, actions, ballot);
   Broadcast(Accept{.instance = id,
                    .ballot = ballot,

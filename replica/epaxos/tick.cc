@@ -52,7 +52,9 @@ void Epaxos::ResumeAfterRestart(Actions& actions) {
         instance == nullptr || instance->status == InstanceStatus::kUnknown;
     if (forgotten) {
       // Beyond the reservation the journal shows every slot that was used.
-      if (slot <= forgotten_[self_]) StartRecovery(id, actions);
+      if (slot > forgotten_[self_]) continue;
+      Count(RecoveryRule::kForgotten);
+      StartRecovery(id, actions);
       continue;
     }
     // One that is in flight was proposed in this life, before the first tick.
@@ -62,9 +64,11 @@ void Epaxos::ResumeAfterRestart(Actions& actions) {
     }
     if (!instance->promised_ballot.is_initial() ||
         IsRecused(id, *instance)) {
+      Count(RecoveryRule::kPromised);
       StartRecovery(id, actions);  // D6: no old ballot is resumed.
       continue;
     }
+    Count(RecoveryRule::kResumed);
     Leading& leading = instance->leading.Emplace();
     fast_path_.Begin(*instance, leading);
     leading.voters.Insert(self_);

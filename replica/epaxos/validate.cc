@@ -155,6 +155,16 @@ void Epaxos::HandleValidate(ReplicaId from, const Validate& m,
         instance->last_record, actions);
     return;
   }
+  if (instance->initial_known && instance->payload_recorded) {
+    // On record already: by our vote, or by this message when it came before.
+    SendAgain(from,
+              ValidateReply{.instance = m.instance,
+                            .ballot = m.ballot,
+                            .conflicts = FindInvalidating(
+                                m.instance, *m.batch, m.initial_deps)},
+              instance->last_record, actions);
+    return;
+  }
   ValidateReply reply = ValidateHere(m.instance, *instance, m, actions);
   Send(from, std::move(reply),
        Mutated("d_validate") ? 0 : instance->last_record, actions);
@@ -186,6 +196,7 @@ void Epaxos::DecideValidation(InstanceId id, Instance& instance,
     return;
   }
   if (recovering.conflicts.empty()) {  // V1
+    Count(RecoveryRule::kV1);
     const DependencySet deps = recovering.initial_deps;
     ProposeRecovered(id, instance, Value::Commands(recovering.batch), deps,
                      actions);
@@ -203,6 +214,7 @@ void Epaxos::DecideValidation(InstanceId id, Instance& instance,
         (all_outside_needed &&
          (!recovering.quorum.Contains(other.replica) ||
           Mutated("nopcoord_inq")))) {
+      Count(committed ? RecoveryRule::kV2 : RecoveryRule::kV3);
       GiveUp(id, instance, actions);
       return;
     }
@@ -212,6 +224,7 @@ void Epaxos::DecideValidation(InstanceId id, Instance& instance,
                             DependencySet(recovering.initial_deps), actions);
   }
   // V4: their fate decides ours.
+  Count(RecoveryRule::kV4);
   recovering.stage = Recovering::Stage::kWaiting;
   recovering.age_ticks = 0;
   ++stats_.recoveries_waited;
@@ -224,8 +237,8 @@ void Epaxos::DecideValidation(InstanceId id, Instance& instance,
 // Rule W3 counts replicas besides the command leader (rec_k), which is among
 // the matching ones only if it is recused.
 int Epaxos::VotesBesidesLeader(InstanceId id, const Recovering& recovering) {
-  const bool counted =
-      recovering.quorum.Contains(id.replica) && recovering.LeaderIsRecused(id);
+  const bool counted = recovering.quorum.Contains(id.replica) &&
+                       recovering.LeaderIsRecused(id) && !Mutated("rec_k");
   return recovering.matching - (counted ? 1 : 0);
 }
 
@@ -277,15 +290,21 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
     }
   }
   if (accepted_somewhere) {
+    Count(RecoveryRule::kW4Value);
     const Value value = highest->value;
     ProposeRecovered(id, instance, value, DependencySet(highest->deps),
                      actions);
     return;
   }
-  bool give_up = late.Contains(id.replica) && !recovering.LeaderIsRecused(id);
+  bool give_up = late.Contains(id.replica) &&
+                 (!recovering.LeaderIsRecused(id) || Mutated("rec_w4"));
+  if (give_up) Count(RecoveryRule::kW4Leader);
   // W5: rule R4 over all answers so far.
-  give_up = give_up || recovering.Matching(recovering.answered) <
-                           recovering.answered.size() - quorums_.fast_faults;
+  if (recovering.Matching(recovering.answered) <
+      recovering.answered.size() - quorums_.fast_faults) {
+    Count(RecoveryRule::kW5);
+    give_up = true;
+  }
   bool all_see_us = true;
   std::vector<InstanceId> settled;
   for (const auto& [other_id, unused] : recovering.conflicts) {
@@ -295,7 +314,10 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
     const bool sees_us =
         committed && (other->value.kind == ValueKind::kNoop ||
                       other->deps.Contains(id) || Mutated("post_ignore_dep"));
-    if (committed && !sees_us) give_up = true;  // W1
+    if (committed && !sees_us) {
+      Count(RecoveryRule::kW1);
+      give_up = true;
+    }
     if (!sees_us) all_see_us = false;
     if (sees_us) settled.push_back(other_id);
     // W3: the other has too many matching votes for ours to be fast.
@@ -303,6 +325,7 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
         quorums_.replicas - quorums_.faults - quorums_.fast_faults;
     if (other != nullptr &&
         other->waiting_votes + (Mutated("wait_ge") ? 1 : 0) > bound) {
+      Count(RecoveryRule::kW3);
       give_up = true;
     }
   }
@@ -311,7 +334,8 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
   for (const InstanceId other : settled) recovering.conflicts.erase(other);
   if (give_up) {
     GiveUp(id, instance, actions);
-  } else if (all_see_us) {  // W2
+  } else if (all_see_us) {
+    Count(RecoveryRule::kW2);
     const DependencySet deps = recovering.initial_deps;
     ProposeRecovered(id, instance, Value::Commands(recovering.batch), deps,
                      actions);

@@ -78,6 +78,11 @@ std::optional<FastPathRule> ParseFastPathRule(std::string_view text) {
 static absl::Status CheckRule(const Settings& settings) {
   if (settings.fast_path == FastPathRule::kEpaxos) return absl::OkStatus();
   const std::string rule(Name(settings.fast_path));
+  if (settings.protocol != Protocol::kEpaxos) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "fast_path = \"", rule, "\" is a rule of protocol \"epaxos\"; leave it "
+        "out, or choose that protocol"));
+  }
   if (settings.fast_faults != 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         "fast_faults is a choice of fast_path = \"epaxos\" alone; with \"",

@@ -254,6 +254,11 @@ std::optional<std::size_t> ClusterConfig::FindNode(
   return static_cast<std::size_t>(found - nodes.begin());
 }
 
+std::string ClusterConfig::IdentityOnDisk() const {
+  if (settings.fast_path == FastPathRule::kEpaxos) return cluster_id;
+  return Concat(cluster_id, " (fast path ", Name(settings.fast_path), ")");
+}
+
 Settings ClusterConfig::NodeSettings(std::size_t index) const {
   Settings own = settings;
   own.replicas = static_cast<int>(nodes.size());

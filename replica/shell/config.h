@@ -58,6 +58,10 @@ struct ClusterConfig {
   std::vector<std::string_view> RolesOf(std::size_t index) const;
   // Index of the node of that name, nullopt if there is none.
   std::optional<std::size_t> FindNode(std::string_view name) const;
+  // The cluster as a node's directory knows it: its id, with what its journal
+  // may not be read without. "demo", or "demo (fast path atlas)": what was
+  // voted under one rule must not be recovered under another.
+  std::string IdentityOnDisk() const;
   // The settings as node `index` runs with them.
   Settings NodeSettings(std::size_t index) const;
 };

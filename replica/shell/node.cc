@@ -109,7 +109,7 @@ absl::Status Node::OpenStore() {
     std::filesystem::create_directories(
         std::filesystem::path(directory).parent_path(), ignored);
     absl::StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::Open(
-        directory, {.cluster_id = config_.cluster_id,
+        directory, {.cluster_id = config_.IdentityOnDisk(),
                     .node = ReplicaAt(static_cast<int>(self_)),
                     .incarnation = incarnation_});
     if (!store.ok()) return store.status();

@@ -26,6 +26,25 @@ TEST(RefusalTest, ASecondProcessOnOneDirectoryIsRefused) {
   EXPECT_EQ(cluster.Kv({"put", "k", "v", "--node", "r1"}).exit_code, 0);
 }
 
+// What was voted under one rule must not be recovered under another.
+TEST(RefusalTest, ADirectoryOfAnotherFastPathRuleIsRefused) {
+  Cluster cluster({"--fast-path", "atlas"});
+  EXPECT_EQ(cluster.Kv({"put", "k", "v"}).exit_code, 0);
+  Quorate({"local", "down", "--dir", cluster.directory()});
+  ClusterConfig config = cluster.config();
+  config.settings.fast_path = FastPathRule::kEpaxos;
+  const Folder folder;
+  for (NodeConfig& node : config.nodes) {
+    node.directory = cluster.directory() + "/" + node.name;
+  }
+  folder.Write("cluster.toml", FormatConfig(config));
+  const Output changed = Quorate(
+      {"serve", "--config", folder.path("cluster.toml"), "--node", "r1"});
+  EXPECT_NE(changed.exit_code, 0);
+  EXPECT_NE(changed.err.find("fast path atlas"), std::string::npos)
+      << changed.err;
+}
+
 TEST(RefusalTest, APortInUseIsNamed) {
   const Cluster cluster({"--durability", "memory"});
   const ClusterConfig config = cluster.config();

@@ -22,7 +22,8 @@ struct Hash128 {
   friend bool operator==(const Hash128&, const Hash128&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const Hash128& hash) {
-    return H::combine(std::move(h), hash.low, hash.high);
+    // Well mixed already.
+    return H::combine(std::move(h), hash.low);
   }
 };
 

@@ -87,6 +87,20 @@ TEST(RandomHistories, AgreesWithAllPermutationsOfUnknownOperations) {
                           2000);
 }
 
+// Nearly every write has a twin, with a reply or without.
+TEST(RandomHistories, AgreesWithAllPermutationsOfTwins) {
+  ExpectPermutationsAgree({.clients = 5,
+                           .operations = 7,
+                           .weights = {3, 2, 3, 1, 1, 0, 0},
+                           .unknown_percent = 20},
+                          2000);
+  ExpectPermutationsAgree({.clients = 6,
+                           .operations = 7,
+                           .weights = {3, 4, 0, 3, 0, 2, 0},
+                           .unknown_percent = 40},
+                          2000);
+}
+
 TEST(RandomHistories, AgreesWithAllPermutationsOfBatchesAndScans) {
   ExpectPermutationsAgree({.clients = 3,
                            .operations = 6,
@@ -169,6 +183,13 @@ TEST(LargeHistories, DecidesTenThousandAppends) {
                       .operations = 10000,
                       .weights = {1, 0, 9, 0, 0, 0, 0},
                       .unique_values = true},
+                     1);
+}
+
+TEST(LargeHistories, DecidesTenThousandOperationsThatWriteThreeValues) {
+  ExpectLinearizable({.clients = 16,
+                      .operations = 10000,
+                      .weights = {4, 3, 2, 2, 0, 0, 0}},
                      1);
 }
 

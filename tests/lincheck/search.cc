@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "tests/lincheck/demand.h"
 #include "tests/lincheck/map_state.h"
+#include "tests/lincheck/twins.h"
 
 namespace quorate::lincheck {
 namespace {
@@ -16,7 +18,11 @@ class Search {
       : component_(component),
         limits_(limits),
         demand_(component),
+        twins_(FindTwins(component)),
         state_(component.keys.size()) {
+    for (std::size_t i = 0; i < component.operations.size(); ++i) {
+      mixes_.push_back(Mix(i, 0));
+    }
     BuildEvents();
   }
 
@@ -68,7 +74,14 @@ class Search {
   const ComponentOperation& Get(int operation) const {
     return component_.operations[static_cast<std::size_t>(operation)];
   }
+  // What the operation adds to taken_hash_.
+  const Hash128& MixOf(int operation) const {
+    return mixes_[static_cast<std::size_t>(operation)];
+  }
   Event& At(int event) { return events_[static_cast<std::size_t>(event)]; }
+  const Event& At(int event) const {
+    return events_[static_cast<std::size_t>(event)];
+  }
 
   void BuildEvents();
   bool OutOfLimits();
@@ -77,6 +90,9 @@ class Search {
   bool Advance();
   bool AdvanceKnown();
   bool AdvanceUnknown();
+  // Is there a candidate that might as well come before this operation?
+  bool TwinComesFirst(int operation, int event) const;
+  bool EarlierTwinIsLeft(std::size_t unknown) const;
   bool TakeObserver(int event);
   bool TakeWrite(int operation, int event);
   void Take(const Taken& taken);
@@ -90,10 +106,14 @@ class Search {
   const Component& component_;
   const SearchLimits& limits_;
   Demand demand_;
+  std::vector<int> twins_;      // by operation
+  std::vector<Hash128> mixes_;  // by operation
   MapState state_;
   std::vector<Event> events_;
   std::vector<int> unknown_;         // sorted by call
   std::vector<bool> unknown_taken_;  // parallel
+  // Parallel: the place in unknown_ of the twin before; -1: there is none.
+  std::vector<int> unknown_twin_;
   // The earliest call of an unknown operation that replaces a value.
   std::int64_t first_unknown_replacement_ = kNever;
   std::size_t open_ = 0;  // Known operations not yet taken.
@@ -123,6 +143,14 @@ void Search::BuildEvents() {
     events_.push_back({.time = operation.ret, .operation = i});
   }
   unknown_taken_.resize(unknown_.size());
+  absl::flat_hash_map<int, int> newest;
+  for (const int operation : unknown_) {
+    const int twins = twins_[static_cast<std::size_t>(operation)];
+    const auto place = static_cast<int>(unknown_twin_.size());
+    const auto [before, is_first] = newest.try_emplace(twins, -1);
+    unknown_twin_.push_back(twins == kNoTwin ? -1 : before->second);
+    before->second = place;
+  }
   // At one time calls come first: such operations count as concurrent.
   std::stable_sort(events_.begin() + 1, events_.end(),
                    [](const Event& a, const Event& b) {
@@ -182,7 +210,8 @@ bool Search::AdvanceKnown() {
     const bool observer = Get(event.operation).observer;
     if (cursor_.pass == Pass::kObservers
             ? observer && TakeObserver(candidate)
-            : !observer && TakeWrite(event.operation, candidate)) {
+            : !observer && !TwinComesFirst(event.operation, candidate) &&
+                  TakeWrite(event.operation, candidate)) {
       return true;
     }
   }
@@ -193,13 +222,37 @@ bool Search::AdvanceUnknown() {
     const std::size_t candidate = cursor_.unknown++;
     const int operation = unknown_[candidate];
     if (Get(operation).call > cursor_.limit) return false;
-    if (unknown_taken_[candidate]) continue;
+    if (unknown_taken_[candidate] || EarlierTwinIsLeft(candidate) ||
+        TwinComesFirst(operation, -1)) {
+      continue;
+    }
     if (TakeWrite(operation, -1)) {
       unknown_taken_[candidate] = true;
       return true;
     }
   }
   return false;
+}
+
+// A known operation that returns earlier; for an unknown one (`event` -1) any
+// known one. Twins can change places in every order in which this operation
+// comes next: both have been called, and the one that returns later may be later.
+bool Search::TwinComesFirst(int operation, int event) const {
+  const int twins = twins_[static_cast<std::size_t>(operation)];
+  if (twins == kNoTwin) return false;
+  for (int i = At(0).next; At(i).is_call; i = At(i).next) {
+    if (twins_[static_cast<std::size_t>(At(i).operation)] == twins &&
+        (event < 0 || At(i).partner < At(event).partner)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Neither has a return, and the other one was called earlier.
+bool Search::EarlierTwinIsLeft(std::size_t unknown) const {
+  const int before = unknown_twin_[unknown];
+  return before >= 0 && !unknown_taken_[static_cast<std::size_t>(before)];
 }
 
 bool Search::TakeObserver(int event) {
@@ -218,7 +271,7 @@ bool Search::TakeWrite(int operation, int event) {
   const std::size_t mark = state_.mark();
   const Hash128 before = state_.hash();
   if (!state_.Apply(Get(operation))) return false;
-  const Hash128 mix = Mix(static_cast<std::uint64_t>(operation), 0);
+  const Hash128 mix = MixOf(operation);
   const Hash128 configuration = {
       (taken_hash_.low ^ mix.low) + state_.hash().low,
       (taken_hash_.high ^ mix.high) + state_.hash().high};
@@ -242,7 +295,7 @@ bool Search::TakeWrite(int operation, int event) {
 }
 
 void Search::Take(const Taken& taken) {
-  const Hash128 mix = Mix(static_cast<std::uint64_t>(taken.operation), 0);
+  const Hash128 mix = MixOf(taken.operation);
   taken_hash_.low ^= mix.low;
   taken_hash_.high ^= mix.high;
   demand_.Take(taken.operation);
@@ -260,7 +313,7 @@ bool Search::GoBack() {
   while (!stack_.empty()) {
     const Taken taken = stack_.back();
     stack_.pop_back();
-    const Hash128 mix = Mix(static_cast<std::uint64_t>(taken.operation), 0);
+    const Hash128 mix = MixOf(taken.operation);
     taken_hash_.low ^= mix.low;
     taken_hash_.high ^= mix.high;
     demand_.GiveBack(taken.operation);

@@ -4,9 +4,11 @@
 // cache of visited configurations, 2017): take an operation that no other one
 // precedes, apply it to the state, go on; at a dead end go back. A
 // configuration is the set of operations taken and the state, remembered as a
-// 128-bit hash. Four prunings, none of which can lose an order:
+// 128-bit hash. Five prunings, none of which can lose an order:
 //  - an operation that never changes the state is taken as soon as its reply
 //    fits: an order in which it comes later stays valid with it moved here;
+//  - of twins (twins.h) that could both come next, the one that returns first
+//    does: in every order in which it does not, the two can change places;
 //  - operations without a reply are tried last, and only where somebody may
 //    see what they change;
 //  - no step is taken after which a value that is still needed cannot come

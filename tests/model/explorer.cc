@@ -64,7 +64,7 @@ Exploration Explorer::Run(const ExplorerLimits& limits, const Inspect& inspect,
       if (!result_.violation.empty() || result_.states >= limits.states) {
         return result_;
       }
-      if ((number & kProgressMask) == 0) progress(result_);
+      if ((number & kProgressMask) == 0 && !progress(result_)) return result_;
     }
     layer = std::exchange(next_, {});
     if (!layer.empty()) ++result_.depth;

@@ -34,8 +34,8 @@ struct ExplorerLimits {
 
 class Explorer {
  public:
-  // Called every so often with the figures so far.
-  using Progress = std::function<void(const Exploration&)>;
+  // Called every so often with the figures so far; false to stop.
+  using Progress = std::function<bool(const Exploration&)>;
   // Called for every state as it is taken up, and whether it is terminal; a
   // text that is not empty is a violation.
   using Inspect = std::function<std::string(const WorldState&, bool terminal)>;

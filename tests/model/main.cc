@@ -35,6 +35,8 @@ struct Options {
   std::string mutation;
   std::uint64_t states = ~std::uint64_t{0};
   int depth = 1 << 20;
+  double seconds = 1e9;
+  double megabytes = 1e9;
   std::uint64_t walks = 0;
   int walk_steps = 60;
   std::uint64_t seed = 1;
@@ -82,6 +84,15 @@ class Ticker {
   std::chrono::steady_clock::time_point start_ =
       std::chrono::steady_clock::now();
 };
+
+// Of this process, in memory; 0 where that cannot be told.
+double MegabytesInUse() {
+  std::ifstream file("/proc/self/statm");
+  double total = 0;
+  double resident = 0;
+  file >> total >> resident;
+  return resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e6;
+}
 
 std::string ScheduleText(const Outcome& outcome, const Options& options) {
   return ScenarioText({.scope = outcome.scope,
@@ -178,6 +189,8 @@ Outcome Exhaust(const Scope& scope, const Options& options) {
       [&](const Exploration& so_far) {
         ticker.Say(scope.name + ": " + std::to_string(so_far.states) +
                    " states, depth " + std::to_string(so_far.depth));
+        return ticker.Seconds() < options.seconds &&
+               MegabytesInUse() < options.megabytes;
       });
   outcome.states = found.states;
   outcome.transitions = found.transitions;
@@ -299,6 +312,8 @@ int Main(int argc, char** argv) {
   app.add_flag("--soak", options.soak, "with budgets for hours, not minutes");
   app.add_option("--states", options.states, "stop after so many states");
   app.add_option("--depth", options.depth, "go no deeper");
+  app.add_option("--seconds", options.seconds, "stop after so long");
+  app.add_option("--megabytes", options.megabytes, "stop with so much memory");
   app.add_option("--endings", options.endings,
                  "from one of so many states on, run all out; 0: none");
   app.add_option("--walks", options.walks,

@@ -80,7 +80,7 @@ TEST(Explorer, ExhaustsASmallScopeTheSameWayTwice) {
     Explorer explorer(world, Open(world));
     const Exploration found = explorer.Run(
         {}, [](const WorldState&, bool) { return std::string(); },
-        [](const Exploration&) {});
+        [](const Exploration&) { return true; });
     EXPECT_TRUE(found.complete);
     EXPECT_EQ(found.violation, "");
     EXPECT_GT(found.states, 10000u);
@@ -100,7 +100,7 @@ TEST(Explorer, GivesTheWayToWhatAnInspectorMinds) {
         const bool executed = world.At(state, 2).machine->Status().keys == 1;
         return executed ? "r3 has executed something" : "";
       },
-      [](const Exploration&) {});
+      [](const Exploration&) { return true; });
   EXPECT_EQ(found.violation, "r3 has executed something");
   EXPECT_EQ(found.path.size(), kFastCommit.size());
 }

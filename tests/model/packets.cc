@@ -91,6 +91,7 @@ Words Describe(const Message& message) {
                         Text(m.accepted_ballot) + " " + Text(m.value) + " " +
                         ToString(m.deps) +
                         (m.matches_initial ? " matches" : "") +
+                        (m.recused ? " recused" : "") +
                         FastQuorumText(m.fast_quorum),
                     m.value.digest};
           },

@@ -191,11 +191,14 @@ bool ReplicaStates::Carry(Draft& draft, int replica, ReplicaStep step) {
     case StepKind::kRestart: Restart(draft, replica); break;
     case StepKind::kSync:
       if (draft.durable == draft.appended()) return false;
-      Sync(draft, replica);
+      Sync(draft, replica,
+           scope_.overlap ? draft.durable + 1 : draft.appended());
       break;
   }
   if (!scope_.separate_sync) {
-    while (draft.durable < draft.appended()) Sync(draft, replica);
+    while (draft.durable < draft.appended()) {
+      Sync(draft, replica, draft.appended());
+    }
   }
   const KvStateMachine& state = draft.machine->executor().state_machine();
   for (std::size_t i = 0; i < keys_.size(); ++i) {
@@ -269,8 +272,8 @@ Message ReplicaStates::WithPayload(Message message) const {
   return message;
 }
 
-void ReplicaStates::Sync(Draft& draft, int replica) {
-  const RecordSequence from = std::exchange(draft.durable, draft.appended());
+void ReplicaStates::Sync(Draft& draft, int replica, RecordSequence through) {
+  const RecordSequence from = std::exchange(draft.durable, through);
   NoteDurable(draft, from);
   Handle(draft, replica, RecordsDurable{.through = draft.durable});
 }
@@ -424,22 +427,32 @@ std::uint64_t ReplicaStates::CoreOf(const Draft& draft, int replica) {
     print.Mix(Restored(replica, draft.journal, draft.durable)->Fingerprint());
   }
   if (scope_.separate_sync) {
-    // What the next sync would let go says what waits for it.
-    Actions actions;
-    const std::unique_ptr<Machine> synced = draft.machine->Clone();
-    synced->Step(RecordsDurable{.through = draft.appended()}, actions);
     print.Mix(draft.appended() - draft.durable);
-    print.Mix(
-        Restored(replica, draft.journal, draft.appended())->Fingerprint());
-    print.Mix(synced->Fingerprint());
-    print.Mix(actions.committed.size());
-    for (const OutgoingMessage& waiting : actions.messages) {
-      print.Mix(waiting.to.bits());
-      print.Mix(packets_.Intern(ReplicaAt(replica), ReplicaAt(replica),
-                                WithPayload(waiting.message)));
+    const std::unique_ptr<Machine> synced = draft.machine->Clone();
+    const RecordSequence first =
+        scope_.overlap ? draft.durable + 1 : draft.appended();
+    for (RecordSequence through = first; through <= draft.appended();
+         ++through) {
+      MixSync(draft, replica, through, *synced, print);
     }
   }
   return print.value();
+}
+
+// What a sync would let go says what waits for it.
+void ReplicaStates::MixSync(const Draft& draft, int replica,
+                            RecordSequence through, Machine& synced,
+                            quorate::Fingerprint& print) {
+  Actions actions;
+  synced.Step(RecordsDurable{.through = through}, actions);
+  print.Mix(Restored(replica, draft.journal, through)->Fingerprint());
+  print.Mix(synced.Fingerprint());
+  print.Mix(actions.committed.size());
+  for (const OutgoingMessage& waiting : actions.messages) {
+    print.Mix(waiting.to.bits());
+    print.Mix(packets_.Intern(ReplicaAt(replica), ReplicaAt(replica),
+                              WithPayload(waiting.message)));
+  }
 }
 
 StateId ReplicaStates::Intern(Draft draft, int replica) {

@@ -19,6 +19,7 @@
 #include "tests/model/observation.h"
 #include "tests/model/packets.h"
 #include "tests/model/scope.h"
+#include "wire/fingerprint.h"
 
 namespace quorate::model {
 
@@ -28,7 +29,7 @@ enum class StepKind : std::uint8_t {
   kRecover,  // the column: suspects its replica until it begins to recover
   kHurry,    // waits no longer for a fast quorum
   kRestart,  // loses what is not in the durable journal
-  kSync,     // the journal becomes durable
+  kSync,     // the journal becomes durable; with `overlap` its next record
 };
 
 struct ReplicaStep {
@@ -104,7 +105,9 @@ class ReplicaStates {
   bool Carry(Draft& draft, int replica, ReplicaStep step);
   void Handle(Draft& draft, int replica, const Event& event);
   void Absorb(Draft& draft, int replica, const Actions& actions);
-  void Sync(Draft& draft, int replica);
+  void Sync(Draft& draft, int replica, RecordSequence through);
+  void MixSync(const Draft& draft, int replica, RecordSequence through,
+               Machine& synced, quorate::Fingerprint& print);
   void NoteRecord(Draft& draft, const Record& record);
   void NoteDurable(Draft& draft, RecordSequence from);
   void NoteDecision(Draft& draft, const CommittedInstance& decision);

@@ -34,6 +34,8 @@ int* FindBudget(Scope& scope, std::string_view name) {
 
 bool* FindSwitch(Scope& scope, std::string_view name) {
   if (name == "separate_sync") return &scope.separate_sync;
+  if (name == "overlap") return &scope.overlap;
+  if (name == "lazy") return &scope.lazy;
   if (name == "impatience") return &scope.impatience;
   if (name == "clients_wait") return &scope.clients_wait;
   if (name == "proposed") return &scope.proposed;
@@ -72,8 +74,8 @@ absl::StatusOr<Scope> ParseScope(std::string_view text) {
     if (!is_number || (budget == nullptr && toggle == nullptr)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "\"", words[i],
-          "\": give recoveries, restarts, retries, faults, "
-          "separate_sync, impatience, clients_wait or proposed a number, or "
+          "\": give recoveries, restarts, retries, faults, separate_sync, "
+          "overlap, lazy, impatience, clients_wait or proposed a number, or "
           "fast_path a rule"));
     }
     if (budget != nullptr) *budget = number;
@@ -98,6 +100,8 @@ std::string ScopeText(const Scope& scope) {
   add("restarts", scope.restarts, plain.restarts);
   add("retries", scope.retries, plain.retries);
   add("separate_sync", scope.separate_sync, plain.separate_sync);
+  add("overlap", scope.overlap, plain.overlap);
+  add("lazy", scope.lazy, plain.lazy);
   add("impatience", scope.impatience, plain.impatience);
   add("clients_wait", scope.clients_wait, plain.clients_wait);
   add("proposed", scope.proposed, plain.proposed);

@@ -119,9 +119,11 @@ Settings SettingsOf(const Scope& scope, int replica) {
   settings.retransmit_ticks = kRetransmitTicks;
   settings.recovery_ticks = 1;
   settings.floor_ticks = 1 << 20;
-  // The overlap adds a reservation and an order of events to every proposal:
-  // too much for these budgets. Random walks have it.
-  settings.overlap_sync = false;
+  settings.overlap_sync = scope.overlap;
+  settings.lazy_fast_commit = scope.lazy;
+  // A slot that was reserved and never used is one more recovery after every
+  // restart, and says nothing about those that were.
+  settings.reserved_slots_ahead = 0;
   settings.election_ticks = 4;
   return settings;
 }

@@ -253,4 +253,9 @@ void Disk::PowerOn(Tear tear, std::uint64_t seed) {
   Prepare({});
 }
 
+void Disk::GoOn() {
+  has_power_ = true;
+  Prepare({});
+}
+
 }  // namespace quorate::power

@@ -72,6 +72,9 @@ class Disk {
   void Cut() { has_power_ = false; }
   // Decides what survived.
   void PowerOn(Tear tear, std::uint64_t seed);
+  // It was not the power: the program died. All it wrote can be read, and what
+  // was not synced is in danger still.
+  void GoOn();
 
   // Each returns 0, or the errno of its failure.
   int Open(const std::string& name, bool create, bool empty, Inode& inode);

@@ -67,7 +67,7 @@ Lives::Lives(const std::string& directory, Disk& disk, Books& books,
 
 Lives::~Lives() {
   store_.reset();
-  UnmountDisk();
+  UnmountDisk(&disk_);
 }
 
 Outcome Lives::Broken(std::string fault) {

@@ -26,19 +26,20 @@ constexpr int kFirstDescriptor = 1 << 24;
 constexpr Disk::Inode kDirectoryInode = 0;
 
 struct OpenFile {
+  Disk* disk = nullptr;  // null: closed
   Disk::Inode inode = kDirectoryInode;
   std::uint64_t offset = 0;
-  bool open = false;
 };
 
 struct Mount {
   std::string prefix;  // the directory and a slash
   Disk* disk = nullptr;
-  std::vector<OpenFile> files;
-  sqlite3* last_connection = nullptr;
+  dev_t device = 0;  // SQLite takes equal files of one device for one file
 };
 
-Mount mounted;
+std::vector<Mount> mounts;
+std::vector<OpenFile> files;
+sqlite3* last_connection = nullptr;
 
 int Result(int error) {
   if (error == 0) return 0;
@@ -46,50 +47,56 @@ int Result(int error) {
   return -1;
 }
 
-// The name inside the disk; nullopt for a path elsewhere. The directory itself
-// is the empty name.
-std::optional<std::string> NameOf(const char* path) {
-  if (mounted.disk == nullptr) return std::nullopt;
+// A file on some disk. The directory itself has the empty name.
+struct Place {
+  Disk* disk = nullptr;
+  std::string name;
+};
+
+// Nullopt for a path elsewhere.
+std::optional<Place> PlaceOf(const char* path) {
   const std::string_view text(path);
-  if (text.starts_with(mounted.prefix)) {
-    return std::string(text.substr(mounted.prefix.size()));
+  for (const Mount& mount : mounts) {
+    if (text.starts_with(mount.prefix)) {
+      return Place{mount.disk, std::string(text.substr(mount.prefix.size()))};
+    }
+    const std::string_view directory(mount.prefix.data(),
+                                     mount.prefix.size() - 1);
+    if (text == directory) return Place{mount.disk, ""};
   }
-  const std::string_view directory(mounted.prefix.data(),
-                                   mounted.prefix.size() - 1);
-  if (text == directory) return std::string();
   return std::nullopt;
 }
 
 OpenFile* FileOf(int descriptor) {
   const std::size_t at = static_cast<std::size_t>(descriptor) -
                          static_cast<std::size_t>(kFirstDescriptor);
-  if (descriptor < kFirstDescriptor || at >= mounted.files.size() ||
-      !mounted.files[at].open) {
+  if (descriptor < kFirstDescriptor || at >= files.size() ||
+      files[at].disk == nullptr) {
     return nullptr;
   }
-  return &mounted.files[at];
+  return &files[at];
 }
 
-int NewDescriptor(Disk::Inode inode) {
-  const auto free = std::ranges::find(mounted.files, false, &OpenFile::open);
-  const auto at = std::distance(mounted.files.begin(), free);
-  if (free == mounted.files.end()) mounted.files.emplace_back();
-  mounted.files[static_cast<std::size_t>(at)] = {.inode = inode, .open = true};
+int NewDescriptor(Disk* disk, Disk::Inode inode) {
+  const auto free = std::ranges::find(files, nullptr, &OpenFile::disk);
+  const auto at = std::distance(files.begin(), free);
+  if (free == files.end()) files.emplace_back();
+  files[static_cast<std::size_t>(at)] = {.disk = disk, .inode = inode};
   return kFirstDescriptor + static_cast<int>(at);
 }
 
-int Open(const std::string& name, int flags) {
-  if (name.empty()) return NewDescriptor(kDirectoryInode);
+int Open(const Place& place, int flags) {
+  if (place.name.empty()) return NewDescriptor(place.disk, kDirectoryInode);
   Disk::Inode inode = 0;
-  const int error = mounted.disk->Open(name, (flags & O_CREAT) != 0,
-                                       (flags & O_TRUNC) != 0, inode);
-  return error != 0 ? Result(error) : NewDescriptor(inode);
+  const int error = place.disk->Open(place.name, (flags & O_CREAT) != 0,
+                                     (flags & O_TRUNC) != 0, inode);
+  return error != 0 ? Result(error) : NewDescriptor(place.disk, inode);
 }
 
 ssize_t Read(const OpenFile& file, void* buffer, std::size_t count,
              std::uint64_t offset) {
   std::string_view bytes;
-  const int error = mounted.disk->Read(file.inode, offset, count, bytes);
+  const int error = file.disk->Read(file.inode, offset, count, bytes);
   if (error != 0) return Result(error);
   std::memcpy(buffer, bytes.data(), bytes.size());
   return static_cast<ssize_t>(bytes.size());
@@ -97,24 +104,27 @@ ssize_t Read(const OpenFile& file, void* buffer, std::size_t count,
 
 ssize_t Write(const OpenFile& file, const void* buffer, std::size_t count,
               std::uint64_t offset) {
-  const int error = mounted.disk->Write(
-      file.inode, offset, {static_cast<const char*>(buffer), count});
+  const int error = file.disk->Write(file.inode, offset,
+                                     {static_cast<const char*>(buffer), count});
   return error != 0 ? Result(error) : static_cast<ssize_t>(count);
 }
 
 int Sync(const OpenFile& file) {
-  return Result(file.inode == kDirectoryInode ? mounted.disk->SyncNames()
-                                              : mounted.disk->Sync(file.inode));
+  return Result(file.inode == kDirectoryInode ? file.disk->SyncNames()
+                                              : file.disk->Sync(file.inode));
 }
 
-int Describe(Disk::Inode inode, struct stat* facts) {
+int Describe(const Disk& disk, Disk::Inode inode, struct stat* facts) {
   std::memset(facts, 0, sizeof(*facts));
-  facts->st_dev = 0x5157;
+  facts->st_dev =
+      std::ranges::find(mounts, &disk, [](const Mount& mount) -> const Disk* {
+        return mount.disk;
+      })->device;
   facts->st_ino = static_cast<ino_t>(inode);
   facts->st_nlink = 1;
   facts->st_mode = inode == kDirectoryInode ? S_IFDIR | 0755 : S_IFREG | 0644;
   if (inode != kDirectoryInode) {
-    facts->st_size = static_cast<off_t>(mounted.disk->SizeOf(inode));
+    facts->st_size = static_cast<off_t>(disk.SizeOf(inode));
   }
   return 0;
 }
@@ -123,9 +133,8 @@ int Describe(Disk::Inode inode, struct stat* facts) {
 }  // namespace quorate::power
 
 using quorate::power::FileOf;
-using quorate::power::mounted;
-using quorate::power::NameOf;
 using quorate::power::OpenFile;
+using quorate::power::PlaceOf;
 using quorate::power::Result;
 
 extern "C" {
@@ -145,8 +154,8 @@ ssize_t __real_pwrite(int descriptor, const void* buffer, size_t count,
 ssize_t __real_write(int descriptor, const void* buffer, size_t count);
 
 int __wrap_open(const char* path, int flags, ...) {
-  if (const auto name = NameOf(path)) {
-    return quorate::power::Open(*name, flags);
+  if (const auto place = PlaceOf(path)) {
+    return quorate::power::Open(*place, flags);
   }
   va_list rest;
   va_start(rest, flags);
@@ -158,24 +167,25 @@ int __wrap_open(const char* path, int flags, ...) {
 int __wrap_close(int descriptor) {
   OpenFile* file = FileOf(descriptor);
   if (file == nullptr) return __real_close(descriptor);
-  file->open = false;
+  file->disk = nullptr;
   return 0;
 }
 
 int __wrap_access(const char* path, int mode) {
-  const auto name = NameOf(path);
-  if (!name) return __real_access(path, mode);
-  return Result(name->empty() || mounted.disk->Find(*name) ? 0 : ENOENT);
+  const auto place = PlaceOf(path);
+  if (!place) return __real_access(path, mode);
+  const bool there = place->name.empty() || place->disk->Find(place->name);
+  return Result(there ? 0 : ENOENT);
 }
 
 int __wrap_stat(const char* path, struct stat* facts) {
-  const auto name = NameOf(path);
-  if (!name) return __real_stat(path, facts);
-  if (name->empty()) {
-    return quorate::power::Describe(quorate::power::kDirectoryInode, facts);
-  }
-  const auto inode = mounted.disk->Find(*name);
-  return inode ? quorate::power::Describe(*inode, facts) : Result(ENOENT);
+  const auto place = PlaceOf(path);
+  if (!place) return __real_stat(path, facts);
+  const auto inode = place->name.empty()
+                         ? std::optional(quorate::power::kDirectoryInode)
+                         : place->disk->Find(place->name);
+  return inode ? quorate::power::Describe(*place->disk, *inode, facts)
+               : Result(ENOENT);
 }
 
 // One process uses a simulated disk: its locks are always free.
@@ -188,19 +198,21 @@ int __wrap_ftruncate(int descriptor, off_t size) {
   const OpenFile* file = FileOf(descriptor);
   if (file == nullptr) return __real_ftruncate(descriptor, size);
   return Result(
-      mounted.disk->Truncate(file->inode, static_cast<std::uint64_t>(size)));
+      file->disk->Truncate(file->inode, static_cast<std::uint64_t>(size)));
 }
 
 int __wrap_rename(const char* from, const char* to) {
-  const auto old_name = NameOf(from);
-  const auto new_name = NameOf(to);
-  if (!old_name || !new_name) return __real_rename(from, to);
-  return Result(mounted.disk->Rename(*old_name, *new_name));
+  const auto before = PlaceOf(from);
+  const auto after = PlaceOf(to);
+  if (!before || !after) return __real_rename(from, to);
+  return Result(before->disk == after->disk
+                    ? before->disk->Rename(before->name, after->name)
+                    : EXDEV);
 }
 
 int __wrap_unlink(const char* path) {
-  const auto name = NameOf(path);
-  return name ? Result(mounted.disk->Unlink(*name)) : __real_unlink(path);
+  const auto place = PlaceOf(path);
+  return place ? Result(place->disk->Unlink(place->name)) : __real_unlink(path);
 }
 
 ssize_t __wrap_pread(int descriptor, void* buffer, size_t count, off_t offset) {
@@ -250,7 +262,7 @@ namespace {
 int SqliteFstat(int descriptor, struct stat* facts) {
   const OpenFile* file = FileOf(descriptor);
   if (file == nullptr) return fstat(descriptor, facts);
-  return Describe(file->inode, facts);
+  return Describe(*file->disk, file->inode, facts);
 }
 
 // Only locks are asked for; nobody holds one.
@@ -278,7 +290,7 @@ void Redirect(const char* name, Function* function) {
 }
 
 int RememberConnection(sqlite3* connection, const char**, const void*) {
-  mounted.last_connection = connection;
+  last_connection = connection;
   return SQLITE_OK;
 }
 
@@ -304,20 +316,27 @@ void RedirectSqlite() {
 
 void MountDisk(const std::string& directory, Disk* disk) {
   [[maybe_unused]] static const bool once = (RedirectSqlite(), true);
-  mounted.prefix = directory + "/";
-  mounted.disk = disk;
+  const dev_t device = mounts.empty() ? 0x5157 : mounts.back().device + 1;
+  mounts.push_back(
+      {.prefix = directory + "/", .disk = disk, .device = device});
 }
 
-void UnmountDisk() {
-  QUORATE_CHECK(std::ranges::none_of(mounted.files, &OpenFile::open),
+void UnmountDisk(Disk* disk) {
+  QUORATE_CHECK(std::ranges::count(files, disk, &OpenFile::disk) == 0,
                 "a life closes every file it has opened");
-  mounted.disk = nullptr;
-  mounted.files.clear();
+  std::erase_if(mounts,
+                [disk](const Mount& mount) { return mount.disk == disk; });
+}
+
+void SeedSqlite(std::uint32_t seed) {
+  // 0 would ask the system for chance.
+  sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED,
+                       static_cast<int>(seed >> 1 | 1), nullptr);
 }
 
 bool ExecuteOnLastConnection(const char* sql) {
-  return sqlite3_exec(mounted.last_connection, sql, nullptr, nullptr,
-                      nullptr) == SQLITE_OK;
+  return sqlite3_exec(last_connection, sql, nullptr, nullptr, nullptr) ==
+         SQLITE_OK;
 }
 
 }  // namespace quorate::power

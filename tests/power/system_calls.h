@@ -11,15 +11,21 @@
 // meets a descriptor that the kernel does not know, and fails.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "tests/power/disk.h"
 
 namespace quorate::power {
 
-// One disk at a time. `directory` exists and is empty for the real kernel.
+// Any number of disks, each in a directory of its own, which exists and is empty
+// for the real kernel.
 void MountDisk(const std::string& directory, Disk* disk);
-void UnmountDisk();
+// Every file on it is closed.
+void UnmountDisk(Disk* disk);
+
+// What SQLite draws at random from here on (salts of its log) follows from this.
+void SeedSqlite(std::uint32_t seed);
 
 // The SQLite connection that was opened last, for tests that spoil its
 // settings: the pragma is executed on it. False when SQLite refuses.

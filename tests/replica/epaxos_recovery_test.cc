@@ -43,6 +43,27 @@ TEST(EpaxosRecovery, KeepsACommandThatItsDeadLeaderMayHaveCommittedFast) {
   }
 }
 
+TEST(EpaxosRecovery, AValidateThatComesTwiceIsAnsweredTwiceAndWrittenDownOnce) {
+  TestCluster cluster(5);
+  const InstanceId id{ReplicaAt(0), 1};
+  const Ballot ballot = Ballot::Of(1, ReplicaAt(4));
+  cluster.Deliver(1, ReplicaAt(4), Recover{.instance = id, .ballot = ballot});
+  cluster.Sync(1);
+  const Validate validate{.instance = id,
+                          .ballot = ballot,
+                          .batch = Put("a", "1"),
+                          .initial_deps = DependencySet(5)};
+  cluster.Deliver(1, ReplicaAt(4), validate);
+  // Not durable yet: the first answer waits for that, and is enough.
+  cluster.Deliver(1, ReplicaAt(4), validate);
+  cluster.Sync(1);
+  const std::size_t records = cluster.journal(1).size();
+  EXPECT_EQ(cluster.Queued<ValidateReply>(4).size(), 1u);
+  cluster.Deliver(1, ReplicaAt(4), validate);
+  EXPECT_EQ(cluster.Queued<ValidateReply>(4).size(), 2u);
+  EXPECT_EQ(cluster.journal(1).size(), records);
+}
+
 TEST(EpaxosRecovery, FillsASlotThatNobodyLeftAliveKnows) {
   TestCluster cluster(3);
   const InstanceId lost = cluster.Propose(0, Put("a", "lost"));

@@ -155,6 +155,10 @@ TEST(ValidateSettings, RefusesWhatARuleHasNoUseOrNoProofFor) {
   settings.fast_faults = 1;
   EXPECT_NE(ValidateSettings(settings).message().find("fast_faults"),
             std::string::npos);
+  settings.fast_faults = 0;
+  settings.protocol = Protocol::kBpaxos;
+  EXPECT_NE(ValidateSettings(settings).message().find("a rule of protocol"),
+            std::string::npos);
 }
 
 TEST(ValidateSettings, TheRulesAreKnownByTheirNames) {

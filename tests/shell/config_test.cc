@@ -183,7 +183,7 @@ TEST(ConfigTest, RefusesAnUnknownKeyAndNamesTheKnownOnes) {
 TEST(ConfigTest, RefusesAnUnknownKeyOfANode) {
   EXPECT_EQ(ErrorOf(Replaced(kMinimal, "site =", "region =")),
             "config \"cluster.toml\" line 19: unknown key \"region\" in "
-            "node; known are name, peer, client, dir, site");
+            "node; known are name, peer, client, dir, site, roles");
 }
 
 TEST(ConfigTest, RefusesAnUnknownTable) {
@@ -422,7 +422,7 @@ TEST(ConfigTest, ReadsRolesAndWritesThemBack) {
 TEST(ConfigTest, RefusesARoleThatItDoesNotKnow) {
   EXPECT_EQ(
       ErrorOf(Replaced(kBpaxos, kThirdNode, "roles = [\"boss\"]\n")),
-      "config \"cluster.toml\" line 19: node.roles has \"boss\", this binary "
+      "config \"cluster.toml\" line 20: node.roles has \"boss\", this binary "
       "knows \"leader\", \"depsvc\", \"acceptor\", \"executor\"; choose some "
       "of "
       "them");

@@ -4,15 +4,8 @@
 #include <utility>
 
 #include "tests/sim/simulation.h"
-#include "wire/codec/codec.h"
 
 namespace quorate::sim {
-namespace {
-
-constexpr std::size_t kChunkRecords = 5;  // of a checkpoint that is sent
-
-}  // namespace
-
 // ---- checkpoints ------------------------------------------------------------
 
 void Simulation::BeginCheckpoint(int index) {
@@ -55,29 +48,30 @@ void Simulation::ContinueCheckpoint(int index) {
   at.writes_checkpoint = false;
   at.disk.FinishCheckpoint(at.checkpoint_through, /*is_snapshot=*/false);
   ++statistics_.checkpoints;
+  statistics_.marks.Note(Mark::kCheckpoint);
 }
 
 // ---- snapshots --------------------------------------------------------------
 
 void Simulation::ReadSnapshot(int index, const SnapshotRead& read) {
   Node& at = node(index);
-  const std::span<const Record> records = at.disk.checkpoint();
-  if (records.empty() || at.disk.checkpoint_through() != read.through) return;
-  const std::size_t chunks =
-      (records.size() + kChunkRecords - 1) / kChunkRecords;
-  for (std::uint64_t chunk = read.first;
-       chunk < std::min<std::uint64_t>(chunks, read.first + kSnapshotWindow);
-       ++chunk) {
-    SnapshotChunk message{
-        .through = read.through, .index = chunk, .chunks = chunks};
-    const std::size_t first = chunk * kChunkRecords;
-    const std::size_t count = std::min(kChunkRecords, records.size() - first);
-    for (const Record& record : records.subspan(first, count)) {
-      EncodeRecord(record, message.entries);
-    }
+  if (at.disk.checkpoint().empty() ||
+      at.disk.checkpoint_through() != read.through) {
+    return;
+  }
+  statistics_.marks.Note(Mark::kSnapshotRead);
+  for (std::uint64_t i = 0; i < kSnapshotWindow; ++i) {
+    std::optional<SimulatedDisk::Chunk> chunk =
+        at.disk.ReadChunk(read.first + i);
+    if (!chunk.has_value()) return;
     ReplicaSet to;
     to.Insert(read.to);
-    SendMessage(index, {.to = to, .message = std::move(message)});
+    SendMessage(index, {.to = to,
+                        .message = SnapshotChunk{
+                            .through = read.through,
+                            .index = read.first + i,
+                            .chunks = chunk->of,
+                            .entries = std::move(chunk->entries)}});
   }
 }
 
@@ -85,10 +79,12 @@ void Simulation::WriteSnapshot(int index, const SnapshotWrite& write) {
   Node& at = node(index);
   if (write.begins) {
     at.writes_checkpoint = false;  // One that was under way makes room.
+    at.writes_snapshot = true;
     at.disk.BeginCheckpoint();
   }
   at.disk.AppendCheckpoint(write.records);
   if (!write.ends.has_value()) return;
+  at.writes_snapshot = false;
   at.disk.FinishCheckpoint(*write.ends, /*is_snapshot=*/true);
   NoteInstalled(index);
 }
@@ -97,6 +93,7 @@ void Simulation::WriteSnapshot(int index, const SnapshotWrite& write) {
 void Simulation::NoteInstalled(int index) {
   Node& at = node(index);
   if (!at.disk.TakeInstalled()) return;
+  statistics_.marks.Note(Mark::kSnapshotInstalled);
   Note("snapshot", index);
   for (const Record& record : at.disk.snapshot()) {
     if (const auto* floors = std::get_if<FloorRecord>(&record)) {

@@ -264,6 +264,7 @@ void Clients::Refused(std::size_t index, const ClientReply& reply) {
                         std::string(Explain(reply.reason)));
     return;
   }
+  ++statistics_.busy;
   // Sent once and refused: it never happens, and some clients leave it at that.
   // After a second attempt a refusal says nothing about the first.
   if (session.pending.at(reply.id.sequence).attempts == 1 &&

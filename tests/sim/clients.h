@@ -39,6 +39,7 @@ struct ClientStatistics {
   std::uint64_t requests = 0;
   std::uint64_t done = 0;
   std::uint64_t refused = 0;
+  std::uint64_t busy = 0;  // refusals heard, of whatever attempt
   std::uint64_t retried = 0;
 };
 

@@ -6,15 +6,21 @@
 // records and a prefix, of any length, of the others. A checkpoint takes the
 // place of the records it stands for once it is whole and they are durable; a
 // crash before that leaves nothing of it. The whole journal is kept all the
-// same, for checkers. Time is the caller's.
+// same, for checkers. Time is the caller's. With a StoreDisk beneath it, what a
+// crash leaves is for the real store to say, and this class keeps the books.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "tests/sim/marks.h"
 #include "tests/sim/random.h"
+#include "tests/sim/store_disk.h"
 #include "wire/ids.h"
 #include "wire/record.h"
 
@@ -22,6 +28,9 @@ namespace quorate::sim {
 
 class SimulatedDisk {
  public:
+  // From the first life on.
+  void UseStore(std::unique_ptr<StoreDisk> store) { store_ = std::move(store); }
+
   void Append(Record record) { journal_.push_back(std::move(record)); }
 
   // The newest record appended, and the newest that would survive now.
@@ -34,6 +43,9 @@ class SimulatedDisk {
   void BeginSync();
   // It ends well: returns the records that became durable.
   std::span<const Record> EndSync();
+  // The disk refuses the sync under way: the crash that follows is the node's
+  // own stop.
+  void FailSync() { sync_fails_ = true; }
   // It ends with the node (crash or failed sync): each record after the durable
   // ones survives only if all before it do. Returns the survivors that were not
   // durable before.
@@ -44,11 +56,28 @@ class SimulatedDisk {
 
   // A checkpoint of this node, or of a peer's state, written piece by piece. It
   // stands for the records up to `through`.
-  void BeginCheckpoint() { written_ = {}; }
+  void BeginCheckpoint();
   void AppendCheckpoint(std::vector<Record> records);
   void FinishCheckpoint(RecordSequence through, bool is_snapshot);
   // True once after a peer's state has become this node's checkpoint.
   bool TakeInstalled() { return std::exchange(installed_, false); }
+
+  // What the real store gave back after the last crash, checkpoint and tail;
+  // null without one.
+  const std::vector<Record>* found() const {
+    return found_.has_value() ? &*found_ : nullptr;
+  }
+  // The store and the books agree on what can be there.
+  bool found_is_possible() const { return found_is_possible_; }
+  // A part of the last whole checkpoint, encoded, and of how many; nullopt when
+  // it has no such part.
+  struct Chunk {
+    std::string entries;
+    std::uint64_t of = 0;
+  };
+  std::optional<Chunk> ReadChunk(std::uint64_t index);
+
+  Marks marks() const;
 
   // What a restart finds: a checkpoint, or none, and the records after it.
   std::span<const Record> checkpoint() const { return checkpoint_.records; }
@@ -71,6 +100,9 @@ class SimulatedDisk {
     bool is_snapshot = false;
   };
 
+  std::span<const Record> CrashInMemory(Random& random);
+  std::span<const Record> CrashStore(Random& random);
+  void FinishInStore();
   void TakeOverCheckpoint();
   std::span<const Record> Since(RecordSequence through) const {
     return std::span<const Record>(journal_).subspan(through,
@@ -84,6 +116,11 @@ class SimulatedDisk {
   Checkpoint written_;
   Checkpoint snapshot_;
   bool installed_ = false;
+  bool sync_fails_ = false;
+  std::unique_ptr<StoreDisk> store_;
+  std::optional<std::vector<Record>> found_;
+  bool found_is_possible_ = true;
+  Marks marks_;
 };
 
 }  // namespace quorate::sim

@@ -32,7 +32,10 @@ void Simulation::Apply(int index, const Actions& actions) {
     --effects;
     SendReply(index, reply);
   }
-  if (crash) return CrashNow(index);
+  if (crash) {
+    statistics_.marks.Note(Mark::kCrashInTurn);
+    return CrashNow(index);
+  }
   for (const SnapshotRead& read : actions.snapshot_reads) {
     ReadSnapshot(index, read);
   }
@@ -118,7 +121,10 @@ void Simulation::ScheduleLazySync(int index) {
 void Simulation::EndSync(int index) {
   Node& at = node(index);
   // A failed sync stops the node at once (reliability.md F3).
-  if (at.sync_fails) return CrashNow(index);
+  if (at.sync_fails) {
+    at.disk.FailSync();
+    return CrashNow(index);
+  }
   ghost_.BecameDurable(ReplicaAt(index), at.disk.EndSync());
   NoteInstalled(index);
   trace_.Note({.time = queue_.now(),

@@ -140,6 +140,12 @@ void Simulation::Suspect(int index, int peer, bool suspected) {
 // A stopped node always comes back: see EndFaults for those still down then.
 void Simulation::CrashNow(int index) {
   Note("crash", index);
+  if (node(index).writes_checkpoint) {
+    statistics_.marks.Note(Mark::kCheckpointInterrupted);
+  }
+  if (node(index).writes_snapshot) {
+    statistics_.marks.Note(Mark::kSnapshotInterrupted);
+  }
   const std::span<const Record> survivors =
       node(index).disk.Crash(fault_random_);
   ghost_.BecameDurable(ReplicaAt(index), survivors);

@@ -155,7 +155,19 @@ void Ghost::NotePayload(ReplicaId at, InstanceId id,
         found->second != DigestOf(batch->operations(command))) {
       Fail("G2: only commands that a client submitted are proposed", at, id);
     }
+    MarkProposal(id, command.id);
   }
+}
+
+void Ghost::MarkProposal(InstanceId id, CommandId command) {
+  InstanceId& last = proposed_.try_emplace(KeyOf(command), id).first->second;
+  const Instance* earlier = last == id ? nullptr : Find(last);
+  if (earlier != nullptr && last.replica == id.replica &&
+      earlier->decided.has_value() &&
+      earlier->decided->value.kind == ValueKind::kNoop) {
+    marks_.Note(Mark::kProposedAgain);
+  }
+  last = id;
 }
 
 void Ghost::NoteValue(ReplicaId at, InstanceId id, const Value& value) {
@@ -195,8 +207,7 @@ Ghost::Round& Ghost::NoteRound(ReplicaId at, InstanceId id, Ballot ballot,
     if (round.ballot != ballot) continue;
     if (round.value != value || round.deps != deps) {
       Fail("invariant 4: one value per instance and ballot", at, id,
-           Describe(round.value, round.deps) + " and " +
-               Describe(value, deps));
+           Describe(round.value, round.deps) + " and " + Describe(value, deps));
     }
     return round;
   }
@@ -219,9 +230,8 @@ void Ghost::NoteChosen(ReplicaId at, InstanceId id, Ballot ballot,
   instance.chosen_ballot = ballot;
   for (const Round& round : instance.rounds) {
     if (round.ballot > ballot && (round.value != value || round.deps != deps)) {
-      Fail("invariant 3: after a choice every higher ballot carries it", at,
-           id, Describe(value, deps) + " and " +
-                   Describe(round.value, round.deps));
+      Fail("invariant 3: after a choice every higher ballot carries it", at, id,
+           Describe(value, deps) + " and " + Describe(round.value, round.deps));
     }
   }
 }
@@ -251,10 +261,19 @@ void Ghost::NoteDecided(ReplicaId at, InstanceId id, const Value& value,
   }
   instance.decided = Decision{value.WithoutPayload(), deps};
   ++decided_;
+  MarkDecision(instance, value);
   if (!instance.chosen_ballot.is_initial()) ++recovered_;
   if (value.kind != ValueKind::kCommands) return;
   ++with_commands_;
   CheckVisibility(at, id);
+}
+
+void Ghost::MarkDecision(const Instance& instance, const Value& value) {
+  const bool noop = value.kind == ValueKind::kNoop;
+  if (noop && instance.payload == nullptr) marks_.Note(Mark::kUnknownPayload);
+  if (instance.chosen_ballot.is_initial()) return;
+  marks_.Note(noop ? Mark::kRecoveredNoop : Mark::kRecoveredCommands);
+  if (instance.chosen_ballot.round() > 1) marks_.Note(Mark::kLaterBallot);
 }
 
 // G3. Only instances outside deps(id) need a look, and of these only the ones
@@ -265,8 +284,7 @@ void Ghost::CheckVisibility(ReplicaId at, InstanceId id) {
   for (int i = 0; i < ColumnsOf(settings_); ++i) {
     const ReplicaId column = ReplicaAt(i);
     const auto& others = columns_[static_cast<std::size_t>(i)];
-    for (std::uint64_t slot = deps[column] + 1; slot <= others.size();
-         ++slot) {
+    for (std::uint64_t slot = deps[column] + 1; slot <= others.size(); ++slot) {
       const Instance& other = others[slot - 1];
       if (InstanceId{column, slot} == id || !other.decided.has_value() ||
           other.decided->value.kind != ValueKind::kCommands ||
@@ -359,9 +377,10 @@ void Ghost::CheckSent(ReplicaId from, const PreAccept& m) {
   NoteFastQuorum(from, m.instance, m.fast_quorum);
   if (!DiskOf(from, Get(m.instance)).pre_accepted &&
       reserved_[static_cast<std::size_t>(Index(from))] < m.instance.slot) {
-    Fail("1.2, 1.3: a proposal or its reservation is on disk before its "
-         "PreAccept leaves",
-         from, m.instance);
+    Fail(
+        "1.2, 1.3: a proposal or its reservation is on disk before its "
+        "PreAccept leaves",
+        from, m.instance);
   }
 }
 
@@ -379,8 +398,7 @@ void Ghost::CheckSent(ReplicaId from, const Accept& m) {
   if (owner != from) {
     Fail("invariant 4: one proposer per instance and ballot", from, m.instance);
   }
-  const Round& round =
-      NoteRound(from, m.instance, m.ballot, m.value, m.deps);
+  const Round& round = NoteRound(from, m.instance, m.ballot, m.value, m.deps);
   if (is_bpaxos()) {
     if (m.ballot.is_initial()) CheckUnion(from, m);
     return;
@@ -399,8 +417,7 @@ void Ghost::CheckUnion(ReplicaId at, const Accept& m) {
   const int quorum = roles_.dependency_nodes.size() - FaultsOf(settings_);
   if (answers < quorum) {
     Fail("3.2: a proposal covers the answers of f+1 dependency nodes", at,
-         m.instance,
-         std::to_string(answers) + " of " + std::to_string(quorum));
+         m.instance, std::to_string(answers) + " of " + std::to_string(quorum));
   }
 }
 
@@ -431,9 +448,12 @@ void Ghost::CheckSent(ReplicaId from, const RecoverReply& m) {
     Fail("1.2: a promise is on disk before its RecoverReply leaves", from,
          m.instance);
   }
+  // One to an earlier ballot, which did not ask, may leave in the same turn.
+  const OnDisk& disk = DiskOf(from, Get(m.instance));
+  const bool asked =
+      disk.collected_deps.has_value() && m.ballot >= disk.collected_ballot;
   const DependencySet collected =
-      DiskOf(from, Get(m.instance))
-          .collected_deps.value_or(DependencySet(ColumnsOf(settings_)));
+      asked ? *disk.collected_deps : DependencySet(ColumnsOf(settings_));
   if (m.status == InstanceStatus::kUnknown && m.deps != collected) {
     Fail("3.6: what a Recover asked for is on disk before its reply leaves",
          from, m.instance, ToString(collected) + " and " + ToString(m.deps));
@@ -486,6 +506,7 @@ void Ghost::CheckSent(ReplicaId from, const DependencyReply& m) {
 }
 
 void Ghost::CheckSent(ReplicaId from, const Truncated& m) {
+  marks_.Note(Mark::kToldTruncated);
   CheckFloor(from, m.drop_floor,
              is_bpaxos() ? roles_.executors.size() - FaultsOf(settings_) - 1
                          : laggards_);
@@ -554,6 +575,7 @@ void Ghost::BecameDurable(ReplicaId at, const PromisedRecord& r) {
     Fail("3.6: only who has not voted is asked, and once", at, r.instance);
   }
   disk.collected_deps = r.deps;
+  disk.collected_ballot = r.ballot;
 }
 
 void Ghost::BecameDurable(ReplicaId at, const ValidatedRecord& r) {
@@ -587,6 +609,7 @@ void Ghost::BecameDurable(ReplicaId at, const DependencyRecord& r) {
 // Invariant 16: what one replica may forget, all but g have executed for good;
 // in BPaxos f+1 executors have, and what executors forget, all of them.
 void Ghost::BecameDurable(ReplicaId at, const FloorRecord& r) {
+  marks_.Note(Mark::kFloorRaised);
   if (is_bpaxos()) {
     CheckFloor(at, r.base_floor,
                roles_.executors.size() - FaultsOf(settings_) - 1);
@@ -607,6 +630,7 @@ void Ghost::CheckFloor(ReplicaId at, const DependencySet& floor, int lacking) {
         ++lack_it;
       }
     }
+    if (lack_it > 0) marks_.Note(Mark::kLeftOut);
     if (lack_it <= lacking) continue;
     Fail("invariant 16: only what nearly everybody has on disk is forgotten",
          at, {ReplicaAt(column), 0},
@@ -625,8 +649,7 @@ void Ghost::Installed(ReplicaId at, const DependencySet& drop_floor,
   }
   for (const Record& record : snapshot) {
     const auto* instance = std::get_if<InstanceRecord>(&record);
-    if (instance == nullptr ||
-        instance->status != InstanceStatus::kCommitted) {
+    if (instance == nullptr || instance->status != InstanceStatus::kCommitted) {
       continue;
     }
     NoteDecided(at, instance->instance, instance->value, instance->deps);
@@ -656,8 +679,7 @@ bool Ghost::HasStable(ReplicaId replica, const DependencySet& through) {
 
 void Ghost::Committed(ReplicaId at, const CommittedInstance& decision) {
   if (decision.value.payload_missing()) {
-    Fail("1.2: a decision is released with its payload", at,
-         decision.instance);
+    Fail("1.2: a decision is released with its payload", at, decision.instance);
   }
   NoteDecided(at, decision.instance, decision.value, decision.deps);
 }

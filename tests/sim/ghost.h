@@ -18,6 +18,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "replica/settings.h"
+#include "tests/sim/marks.h"
 #include "tests/sim/observer.h"
 #include "tests/sim/verdict.h"
 #include "wire/machine.h"
@@ -53,6 +54,7 @@ class Ghost final : public Observer {
   }
   // Decided at a ballot above the command leader's own.
   std::uint64_t recovered() const override { return recovered_; }
+  const Marks& marks() const override { return marks_; }
 
  private:
   // One proposal (instance, ballot).
@@ -77,6 +79,7 @@ class Ghost final : public Observer {
     DependencySet pre_accepted_deps;
     // Atlas: told to a Recover without having voted.
     std::optional<DependencySet> collected_deps;
+    Ballot collected_ballot;
   };
   struct Decision {
     Value value;
@@ -110,6 +113,8 @@ class Ghost final : public Observer {
                   const Value& value, const DependencySet& deps);
   void NoteDecided(ReplicaId at, InstanceId id, const Value& value,
                    const DependencySet& deps);
+  void MarkDecision(const Instance& instance, const Value& value);
+  void MarkProposal(InstanceId id, CommandId command);
   void CheckVisibility(ReplicaId at, InstanceId id);
   // A proposal at ballot 0 has the answers of a quorum of dependency nodes.
   void CheckUnion(ReplicaId at, const Accept& m);
@@ -126,7 +131,7 @@ class Ghost final : public Observer {
   void CheckSent(ReplicaId from, const PreAcceptReply& m);
   void CheckSent(ReplicaId from, const Accept& m);
   void CheckSent(ReplicaId from, const AcceptReply& m);
-  void CheckSent(ReplicaId, const Nack&) {}
+  void CheckSent(ReplicaId, const Nack&) { marks_.Note(Mark::kRefusal); }
   void CheckSent(ReplicaId from, const Commit& m);
   void CheckSent(ReplicaId from, const Recover& m);
   void CheckSent(ReplicaId from, const RecoverReply& m);
@@ -170,7 +175,11 @@ class Ghost final : public Observer {
   Verdict& verdict_;
   absl::flat_hash_map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>
       submitted_;  // command -> digest of its operations
+  // Who proposed it last.
+  absl::flat_hash_map<std::pair<std::uint64_t, std::uint64_t>, InstanceId>
+      proposed_;
   std::vector<std::deque<Instance>> columns_;
+  Marks marks_;
   std::uint64_t decided_ = 0;
   std::uint64_t with_commands_ = 0;
   std::uint64_t recovered_ = 0;

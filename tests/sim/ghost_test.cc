@@ -249,5 +249,63 @@ TEST(HistoryCheck, FindsTheEffectOfARefusedCommand) {
   EXPECT_NE(CheckLinearizable({refused, get}), "");
 }
 
+// Three replicas under the Atlas rule; fast quorums of two.
+class AtlasGhostTest : public testing::Test {
+ protected:
+  void Vote(ReplicaId at, const DependencySet& deps, ReplicaSet quorum) {
+    Durable(at, PreAcceptedRecord{.instance = {kR1, 1},
+                                  .batch = batch_,
+                                  .initial_deps = Deps(0, 0, 0),
+                                  .deps = deps,
+                                  .fast_quorum = quorum});
+  }
+  void Commit(const DependencySet& deps) {
+    Durable(kR1, CommittedRecord{.instance = {kR1, 1},
+                                 .value = Value::Commands(batch_),
+                                 .deps = deps});
+  }
+  void Durable(ReplicaId at, Record record) {
+    ghost_.BecameDurable(at, std::span<const Record>(&record, 1));
+  }
+
+  const ReplicaSet quorum_ = ReplicaSet::FromBits(0b011);
+  CommandBatchPtr batch_ =
+      MakeBatch({ClientId{1}, 1},
+                {.kind = OperationKind::kPut, .key = "a", .value = "v"});
+  Verdict verdict_;
+  Ghost ghost_{Settings{.replicas = 3, .fast_path = FastPathRule::kAtlas},
+               verdict_};
+
+  void SetUp() override { ghost_.Submitted(*batch_, batch_->commands()[0]); }
+};
+
+TEST_F(AtlasGhostTest, TakesTheUnionOfTheFastQuorumsVotes) {
+  Vote(kR1, Deps(0, 0, 0), quorum_);
+  Vote(kR2, Deps(0, 1, 0), quorum_);
+  Commit(Deps(0, 1, 0));
+  EXPECT_EQ(verdict_.invariant(), "");
+}
+
+TEST_F(AtlasGhostTest, SeesAFastCommitThatIsNotTheUnion) {
+  Vote(kR1, Deps(0, 0, 0), quorum_);
+  Vote(kR2, Deps(0, 1, 0), quorum_);
+  Commit(Deps(0, 0, 0));
+  EXPECT_EQ(verdict_.invariant(),
+            "invariant 10: a fast commit has the union of its quorum's votes");
+}
+
+TEST_F(AtlasGhostTest, SeesAFastCommitWithoutAMembersVote) {
+  Vote(kR1, Deps(0, 0, 0), quorum_);
+  Commit(Deps(0, 0, 0));
+  EXPECT_EQ(verdict_.invariant(),
+            "invariant 10: every member of the fast quorum has voted");
+}
+
+TEST_F(AtlasGhostTest, SeesASecondFastQuorum) {
+  Vote(kR1, Deps(0, 0, 0), quorum_);
+  Vote(kR3, Deps(0, 0, 0), ReplicaSet::FromBits(0b101));
+  EXPECT_EQ(verdict_.invariant(), "3.6: an instance has one fast quorum");
+}
+
 }  // namespace
 }  // namespace quorate::sim

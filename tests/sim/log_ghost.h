@@ -42,6 +42,7 @@ class LogGhost final : public Observer {
     return with_commands_;
   }
   std::uint64_t recovered() const override { return recovered_; }
+  const Marks& marks() const override { return marks_; }
 
  private:
   // One proposal (slot, ballot).
@@ -103,6 +104,7 @@ class LogGhost final : public Observer {
   std::uint64_t decided_ = 0;
   std::uint64_t with_commands_ = 0;
   std::uint64_t recovered_ = 0;
+  Marks marks_;  // None of them is of a log.
 };
 
 }  // namespace quorate::sim

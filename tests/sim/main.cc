@@ -51,7 +51,7 @@ File Open(const std::string& path) {
   return file;
 }
 
-int RunRange(const SeedRange& range, const RunOptions& options) {
+int RunRange(const SeedRange& range, const RunOptions& options, bool hashes) {
   SimulationStatistics total;
   std::uint64_t failures = 0;
   std::uint64_t hash = 0;
@@ -59,6 +59,11 @@ int RunRange(const SeedRange& range, const RunOptions& options) {
     const SeedResult result = RunSeed(seed, options);
     total.Add(result.statistics);
     hash = hash * 31 + result.trace_hash;
+    if (hashes) {
+      std::printf("seed %llu: trace %016llx\n",
+                  static_cast<unsigned long long>(seed),
+                  static_cast<unsigned long long>(result.trace_hash));
+    }
     if (!result.ok) {
       ++failures;
       std::fputs(result.failure.c_str(), stdout);
@@ -70,6 +75,9 @@ int RunRange(const SeedRange& range, const RunOptions& options) {
               static_cast<unsigned long long>(range.second - range.first + 1),
               static_cast<unsigned long long>(failures),
               Describe(total).c_str());
+  if (range.first != range.second) {
+    std::printf("marks reached:\n%s", total.marks.Table().c_str());
+  }
   return failures == 0 ? 0 : kViolation;
 }
 
@@ -79,6 +87,7 @@ int Main(int argc, char** argv) {
   std::string seeds;
   std::string faults = "all";
   std::string trace;
+  bool hashes = false;
   std::string history;
   std::string fast_path;
   CLI::App app(
@@ -95,6 +104,10 @@ int Main(int argc, char** argv) {
                      FaultSet::All().ToString());
   app.add_option("--operations", options.operations,
                  "commands a seed; drawn when left out");
+  app.add_flag("--real-store", options.real_store,
+               "the real store in every world, not in a few of a hundred");
+  app.add_flag("--contended", options.contended,
+               "everybody writes one key, and faults strike all the time");
   app.add_option("--fast-path", fast_path,
                  "epaxos, atlas or unanimous; drawn when left out")
       ->check(CLI::IsMember({"epaxos", "atlas", "unanimous"}));
@@ -102,6 +115,7 @@ int Main(int argc, char** argv) {
                  "plant a bug in the toy, or, in quorate-sim-mutants, a\n"
                  "mutation of wire/mutation.h in the real machine");
   app.add_option("--trace", trace, "write every event as a line");
+  app.add_flag("--hashes", hashes, "print the hash of each seed's trace");
   app.add_option("--history", history, "write what the clients saw as JSON");
   try {
     app.parse(argc, argv);
@@ -112,8 +126,7 @@ int Main(int argc, char** argv) {
   options.planted = ParseProtocol(options.protocol).has_value() &&
                     model::PlantMutation(options.bug);
   const absl::StatusOr<FaultSet> allowed = FaultSet::Parse(faults);
-  absl::Status status =
-      allowed.ok() ? CheckOptions(options) : allowed.status();
+  absl::Status status = allowed.ok() ? CheckOptions(options) : allowed.status();
   const std::optional<SeedRange> range =
       seeds.empty() ? SeedRange{seed, seed} : ParseRange(seeds);
   if (status.ok() && !range.has_value()) {
@@ -136,7 +149,7 @@ int Main(int argc, char** argv) {
   options.trace = trace_file.get();
   options.history = history_file.get();
   ReportOnAbort();
-  return RunRange(*range, options);
+  return RunRange(*range, options, hashes);
 }
 
 }  // namespace

@@ -23,7 +23,10 @@ void Simulation::Start(int index) {
   Settings settings = plan_.settings;
   settings.self = ReplicaAt(index);
   at.replica = factory_(settings);
-  ++at.life;
+  if (++at.life == 1 && plan_.real_store) {
+    at.disk.UseStore(
+        std::make_unique<StoreDisk>(index, ColumnsOf(settings), verdict_));
+  }
   if (at.life > 1) Restore(index);
   Note("start", index);
   ScheduleTick(index);
@@ -46,11 +49,19 @@ void Simulation::Stop(int index) {
   statistics_.snapshots += status.snapshots_installed;
   statistics_.largest_component = std::max(statistics_.largest_component,
                                            status.executor.largest_component);
+  Marks& marks = statistics_.marks;
+  marks.Note(status.recovery_rules);
+  marks.Note(Mark::kFastCommit, status.fast_commits);
+  marks.Note(Mark::kSlowCommit, status.slow_commits);
+  marks.Note(Mark::kMissingPayload, status.missing_payloads);
+  marks.Note(Mark::kRepetition, status.executor.repeated_commands);
+  marks.Note(Mark::kCycle,
+             status.executor.components - status.executor.component_sizes[0]);
   order_.Stopped(ReplicaAt(index));
   at.replica = nullptr;
   at.paused = at.sync_fails = at.crashes_in_turn = false;
   at.turn_scheduled = at.lazy_sync_scheduled = at.tick_waiting = false;
-  at.urgent = at.writes_checkpoint = false;
+  at.urgent = at.writes_checkpoint = at.writes_snapshot = false;
   at.inbox.clear();
   at.requests.batches.clear();
 }
@@ -94,28 +105,29 @@ void Simulation::Turn(int index) {
   Node& at = node(index);
   ++statistics_.turns;
   at.tick_waiting = false;
-  std::deque<Event> events = std::exchange(at.inbox, {});
+  // Scratch, kept for its memory.
+  events_.clear();
+  events_.swap(at.inbox);
   if (!at.requests.batches.empty()) {
-    events.push_back(std::exchange(at.requests, {}));
+    events_.emplace_back(std::exchange(at.requests, {}));
   }
-  Actions actions;
+  actions_.Clear();
   const std::uint64_t life = at.life;
-  while (!events.empty()) {
-    const bool installs =
-        std::holds_alternative<SnapshotDurable>(events.front());
+  for (std::size_t i = 0; i < events_.size(); ++i) {
+    const bool installs = std::holds_alternative<SnapshotDurable>(events_[i]);
     if (installs) {
       // What was executed so far is executed again, or is in the snapshot.
-      Apply(index, actions);
-      actions.Clear();
+      Apply(index, actions_);
+      actions_.Clear();
       if (at.replica == nullptr || at.life != life) return;
       order_.Stopped(ReplicaAt(index));
       RestoreOrderFromSnapshot(index);
     }
-    Step(at, events.front(), actions);
-    events.pop_front();
-    if (at.plan.gathers && !events.empty() && !installs) continue;
-    Apply(index, actions);
-    actions.Clear();
+    Step(at, events_[i], actions_);
+    const bool is_last = i + 1 == events_.size();
+    if (at.plan.gathers && !is_last && !installs) continue;
+    Apply(index, actions_);
+    actions_.Clear();
     if (at.replica == nullptr || at.life != life || verdict_.failed()) return;
   }
 }

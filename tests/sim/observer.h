@@ -11,6 +11,7 @@
 #include <span>
 
 #include "replica/settings.h"
+#include "tests/sim/marks.h"
 #include "tests/sim/verdict.h"
 #include "wire/machine.h"
 
@@ -46,6 +47,8 @@ class Observer {
   virtual std::uint64_t decided_with_commands() const = 0;
   // Decided by somebody other than who first proposed them.
   virtual std::uint64_t recovered() const = 0;
+  // Rare things that the run has seen.
+  virtual const Marks& marks() const = 0;
 };
 
 // Of a command's operations, to tell one submitted command from another.

@@ -18,6 +18,8 @@ constexpr std::array<std::string_view, kFaultKinds> kFaultNames = {
     "crash",   "power",     "sync",    "pause",     "disk",  "clock",
     "suspect", "timers",    "death",   "checkpoint"};
 
+constexpr int kRealStorePermille = 50;  // of the worlds
+
 std::optional<FaultKind> FindFault(std::string_view name) {
   for (int i = 0; i < kFaultKinds; ++i) {
     if (kFaultNames[static_cast<std::size_t>(i)] == name) {
@@ -204,8 +206,8 @@ void DrawBpaxos(Random random, Plan& plan) {
   // Two round trips an instance, and perhaps one leader left: clients must not
   // repeat themselves faster than that can serve them.
   settings.max_in_flight = std::max<std::size_t>(settings.max_in_flight, 4);
-  plan.workload.retry = std::max(
-      plan.workload.retry, 20 * (plan.network.delay + plan.disk.sync));
+  plan.workload.retry =
+      std::max(plan.workload.retry, 20 * (plan.network.delay + plan.disk.sync));
   switch (random.Pick(3)) {
     case 0: break;  // every node has every role
     case 1: DrawSeparateRoles(random, settings); break;
@@ -275,6 +277,26 @@ void DrawFastPath(Random random, const PlanLimits& limits, Plan& plan) {
   for (int i = 0; fewest_faults && plan.dead.size() > 1; ++i) {
     plan.dead.Erase(ReplicaAt(i));
   }
+}
+
+// Everybody writes one key at the same time, and faults strike all the time:
+// what recovery does about conflicts is rare elsewhere.
+void Contend(Random random, Plan& plan) {
+  WorkloadPlan& work = plan.workload;
+  work.hot_permille = 1000;
+  work.multi_permille = 0;
+  work.groups = 1;
+  work.weights.fill(0);
+  work.weights[static_cast<std::size_t>(OperationKind::kPut)] = 4;
+  work.weights[static_cast<std::size_t>(OperationKind::kGet)] = 1;
+  work.think = random.OneOf(std::array<Micros, 2>{500, 5000});
+  plan.settings.batch_commands = 1;
+  plan.settings.conflicts = ConflictMode::kKey;
+  plan.network.delay = random.OneOf(std::array<Micros, 2>{500, 3000});
+  plan.disk.sync = random.OneOf(std::array<Micros, 2>{20, 300});
+  plan.outage = random.OneOf(std::array<Micros, 2>{50'000, 300'000});
+  plan.interval.fill(plan.outage / 2);
+  plan.strikes.fill(400);
 }
 
 // From a stream of its own, for the same reason.
@@ -358,6 +380,9 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
     case Protocol::kMultipaxos: DrawMultipaxos(random.Fork(2), plan); break;
     case Protocol::kEpaxos: DrawFastPath(random.Fork(2), limits, plan); break;
   }
+  if (limits.contended) Contend(random.Fork(3), plan);
+  plan.real_store =
+      limits.real_store || random.Fork(4).Chance(kRealStorePermille);
   return plan;
 }
 
@@ -379,9 +404,9 @@ std::string Describe(const Plan& plan) {
       settings.faults == 1 ? ", one fault" : "",
       settings.overlap_sync ? ", overlap" : "",
       settings.lazy_fast_commit ? ", lazy" : "", ", retained bytes ",
-      settings.retained_bytes, "; ", work.clients, " clients x ", work.pipeline,
-      ", requests of ", work.batch, ", ", work.groups, " groups",
-      DescribeRoles(settings));
+      settings.retained_bytes, plan.real_store ? ", real store" : "", "; ",
+      work.clients, " clients x ", work.pipeline, ", requests of ", work.batch,
+      ", ", work.groups, " groups", DescribeRoles(settings));
 }
 
 }  // namespace quorate::sim

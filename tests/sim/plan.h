@@ -116,6 +116,8 @@ struct Plan {
   std::array<NodePlan, kMaxNodes> nodes{};
   WorkloadPlan workload;
   Settings settings;
+  // The nodes' disks are the real store (store_disk.h).
+  bool real_store = false;
 };
 
 struct PlanLimits {
@@ -125,6 +127,10 @@ struct PlanLimits {
   FaultSet allowed = FaultSet::All();
   // Commands over all clients; drawn when 0.
   int operations = 0;
+  // In every world, not in a few of a hundred.
+  bool real_store = false;
+  // Many conflicts, and faults all the time.
+  bool contended = false;
   // Drawn when empty.
   std::optional<FastPathRule> fast_path;
 };

@@ -33,8 +33,15 @@ void Simulation::Restore(int index) {
       records.push_back(stripper_.Strip(record));
     }
   }
-  if (!at.disk.checkpoint().empty()) ++statistics_.checkpoint_restarts;
-  RecordsThroughCodec(ColumnsOf(plan_.settings), records, verdict_);
+  if (!at.disk.checkpoint().empty()) {
+    ++statistics_.checkpoint_restarts;
+    statistics_.marks.Note(Mark::kRestartFromCheckpoint);
+  }
+  if (at.disk.found() != nullptr) {
+    CompareFound(index, records);
+  } else {
+    RecordsThroughCodec(ColumnsOf(plan_.settings), records, verdict_);
+  }
   std::span<const Record> rest = records;
   while (!rest.empty()) {
     const std::size_t count = 1 + node_random_.Below(rest.size());
@@ -47,6 +54,30 @@ void Simulation::Restore(int index) {
   }
   CheckRestored(index);
   if (!at.disk.checkpoint().empty()) CheckAgainstFullReplay(index);
+}
+
+// What the real store replayed is what the books say, and the node goes on with
+// it.
+void Simulation::CompareFound(int index, std::vector<Record>& records) {
+  const SimulatedDisk& disk = node(index).disk;
+  const std::vector<Record>& found = *disk.found();
+  std::string difference;
+  if (!disk.found_is_possible()) difference = "records that cannot be there";
+  if (found.size() != records.size()) {
+    difference = std::to_string(found.size()) + " records, not " +
+                 std::to_string(records.size());
+  }
+  for (std::size_t i = 0; difference.empty() && i < found.size(); ++i) {
+    if (!SameContents(records[i], found[i])) {
+      difference = std::string(Name(records[i])) + " records differ";
+    }
+  }
+  if (!difference.empty()) {
+    verdict_.Fail("P1: the store gives back what it acknowledged",
+                  "r" + std::to_string(index + 1) + ": " + difference);
+    return;
+  }
+  records = found;
 }
 
 // A checkpoint and the records after it give the machine that all records give.

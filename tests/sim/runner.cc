@@ -76,9 +76,8 @@ absl::Status CheckOptions(const RunOptions& options) {
     for (const Protocol each : kProtocols) {
       absl::StrAppend(&known, std::string(Name(each)), ", ");
     }
-    return absl::InvalidArgumentError(
-        absl::StrCat("unknown protocol \"", options.protocol,
-                     "\"; known: ", known, kToy));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "unknown protocol \"", options.protocol, "\"; known: ", known, kToy));
   }
   if (options.replicas < 3 || options.replicas > kMaxReplicas) {
     return absl::InvalidArgumentError(
@@ -99,8 +98,8 @@ absl::Status CheckOptions(const RunOptions& options) {
       absl::StrAppend(&known, i > 0 ? ", " : "",
                       std::string(Name(static_cast<ToyBug>(i))));
     }
-    return absl::InvalidArgumentError(absl::StrCat(
-        "unknown bug \"", options.bug, "\"; known: ", known));
+    return absl::InvalidArgumentError(
+        absl::StrCat("unknown bug \"", options.bug, "\"; known: ", known));
   }
   if (*bug != ToyBug::kNone && options.protocol != kToy) {
     return absl::InvalidArgumentError(
@@ -110,17 +109,19 @@ absl::Status CheckOptions(const RunOptions& options) {
 }
 
 SeedResult RunSeed(std::uint64_t seed, const RunOptions& options) {
-  Simulation simulation({.seed = seed,
-                         .limits = {.protocol =
-                                        ParseProtocol(options.protocol)
-                                            .value_or(Protocol::kEpaxos),
-                                    .replicas = options.replicas,
-                                    .allowed = options.faults,
-                                    .operations = options.operations,
-                                    .fast_path = FastPathOf(options)},
-                         .trace = options.trace,
-                         .history = options.history},
-                        FactoryFor(options));
+  Simulation simulation(
+      {.seed = seed,
+       .limits = {.protocol = ParseProtocol(options.protocol)
+                                  .value_or(Protocol::kEpaxos),
+                  .replicas = options.replicas,
+                  .allowed = options.faults,
+                  .operations = options.operations,
+                  .real_store = options.real_store,
+                  .contended = options.contended,
+                  .fast_path = FastPathOf(options)},
+       .trace = options.trace,
+       .history = options.history},
+      FactoryFor(options));
   running = {.seed = seed, .options = &options, .simulation = &simulation};
   simulation.Run();
   SeedResult result{.ok = !simulation.verdict().failed(),
@@ -128,8 +129,8 @@ SeedResult RunSeed(std::uint64_t seed, const RunOptions& options) {
                     .trace_hash = simulation.trace_hash(),
                     .statistics = simulation.statistics()};
   if (!result.ok) {
-    result.failure = ReportOf(running, result.invariant,
-                              simulation.verdict().detail());
+    result.failure =
+        ReportOf(running, result.invariant, simulation.verdict().detail());
   }
   running = {};
   return result;
@@ -138,12 +139,13 @@ SeedResult RunSeed(std::uint64_t seed, const RunOptions& options) {
 std::string ReplayLine(std::uint64_t seed, const RunOptions& options) {
   std::string line = absl::StrCat(
       options.planted ? "quorate-sim-mutants" : "quorate-sim",
-      " --protocol=", options.protocol,
-      " --replicas=", options.replicas, " --seed=", seed,
-      " --faults=", options.faults.ToString());
+      " --protocol=", options.protocol, " --replicas=", options.replicas,
+      " --seed=", seed, " --faults=", options.faults.ToString());
   if (options.operations > 0) {
     absl::StrAppend(&line, " --operations=", options.operations);
   }
+  if (options.real_store) absl::StrAppend(&line, " --real-store");
+  if (options.contended) absl::StrAppend(&line, " --contended");
   if (options.fast_path.has_value()) {
     absl::StrAppend(&line,
                     " --fast-path=", std::string(Name(*options.fast_path)));
@@ -163,14 +165,15 @@ std::string Describe(const SimulationStatistics& s) {
   return absl::StrFormat(
       "%d operations, %d faults (%s), %.2f simulated hours; %d refused, "
       "%d retried, %d messages (%d through the codec), %d restarts "
-      "(%d from one of %d checkpoints), %d snapshots, %d instances (%d fast, %d slow, %d recovered, %d noops, largest "
+      "(%d from one of %d checkpoints), %d snapshots, %d instances (%d fast, "
+      "%d slow, %d recovered, %d noops, largest "
       "component %d), "
       "%d retransmissions, %d stale messages",
       s.operations, s.TotalFaults(), faults,
-      static_cast<double>(s.virtual_time) / kMicrosInHour, s.refused,
-      s.retried, s.messages, s.through_codec, s.restarts, s.checkpoint_restarts,
-      s.checkpoints, s.snapshots, s.instances, s.fast_commits, s.slow_commits, s.recovered, s.noops,
-      s.largest_component, s.retransmissions,
+      static_cast<double>(s.virtual_time) / kMicrosInHour, s.refused, s.retried,
+      s.messages, s.through_codec, s.restarts, s.checkpoint_restarts,
+      s.checkpoints, s.snapshots, s.instances, s.fast_commits, s.slow_commits,
+      s.recovered, s.noops, s.largest_component, s.retransmissions,
       s.stale_messages);
 }
 

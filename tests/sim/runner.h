@@ -26,6 +26,8 @@ struct RunOptions {
   int replicas = 5;
   FaultSet faults = FaultSet::All();
   int operations = 0;  // 0: drawn
+  bool real_store = false;
+  bool contended = false;
   std::optional<FastPathRule> fast_path;  // drawn
   std::FILE* trace = nullptr;
   // Gets what the clients saw, for quorate-lincheck; before it is judged.

@@ -1,9 +1,12 @@
-// The real machine through fixed ranges of seeds, and determinism itself.
+// The real machine through fixed ranges of seeds, what these must reach, and
+// determinism itself.
 #include <gtest/gtest.h>
 
 #include <cstdio>
 #include <memory>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "replica/paxos/quorum.h"
 #include "tests/sim/runner.h"
@@ -11,112 +14,288 @@
 namespace quorate::sim {
 namespace {
 
-SimulationStatistics RunSeeds(std::uint64_t first, std::uint64_t last,
-                              const RunOptions& options) {
-  SimulationStatistics total;
-  for (std::uint64_t seed = first; seed <= last; ++seed) {
-    const SeedResult result = RunSeed(seed, options);
-    EXPECT_TRUE(result.ok) << result.failure;
-    total.Add(result.statistics);
-  }
-  std::printf("%s\n", Describe(total).c_str());
-  if (options.protocol == "epaxos") EXPECT_GT(total.fast_commits, 0u);
-  EXPECT_GT(total.slow_commits, 0u);
-  return total;
+using enum Mark;
+using enum epaxos::RecoveryRule;
+
+// At least so often in a range of seeds. Equal seeds give equal counts, so a
+// floor does not fail by chance; it lies far below what was counted when it was
+// written, because every change of the protocol changes all worlds.
+struct Floor {
+  std::size_t mark = 0;
+  std::uint64_t least = 0;
+};
+template <typename MarkOrRule>
+constexpr Floor AtLeast(std::uint64_t least, MarkOrRule mark) {
+  return {.mark = Marks::IndexOf(mark), .least = least};
+}
+
+struct Range {
+  std::uint64_t last = 0;  // from 1 on
+  RunOptions options;
+  std::vector<Floor> floors;
+};
+
+FaultSet Faults(const char* names) { return *FaultSet::Parse(names); }
+
+// Most of what there is, in worlds with anything.
+Range ThreeReplicas() {
+  return {.last = 60,
+          .options = {.replicas = 3},
+          .floors = {AtLeast(10000, kFastCommit),
+                     AtLeast(2000, kSlowCommit),
+                     AtLeast(80, kRecoveredCommands),
+                     AtLeast(2000, kRecoveredNoop),
+                     AtLeast(300, kLaterBallot),
+                     AtLeast(2000, kUnknownPayload),
+                     AtLeast(200, kRefusal),
+                     AtLeast(1000, kMissingPayload),
+                     AtLeast(10000, kRepetition),
+                     AtLeast(50, kBusy),
+                     AtLeast(2000, kCycle),
+                     AtLeast(50, kCrashInTurn),
+                     AtLeast(150, kCrashUnsynced),
+                     AtLeast(80, kCrashLost),
+                     AtLeast(80, kCrashKept),
+                     AtLeast(60, kSyncFailed),
+                     AtLeast(80, kCheckpoint),
+                     AtLeast(2, kCheckpointInterrupted),
+                     AtLeast(80, kRestartFromCheckpoint),
+                     AtLeast(80, kJournalTruncated),
+                     AtLeast(10000, kFloorRaised),
+                     AtLeast(300, kLeftOut),
+                     AtLeast(100, kToldTruncated),
+                     AtLeast(15, kSnapshotRead),
+                     AtLeast(4, kSnapshotInstalled),
+                     AtLeast(2000, kR3),
+                     AtLeast(100, kRecused),
+                     AtLeast(2000, kForgotten)}};
+}
+
+Range FiveReplicas() {
+  return {.last = 50,
+          .options = {.replicas = 5},
+          .floors = {AtLeast(50, kRecoveredCommands),
+                     AtLeast(8, kProposedAgain),
+                     AtLeast(100, kR1),
+                     AtLeast(40, kR2),
+                     AtLeast(2000, kR3),
+                     AtLeast(30, kR4),
+                     AtLeast(150, kR5),
+                     AtLeast(40, kV1),
+                     AtLeast(30, kV2),
+                     AtLeast(50, kV3),
+                     AtLeast(20, kV4),
+                     AtLeast(8, kW2),
+                     AtLeast(1, kW5),
+                     AtLeast(8, kSalvage),
+                     AtLeast(2000, kNoop),
+                     AtLeast(100, kOvertaken),
+                     AtLeast(150, kRecused),
+                     AtLeast(80, kResumed),
+                     AtLeast(300, kPromised),
+                     AtLeast(2000, kForgotten)}};
+}
+
+Range SevenReplicas() {
+  return {.last = 10,
+          .options = {.replicas = 7},
+          .floors = {AtLeast(1000, kFastCommit), AtLeast(1000, kSlowCommit),
+                     AtLeast(200, kRecoveredNoop)}};
+}
+
+Range DeadMinorities() {
+  return {
+      .last = 30,
+      .options = {.replicas = 5, .faults = Faults("death")},
+      .floors = {AtLeast(4, kRecoveredCommands), AtLeast(30, kRecoveredNoop)}};
+}
+
+// Every node with every role, a node a role, or any mixture.
+Range Bpaxos() {
+  return {.last = 30,
+          .options = {.protocol = "bpaxos", .replicas = 3},
+          .floors = {AtLeast(1, kRecoveredNoop),
+                     AtLeast(1, kRestartFromCheckpoint)}};
+}
+
+Range BpaxosWithDeadNodesOfEachRole() {
+  return {.last = 20,
+          .options = {.protocol = "bpaxos",
+                      .replicas = 5,
+                      .faults = Faults("death,crash")},
+          .floors = {}};
+}
+
+Range NoFaults() {
+  return {.last = 10,
+          .options = {.replicas = 5, .faults = FaultSet::None()},
+          .floors = {AtLeast(1000, kFastCommit), AtLeast(200, kSlowCommit)}};
+}
+
+Range CrashesAlone() {
+  return {.last = 20,
+          .options = {.replicas = 3, .faults = Faults("crash,power")},
+          .floors = {AtLeast(20, kCrashUnsynced), AtLeast(50, kResumed)}};
+}
+
+// Each such restart is compared with a replay of the whole journal (M15).
+Range Checkpoints() {
+  return {.last = 40,
+          .options = {.replicas = 3,
+                      .faults =
+                          Faults("checkpoint,crash,power,pause,suspect,loss")},
+          .floors = {AtLeast(50, kRestartFromCheckpoint),
+                     AtLeast(3, kCheckpointInterrupted),
+                     AtLeast(80, kJournalTruncated),
+                     AtLeast(2, kSnapshotInstalled)}};
+}
+
+// Members that lag are left out and come back with a snapshot.
+Range Snapshots() {
+  return {
+      .last = 16,
+      .options = {.replicas = 3, .faults = Faults("checkpoint,death,crash")},
+      .floors = {AtLeast(1, kSnapshotInstalled), AtLeast(6, kToldTruncated),
+                 AtLeast(80, kLeftOut)}};
+}
+
+// What recovery does about conflicts. W3 is not among it: no seed has come to
+// two recoveries that wait for each other with enough votes. Its mutants wait_ge
+// and rec_k are killed in tests/model.
+Range Contention() {
+  return {.last = 30,
+          .options = {.replicas = 5,
+                      .faults = Faults("crash,pause,suspect,loss,delay"),
+                      .operations = 300,
+                      .contended = true,
+                      .fast_path = FastPathRule::kEpaxos},
+          .floors = {AtLeast(600, kR1), AtLeast(600, kR2), AtLeast(1000, kR3),
+                     AtLeast(80, kR4), AtLeast(800, kR5), AtLeast(100, kV1),
+                     AtLeast(100, kV2), AtLeast(100, kV3), AtLeast(100, kV4),
+                     AtLeast(1, kW1), AtLeast(30, kW2), AtLeast(25, kW5),
+                     AtLeast(40, kSalvage), AtLeast(250, kOvertaken),
+                     AtLeast(10, kProposedAgain), AtLeast(600, kLaterBallot)}};
+}
+
+Range ContentionOfSeven() {
+  return {.last = 160,
+          .options = {.replicas = 7,
+                      .faults = Faults("suspect,pause,partition"),
+                      .operations = 300,
+                      .contended = true,
+                      .fast_path = FastPathRule::kEpaxos},
+          .floors = {AtLeast(1, kW4Leader), AtLeast(10, kV1)}};
+}
+
+Range RealStore() {
+  return {
+      .last = 16,
+      .options = {.replicas = 3,
+                  .faults =
+                      Faults("crash,power,sync,checkpoint,pause,loss,death"),
+                  .operations = 300,
+                  .real_store = true},
+      .floors = {AtLeast(3, kStoreCutInWrite), AtLeast(30, kStorePowerCut),
+                 AtLeast(30, kStoreKilled), AtLeast(12, kStoreSyncFailed),
+                 AtLeast(8, kStoreGroupLost), AtLeast(20, kStoreGroupKept),
+                 AtLeast(4, kStoreCutInRecovery), AtLeast(10, kStoreChunkRead),
+                 AtLeast(30, kStoreTruncated), AtLeast(1, kSnapshotInstalled),
+                 AtLeast(15, kRestartFromCheckpoint)}};
 }
 
 class Seeds : public testing::Test {
  protected:
   static void SetUpTestSuite() { ReportOnAbort(); }
-};
 
-TEST_F(Seeds, OfThreeReplicas) { RunSeeds(1, 60, {.replicas = 3}); }
-TEST_F(Seeds, OfFiveReplicas) {
-  const SimulationStatistics total = RunSeeds(1, 50, {.replicas = 5});
-  // The range goes where it should: a run that no longer does tests little.
-  EXPECT_GT(total.recovered, 0u);
-  EXPECT_GT(total.noops, 0u);
-  EXPECT_GT(total.restarts, 100u);
-}
-TEST_F(Seeds, OfSevenReplicas) { RunSeeds(1, 10, {.replicas = 7}); }
-TEST_F(Seeds, OfDeadMinorities) {
-  const SimulationStatistics total =
-      RunSeeds(1, 30, {.replicas = 5, .faults = *FaultSet::Parse("death")});
-  EXPECT_GT(total.faults[static_cast<std::size_t>(FaultKind::kDeath)], 0u);
-  EXPECT_GT(total.recovered, 0u);
-}
-// Every node with every role, a node a role, or any mixture.
-TEST_F(Seeds, OfBpaxos) {
-  const SimulationStatistics total =
-      RunSeeds(1, 30, {.protocol = "bpaxos", .replicas = 3});
-  EXPECT_GT(total.recovered, 0u);
-  EXPECT_GT(total.checkpoint_restarts, 0u);
-}
-TEST_F(Seeds, OfBpaxosWithDeadNodesOfEachRole) {
-  const SimulationStatistics total =
-      RunSeeds(1, 20, {.protocol = "bpaxos",
-                       .replicas = 5,
-                       .faults = *FaultSet::Parse("death,crash")});
-  EXPECT_GT(total.faults[static_cast<std::size_t>(FaultKind::kDeath)], 0u);
-}
-TEST_F(Seeds, OfAWorldWithoutFaults) {
-  RunSeeds(1, 10, {.replicas = 5, .faults = FaultSet::None()});
-}
-TEST_F(Seeds, OfCrashesAlone) {
-  RunSeeds(1, 20, {.replicas = 3, .faults = *FaultSet::Parse("crash,power")});
-}
-
-// The same few worlds under each rule.
-TEST_F(Seeds, OfEachFastPathRule) {
-  for (const FastPathRule rule : kFastPathRules) {
+  static void Run(const Range& range) {
     SimulationStatistics total;
-    for (std::uint64_t seed = 101; seed <= 106; ++seed) {
-      const SeedResult result =
-          RunSeed(seed, {.replicas = 5, .fast_path = rule});
+    for (std::uint64_t seed = 1; seed <= range.last; ++seed) {
+      const SeedResult result = RunSeed(seed, range.options);
       EXPECT_TRUE(result.ok) << result.failure;
       total.Add(result.statistics);
     }
-    EXPECT_GT(total.fast_commits, 0u) << Name(rule);
-    EXPECT_GT(total.recovered, 0u) << Name(rule);
+    std::printf("%s\nmarks reached:\n%s", Describe(total).c_str(),
+                total.marks.Table().c_str());
+    for (const Floor& floor : range.floors) {
+      EXPECT_GE(total.marks.at(floor.mark), floor.least)
+          << "mark \"" << Marks::NameOf(floor.mark)
+          << "\" is below its floor: these seeds no longer test that";
+    }
+  }
+};
+
+TEST_F(Seeds, OfThreeReplicas) { Run(ThreeReplicas()); }
+TEST_F(Seeds, OfFiveReplicas) { Run(FiveReplicas()); }
+TEST_F(Seeds, OfSevenReplicas) { Run(SevenReplicas()); }
+TEST_F(Seeds, OfDeadMinorities) { Run(DeadMinorities()); }
+TEST_F(Seeds, OfBpaxos) { Run(Bpaxos()); }
+TEST_F(Seeds, OfBpaxosWithDeadNodesOfEachRole) {
+  Run(BpaxosWithDeadNodesOfEachRole());
+}
+TEST_F(Seeds, OfAWorldWithoutFaults) { Run(NoFaults()); }
+TEST_F(Seeds, OfCrashesAlone) { Run(CrashesAlone()); }
+// The same few worlds under each rule.
+TEST_F(Seeds, OfEachFastPathRule) {
+  for (const FastPathRule rule : kFastPathRules) {
+    Run({.last = 6,
+         .options = {.replicas = 5, .fast_path = rule},
+         .floors = {AtLeast(1, kFastCommit), AtLeast(1, kRecoveredNoop)}});
+  }
+}
+TEST_F(Seeds, OfRestartsFromCheckpoints) { Run(Checkpoints()); }
+TEST_F(Seeds, OfSnapshots) { Run(Snapshots()); }
+TEST_F(Seeds, OfContention) { Run(Contention()); }
+TEST_F(Seeds, OfContentionOfSeven) { Run(ContentionOfSeven()); }
+TEST_F(Seeds, OfTheRealStore) { Run(RealStore()); }
+
+TEST(Marks, EachHasAFloorSomewhere) {
+  std::set<std::size_t> marks;
+  for (const Range& range :
+       {ThreeReplicas(), FiveReplicas(), SevenReplicas(), DeadMinorities(),
+        NoFaults(), CrashesAlone(), Checkpoints(), Snapshots(), Contention(),
+        ContentionOfSeven(), RealStore()}) {
+    for (const Floor& floor : range.floors) marks.insert(floor.mark);
+  }
+  // W3 as said above. Too rare for a floor: a late answer with an accepted
+  // value (a few in a thousand seeds), and a crash in the few milliseconds in
+  // which a snapshot is written.
+  const std::set<std::size_t> elsewhere = {
+      Marks::IndexOf(kW3), Marks::IndexOf(kW4Value),
+      Marks::IndexOf(kSnapshotInterrupted)};
+  for (std::size_t mark = 0; mark < Marks::kAll; ++mark) {
+    EXPECT_NE(marks.contains(mark), elsewhere.contains(mark))
+        << Marks::NameOf(mark);
   }
 }
 
-// Each such restart is compared with a replay of the whole journal (M15).
-TEST_F(Seeds, OfRestartsFromCheckpoints) {
-  const SimulationStatistics total =
-      RunSeeds(1, 40, {.replicas = 3,
-                       .faults = *FaultSet::Parse(
-                           "checkpoint,crash,power,pause,suspect,loss")});
-  EXPECT_GT(total.checkpoint_restarts, 50u);
-}
-
-// Members that lag are left out and come back with a snapshot.
-TEST_F(Seeds, OfSnapshots) {
-  const SimulationStatistics total = RunSeeds(
-      1, 16, {.replicas = 3,
-              .faults = *FaultSet::Parse("checkpoint,death,crash")});
-  EXPECT_GT(total.snapshots, 0u);
-}
-
-// stdout of the simulator's own program.
-std::string Output(const std::string& arguments) {
-  const std::string command =
-      std::string(QUORATE_SIM_BINARY) + " " + arguments;
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(
-      popen(command.c_str(), "r"), &pclose);
-  std::string output;
-  for (int c = 0; pipe != nullptr && (c = std::fgetc(pipe.get())) != EOF;) {
-    output += static_cast<char>(c);
+// A run of the simulator's own program.
+class Program {
+ public:
+  explicit Program(const std::string& arguments)
+      : pipe_(popen((std::string(QUORATE_SIM_BINARY) + " " + arguments).c_str(),
+                    "r"),
+              &pclose) {}
+  std::string Output() {
+    std::string output;
+    for (int c = 0; pipe_ != nullptr && (c = std::fgetc(pipe_.get())) != EOF;) {
+      output += static_cast<char>(c);
+    }
+    return output;
   }
-  return output;
-}
 
-TEST(Determinism, TwoProcessesLeaveTheSameTraces) {
-  const std::string arguments = "--seeds 1..20 --replicas 3 --operations 150";
-  const std::string first = Output(arguments);
-  EXPECT_NE(first.find("20 seeds, 0 failed"), std::string::npos) << first;
-  EXPECT_NE(first.find("trace "), std::string::npos) << first;
-  EXPECT_EQ(first, Output(arguments));
+ private:
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe_;
+};
+
+TEST(Determinism, TwoProcessesLeaveTheSameTracesOfTwoHundredSeeds) {
+  const std::string arguments =
+      "--seeds 1..200 --replicas 3 --operations 40 --hashes";
+  Program first(arguments);
+  Program second(arguments);  // At the same time.
+  const std::string output = first.Output();
+  EXPECT_NE(output.find("200 seeds, 0 failed"), std::string::npos) << output;
+  EXPECT_NE(output.find("seed 200: trace "), std::string::npos) << output;
+  EXPECT_EQ(output, second.Output());
 }
 
 }  // namespace

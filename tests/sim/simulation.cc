@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include "tests/power/system_calls.h"
 #include "tests/sim/history_check.h"
 
 namespace quorate::sim {
@@ -54,6 +55,7 @@ void SimulationStatistics::Add(const SimulationStatistics& other) {
   stale_messages += other.stale_messages;
   largest_component = std::max(largest_component, other.largest_component);
   virtual_time += other.virtual_time;
+  marks.Add(other.marks);
 }
 
 Simulation::Simulation(const SimulationOptions& options,
@@ -91,6 +93,9 @@ Simulation::Simulation(const SimulationOptions& options,
       tick_random_(Stream(kTicks)) {}
 
 void Simulation::Run() {
+  if (plan_.real_store) {
+    power::SeedSqlite(static_cast<std::uint32_t>(options_.seed));
+  }
   for (int i = 0; i < plan_.settings.replicas; ++i) {
     node(i).plan = plan_.nodes[static_cast<std::size_t>(i)];
     Start(i);
@@ -266,6 +271,9 @@ void Simulation::FillStatistics() {
   statistics_.noops = ghost_.decided() - ghost_.decided_with_commands();
   statistics_.recovered = ghost_.recovered();
   statistics_.virtual_time = queue_.now();
+  statistics_.marks.Note(Mark::kBusy, clients_.statistics().busy);
+  statistics_.marks.Add(ghost_.marks());
+  for (const Node& each : nodes_) statistics_.marks.Add(each.disk.marks());
 }
 
 }  // namespace quorate::sim

@@ -15,7 +15,6 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -28,6 +27,7 @@
 #include "tests/sim/disk.h"
 #include "tests/sim/event_queue.h"
 #include "tests/sim/execution_order.h"
+#include "tests/sim/marks.h"
 #include "tests/sim/observer.h"
 #include "tests/sim/message_copy.h"
 #include "tests/sim/network.h"
@@ -71,6 +71,7 @@ struct SimulationStatistics {
   std::uint64_t stale_messages = 0;
   std::uint64_t largest_component = 0;
   Micros virtual_time = 0;
+  Marks marks;
 
   std::uint64_t TotalFaults() const;
   void Add(const SimulationStatistics& other);
@@ -109,10 +110,11 @@ class Simulation {
     bool lazy_sync_scheduled = false;
     bool tick_waiting = false;
     bool writes_checkpoint = false;
+    bool writes_snapshot = false;
     RecordSequence checkpoint_through = 0;
     // Somebody waits for records appended since the last sync began.
     bool urgent = false;
-    std::deque<Event> inbox;
+    std::vector<Event> inbox;
     ClientCommands requests;
   };
 
@@ -141,6 +143,7 @@ class Simulation {
 
   // restarts.cc
   void Restore(int index);
+  void CompareFound(int index, std::vector<Record>& records);
   void CheckRestored(int index);
   void CheckAgainstFullReplay(int index);
   // Everything that the snapshot on the node's disk says is executed.
@@ -209,6 +212,9 @@ class Simulation {
   Random fault_random_;
   Random tick_random_;
   bool faults_over_ = false;
+  // Of the turn under way.
+  std::vector<Event> events_;
+  Actions actions_;
   SimulationStatistics statistics_;
 };
 

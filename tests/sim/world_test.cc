@@ -54,6 +54,49 @@ TEST(SimulatedDisk, ACrashKeepsWhatIsDurableAndAnyPrefixOfTheRest) {
   EXPECT_EQ(survived, (std::set<RecordSequence>{2, 3, 4, 5}));
 }
 
+TEST(SimulatedDisk, WithARealStoreACrashKeepsAWholeGroupOrNothingOfIt) {
+  std::set<RecordSequence> survived;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    Verdict verdict;
+    SimulatedDisk disk;
+    disk.UseStore(std::make_unique<StoreDisk>(0, 3, verdict));
+    Append(disk, 2);
+    disk.BeginSync();
+    disk.EndSync();
+    Append(disk, 3);
+    disk.BeginSync();  // The crash comes in the middle of it.
+    Append(disk, 1);   // Nobody has begun to write this one.
+    Random random(seed);
+    disk.Crash(random);
+    EXPECT_TRUE(disk.found_is_possible());
+    EXPECT_EQ(disk.found()->size(), disk.last());
+    EXPECT_FALSE(verdict.failed()) << verdict.detail();
+    survived.insert(disk.last());
+  }
+  EXPECT_EQ(survived, (std::set<RecordSequence>{2, 5}));
+}
+
+TEST(SimulatedDisk, WithARealStoreACheckpointOutlivesACrashOrDoesNot) {
+  std::set<RecordSequence> finished;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    Verdict verdict;
+    SimulatedDisk disk;
+    disk.UseStore(std::make_unique<StoreDisk>(0, 3, verdict));
+    Append(disk, 2);
+    disk.BeginCheckpoint();
+    disk.AppendCheckpoint({Promise(1)});
+    disk.FinishCheckpoint(2, /*is_snapshot=*/false);
+    EXPECT_EQ(disk.checkpoint_through(), 0u);  // Its records are not durable.
+    disk.BeginSync();
+    Random random(seed);
+    disk.Crash(random);
+    EXPECT_TRUE(disk.found_is_possible());
+    EXPECT_FALSE(verdict.failed()) << verdict.detail();
+    finished.insert(disk.checkpoint_through());
+  }
+  EXPECT_EQ(finished, (std::set<RecordSequence>{0, 2}));
+}
+
 TEST(Network, KeepsTheOrderOfALinkUnlessReorderingExists) {
   for (const bool in_order : {true, false}) {
     Network network({.delay = 1000, .tail_permille = 300, .in_order = in_order},

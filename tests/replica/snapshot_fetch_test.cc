@@ -1,0 +1,297 @@
+// Fetching a peer's checkpoint, part by part: what is taken, what is ignored,
+// and what makes no sense.
+#include "replica/snapshot_fetch.h"
+
+#include <gtest/gtest.h>
+
+#include <utility>
+
+#include "replica/epaxos/instance_log.h"
+#include "wire/command.h"
+
+namespace quorate {
+namespace {
+
+using Outcome = SnapshotFetch::Outcome;
+
+constexpr int kReplicas = 3;
+constexpr std::uint64_t kThrough = 40;
+const ReplicaId kServer = ReplicaAt(1);
+
+DependencySet Slots(std::uint64_t first, std::uint64_t second,
+                    std::uint64_t third) {
+  DependencySet slots(kReplicas);
+  slots.Set(ReplicaAt(0), first);
+  slots.Set(ReplicaAt(1), second);
+  slots.Set(ReplicaAt(2), third);
+  return slots;
+}
+
+CommandBatchPtr Put(const std::string& key, std::uint64_t sequence) {
+  return MakeBatch(
+      {ClientId{7}, sequence},
+      {.kind = OperationKind::kPut, .key = key, .value = "v" + key});
+}
+
+// A server that has executed r2.1 .. r2.5.
+Executor ServedExecutor() {
+  Executor executor(kReplicas, ConflictMode::kOperation);
+  Executed executed;
+  for (std::uint64_t slot = 1; slot <= 5; ++slot) {
+    executor.Commit({kServer, slot},
+                    Put(std::string(1, static_cast<char>('a' + slot)), slot),
+                    Slots(0, slot - 1, 0), executed);
+  }
+  return executor;
+}
+
+InstanceRecord Decision(std::uint64_t slot) {
+  const CommandBatchPtr batch = Put("k", slot);
+  return {.instance = {kServer, slot},
+          .status = InstanceStatus::kCommitted,
+          .value = Value::Commands(batch).WithoutPayload(),
+          .deps = DependencySet(kReplicas),
+          .initial_batch = batch};
+}
+
+// The records of the server's checkpoint, by part.
+std::vector<std::vector<Record>> ServedParts(Executor& executor) {
+  std::vector<Record> state;
+  const ExecutedRecord executed = executor.BeginSave();
+  while (executor.SaveNext(1 << 20, state)) {
+  }
+  const DependencySet floor = Slots(0, 3, 0);
+  return {{CheckpointBegunRecord{.through = kThrough}, executed,
+           FloorRecord{.base_floor = floor, .drop_floor = floor}, Decision(4)},
+          std::move(state),
+          {CheckpointEndedRecord{.through = kThrough,
+                                 .state_hash = executor.state_hash()}}};
+}
+
+class SnapshotFetchTest : public testing::Test {
+ protected:
+  SnapshotFetchTest()
+      : served_(ServedExecutor()), parts_(ServedParts(served_)) {}
+
+  SnapshotPart Part(std::size_t index) const {
+    return {.from = kServer,
+            .through = kThrough,
+            .index = index,
+            .chunks = parts_.size(),
+            .records = parts_[index]};
+  }
+  Outcome Take(const SnapshotPart& part) {
+    write_ = {};
+    return fetch_.Take(part, write_);
+  }
+  // The first part with one record put in at its end.
+  Outcome TakeFirstWith(Record record) {
+    SnapshotPart part = Part(0);
+    part.records.push_back(std::move(record));
+    return Take(part);
+  }
+
+  Settings settings_{.replicas = kReplicas};
+  Executor served_;
+  std::vector<std::vector<Record>> parts_;
+  SnapshotFetch fetch_{settings_, kServer, Slots(0, 2, 0)};
+  SnapshotWrite write_;
+};
+
+TEST_F(SnapshotFetchTest, PartsInOrderGiveTheServersState) {
+  EXPECT_EQ(Take(Part(0)), Outcome::kTaken);
+  EXPECT_EQ(Take(Part(1)), Outcome::kTaken);
+  EXPECT_EQ(Take(Part(2)), Outcome::kWhole);
+  EXPECT_EQ(fetch_.executor().state_hash(), served_.state_hash());
+  EXPECT_EQ(fetch_.state_hash(), served_.state_hash());
+  EXPECT_EQ(fetch_.executor().state_machine().Find("f"), "vf");
+}
+
+TEST_F(SnapshotFetchTest, KeepsFloorsAndDecisionsForTheProtocol) {
+  Take(Part(0));
+  EXPECT_EQ(fetch_.facts().drop_floor, Slots(0, 3, 0));
+  ASSERT_EQ(fetch_.facts().decisions.size(), 1u);
+  EXPECT_EQ(fetch_.facts().decisions.front().instance.slot, 4u);
+}
+
+TEST_F(SnapshotFetchTest, WritesTheStateOnlyAndBeginsItsOwnCheckpoint) {
+  Take(Part(0));
+  EXPECT_TRUE(write_.begins);
+  ASSERT_EQ(write_.records.size(), 2u);
+  EXPECT_TRUE(std::holds_alternative<CheckpointBegunRecord>(write_.records[0]));
+  EXPECT_TRUE(std::holds_alternative<ExecutedRecord>(write_.records[1]));
+  Take(Part(1));
+  EXPECT_FALSE(write_.begins);
+  EXPECT_EQ(write_.records.size(), parts_[1].size());
+}
+
+TEST_F(SnapshotFetchTest, AsksForWhatComesNext) {
+  EXPECT_EQ(fetch_.Request().first, 0u);
+  Take(Part(0));
+  EXPECT_EQ(fetch_.Request().through, kThrough);
+  EXPECT_EQ(fetch_.Request().first, 1u);
+  EXPECT_EQ(fetch_.received(), 1u);
+  EXPECT_EQ(fetch_.chunks(), 3u);
+}
+
+TEST_F(SnapshotFetchTest, AWindowEndsAfterSoManyParts) {
+  for (std::uint64_t index = 0; index < kSnapshotWindow; ++index) {
+    SnapshotPart part{.from = kServer,
+                      .through = kThrough,
+                      .index = index,
+                      .chunks = kSnapshotWindow + 1};
+    if (index == 0) part.records = parts_[0];
+    EXPECT_EQ(Take(part), Outcome::kTaken);
+    EXPECT_EQ(fetch_.WindowEnds(), index + 1 == kSnapshotWindow);
+  }
+}
+
+TEST_F(SnapshotFetchTest, IgnoresAPartThatComesTwiceOrTooEarly) {
+  Take(Part(0));
+  EXPECT_EQ(Take(Part(0)), Outcome::kIgnored);
+  EXPECT_EQ(Take(Part(2)), Outcome::kIgnored);
+  EXPECT_EQ(Take(Part(1)), Outcome::kTaken);
+}
+
+TEST_F(SnapshotFetchTest, IgnoresAnybodyButItsServer) {
+  SnapshotPart part = Part(0);
+  part.from = ReplicaAt(2);
+  EXPECT_EQ(Take(part), Outcome::kIgnored);
+  EXPECT_TRUE(write_.records.empty());
+}
+
+TEST_F(SnapshotFetchTest, IgnoresThePartsOfAnotherCheckpointButItsFirst) {
+  Take(Part(0));
+  SnapshotPart newer = Part(1);
+  newer.through = kThrough + 1;
+  EXPECT_EQ(Take(newer), Outcome::kIgnored);
+  // The server has a newer one: from the beginning.
+  newer = Part(0);
+  newer.through = kThrough + 1;
+  EXPECT_EQ(Take(newer), Outcome::kTaken);
+  EXPECT_TRUE(write_.begins);
+  EXPECT_EQ(fetch_.Request().through, kThrough + 1);
+  EXPECT_EQ(fetch_.facts().decisions.size(), 1u);
+}
+
+TEST_F(SnapshotFetchTest, TakesNothingWhileItIsBeingWritten) {
+  Take(Part(0));
+  fetch_.is_writing = true;
+  EXPECT_EQ(Take(Part(1)), Outcome::kIgnored);
+}
+
+TEST_F(SnapshotFetchTest, APartEndsTheSilence) {
+  fetch_.silent_ticks = 9;
+  Take(Part(2));
+  EXPECT_EQ(fetch_.silent_ticks, 9);
+  Take(Part(0));
+  EXPECT_EQ(fetch_.silent_ticks, 0);
+}
+
+TEST_F(SnapshotFetchTest, KnowsWhatTheSnapshotHasExecuted) {
+  EXPECT_FALSE(fetch_.HasExecuted({kServer, 5}));
+  Take(Part(0));
+  EXPECT_TRUE(fetch_.HasExecuted({kServer, 5}));
+  EXPECT_FALSE(fetch_.HasExecuted({kServer, 6}));
+}
+
+// ---- what makes no sense ----------------------------------------------------
+
+TEST_F(SnapshotFetchTest, AServerThatHasExecutedLessThanIsForgottenIsOfNoUse) {
+  SnapshotFetch fetch(settings_, kServer, Slots(1, 0, 0));
+  EXPECT_EQ(fetch.Take(Part(0), write_), Outcome::kBroken);
+}
+
+TEST_F(SnapshotFetchTest, AStateWithAnotherHashIsBroken) {
+  Take(Part(0));
+  Take(Part(1));
+  SnapshotPart last = Part(2);
+  std::get<CheckpointEndedRecord>(last.records.front()).state_hash ^= 1;
+  EXPECT_EQ(Take(last), Outcome::kBroken);
+}
+
+TEST_F(SnapshotFetchTest, AStateThatLacksEntriesIsBroken) {
+  Take(Part(0));
+  SnapshotPart second = Part(1);
+  second.records.clear();
+  EXPECT_EQ(Take(second), Outcome::kTaken);
+  EXPECT_EQ(Take(Part(2)), Outcome::kBroken);
+}
+
+TEST_F(SnapshotFetchTest, FactsOfAJournalHaveNoPlaceInIt) {
+  EXPECT_EQ(TakeFirstWith(PromisedRecord{.instance = {kServer, 9}}),
+            Outcome::kBroken);
+}
+
+TEST_F(SnapshotFetchTest, NothingComesAfterTheEnd) {
+  SnapshotPart part = Part(0);
+  part.records.push_back(CheckpointEndedRecord{.through = kThrough});
+  part.records.push_back(parts_[0].back());
+  EXPECT_EQ(Take(part), Outcome::kBroken);
+}
+
+TEST_F(SnapshotFetchTest, TheLastPartBringsTheEnd) {
+  Take(Part(0));
+  SnapshotPart last = Part(1);
+  last.chunks = 2;
+  EXPECT_EQ(Take(last), Outcome::kBroken);
+}
+
+TEST_F(SnapshotFetchTest, OneExecutedRecordIsEnough) {
+  EXPECT_EQ(TakeFirstWith(parts_[0][1]), Outcome::kBroken);
+}
+
+TEST_F(SnapshotFetchTest, InstancesAboveTheFrontierAreAboveIt) {
+  for (const std::uint64_t slot :
+       {std::uint64_t{5}, 6 + epaxos::InstanceLog::kMaxGap}) {
+    SnapshotPart part = Part(0);
+    std::get<ExecutedRecord>(part.records[1]).above = {{kServer, slot}};
+    SnapshotFetch fetch(settings_, kServer, Slots(0, 2, 0));
+    EXPECT_EQ(fetch.Take(part, write_), Outcome::kBroken) << slot;
+  }
+}
+
+TEST_F(SnapshotFetchTest, ADecisionHasThePayloadItNames) {
+  InstanceRecord without = Decision(5);
+  without.initial_batch = nullptr;
+  EXPECT_EQ(TakeFirstWith(without), Outcome::kBroken);
+}
+
+TEST_F(SnapshotFetchTest, ADecisionIsCommandsOrANoop) {
+  InstanceRecord noop = Decision(5);
+  noop.value = Value::Noop();
+  EXPECT_EQ(TakeFirstWith(noop), Outcome::kTaken);
+  EXPECT_EQ(fetch_.facts().decisions.size(), 2u);
+}
+
+TEST_F(SnapshotFetchTest, AnotherPayloadThanTheDecidedOneIsBroken) {
+  InstanceRecord other = Decision(5);
+  other.initial_batch = Put("other", 99);
+  EXPECT_EQ(TakeFirstWith(other), Outcome::kBroken);
+}
+
+TEST_F(SnapshotFetchTest, VotesAndReservationsOfTheServerAreItsOwn) {
+  InstanceRecord vote = Decision(5);
+  vote.status = InstanceStatus::kPreAccepted;
+  EXPECT_EQ(TakeFirstWith(vote), Outcome::kTaken);
+  EXPECT_EQ(fetch_.facts().decisions.size(), 1u);
+  SnapshotFetch fetch(settings_, kServer, Slots(0, 2, 0));
+  SnapshotPart part = Part(0);
+  part.records.push_back(ReservedRecord{.through = 9});
+  write_ = {};
+  EXPECT_EQ(fetch.Take(part, write_), Outcome::kTaken);
+  EXPECT_EQ(write_.records.size(), 2u);
+}
+
+TEST_F(SnapshotFetchTest, IsAValueThatCanBeCopied) {
+  Take(Part(0));
+  SnapshotFetch copy = fetch_;
+  Take(Part(1));
+  EXPECT_EQ(copy.received(), 1u);
+  write_ = {};
+  EXPECT_EQ(copy.Take(Part(1), write_), Outcome::kTaken);
+  EXPECT_EQ(copy.Take(Part(2), write_), Outcome::kWhole);
+}
+
+}  // namespace
+}  // namespace quorate
