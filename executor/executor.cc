@@ -16,14 +16,14 @@ namespace {
 constexpr std::size_t kFetchSlotAhead = 16;
 constexpr std::size_t kFetchEntryAhead = 8;
 
+}  // namespace
+
 bool IsReadOnly(std::span<const Operation> operations) {
   for (const Operation& operation : operations) {
     if (!IsReadOnly(operation.kind)) return false;
   }
   return true;
 }
-
-}  // namespace
 
 Executor::Executor(int columns, ConflictMode mode) : order_(columns, mode) {}
 
@@ -87,6 +87,15 @@ void Executor::ApplyCommand(InstanceId instance, const CommandBatch& batch,
   outcome.id = command.id;
   outcome.origin = command.origin;
   ApplyOnce(batch, command, /*asked=*/true, outcome);
+}
+
+void Executor::Read(const CommandBatch& batch, Executed& executed) {
+  for (const Command& command : batch.commands()) {
+    ExecutedCommand& outcome = executed.commands.emplace_back();
+    outcome.id = command.id;
+    outcome.origin = command.origin;
+    state_.Apply(batch.operations(command), outcome.results);
+  }
 }
 
 void Executor::ApplyOnce(const CommandBatch& batch, const Command& command,

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "executor/graph_executor.h"
@@ -26,6 +27,9 @@
 #include "wire/result.h"
 
 namespace quorate {
+
+// Does the command change nothing?
+bool IsReadOnly(std::span<const Operation> operations);
 
 // One executed command of a batch that asked for its reply.
 struct ExecutedCommand {
@@ -76,6 +80,10 @@ class Executor {
   // `instance` or `deps`: the caller vouches that they have been allocated.
   void Commit(InstanceId instance, CommandBatchPtr batch,
               const DependencySet& deps, Executed& executed);
+
+  // Answers commands that only read from what has been executed so far, outside
+  // the order of instances: whoever calls vouches that this is late enough.
+  void Read(const CommandBatch& batch, Executed& executed);
 
   // Every instance up to here is committed (executed) here.
   const DependencySet& committed_frontier() const {

@@ -3,6 +3,7 @@
 
 #include "replica/bpaxos_replica.h"
 #include "replica/epaxos_replica.h"
+#include "replica/multipaxos_replica.h"
 #include "replica/paxos/quorum.h"
 #include "wire/check.h"
 
@@ -13,7 +14,8 @@ std::unique_ptr<Replica> Replica::Create(const Settings& settings) {
   switch (settings.protocol) {
     case Protocol::kEpaxos: return std::make_unique<EpaxosReplica>(settings);
     case Protocol::kBpaxos: return std::make_unique<BpaxosReplica>(settings);
-    case Protocol::kMultipaxos: break;  // ValidateSettings refuses it.
+    case Protocol::kMultipaxos:
+      return std::make_unique<MultipaxosReplica>(settings);
   }
   return nullptr;
 }

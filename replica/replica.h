@@ -60,6 +60,12 @@ struct ReplicaStatus {
   std::uint64_t recoveries_under_way = 0;
   // Proposes only what depends on nothing that waits (max_waiting_instances).
   bool holds_back = false;
+  // Multi-Paxos: who leads, as far as is known here, and at which ballot.
+  bool leads = false;
+  std::optional<ReplicaId> leader;
+  Ballot ballot;
+  std::uint64_t elections_won = 0;
+  std::uint64_t leader_reads = 0;  // commands served without the log
   // A snapshot being fetched from a peer: parts of how many (0: not known).
   bool fetches_snapshot = false;
   std::uint64_t snapshot_parts = 0;

@@ -4,6 +4,7 @@
 // cluster share these values, except where a comment says otherwise.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -38,6 +39,40 @@ constexpr std::optional<Protocol> ParseProtocol(std::string_view name) {
     if (Name(protocol) == name) return protocol;
   }
   return std::nullopt;
+}
+
+// Which sets of replicas are enough; replica/paxos/quorum_system.h says how it is
+// written and what it means.
+struct QuorumSpec {
+  enum class Kind : std::uint8_t {
+    kMajority,
+    kSize,
+    kRows,
+    kColumns,
+    kCross,
+    kWeights,
+    kEven,
+  };
+  Kind kind = Kind::kMajority;
+  int size = 0;                             // kSize
+  int rows = 0;                             // of the grids
+  int columns = 0;                          //
+  std::array<int, kMaxReplicas> weights{};  // kWeights
+  int weighted = 0;                         // how many weights were given
+  int reach = 0;    // the least weight of a quorum; 0: more than half
+  int without = 0;  // kEven: number of the replica from 1; 0: the last
+
+  friend bool operator==(const QuorumSpec&, const QuorumSpec&) = default;
+};
+
+// Multi-Paxos: how a command that only reads is served.
+enum class ReadMode : std::uint8_t {
+  kLog,     // as any other command
+  kLeader,  // by the leader, once a quorum has confirmed that it still leads
+};
+
+constexpr std::string_view Name(ReadMode mode) {
+  return mode == ReadMode::kLeader ? "leader" : "log";
 }
 
 // When one round trip is enough (replica/epaxos/fast_path.h).
@@ -110,6 +145,15 @@ struct Settings {
   std::size_t retained_bytes = 32 * 1024 * 1024;
   // BPaxos only.
   Roles roles;
+  // ---- Multi-Paxos ----
+  // Ticks without a sign of the leader after which a replica wants to lead: so
+  // many, and up to as many more by chance. A tenth of that when the failure
+  // detector suspects the leader. The leader gives a sign ten times as often.
+  int election_ticks = 50;
+  // Every quorum of one phase must meet every quorum of the other.
+  QuorumSpec phase1;
+  QuorumSpec phase2;
+  ReadMode reads = ReadMode::kLog;
   // Undecided instances that one replica recovers at once.
   std::size_t max_recoveries = 256;
 };

@@ -84,6 +84,18 @@ ballot0_twice     3.2  bpaxos 3 1
 own_column_clamp  3.2  bpaxos 3 1
 acceptor_forgets  3.2  bpaxos 3 1
 floor_of_one      3.3  bpaxos 3 1
+skip_phase1       log  explore M1
+phases_apart      log  explore M1
+ign_votes         log  explore M1
+log_acc_bal       log  explore M1
+log_duplicate     M12  simlog 5 3
+any_committed     log  explore M1
+log_promise       1.2  simlog 3 2
+log_vote          1.2  simlog 3 2
+forget_vote       log  explore M2
+log_forget_promise M9  explore M2
+no_election       M17  simlog 3 1
+read_unconfirmed  log  simlog 3 45 --faults partition,suspect --operations 600
 END
 }
 
@@ -109,6 +121,11 @@ attempt() {
     bpaxos)
       sim "${bug[@]}" --protocol bpaxos --replicas "$1" --seed "$2" \
         --operations 150 ;;
+    simlog)
+      local replicas=$1 seed=$2
+      shift 2
+      sim "${bug[@]}" --protocol multipaxos --replicas "$replicas" \
+        --seed "$seed" "$@" ;;
     replay) explore --mutation "$mutant" --replay "$1" ;;
   esac
 }

@@ -49,7 +49,11 @@ struct RecordsDurable {
 
 // Time passes. One tick is Settings::tick_ms of the shell's clock, or of the
 // simulator's.
-struct Tick {};
+struct Tick {
+  // Drawn by whoever keeps the time, for those who must not all act at once:
+  // a machine has no randomness but this.
+  std::uint64_t random = 0;
+};
 
 // The shell's failure detector changed its mind about a peer.
 struct PeerSuspected {

@@ -35,7 +35,11 @@ std::string_view Name(const Message& message) {
                  [](const SnapshotChunk&) { return "SnapshotChunk"; },
                  [](const DependencyRequest&) { return "DependencyRequest"; },
                  [](const DependencyReply&) { return "DependencyReply"; },
-                 [](const InstanceReplies&) { return "InstanceReplies"; }},
+                 [](const InstanceReplies&) { return "InstanceReplies"; },
+                 [](const Prepare&) { return "Prepare"; },
+                 [](const Promise&) { return "Promise"; },
+                 [](const Lead&) { return "Lead"; },
+                 [](const LeadReply&) { return "LeadReply"; }},
       message);
 }
 

@@ -1,7 +1,7 @@
 // Answers: what do replicas say to each other?
 //
-// The messages of EPaxos, recovery's included (protocol.md 2.4), as plain
-// values. The sender of a message is the connection it came on, never a field.
+// The messages of EPaxos, recovery's included (protocol.md 2.4), and of
+// Multi-Paxos (6), as plain values. The sender of a message is the connection it came on, never a field.
 // Deliveries may be lost, repeated and reordered; every handler is idempotent.
 // Payloads are shared, immutable batches; a null payload inside a Value means
 // that it was left out for a receiver that should have it already.
@@ -80,6 +80,8 @@ struct Accept {
   Ballot ballot;
   Value value;
   DependencySet deps;
+  // Multi-Paxos: every slot of the log up to here is decided.
+  std::uint64_t committed = 0;
 };
 
 struct AcceptReply {
@@ -225,12 +227,52 @@ struct InstanceReplies {
   std::vector<ClientReply> replies;
 };
 
+// ---- Multi-Paxos: the log is one column, and its slots are instances --------
+
+inline constexpr ReplicaId kLogColumn{};
+
+// Candidate to all: promise this ballot for the whole log, and tell what you
+// have accepted from slot `first` on.
+struct Prepare {
+  Ballot ballot;
+  std::uint64_t first = 1;
+};
+
+// As much of it as one message takes: all votes in slots `first` to `through`.
+struct Promise {
+  static constexpr std::uint64_t kEndOfLog = ~std::uint64_t{0};
+  struct Vote {
+    std::uint64_t slot = 0;
+    Ballot ballot;  // accepted at
+    Value value;
+    bool decided = false;
+  };
+  Ballot ballot;
+  std::uint64_t first = 1;
+  std::uint64_t through = kEndOfLog;
+  std::vector<Vote> votes;  // by slot
+};
+
+// Leader to all, on the tick: it leads at this ballot, and every slot up to
+// `committed` is decided.
+struct Lead {
+  Ballot ballot;
+  std::uint64_t committed = 0;
+  // Not 0: answer, so that reads which came before may be served.
+  std::uint64_t round = 0;
+};
+
+struct LeadReply {
+  Ballot ballot;
+  std::uint64_t round = 0;
+};
+
 using Message =
     std::variant<PreAccept, PreAcceptReply, Accept, AcceptReply, Nack, Commit,
                  Recover, RecoverReply, Validate, ValidateReply, Waiting,
                  Inquire, InquireReply, Frontier, Truncated, SnapshotRequest,
                  SnapshotChunk, DependencyRequest, DependencyReply,
-                 InstanceReplies>;
+                 InstanceReplies, Prepare, Promise, Lead, LeadReply>;
 
 // "PreAccept", ...
 std::string_view Name(const Message& message);

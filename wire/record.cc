@@ -21,7 +21,8 @@ std::string_view Name(const Record& record) {
                  [](const CheckpointEndedRecord&) {
                    return "CheckpointEnded";
                  },
-                 [](const DependencyRecord&) { return "Dependency"; }},
+                 [](const DependencyRecord&) { return "Dependency"; },
+                 [](const DecidedRecord&) { return "Decided"; }},
       record);
 }
 

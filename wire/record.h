@@ -43,7 +43,8 @@ struct AcceptedRecord {
   DependencySet deps;
 };
 
-// It promised to refuse lower ballots.
+// It promised to refuse lower ballots; in Multi-Paxos, of this slot of the log
+// and all after it.
 struct PromisedRecord {
   InstanceId instance;
   Ballot ballot;
@@ -88,6 +89,12 @@ struct DependencyRecord {
   InstanceId instance;
   CommandBatchPtr batch;
   DependencySet deps;
+};
+
+// Multi-Paxos: every slot of the log up to `through` is decided, with the value
+// that the newest record of the slot has.
+struct DecidedRecord {
+  std::uint64_t through = 0;
 };
 
 // ---- a checkpoint, in this order ------------------------------------------
@@ -163,7 +170,7 @@ using Record =
                  ValidatedRecord, CommittedRecord, FloorRecord, ReservedRecord,
                  CheckpointBegunRecord, ExecutedRecord, InstanceRecord,
                  EntriesRecord, SessionsRecord, CheckpointEndedRecord,
-                 DependencyRecord>;
+                 DependencyRecord, DecidedRecord>;
 
 std::string_view Name(const Record& record);
 

@@ -24,6 +24,10 @@ std::string_view Explain(RefusalReason reason) {
       return "shutting down: send the command to another node";
     case RefusalReason::kMalformed:
       return "malformed command";
+    case RefusalReason::kNotLeader:
+      return "not the leader: send the command to the node that leads";
+    case RefusalReason::kNoLeader:
+      return "no leader: one is about to be elected; try again later";
   }
   return "unknown reason";
 }

@@ -56,6 +56,8 @@ enum class RefusalReason : std::uint8_t {
   kStaleSequence,   // executed and acknowledged earlier; its result is gone
   kShuttingDown,
   kMalformed,
+  kNotLeader,  // ask the node that ClientReply::instance.replica names
+  kNoLeader,   // nobody leads, as far as the node knows; try again later
 };
 // "busy: the node's queue is full; try again later", ...: names limit and
 // remedy. Empty for kNone.
@@ -67,7 +69,8 @@ struct ClientReply {
   std::uint32_t origin = 0;
   ReplyStatus status = ReplyStatus::kDone;
   RefusalReason reason = RefusalReason::kNone;
-  // The instance that carried the command; slot 0 when none did.
+  // The instance that carried the command; slot 0 when none did. With
+  // kNotLeader, its replica is the leader.
   InstanceId instance;
   CommandResult results;
   // From the command leader's receipt to the decision. The shell's clock

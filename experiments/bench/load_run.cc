@@ -26,6 +26,8 @@ std::string_view ErrorName(RefusalReason reason) {
     case RefusalReason::kStaleSequence: return "stale_sequence";
     case RefusalReason::kShuttingDown: return "shutting_down";
     case RefusalReason::kMalformed: return "malformed";
+    case RefusalReason::kNotLeader: return "not_leader";
+    case RefusalReason::kNoLeader: return "no_leader";
   }
   return "refused";
 }

@@ -48,6 +48,8 @@ struct Client::Impl final : NodeConnection::Owner {
 
   void Connect();
   void LoseNode(const absl::Status& reason);
+  // As the node itself wants it: to the leader that it names, if it is known.
+  void GoElsewhere();
   void Flush();
   bool EncodeSome();
   void Deliver();
@@ -182,11 +184,16 @@ void Client::Impl::HandleLost(const absl::Status& reason) { LoseNode(reason); }
 void Client::Impl::LoseNode(const absl::Status& reason) {
   connection->Close();
   connection = nullptr;
+  const std::optional<ReplicaId> leader = sessions.leader();
   if (ready) sessions.HandleDisconnect();
   ready = false;
   connection_status = reason;
   failures = served ? 1 : failures + 1;
   node = (node + 1) % options.nodes.size();
+  if (leader &&
+      static_cast<std::size_t>(Index(*leader)) < options.nodes.size()) {
+    node = static_cast<std::size_t>(Index(*leader));
+  }
   const std::uint64_t rounds = failures / options.nodes.size();
   const bool round_ended = failures % options.nodes.size() == 0;
   FailStatusRequests(reason, round_ended);
@@ -208,6 +215,13 @@ void Client::Impl::LoseNode(const absl::Status& reason) {
       half_ms + jitter() % (half_ms + 1), 0);
 }
 
+void Client::Impl::GoElsewhere() {
+  LoseNode(absl::UnavailableError(absl::StrCat(
+      ToString(options.nodes[node]), sessions.leader()
+                                         ? ": another node leads"
+                                         : ": the node cannot serve now")));
+}
+
 void Client::Impl::HandleGone() {
   --handles;
   FinishIfClosed();
@@ -224,11 +238,7 @@ void Client::Impl::HandleMessage(ClientMessage message) {
             Deliver();
             if (closing) return;
             NoteDeadline(sessions.UrgentDeadline());
-            if (sessions.WantsOtherNode(now_ms())) {
-              LoseNode(absl::UnavailableError(
-                  absl::StrCat(ToString(options.nodes[node]),
-                               ": the node is shutting down")));
-            }
+            if (sessions.WantsOtherNode(now_ms())) GoElsewhere();
           },
           [this](StatusReply& reply) {
             if (status_requests.empty() || !status_requests.front().sent) {

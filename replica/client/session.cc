@@ -213,6 +213,7 @@ void Sessions::HandleDisconnect() {
   }
   next_unsent_ = first_parcel_;
   wants_other_node_ = false;
+  leader_.reset();
 }
 
 bool Sessions::WantsOtherNode(std::int64_t now_ms) const {

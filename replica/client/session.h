@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -74,6 +75,8 @@ class Sessions {
   void HandleTime(std::int64_t now_ms, std::vector<Completion>& completed);
   // Is the connected node too slow, or about to shut down?
   bool WantsOtherNode(std::int64_t now_ms) const;
+  // The node that the connected one has named as the leader, by its index.
+  std::optional<ReplicaId> leader() const { return leader_; }
   // When HandleTime or WantsOtherNode will have something new to say.
   std::int64_t NextDeadline() const;
   // The part of it that a reply or Submit can bring nearer; cheap.
@@ -154,6 +157,7 @@ class Sessions {
   Parcel* ParcelOf(const Slot& slot);
   bool IsDoubtful(const Slot& slot);
 
+  void NoteOtherNode(const ClientReply& reply);
   void HandleRefusal(Found found, ClientReply& reply, std::int64_t now_ms,
                      std::vector<Completion>& completed);
   void Hold(Slot& slot, RefusalReason reason, std::int64_t now_ms);
@@ -190,6 +194,7 @@ class Sessions {
   std::int64_t backoff_ms_;
 
   bool wants_other_node_ = false;
+  std::optional<ReplicaId> leader_;
   std::size_t outstanding_ = 0;
   std::vector<Completion> refused_here_;
   ClientStats stats_;

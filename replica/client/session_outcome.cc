@@ -9,10 +9,16 @@
 namespace quorate {
 namespace {
 
+// Of the first backoff, how often it has grown before another node is asked who
+// leads.
+constexpr std::int64_t kLeaderPatience = 16;
+
 // Would the same command fare better later or elsewhere?
 bool IsPassing(RefusalReason reason) {
   return reason == RefusalReason::kBusy ||
          reason == RefusalReason::kShuttingDown ||
+         reason == RefusalReason::kNotLeader ||
+         reason == RefusalReason::kNoLeader ||
          reason == RefusalReason::kPipelineFull;
 }
 
@@ -77,11 +83,29 @@ void Sessions::HandleReplies(std::span<ClientReply> replies,
   DropAnsweredParcels();
 }
 
+void Sessions::NoteOtherNode(const ClientReply& reply) {
+  switch (reply.reason) {
+    case RefusalReason::kShuttingDown: wants_other_node_ = true; break;
+    case RefusalReason::kNotLeader:
+      wants_other_node_ = true;
+      leader_ = reply.instance.replica;
+      break;
+    case RefusalReason::kNoLeader:
+      // It may be cut off from those who elect one.
+      if (backoff_ms_ >= std::min(kLeaderPatience * policy_.first_backoff_ms,
+                                  policy_.largest_backoff_ms)) {
+        wants_other_node_ = true;
+      }
+      break;
+    default: break;
+  }
+}
+
 void Sessions::HandleRefusal(Found found, ClientReply& reply,
                              std::int64_t now_ms,
                              std::vector<Completion>& completed) {
   if (IsPassing(reply.reason)) {
-    if (reply.reason == RefusalReason::kShuttingDown) wants_other_node_ = true;
+    NoteOtherNode(reply);
     Hold(*found.slot, reply.reason, now_ms);
     return;
   }

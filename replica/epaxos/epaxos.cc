@@ -97,10 +97,8 @@ void Epaxos::Handle(ReplicaId from, const Message& message, Actions& actions) {
           [&](const InquireReply&) { ++stats_.stale_messages; },
           // Arrives as SnapshotPart.
           [&](const SnapshotChunk&) { ++stats_.stale_messages; },
-          // Of BPaxos.
-          [&](const DependencyRequest&) { ++stats_.stale_messages; },
-          [&](const DependencyReply&) { ++stats_.stale_messages; },
-          [&](const InstanceReplies&) { ++stats_.stale_messages; }},
+          // Of another protocol.
+          [&](const auto&) { ++stats_.stale_messages; }},
       message);
 }
 

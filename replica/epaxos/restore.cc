@@ -164,8 +164,8 @@ void Epaxos::Restore(const Record& record,
           // The executor's.
           [](const ExecutedRecord&) {}, [](const EntriesRecord&) {},
           [](const SessionsRecord&) {},
-          // BPaxos' dependency node's.
-          [](const DependencyRecord&) {}},
+          // Of other protocols.
+          [](const DependencyRecord&) {}, [](const DecidedRecord&) {}},
       record);
   outbox_.Restored(last_record_);
 }

@@ -48,6 +48,16 @@ int Laggards(const Settings& settings) {
   return sizes.replicas - sizes.faults - sizes.fast_faults;
 }
 
+absl::StatusOr<PaxosQuorums> PaxosQuorumsOf(const Settings& settings) {
+  const absl::StatusOr<QuorumSystem> phase1 =
+      QuorumSystem::Create(settings.phase1, settings.replicas);
+  if (!phase1.ok()) return phase1.status();
+  const absl::StatusOr<QuorumSystem> phase2 =
+      QuorumSystem::Create(settings.phase2, settings.replicas);
+  if (!phase2.ok()) return phase2.status();
+  return PaxosQuorums::Create(*phase1, *phase2);
+}
+
 std::string_view Name(FastPathRule rule) {
   switch (rule) {
     case FastPathRule::kEpaxos: return "epaxos";
@@ -90,11 +100,6 @@ static absl::Status CheckRule(const Settings& settings) {
 }
 
 absl::Status ValidateSettings(const Settings& settings) {
-  if (settings.protocol == Protocol::kMultipaxos) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "protocol \"", std::string(Name(settings.protocol)),
-        "\" is not built into this version; choose \"epaxos\""));
-  }
   const bool has_roles = settings.protocol == Protocol::kBpaxos;
   const int most = has_roles ? kMaxNodes : kMaxReplicas;
   if (settings.replicas < 3 || settings.replicas > most) {
@@ -112,10 +117,14 @@ absl::Status ValidateSettings(const Settings& settings) {
   if (absl::Status rule = CheckRule(settings); !rule.ok()) return rule;
   if (settings.batch_commands < 1 || settings.max_in_flight < 1 ||
       settings.max_queued_commands < 1 || settings.tick_ms < 1 ||
-      settings.retransmit_ticks < 1 || settings.floor_ticks < 1) {
+      settings.retransmit_ticks < 1 || settings.floor_ticks < 1 ||
+      settings.election_ticks < 1) {
     return absl::InvalidArgumentError(
-        "batch, max_in_flight, max_queued, tick_ms, retransmit_ticks and "
-        "floor_ticks must be at least 1");
+        "batch, max_in_flight, max_queued, tick_ms, retransmit_ticks, "
+        "floor_ticks and election_ticks must be at least 1");
+  }
+  if (settings.protocol == Protocol::kMultipaxos) {
+    return PaxosQuorumsOf(settings).status();
   }
   return has_roles ? CheckRoles(settings)
                    : CheckQuorumSizes(QuorumSizesOf(settings));

@@ -13,6 +13,8 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "replica/paxos/quorum_system.h"
 #include "replica/settings.h"
 
 namespace quorate {
@@ -62,6 +64,8 @@ inline constexpr FastPathRule kFastPathRules[] = {
     FastPathRule::kEpaxos, FastPathRule::kAtlas, FastPathRule::kUnanimous};
 std::string_view Name(FastPathRule rule);
 std::optional<FastPathRule> ParseFastPathRule(std::string_view text);
+// Multi-Paxos' two phases, from `phase1` and `phase2`.
+absl::StatusOr<PaxosQuorums> PaxosQuorumsOf(const Settings& settings);
 
 // Can a machine be made with these? Names the setting and the remedy.
 absl::Status ValidateSettings(const Settings& settings);

@@ -26,7 +26,8 @@ class CommitClock {
  public:
   static constexpr std::uint64_t kUnitUs = 16;
 
-  explicit CommitClock(ReplicaId self) : self_(self) {}
+  // `column`: where this node's commands are decided, its own or the log's.
+  explicit CommitClock(ReplicaId column) : column_(column) {}
 
   // The clock stands still within a turn until Advance.
   std::uint64_t now_us() {
@@ -50,7 +51,7 @@ class CommitClock {
 
   void NoteCommits(std::span<const CommittedInstance> committed) {
     for (const CommittedInstance& decision : committed) {
-      if (decision.instance.replica != self_) continue;
+      if (decision.instance.replica != column_) continue;
       ring_[decision.instance.slot % kRing] = {decision.instance.slot,
                                                now_us()};
     }
@@ -61,7 +62,7 @@ class CommitClock {
     const std::uint64_t age = AgeOf(reply.origin);
     const Commit& commit = ring_[reply.instance.slot % kRing];
     const bool known =
-        reply.instance.replica == self_ && commit.slot == reply.instance.slot;
+        reply.instance.replica == column_ && commit.slot == reply.instance.slot;
     const std::uint64_t since = known ? now_us() - commit.at_us : 0;
     // Never 0 here; a receipt's time is only known to a unit.
     return static_cast<std::uint32_t>(age > since ? age - since : 1);
@@ -81,7 +82,7 @@ class CommitClock {
     return static_cast<std::uint32_t>(us / kUnitUs) & kTimeMask;
   }
 
-  ReplicaId self_;
+  ReplicaId column_;
   std::uint64_t now_us_ = 0;
   std::array<Commit, kRing> ring_{};
 };

@@ -26,6 +26,8 @@ constexpr std::string_view kDurabilities[] = {"fsync", "memory"};
 constexpr std::string_view kRoles[] = {"leader", "depsvc", "acceptor",
                                        "executor"};
 constexpr std::string_view kConflictModes[] = {"op", "rw", "key"};
+constexpr std::string_view kReadModes[] = {Name(ReadMode::kLog),
+                                           Name(ReadMode::kLeader)};
 
 constexpr std::int64_t kMostTicks = 100'000;
 
@@ -61,6 +63,29 @@ void ReadProtocol(ConfigTable table, Settings& settings) {
   table.Integer("max_in_flight", 1, 1'000'000, settings.max_in_flight);
   table.Integer("retained_bytes", 0, std::int64_t{1} << 40,
                 settings.retained_bytes);
+  table.RefuseOthers();
+}
+
+void ReadQuorum(ConfigTable& table, std::string_view key, QuorumSpec& spec) {
+  std::string text = ToString(spec);
+  table.Text(key, text);
+  const absl::StatusOr<QuorumSpec> parsed = ParseQuorumSpec(text);
+  if (parsed.ok()) {
+    spec = *parsed;
+  } else {
+    table.Refuse(key, Concat("paxos.", key, ": ",
+                             std::string(parsed.status().message())));
+  }
+}
+
+void ReadPaxos(ConfigTable table, Settings& settings) {
+  ReadQuorum(table, "phase1", settings.phase1);
+  ReadQuorum(table, "phase2", settings.phase2);
+  std::string reads(Name(settings.reads));
+  table.Choice("reads", kReadModes, reads);
+  settings.reads =
+      reads == Name(ReadMode::kLeader) ? ReadMode::kLeader : ReadMode::kLog;
+  table.Integer("election_ticks", 1, kMostTicks, settings.election_ticks);
   table.RefuseOthers();
 }
 
@@ -252,6 +277,7 @@ absl::StatusOr<ClusterConfig> ParseConfig(std::string_view text,
   ClusterConfig config;
   ReadCluster(document.Table("cluster"), config);
   ReadProtocol(document.Table("protocol"), config.settings);
+  ReadPaxos(document.Table("paxos"), config.settings);
   ReadBatch(document.Table("batch"), config.settings);
   ReadCheckpoint(document.Table("checkpoint"), config);
   document.RefuseOthers();

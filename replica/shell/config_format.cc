@@ -1,5 +1,6 @@
 // The way back: a configuration as the text that gives it.
 #include "replica/paxos/quorum.h"
+#include "replica/paxos/quorum_system.h"
 #include "replica/shell/config.h"
 #include "replica/shell/text.h"
 
@@ -62,6 +63,10 @@ std::string FormatConfig(const ClusterConfig& config) {
       "\ntick_ms = ", settings.tick_ms,
       "\nmax_in_flight = ", settings.max_in_flight,
       "\nretained_bytes = ", settings.retained_bytes, "\n");
+  text += Concat("\n[paxos]\nphase1 = ", Quote(ToString(settings.phase1)),
+                 "\nphase2 = ", Quote(ToString(settings.phase2)),
+                 "\nreads = ", Quote(Name(settings.reads)),
+                 "\nelection_ticks = ", settings.election_ticks, "\n");
   text += Concat("\n[batch]\nmax_commands = ", settings.batch_commands,
                  "\nmax_bytes = ", settings.batch_bytes,
                  "\nmax_queued = ", settings.max_queued_commands, "\n");

@@ -16,8 +16,8 @@
 namespace quorate {
 namespace {
 
-constexpr std::string_view kTables[] = {"cluster", "protocol", "batch",
-                                        "checkpoint"};
+constexpr std::string_view kTables[] = {"cluster", "protocol", "paxos",
+                                        "batch", "checkpoint"};
 constexpr std::string_view kNodes = "node";
 
 int LineOf(const toml::node& node) {

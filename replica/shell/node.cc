@@ -41,7 +41,9 @@ struct Node::Running {
   Running(uv_loop_t* loop, Node& node)
       : handshake(node.config_, node.self_, node.incarnation_,
                   std::move(node.known_peers_)),
-        clock(ReplicaAt(static_cast<int>(node.self_))),
+        clock(node.config_.settings.protocol == Protocol::kMultipaxos
+                  ? kLogColumn
+                  : ReplicaAt(static_cast<int>(node.self_))),
         links(loop, node.count_, node.config_, node.self_, handshake,
               node.refusals_, node, node.options_.log,
               node.options_.clients.hello_timeout_ms),
@@ -198,7 +200,7 @@ void Node::OnSuspicion(ReplicaId peer, bool suspected) {
 void Node::OnTick() {
   running_->links.Tick();
   running_->clients.Tick();
-  Step(Tick{});
+  Step(Tick{.random = random_()});
   tick_passed_ = true;
 }
 

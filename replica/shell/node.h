@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 
 #include "absl/status/status.h"
@@ -117,6 +118,7 @@ class Node : private PeerLinks::Handler {
   std::deque<SnapshotWrite> snapshot_writes_;
   bool snapshot_ends_ = false;  // Its last part is being written.
   bool tick_passed_ = false;
+  std::minstd_rand random_{std::random_device{}()};  // for the machine's ticks
   std::uint64_t turns_ = 0;  // that gave something to send
   std::uint64_t started_us_ = 0;
   std::uint64_t drain_until_us_ = 0;

@@ -39,6 +39,10 @@ std::uint64_t ResidentBytes() {
 
 Json Columns(const ClusterConfig& config, const DependencySet& set) {
   Json columns = Json::object();
+  if (config.settings.protocol == Protocol::kMultipaxos) {
+    columns["log"] = set[kLogColumn];
+    return columns;
+  }
   for (std::size_t i = 0; i < static_cast<std::size_t>(set.columns()); ++i) {
     columns[config.nodes[i].name] = set[ReplicaAt(static_cast<int>(i))];
   }
@@ -61,6 +65,12 @@ std::string_view Name(RecoveryStatus::Stage stage) {
   return "";
 }
 
+// "3@r2": round 3 of r2.
+std::string Text(Ballot ballot) {
+  return Concat(ballot.round(), "@r",
+                std::to_string(Index(ballot.owner()) + 1));
+}
+
 Json Recoveries(const ReplicaStatus& replica) {
   Json shown = Json::array();
   for (const RecoveryStatus& recovery : replica.recoveries) {
@@ -68,11 +78,8 @@ Json Recoveries(const ReplicaStatus& replica) {
     for (const InstanceId id : recovery.waits_for) {
       waits_for.push_back(ToString(id));
     }
-    const std::string ballot =
-        Concat(recovery.ballot.round(), "@r",
-               std::to_string(Index(recovery.ballot.owner()) + 1));
     shown.push_back(Json{{"instance", ToString(recovery.instance)},
-                         {"ballot", ballot},
+                         {"ballot", Text(recovery.ballot)},
                          {"stage", std::string(Name(recovery.stage))},
                          {"answered", recovery.answered.size()},
                          {"waits_for", std::move(waits_for)}});
@@ -162,7 +169,27 @@ Json Refusals(const RefusalCounts& counts) {
   return json;
 }
 
-void AddProtocol(const ClusterConfig& config, std::size_t self, Json& json) {
+void AddMultipaxos(const ClusterConfig& config, const ReplicaStatus& replica,
+                   Json& json) {
+  const Settings settings = config.NodeSettings(0);
+  json["leads"] = replica.leads;
+  json["leader"] = nullptr;
+  if (replica.leader) {
+    json["leader"] =
+        config.nodes[static_cast<std::size_t>(Index(*replica.leader))].name;
+  }
+  json["ballot"] = Text(replica.ballot);
+  json["elections"] = {{"started", replica.recoveries_started},
+                       {"won", replica.elections_won}};
+  const absl::StatusOr<PaxosQuorums> quorums = PaxosQuorumsOf(settings);
+  json["quorums"] = {{"phase1", quorums->phase1().Describe()},
+                     {"phase2", quorums->phase2().Describe()}};
+  json["reads"] = std::string(Name(settings.reads));
+  json["leader_reads"] = replica.leader_reads;
+}
+
+void AddProtocol(const ClusterConfig& config, std::size_t self,
+                 const ReplicaStatus& replica, Json& json) {
   const Settings settings = config.NodeSettings(0);
   const QuorumSizes sizes = QuorumSizesOf(settings);
   json["protocol"] = std::string(Name(settings.protocol));
@@ -171,8 +198,9 @@ void AddProtocol(const ClusterConfig& config, std::size_t self, Json& json) {
     roles.push_back(std::string(role));
   }
   json["roles"] = std::move(roles);
-  json["conflicts"] = std::string(Name(settings.conflicts));
-  if (settings.protocol == Protocol::kBpaxos) {
+  if (settings.protocol == Protocol::kMultipaxos) {
+    AddMultipaxos(config, replica, json);
+  } else if (settings.protocol == Protocol::kBpaxos) {
     const Cluster cluster(settings);
     json["dependency_quorum"] = cluster.dependency_quorum();
     json["classic_quorum"] = cluster.acceptor_quorum();
@@ -182,6 +210,7 @@ void AddProtocol(const ClusterConfig& config, std::size_t self, Json& json) {
     json["fast_quorum"] = sizes.fast();
     json["accept_quorum"] = sizes.accepting();
   }
+  json["conflicts"] = std::string(Name(settings.conflicts));
   json["durability"] =
       config.durability == Durability::kFsync ? "fsync" : "memory";
 }
@@ -198,7 +227,7 @@ std::string StatusAsJson(const ClusterConfig& config, std::size_t self,
   json["up"] = true;
   json["phase"] = std::string(facts.phase);
   json["uptime_s"] = facts.uptime_s;
-  AddProtocol(config, self, json);
+  AddProtocol(config, self, facts.replica, json);
   json["committed"] = Columns(config, facts.replica.committed);
   json["executed"] = Columns(config, facts.replica.executed);
   json["base_floor"] = Columns(config, facts.replica.base_floor);

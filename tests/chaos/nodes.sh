@@ -10,13 +10,14 @@ write_config() {
   local node
   if [ "$namespaces" = no ]; then
     # For ports that are free.
-    "$quorate" local up --nodes "${#all_nodes[@]}" --dir "$work/ports" >/dev/null
+    "$quorate" local up --nodes "${#all_nodes[@]}" --protocol "$protocol" \
+      --dir "$work/ports" >/dev/null
     "$quorate" local down --dir "$work/ports" >/dev/null
     cp "$work/ports/cluster.toml" "$config"
     return
   fi
   {
-    printf '[cluster]\nid = "chaos-%s"\n' "$seed"
+    printf '[cluster]\nid = "chaos-%s"\nprotocol = "%s"\n' "$seed" "$protocol"
     for node in "${all_nodes[@]}"; do
       printf '[[node]]\nname = "r%s"\npeer = "%s:7001"\nclient = "%s:7002"\n' \
         "$node" "$(address_of "$node")" "$(address_of "$node")"

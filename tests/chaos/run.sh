@@ -4,6 +4,7 @@
 #   bash tests/chaos/run.sh                         the short mix of default CI
 #   bash tests/chaos/run.sh --nemesis kill_one --seed 7 --seconds 20 --nodes 5
 #   bash tests/chaos/run.sh --soak                  everything, 3 and 5 nodes
+#   bash tests/chaos/run.sh --protocol multipaxos   any of these, another protocol
 #
 # --keep leaves the folder with histories and logs. Exit code 0: every promise
 # was kept.
@@ -17,10 +18,11 @@ nodes=""
 wanted=""
 mode=mix
 keep=no
+protocol=epaxos
 build=$here/../../build/release
 usage() {
   echo "usage: run.sh [--nemesis NAME[,NAME]] [--seed N] [--seconds N]" \
-    "[--nodes N] [--soak] [--keep] [--build FOLDER]" >&2
+    "[--nodes N] [--protocol P] [--soak] [--keep] [--build FOLDER]" >&2
   exit 2
 }
 while [ $# -gt 0 ]; do
@@ -29,6 +31,7 @@ while [ $# -gt 0 ]; do
     --seed) seed=${2:?N}; shift 2 ;;
     --seconds) seconds=${2:?N}; shift 2 ;;
     --nodes) nodes=${2:?N}; shift 2 ;;
+    --protocol) protocol=${2:?P}; shift 2 ;;
     --build) build=${2:?FOLDER}; shift 2 ;;
     --soak) mode=soak; shift ;;
     --keep) keep=yes; shift ;;
@@ -151,7 +154,7 @@ run_nemesis() {
   [ "$verdict" != BROKEN ] || {
     sed 's/^/    /' "$work/faults"
     echo "    again: bash tests/chaos/run.sh --nemesis $name --seed $seed" \
-      "--seconds $duration --nodes ${#all_nodes[@]}"
+      "--seconds $duration --nodes ${#all_nodes[@]} --protocol $protocol"
   }
 }
 
@@ -183,7 +186,7 @@ run_cluster() {
   network_down
 }
 
-echo "seed $seed, namespaces: $namespaces"
+echo "$protocol, seed $seed, namespaces: $namespaces"
 printf '%-20s %5s %6s %10s %8s %12s  %s\n' nemesis nodes cycles operations \
   unknown "silence (ms)" "promises"
 case $mode in

@@ -56,6 +56,14 @@ class SessionsTest : public testing::Test {
     sessions_.HandleReplies(replies, now_ms, completed_);
   }
 
+  void AnswerNotLeader(const Command& command, ReplicaId leader,
+                       std::int64_t now_ms) {
+    std::vector<ClientReply> replies{
+        Reply(command, ReplyStatus::kRefused, RefusalReason::kNotLeader)};
+    replies[0].instance = {leader, 0};
+    sessions_.HandleReplies(replies, now_ms, completed_);
+  }
+
   std::vector<std::uint64_t> CompletedTags() const {
     std::vector<std::uint64_t> tags;
     for (const Completion& completion : completed_) {
@@ -320,6 +328,44 @@ TEST_F(SessionsTest, LeavesANodeThatShutsDown) {
   EXPECT_FALSE(sessions_.WantsOtherNode(1));
   sessions_.HandleTime(6, completed_);
   EXPECT_EQ(SendOne(6).id, command.id);
+}
+
+TEST_F(SessionsTest, GoesToTheLeaderThatANodeNames) {
+  const Command command = SubmitAndSend(1, 0);
+  AnswerNotLeader(command, ReplicaAt(2), 1);
+  EXPECT_TRUE(completed_.empty());
+  EXPECT_TRUE(sessions_.WantsOtherNode(1));
+  EXPECT_EQ(sessions_.leader(), ReplicaAt(2));
+  sessions_.HandleDisconnect();
+  EXPECT_EQ(sessions_.leader(), std::nullopt);
+  sessions_.HandleTime(6, completed_);
+  EXPECT_EQ(SendOne(6).id, command.id);
+}
+
+TEST_F(SessionsTest, WhatOnlyFollowersHaveSeenIsDefinitelyNotDone) {
+  const Command command = SubmitAndSend(1, 0);
+  AnswerNotLeader(command, ReplicaAt(2), 1);
+  sessions_.HandleDisconnect();
+  sessions_.HandleTime(1000, completed_);
+  ASSERT_EQ(completed_.size(), 1u);
+  EXPECT_EQ(completed_[0].status, ReplyStatus::kRefused);
+  EXPECT_EQ(completed_[0].reason, RefusalReason::kNotLeader);
+}
+
+TEST_F(SessionsTest, WaitsForALeaderBeforeItAsksAnotherNode) {
+  Command command = SubmitAndSend(1, 0);
+  std::int64_t now_ms = 0;
+  int refusals = 0;
+  while (!sessions_.WantsOtherNode(now_ms)) {
+    ASSERT_LT(++refusals, 20);
+    Answer(command, ReplyStatus::kRefused, RefusalReason::kNoLeader, now_ms);
+    if (sessions_.WantsOtherNode(now_ms)) break;
+    now_ms = sessions_.UrgentDeadline();
+    sessions_.HandleTime(now_ms, completed_);
+    command = SendOne(now_ms);
+  }
+  EXPECT_GT(refusals, 2);
+  EXPECT_TRUE(completed_.empty());
 }
 
 TEST_F(SessionsTest, RefusesAtOnceWhatNoNodeWouldTake) {

@@ -158,5 +158,41 @@ TEST(KillUnderLoadTest, AStoppedNodeComesBackWithASnapshot) {
   EXPECT_EQ(cluster.Kv({"get", "before", "--node", "r3"}).out, "1\n");
 }
 
+// The index of the node that leads; nodes that are down say nothing.
+std::size_t LeaderOf(const Cluster& cluster) {
+  for (int attempt = 0; attempt < 200; ++attempt) {
+    const nlohmann::json nodes = cluster.Status();
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (nodes[i].value("leads", false)) return i;
+    }
+  }
+  ADD_FAILURE() << "nobody leads";
+  return 0;
+}
+
+TEST(KillUnderLoadTest, TheLeaderOfALogAgainAndAgain) {
+  const Cluster cluster({"--protocol", "multipaxos"});
+  cluster.Reconfigure("reads = \"log\"", "reads = \"leader\"");
+  const Folder folder;
+  Load load(cluster, folder, "6");
+  for (int round = 0; round < 3; ++round) {
+    const std::string key = "acknowledged" + std::to_string(round);
+    const std::size_t leader = LeaderOf(cluster);
+    const std::size_t follower = (leader + 1) % 3;
+    const std::string other = "r" + std::to_string(follower + 1);
+    // By way of a follower, which names the leader.
+    ExpectDone(cluster.Kv({"put", key, "yes", "--node", other}));
+    ExpectDone(cluster.Local({"kill", std::to_string(leader + 1)}));
+    EXPECT_EQ(cluster.Kv({"get", key, "--node", other}).out, "yes\n");
+    EXPECT_NE(LeaderOf(cluster), leader);
+    ExpectDone(cluster.Local({"start", std::to_string(leader + 1)}));
+  }
+  load.ExpectLinearizable();
+  EXPECT_TRUE(cluster.Settles(3));
+  for (const char* key : {"acknowledged0", "acknowledged1", "acknowledged2"}) {
+    EXPECT_EQ(cluster.Kv({"get", key}).out, "yes\n");
+  }
+}
+
 }  // namespace
 }  // namespace quorate::e2e

@@ -64,7 +64,11 @@ Words Describe(const Message& message) {
           },
           [](const Accept& m) -> Words {
             return {ToString(m.instance) + " " + Text(m.ballot),
-                    Text(m.value) + " " + ToString(m.deps), m.value.digest};
+                    Text(m.value) + " " + ToString(m.deps) +
+                        (m.committed > 0 ? " after " + std::to_string(
+                                                           m.committed)
+                                         : ""),
+                    m.value.digest};
           },
           [](const AcceptReply& m) -> Words {
             return {ToString(m.instance) + " " + Text(m.ballot)};
@@ -122,6 +126,27 @@ Words Describe(const Message& message) {
           },
           [](const InstanceReplies& m) -> Words {
             return {ToString(m.instance)};
+          },
+          [](const Prepare& m) -> Words {
+            return {Text(m.ballot), "from " + std::to_string(m.first)};
+          },
+          [](const Promise& m) -> Words {
+            Words words{Text(m.ballot), "from " + std::to_string(m.first)};
+            for (const Promise::Vote& vote : m.votes) {
+              words.details += " " + std::to_string(vote.slot) + " " +
+                               Text(vote.ballot) + " " + Text(vote.value) +
+                               (vote.decided ? " decided" : "") + " " +
+                               std::to_string(vote.value.digest);
+            }
+            return words;
+          },
+          [](const Lead& m) -> Words {
+            return {Text(m.ballot), std::to_string(m.committed) +
+                                        " committed, round " +
+                                        std::to_string(m.round)};
+          },
+          [](const LeadReply& m) -> Words {
+            return {Text(m.ballot), std::to_string(m.round)};
           }},
       message);
 }

@@ -66,6 +66,7 @@ struct ReplicaStates::Draft {
   std::array<PacketSetId, kMaxModelReplicas> sent{};
   Observation observation;
   std::string broken;
+  bool refused = false;  // a client's command, in this step
 
   RecordSequence appended() const {
     return journal == nullptr ? 0 : journal->sequence;
@@ -132,8 +133,9 @@ StateId ReplicaStates::Answered(int replica, StateId state, PacketSetId set) {
 }
 
 PacketSetId ReplicaStates::Relevant(StateId state, PacketSetId set) {
-  // An acceptor of BPaxos votes on, whatever its node knows.
-  if (scope_.protocol == Protocol::kBpaxos) return set;
+  // An acceptor of BPaxos votes on, whatever its node knows. In a log, packets
+  // about one slot tell of others too, and of who leads.
+  if (scope_.protocol != Protocol::kEpaxos) return set;
   // A decision that a restart may take away again is not known for good.
   if (set == 0 || (scope_.separate_sync && scope_.restarts > 0)) return set;
   const ObservationId observation = states_[state].observation;
@@ -177,6 +179,7 @@ bool ReplicaStates::Carry(Draft& draft, int replica, ReplicaStep step) {
       draft.proposed |= 1u << step.argument;
       Handle(draft, replica,
              ClientCommands{.batches = {commands_[step.argument]}});
+      if (draft.refused) return false;  // It does not lead.
       break;
     case StepKind::kRecover:
       if (!Recover(draft, replica,
@@ -244,6 +247,7 @@ void ReplicaStates::Absorb(Draft& draft, int replica, const Actions& actions) {
     }
   }
   for (const OutgoingReply& reply : actions.replies) {
+    if (reply.reply.status == ReplyStatus::kRefused) draft.refused = true;
     if (reply.rests_on > draft.durable) {
       draft.Break("1.2 durable before visible: a reply");
     }

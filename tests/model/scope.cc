@@ -70,6 +70,20 @@ std::vector<Scope> MakeScopes() {
                     .commands = {{{"x"}, 0}},
                     .recoveries = 3,
                     .impatience = false});
+  // Whoever leads proposes; leaders change, and what they had begun is found.
+  scopes.push_back({.name = "M1",
+                    .about = "Multi-Paxos: a command for each of two leaders",
+                    .protocol = Protocol::kMultipaxos,
+                    .commands = {{{"x"}, ScopeCommand::kAnybody},
+                                 {{"x"}, ScopeCommand::kAnybody}},
+                    .recoveries = 2,
+                    .impatience = false,
+                    .recoverers = ReplicaSet::FromBits(0b011),
+                    .recovered = ReplicaSet::FromBits(0b100)});
+  scopes.push_back(with(scopes.back(), "M2",
+                        "Multi-Paxos: the same, and a replica starts again"));
+  scopes.back().commands.pop_back();
+  scopes.back().restarts = 1;
   return scopes;
 }
 
@@ -110,6 +124,7 @@ Settings SettingsOf(const Scope& scope, int replica) {
   // A slot that was reserved and never used is one more recovery after every
   // restart, and says nothing about those that were.
   settings.reserved_slots_ahead = 0;
+  settings.election_ticks = 4;
   return settings;
 }
 

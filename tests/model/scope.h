@@ -30,7 +30,9 @@ inline constexpr int kRetransmitTicks = 64;
 // tells which commands were executed, how often and in which order.
 struct ScopeCommand {
   std::vector<std::string> keys;
-  int home = 0;  // index of the replica that proposes it
+  // Index of the replica that proposes it; kAnybody: whoever leads.
+  static constexpr int kAnybody = -1;
+  int home = 0;
 };
 
 struct Scope {

@@ -67,11 +67,12 @@ void World::ForLocalSteps(const WorldState& state, int replica,
   const ReplicaState& at = At(state, replica);
   for (std::uint32_t k = 0; k < scope_.commands.size(); ++k) {
     const bool here = (at.proposed >> k & 1u) != 0;
-    const bool there = (At(state, Home(k)).proposed >> k & 1u) != 0;
-    const bool retry = replica != Home(k) && there && state.retries > 0;
-    if (!here && (replica == Home(k) || retry)) {
-      action(ReplicaStep{StepKind::kPropose, k});
-    }
+    const bool elsewhere = ProposedElsewhere(state, replica, k);
+    const bool first = Home(k) == ScopeCommand::kAnybody
+                           ? !elsewhere
+                           : replica == Home(k);
+    const bool retry = !first && elsewhere && state.retries > 0;
+    if (!here && (first || retry)) action(ReplicaStep{StepKind::kPropose, k});
   }
   if (scope_.impatience) action(ReplicaStep{StepKind::kHurry});
   if (scope_.separate_sync) action(ReplicaStep{StepKind::kSync});
@@ -90,13 +91,29 @@ void World::ForLocalSteps(const WorldState& state, int replica,
   }
 }
 
+bool World::ProposedElsewhere(const WorldState& state, int replica,
+                              std::uint32_t command) const {
+  for (int i = 0; i < scope_.replicas; ++i) {
+    if (i == replica) continue;
+    const bool may = Home(command) == ScopeCommand::kAnybody ||
+                     Home(command) == i;
+    if (may && (At(state, i).proposed >> command & 1u) != 0) return true;
+  }
+  return false;
+}
+
 WorldState World::Pay(WorldState state, const Action& action) const {
   switch (action.step.kind) {
     case StepKind::kRecover: --state.recoveries; break;
     case StepKind::kRestart: --state.restarts; break;
-    case StepKind::kPropose:
-      if (action.replica != Home(action.step.argument)) --state.retries;
+    case StepKind::kPropose: {
+      const std::uint32_t k = action.step.argument;
+      const bool first = Home(k) == ScopeCommand::kAnybody
+                             ? !ProposedElsewhere(state, action.replica, k)
+                             : action.replica == Home(k);
+      if (!first) --state.retries;
       break;
+    }
     default: break;
   }
   return state;

@@ -75,6 +75,9 @@ class World {
  private:
   template <typename Do>
   void ForLocalSteps(const WorldState& state, int replica, Do action) const;
+  // By its home, or by any other replica where any may.
+  bool ProposedElsewhere(const WorldState& state, int replica,
+                         std::uint32_t command) const;
   WorldState Closed(WorldState state, std::size_t changed);
   WorldState Pay(WorldState state, const Action& action) const;
   int Home(std::uint32_t command) const {

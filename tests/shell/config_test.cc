@@ -1,3 +1,4 @@
+#include "replica/paxos/quorum_system.h"
 #include "replica/shell/config.h"
 
 #include <gtest/gtest.h>
@@ -81,6 +82,11 @@ conflicts = "rw"
 retransmit_ticks = 7
 tick_ms = 3
 max_in_flight = 11
+[paxos]
+phase1 = "size 3"
+phase2 = "size 1"
+reads = "leader"
+election_ticks = 70
 [batch]
 max_commands = 1
 max_bytes = 4096
@@ -102,6 +108,10 @@ percent = 50
   EXPECT_EQ(settings.retransmit_ticks, 7);
   EXPECT_EQ(settings.tick_ms, 3);
   EXPECT_EQ(settings.max_in_flight, 11u);
+  EXPECT_EQ(ToString(settings.phase1), "size 3");
+  EXPECT_EQ(ToString(settings.phase2), "size 1");
+  EXPECT_EQ(settings.reads, ReadMode::kLeader);
+  EXPECT_EQ(settings.election_ticks, 70);
   EXPECT_EQ(settings.batch_commands, 1u);
   EXPECT_EQ(settings.batch_bytes, 4096u);
   EXPECT_EQ(settings.max_queued_commands, 99u);
@@ -179,7 +189,8 @@ TEST(ConfigTest, RefusesAnUnknownKeyOfANode) {
 TEST(ConfigTest, RefusesAnUnknownTable) {
   EXPECT_EQ(ErrorOf("[clusters]\nid = \"demo\"\n" + kMinimal),
             "config \"cluster.toml\" line 1: unknown name \"clusters\"; known "
-            "are [cluster], [protocol], [batch], [checkpoint] and [[node]]");
+            "are [cluster], [protocol], [paxos], [batch], [checkpoint] and "
+            "[[node]]");
 }
 
 TEST(ConfigTest, RefusesAFileWithoutAClusterId) {
@@ -204,11 +215,22 @@ TEST(ConfigTest, RefusesAProtocolItDoesNotKnow) {
             "choose one of them");
 }
 
-TEST(ConfigTest, RefusesAProtocolThatIsNotBuiltIn) {
+TEST(ConfigTest, RefusesAQuorumThatIsNone) {
+  EXPECT_EQ(ErrorOf("[cluster]\nid = \"demo\"\n[paxos]\nphase1 = \"most\"\n" +
+                    kNodes),
+            "config \"cluster.toml\" line 4: paxos.phase1: \"most\" is no "
+            "quorum; a quorum is \"majority\", \"size N\", \"rows AxB\", "
+            "\"columns AxB\", \"cross AxB\", \"weights W1 W2 ... [reach R]\" "
+            "or \"even [without rN]\"");
+}
+
+TEST(ConfigTest, RefusesQuorumsThatDoNotMeet) {
   EXPECT_EQ(
-      ErrorOf("[cluster]\nid = \"demo\"\nprotocol = \"multipaxos\"\n" + kNodes),
-      "config \"cluster.toml\": protocol \"multipaxos\" is not built into this "
-      "version; choose \"epaxos\"");
+      ErrorOf("[cluster]\nid = \"demo\"\nprotocol = \"multipaxos\"\n"
+              "[paxos]\nphase1 = \"size 1\"\n" +
+              kNodes),
+      "config \"cluster.toml\": \"size 1\" and \"majority\" of 3 replicas do "
+      "not meet: {r1} and {r2, r3} have no member in common; make one larger");
 }
 
 TEST(ConfigTest, RefusesAFastPathItDoesNotKnow) {

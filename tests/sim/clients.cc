@@ -203,7 +203,12 @@ void Clients::Move(std::size_t index) {
   Session& session = sessions_[index];
   session.moving = false;
   session.patience = std::min(session.patience * 2, kMostPatience);
-  if (!session.pinned) session.node = PickNode();
+  if (!session.pinned) {
+    const int leader = std::exchange(session.leader, -1);
+    const bool goes_there =
+        leader >= 0 && usable_.Contains(ReplicaAt(leader));
+    session.node = goes_there ? leader : PickNode();
+  }
   Connect(index);
   std::vector<std::uint64_t> sequences;
   for (const auto& [sequence, pending] : session.pending) {
@@ -252,7 +257,9 @@ void Clients::Done(std::size_t index, const ClientReply& reply) {
 
 void Clients::Refused(std::size_t index, const ClientReply& reply) {
   Session& session = sessions_[index];
-  if (reply.reason != RefusalReason::kBusy) {
+  const bool elsewhere = reply.reason == RefusalReason::kNotLeader ||
+                         reply.reason == RefusalReason::kNoLeader;
+  if (reply.reason != RefusalReason::kBusy && !elsewhere) {
     world_.verdict.Fail("C3: a sound command is refused only when busy",
                         std::string(Explain(reply.reason)));
     return;
@@ -266,7 +273,10 @@ void Clients::Refused(std::size_t index, const ClientReply& reply) {
     Finish(index, reply.id.sequence, HistoryEntry::Outcome::kRefused);
   }
   // A reader that its node never serves reads elsewhere.
-  if (session.patience == kMostPatience) session.pinned = false;
+  if (session.patience == kMostPatience || elsewhere) session.pinned = false;
+  if (reply.reason == RefusalReason::kNotLeader) {
+    session.leader = Index(reply.instance.replica);
+  }
   MoveSoon(index);
 }
 

@@ -95,6 +95,7 @@ class Clients {
     ClientId id{};
     int node = 0;
     bool pinned = false;
+    int leader = -1;  // the node that it was sent on to; -1: none
     std::uint32_t connection = 0;
     std::uint64_t next_sequence = 1;
     std::uint64_t acknowledged = 0;

@@ -50,6 +50,21 @@ int LaggardsOf(const Settings& settings) {
              : settings.replicas - FaultsOf(settings) - FastFaultsOf(settings);
 }
 
+std::pair<std::uint64_t, std::uint64_t> KeyOf(CommandId id) {
+  return {static_cast<std::uint64_t>(id.client), id.sequence};
+}
+
+std::string Describe(const Value& value, const DependencySet& deps) {
+  switch (value.kind) {
+    case ValueKind::kNone: return "nothing " + ToString(deps);
+    case ValueKind::kNoop: return "noop " + ToString(deps);
+    case ValueKind::kCommands: break;
+  }
+  return "commands " + std::to_string(value.digest) + " " + ToString(deps);
+}
+
+}  // namespace
+
 std::uint64_t DigestOf(std::span<const Operation> operations) {
   std::uint64_t digest = operations.size();
   const auto mix = [&digest](std::uint64_t value) {
@@ -65,21 +80,6 @@ std::uint64_t DigestOf(std::span<const Operation> operations) {
   }
   return digest;
 }
-
-std::pair<std::uint64_t, std::uint64_t> KeyOf(CommandId id) {
-  return {static_cast<std::uint64_t>(id.client), id.sequence};
-}
-
-std::string Describe(const Value& value, const DependencySet& deps) {
-  switch (value.kind) {
-    case ValueKind::kNone: return "nothing " + ToString(deps);
-    case ValueKind::kNoop: return "noop " + ToString(deps);
-    case ValueKind::kCommands: break;
-  }
-  return "commands " + std::to_string(value.digest) + " " + ToString(deps);
-}
-
-}  // namespace
 
 Ghost::Ghost(const Settings& settings, Verdict& verdict)
     : settings_(settings),

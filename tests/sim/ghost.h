@@ -19,38 +19,42 @@
 #include "absl/container/inlined_vector.h"
 #include "replica/settings.h"
 #include "tests/sim/marks.h"
+#include "tests/sim/observer.h"
 #include "tests/sim/verdict.h"
 #include "wire/machine.h"
 
 namespace quorate::sim {
 
-class Ghost {
+class Ghost final : public Observer {
  public:
   Ghost(const Settings& settings, Verdict& verdict);
 
   // A client has asked for this command; only such commands may be decided.
-  void Submitted(const CommandBatch& batch, const Command& command);
+  void Submitted(const CommandBatch& batch, const Command& command) override;
 
-  void Sent(ReplicaId from, const Message& message);
-  void Replied(ReplicaId from, const ClientReply& reply);
-  void BecameDurable(ReplicaId at, std::span<const Record> records);
-  void Committed(ReplicaId at, const CommittedInstance& decision);
+  void Sent(ReplicaId from, const Message& message) override;
+  void Replied(ReplicaId from, const ClientReply& reply) override;
+  void BecameDurable(ReplicaId at, std::span<const Record> records) override;
+  void Committed(ReplicaId at, const CommittedInstance& decision) override;
   // A snapshot is on the replica's disk: with it the decisions up to there, and
   // those of its records.
   void Installed(ReplicaId at, const DependencySet& drop_floor,
-                 std::span<const Record> snapshot);
+                 std::span<const Record> snapshot) override;
   // Every instance up to here has been executed at the replica.
-  void SetExecutedFrontier(ReplicaId at, const DependencySet& executed);
+  void SetExecutedFrontier(ReplicaId at,
+                           const DependencySet& executed) override;
 
   // Null when the instance is not decided or is a noop.
-  const CommandBatch* FindDecided(InstanceId id) const;
-  CommandBatchPtr FindPayload(InstanceId id) const;
-  std::uint64_t decided() const { return decided_; }
+  const CommandBatch* FindDecided(InstanceId id) const override;
+  CommandBatchPtr FindPayload(InstanceId id) const override;
+  std::uint64_t decided() const override { return decided_; }
   // Decided instances that carry commands.
-  std::uint64_t decided_with_commands() const { return with_commands_; }
+  std::uint64_t decided_with_commands() const override {
+    return with_commands_;
+  }
   // Decided at a ballot above the command leader's own.
-  std::uint64_t recovered() const { return recovered_; }
-  const Marks& marks() const { return marks_; }
+  std::uint64_t recovered() const override { return recovered_; }
+  const Marks& marks() const override { return marks_; }
 
  private:
   // One proposal (instance, ballot).
@@ -143,6 +147,10 @@ class Ghost {
   void CheckSent(ReplicaId from, const DependencyRequest& m);
   void CheckSent(ReplicaId from, const DependencyReply& m);
   void CheckSent(ReplicaId, const InstanceReplies&) {}
+  template <typename OfAnotherProtocol>
+  void CheckSent(ReplicaId from, const OfAnotherProtocol&) {
+    Fail("EPaxos speaks no other protocol", from, {from, 0});
+  }
 
   void BecameDurable(ReplicaId at, const PreAcceptedRecord& r);
   void BecameDurable(ReplicaId at, const AcceptedRecord& r);

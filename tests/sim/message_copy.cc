@@ -18,6 +18,11 @@ void ForEachBatch(Message& message, Change change) {
                         [&](RecoverReply& m) { change(m.value.batch); },
                         [&](Validate& m) { change(m.batch); },
                         [&](DependencyRequest& m) { change(m.batch); },
+                        [&](Promise& m) {
+                          for (Promise::Vote& vote : m.votes) {
+                            change(vote.value.batch);
+                          }
+                        },
                         [](auto&) {}},
              message);
 }
@@ -71,7 +76,8 @@ struct CompareMessages {
   }
   static bool Equal(const Accept& a, const Accept& b) {
     return a.instance == b.instance && a.ballot == b.ballot &&
-           Same(a.value, b.value) && a.deps == b.deps;
+           Same(a.value, b.value) && a.deps == b.deps &&
+           a.committed == b.committed;
   }
   static bool Equal(const AcceptReply& a, const AcceptReply& b) {
     return a.instance == b.instance && a.ballot == b.ballot;
@@ -136,6 +142,27 @@ struct CompareMessages {
   }
   static bool Equal(const InstanceReplies& a, const InstanceReplies& b) {
     return a.instance == b.instance && SameReplies(a.replies, b.replies);
+  }
+  static bool Equal(const Prepare& a, const Prepare& b) {
+    return a.ballot == b.ballot && a.first == b.first;
+  }
+  static bool Equal(const Promise& a, const Promise& b) {
+    return std::tie(a.ballot, a.first, a.through) ==
+               std::tie(b.ballot, b.first, b.through) &&
+           std::ranges::equal(
+               a.votes, b.votes,
+               [](const Promise::Vote& p, const Promise::Vote& q) {
+                 return std::tie(p.slot, p.ballot, p.decided) ==
+                            std::tie(q.slot, q.ballot, q.decided) &&
+                        Same(p.value, q.value);
+               });
+  }
+  static bool Equal(const Lead& a, const Lead& b) {
+    return std::tie(a.ballot, a.committed, a.round) ==
+           std::tie(b.ballot, b.committed, b.round);
+  }
+  static bool Equal(const LeadReply& a, const LeadReply& b) {
+    return a.ballot == b.ballot && a.round == b.round;
   }
 };
 
@@ -212,6 +239,9 @@ struct CompareRecords {
   static bool Equal(const DependencyRecord& a, const DependencyRecord& b) {
     return a.instance == b.instance && Same(a.batch, b.batch) &&
            a.deps == b.deps;
+  }
+  static bool Equal(const DecidedRecord& a, const DecidedRecord& b) {
+    return a.through == b.through;
   }
 };
 

@@ -95,7 +95,7 @@ void Simulation::ScheduleTick(int index) {
     // A node that stood still finds one tick when it goes on, not hundreds.
     if (!now.tick_waiting) {
       now.tick_waiting = true;
-      Enqueue(index, Tick{});
+      Enqueue(index, Tick{.random = tick_random_.Next()});
     }
     ScheduleTick(index);
   });

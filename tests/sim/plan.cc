@@ -299,6 +299,22 @@ void Contend(Random random, Plan& plan) {
   plan.strikes.fill(400);
 }
 
+// From a stream of its own, for the same reason.
+void DrawMultipaxos(Random random, Plan& plan) {
+  Settings& settings = plan.settings;
+  settings.election_ticks = random.OneOf(std::array<int, 3>{10, 30, 100});
+  settings.thrifty = random.Chance(300);
+  settings.reads = random.Chance(500) ? ReadMode::kLeader : ReadMode::kLog;
+  // Larger phase 1 quorums do without fewer nodes.
+  if (settings.replicas >= 4 && plan.dead.empty() && random.Chance(300)) {
+    const int phase2 = static_cast<int>(
+        random.Between(2, static_cast<std::uint64_t>(settings.replicas / 2)));
+    settings.phase2 = {.kind = QuorumSpec::Kind::kSize, .size = phase2};
+    settings.phase1 = {.kind = QuorumSpec::Kind::kSize,
+                       .size = settings.replicas + 1 - phase2};
+  }
+}
+
 }  // namespace
 
 std::string_view Name(FaultKind kind) {
@@ -359,10 +375,10 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
     plan.dead = DrawDead(random, limits.replicas);
   }
   DrawCheckpoints(random.Fork(1), limits.allowed, plan);
-  if (limits.protocol == Protocol::kBpaxos) {
-    DrawBpaxos(random.Fork(3), plan);
-  } else if (limits.protocol == Protocol::kEpaxos) {
-    DrawFastPath(random.Fork(2), limits, plan);
+  switch (limits.protocol) {
+    case Protocol::kBpaxos: DrawBpaxos(random.Fork(3), plan); break;
+    case Protocol::kMultipaxos: DrawMultipaxos(random.Fork(2), plan); break;
+    case Protocol::kEpaxos: DrawFastPath(random.Fork(2), limits, plan); break;
   }
   if (limits.contended) Contend(random.Fork(3), plan);
   plan.real_store =

@@ -138,8 +138,12 @@ void Simulation::CheckRestored(int index) {
   Executor shadow(ColumnsOf(plan_.settings), plan_.settings.conflicts);
   Executed executed;
   const auto commit = [&](InstanceId id, const Value& value,
-                          const DependencySet& deps) {
+                          DependencySet deps) {
     const bool noop = value.kind == ValueKind::kNoop;
+    // In a log everything depends on all before it; records leave that out.
+    if (plan_.settings.protocol == Protocol::kMultipaxos) {
+      deps.Set(kLogColumn, id.slot - 1);
+    }
     shadow.Commit(id, noop ? nullptr : stripper_.Strip(ghost_.FindPayload(id)),
                   deps, executed);
   };
@@ -163,6 +167,15 @@ void Simulation::CheckRestored(int index) {
     const auto* decision = std::get_if<CommittedRecord>(&journal[i - 1]);
     if (decision == nullptr) continue;
     commit(decision->instance, decision->value, decision->deps);
+  }
+  std::uint64_t log_decided = 0;
+  for (const Record& record : journal) {
+    const auto* decided = std::get_if<DecidedRecord>(&record);
+    if (decided != nullptr) log_decided = decided->through;
+  }
+  for (std::uint64_t slot = 1; slot <= log_decided; ++slot) {
+    // Noop or not, as the payload says.
+    commit({kLogColumn, slot}, Value{}, DependencySet(plan_.settings.replicas));
   }
   for (const InstanceId id : executed.instances) {
     order_.Restored(ReplicaAt(index), id, *ghost_.FindPayload(id));

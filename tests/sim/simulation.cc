@@ -11,7 +11,7 @@ namespace quorate::sim {
 namespace {
 
 // Streams of chance (Random::Fork).
-enum : int { kPlan, kNetwork, kClients, kNodes, kFaults };
+enum : int { kPlan, kNetwork, kClients, kNodes, kFaults, kTicks };
 
 // Faults end at the latest when the work should have been asked for three
 // times over, and this much later; answered or not.
@@ -84,11 +84,13 @@ Simulation::Simulation(const SimulationOptions& options,
                           });
                     },
                 .life = [this](int index) { return node(index).life; }}),
-      ghost_(plan_.settings, verdict_),
+      observer_(Observer::Create(plan_.settings, verdict_)),
+      ghost_(*observer_),
       order_(plan_.settings, clients_.workload().Keys(), verdict_),
       nodes_(static_cast<std::size_t>(plan_.settings.replicas)),
       node_random_(Stream(kNodes)),
-      fault_random_(Stream(kFaults)) {}
+      fault_random_(Stream(kFaults)),
+      tick_random_(Stream(kTicks)) {}
 
 void Simulation::Run() {
   if (plan_.real_store) {

@@ -27,8 +27,8 @@
 #include "tests/sim/disk.h"
 #include "tests/sim/event_queue.h"
 #include "tests/sim/execution_order.h"
-#include "tests/sim/ghost.h"
 #include "tests/sim/marks.h"
+#include "tests/sim/observer.h"
 #include "tests/sim/message_copy.h"
 #include "tests/sim/network.h"
 #include "tests/sim/plan.h"
@@ -203,12 +203,14 @@ class Simulation {
   Trace trace_;
   Network network_;
   Clients clients_;
-  Ghost ghost_;
+  std::unique_ptr<Observer> observer_;
+  Observer& ghost_;
   ExecutionOrder order_;
   OriginStripper stripper_;
   std::vector<Node> nodes_;
   Random node_random_;
   Random fault_random_;
+  Random tick_random_;
   bool faults_over_ = false;
   // Of the turn under way.
   std::vector<Event> events_;

@@ -161,7 +161,9 @@ Message RandomMessage(Random& random, std::size_t alternative, int columns) {
       return PreAccept{instance, RandomBatch(random), deps(),
                        RandomReplicas(random, columns)};
     case 1: return PreAcceptReply{instance, deps()};
-    case 2: return Accept{instance, ballot, RandomValue(random), deps()};
+    case 2:
+      return Accept{instance, ballot, RandomValue(random), deps(),
+                    random.Next()};
     case 3: return AcceptReply{instance, ballot};
     case 4: return Nack{instance, ballot};
     case 5: return Commit{instance, RandomValue(random), deps()};
@@ -202,7 +204,19 @@ Message RandomMessage(Random& random, std::size_t alternative, int columns) {
                            random.Bytes(5000)};
     case 17: return DependencyRequest{instance, RandomBatch(random)};
     case 18: return DependencyReply{instance, deps()};
-    default: return InstanceReplies{instance, RandomReplies(random).replies};
+    case 19: return InstanceReplies{instance, RandomReplies(random).replies};
+    case 20: return Prepare{ballot, instance.slot};
+    case 21: {
+      Promise promise{ballot, instance.slot, random.Next(), {}};
+      for (std::uint64_t i = random.Below(4); i > 0; --i) {
+        promise.votes.push_back({RandomInstance(random, columns).slot,
+                                 RandomBallot(random, columns),
+                                 RandomValue(random), random.Coin()});
+      }
+      return promise;
+    }
+    case 22: return Lead{ballot, random.Next(), random.Next()};
+    default: return LeadReply{ballot, random.Next()};
   }
 }
 
@@ -305,7 +319,8 @@ Record RandomRecord(Random& random, std::size_t alternative, int columns) {
     case 10: return RandomEntries(random);
     case 11: return RandomSessions(random);
     case 12: return CheckpointEndedRecord{random.Next(), random.Next()};
-    default: return DependencyRecord{instance, RandomBatch(random), deps()};
+    case 13: return DependencyRecord{instance, RandomBatch(random), deps()};
+    default: return DecidedRecord{random.Next()};
   }
 }
 
@@ -323,7 +338,8 @@ bool Same(const Message& a, const Message& b) {
           },
           [](const Accept& x, const Accept& y) {
             return x.instance == y.instance && x.ballot == y.ballot &&
-                   Same(x.value, y.value) && x.deps == y.deps;
+                   Same(x.value, y.value) && x.deps == y.deps &&
+                   x.committed == y.committed;
           },
           [](const AcceptReply& x, const AcceptReply& y) {
             return x.instance == y.instance && x.ballot == y.ballot;
@@ -396,6 +412,27 @@ bool Same(const Message& a, const Message& b) {
                        [](const ClientReply& p, const ClientReply& q) {
                          return Same(p, q);
                        });
+          },
+          [](const Prepare& x, const Prepare& y) {
+            return x.ballot == y.ballot && x.first == y.first;
+          },
+          [](const Promise& x, const Promise& y) {
+            return std::tie(x.ballot, x.first, x.through) ==
+                       std::tie(y.ballot, y.first, y.through) &&
+                   std::ranges::equal(
+                       x.votes, y.votes,
+                       [](const Promise::Vote& p, const Promise::Vote& q) {
+                         return std::tie(p.slot, p.ballot, p.decided) ==
+                                    std::tie(q.slot, q.ballot, q.decided) &&
+                                Same(p.value, q.value);
+                       });
+          },
+          [](const Lead& x, const Lead& y) {
+            return std::tie(x.ballot, x.committed, x.round) ==
+                   std::tie(y.ballot, y.committed, y.round);
+          },
+          [](const LeadReply& x, const LeadReply& y) {
+            return x.ballot == y.ballot && x.round == y.round;
           }});
 }
 
@@ -498,6 +535,9 @@ bool Same(const Record& a, const Record& b) {
                  [](const DependencyRecord& x, const DependencyRecord& y) {
                    return x.instance == y.instance && Same(x.batch, y.batch) &&
                           x.deps == y.deps;
+                 },
+                 [](const DecidedRecord& x, const DecidedRecord& y) {
+                   return x.through == y.through;
                  }});
 }
 

@@ -25,7 +25,7 @@ TEST(RefusalTest, EachNamesTheLimitItRestsOn) {
 
 TEST(RefusalTest, EachHasATextOfItsOwn) {
   EXPECT_EQ(Explain(RefusalReason::kNone), "");
-  for (int i = 1; i <= static_cast<int>(RefusalReason::kMalformed); ++i) {
+  for (int i = 1; i <= static_cast<int>(RefusalReason::kNoLeader); ++i) {
     for (int j = 0; j < i; ++j) {
       EXPECT_NE(Explain(static_cast<RefusalReason>(i)),
                 Explain(static_cast<RefusalReason>(j)));

@@ -68,8 +68,9 @@ class FieldReader {
   CommandBatchPtr Batch(const schema::CommandBatch::Reader& batch);
   quorate::Value ValueOf(const schema::Value::Reader& value);
 
- private:
   std::uint64_t Slot(std::uint64_t slot);
+
+ private:
 
   int columns_;
   BatchLimits limits_;

@@ -39,6 +39,7 @@ void Set(const Accept& message, PeerMessage::Builder root) {
   to.setBallot(message.ballot.number());
   SetValue(message.value, to.initValue());
   SetDeps(message.deps, [&](unsigned n) { return to.initDeps(n); });
+  to.setCommitted(message.committed);
 }
 
 void Set(const AcceptReply& message, PeerMessage::Builder root) {
@@ -167,6 +168,49 @@ void Set(const InstanceReplies& message, PeerMessage::Builder root) {
   SetReplies(message.replies, to.initReplies());
 }
 
+void Set(const Prepare& message, PeerMessage::Builder root) {
+  auto to = root.initPrepare();
+  to.setBallot(message.ballot.number());
+  to.setFirst(message.first);
+}
+
+void Set(const Promise& message, PeerMessage::Builder root) {
+  auto to = root.initPromise();
+  to.setBallot(message.ballot.number());
+  to.setFirst(message.first);
+  to.setThrough(message.through);
+  auto votes = to.initVotes(static_cast<unsigned>(message.votes.size()));
+  for (unsigned i = 0; i < votes.size(); ++i) {
+    const Promise::Vote& vote = message.votes[i];
+    votes[i].setSlot(vote.slot);
+    votes[i].setBallot(vote.ballot.number());
+    SetValue(vote.value, votes[i].initValue());
+    votes[i].setDecided(vote.decided);
+  }
+}
+
+void Set(const Lead& message, PeerMessage::Builder root) {
+  auto to = root.initLead();
+  to.setBallot(message.ballot.number());
+  to.setCommitted(message.committed);
+  to.setRound(message.round);
+}
+
+void Set(const LeadReply& message, PeerMessage::Builder root) {
+  auto to = root.initLeadReply();
+  to.setBallot(message.ballot.number());
+  to.setRound(message.round);
+}
+
+std::size_t PromiseWords(const Promise& message) {
+  constexpr std::size_t kAVoteWithoutItsBatch = 16;
+  std::size_t words = 0;
+  for (const Promise::Vote& vote : message.votes) {
+    words += kAVoteWithoutItsBatch + BatchWords(vote.value.batch);
+  }
+  return words;
+}
+
 std::size_t Words(const Message& message) {
   constexpr std::size_t kAllButTheBatch = 96;
   const auto batch_words = Overloaded{
@@ -181,6 +225,7 @@ std::size_t Words(const Message& message) {
       },
       [](const DependencyRequest& m) { return BatchWords(m.batch); },
       [](const InstanceReplies& m) { return RepliesWords(m.replies); },
+      [](const Promise& m) { return PromiseWords(m); },
       [](const auto&) { return std::size_t{0}; }};
   return kAllButTheBatch + std::visit(batch_words, message);
 }
@@ -204,7 +249,8 @@ Accept Get(const schema::Accept::Reader& from, FieldReader& fields) {
   return {.instance = fields.Instance(from),
           .ballot = fields.BallotOf(from.getBallot()),
           .value = fields.ValueOf(from.getValue()),
-          .deps = fields.Deps(from.getDeps())};
+          .deps = fields.Deps(from.getDeps()),
+          .committed = from.getCommitted()};
 }
 
 AcceptReply Get(const schema::AcceptReply::Reader& from, FieldReader& fields) {
@@ -317,6 +363,37 @@ InstanceReplies Get(const schema::InstanceReplies::Reader& from,
   return message;
 }
 
+Prepare Get(const schema::Prepare::Reader& from, FieldReader& fields) {
+  return {.ballot = fields.BallotOf(from.getBallot()),
+          .first = fields.Slot(from.getFirst())};
+}
+
+Promise Get(const schema::Promise::Reader& from, FieldReader& fields) {
+  Promise message{.ballot = fields.BallotOf(from.getBallot()),
+                  .first = fields.Slot(from.getFirst()),
+                  .through = from.getThrough()};
+  // Not reserved, as in ValidateReply.
+  for (const auto vote : from.getVotes()) {
+    message.votes.push_back({.slot = fields.Slot(vote.getSlot()),
+                             .ballot = fields.BallotOf(vote.getBallot()),
+                             .value = fields.ValueOf(vote.getValue()),
+                             .decided = vote.getDecided()});
+    if (!fields.status().ok()) break;
+  }
+  return message;
+}
+
+Lead Get(const schema::Lead::Reader& from, FieldReader& fields) {
+  return {.ballot = fields.BallotOf(from.getBallot()),
+          .committed = from.getCommitted(),
+          .round = from.getRound()};
+}
+
+LeadReply Get(const schema::LeadReply::Reader& from, FieldReader& fields) {
+  return {.ballot = fields.BallotOf(from.getBallot()),
+          .round = from.getRound()};
+}
+
 absl::StatusOr<Message> GetMessage(const PeerMessage::Reader& root,
                                    FieldReader& fields) {
   switch (root.which()) {
@@ -355,6 +432,10 @@ absl::StatusOr<Message> GetMessage(const PeerMessage::Reader& root,
       return Get(root.getDependencyReply(), fields);
     case PeerMessage::INSTANCE_REPLIES:
       return Get(root.getInstanceReplies(), fields);
+    case PeerMessage::PREPARE: return Get(root.getPrepare(), fields);
+    case PeerMessage::PROMISE: return Get(root.getPromise(), fields);
+    case PeerMessage::LEAD: return Get(root.getLead(), fields);
+    case PeerMessage::LEAD_REPLY: return Get(root.getLeadReply(), fields);
   }
   return absl::UnimplementedError(
       absl::StrCat("peer message of type ", static_cast<int>(root.which()),

@@ -92,6 +92,10 @@ void Set(const DependencyRecord& record, schema::Record::Builder root) {
   SetDeps(record.deps, [&](unsigned n) { return to.initDeps(n); });
 }
 
+void Set(const DecidedRecord& record, schema::Record::Builder root) {
+  root.initDecided().setThrough(record.through);
+}
+
 // The records of a checkpoint.
 template <typename CheckpointPart>
 void Set(const CheckpointPart& record, schema::Record::Builder root) {
@@ -208,6 +212,8 @@ absl::StatusOr<Record> GetRecord(const schema::Record::Reader& root,
                                    .state_hash = ended.getStateHash()};
     }
     case schema::Record::DEPENDENCY: return Get(root.getDependency(), fields);
+    case schema::Record::DECIDED:
+      return DecidedRecord{.through = root.getDecided().getThrough()};
   }
   return absl::UnimplementedError(
       absl::StrCat("record of type ", static_cast<int>(root.which()),

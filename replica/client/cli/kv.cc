@@ -190,7 +190,11 @@ int Execute(const KvArguments& arguments,
                                    arguments.node));
       return kWrongUsage;
     }
-    options.nodes = {config->nodes[*node].client};
+    if (config->settings.protocol == Protocol::kMultipaxos) {
+      options.first_node = *node;  // Which may name another one.
+    } else {
+      options.nodes = {config->nodes[*node].client};
+    }
   }
   SyncClient client(std::move(options));
   const Completion completion = client.Execute(operations);

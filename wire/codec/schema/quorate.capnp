@@ -77,6 +77,10 @@ struct PeerMessage {
     dependencyRequest @17 :DependencyRequest;
     dependencyReply @18 :DependencyReply;
     instanceReplies @19 :InstanceReplies;
+    prepare @20 :Prepare;
+    promise @21 :Promise;
+    lead @22 :Lead;
+    leadReply @23 :LeadReply;
   }
 }
 
@@ -100,6 +104,7 @@ struct Accept {
   ballot @2 :UInt64;
   value @3 :Value;
   deps @4 :List(UInt64);
+  committed @5 :UInt64;
 }
 
 struct AcceptReply {
@@ -223,6 +228,35 @@ struct InstanceReplies {
   replies @2 :ClientReplies;
 }
 
+struct Prepare {
+  ballot @0 :UInt64;
+  first @1 :UInt64;
+}
+
+struct Promise {
+  struct Vote {
+    slot @0 :UInt64;
+    ballot @1 :UInt64;
+    value @2 :Value;
+    decided @3 :Bool;
+  }
+  ballot @0 :UInt64;
+  first @1 :UInt64;
+  through @2 :UInt64;
+  votes @3 :List(Vote);
+}
+
+struct Lead {
+  ballot @0 :UInt64;
+  committed @1 :UInt64;
+  round @2 :UInt64;
+}
+
+struct LeadReply {
+  ballot @0 :UInt64;
+  round @1 :UInt64;
+}
+
 # ---- clients and handshake --------------------------------------------------
 
 enum PeerRole {
@@ -304,6 +338,7 @@ struct Record {
 
     reserved @12 :ReservedRecord;
     dependency @13 :DependencyRecord;
+    decided @14 :DecidedRecord;
   }
 }
 
@@ -361,6 +396,10 @@ struct DependencyRecord {
   replica @1 :UInt8;
   batch @2 :CommandBatch;
   deps @3 :List(UInt64);
+}
+
+struct DecidedRecord {
+  through @0 :UInt64;
 }
 
 struct CheckpointBegunRecord {

@@ -1,0 +1,255 @@
+#include "tests/replica/multipaxos_harness.h"
+
+namespace quorate::multipaxos {
+namespace {
+
+TEST(MultipaxosElection, NobodyLeadsBeforeAQuorumHasPromised) {
+  TestCluster cluster(3);
+  cluster.Campaign(0);
+  cluster.Sync(0);
+  EXPECT_FALSE(cluster.at(0).leads());
+  EXPECT_EQ(cluster.at(0).leader(), std::nullopt);
+  cluster.Settle();
+  EXPECT_TRUE(cluster.at(0).leads());
+  EXPECT_EQ(cluster.at(1).leader(), ReplicaAt(0));
+}
+
+TEST(MultipaxosElection, ABallotIsDurableBeforeItIsAskedFor) {
+  TestCluster cluster(3);
+  cluster.Campaign(0);
+  EXPECT_TRUE(cluster.Queued<Prepare>(1).empty());
+  cluster.Sync(0);
+  EXPECT_EQ(cluster.Queued<Prepare>(1).size(), 1u);
+}
+
+TEST(MultipaxosElection, APromiseIsDurableBeforeItIsGiven) {
+  TestCluster cluster(3);
+  cluster.Campaign(0);
+  cluster.Sync(0);
+  cluster.DeliverAll<Prepare>(1);
+  EXPECT_TRUE(cluster.Queued<Promise>(0).empty());
+  cluster.Sync(1);
+  EXPECT_EQ(cluster.Queued<Promise>(0).size(), 1u);
+}
+
+TEST(MultipaxosElection, PatienceDependsOnWhatTheTickBrings) {
+  Settings settings;
+  settings.election_ticks = 100;
+  const auto ticks_until_campaign = [&](std::uint64_t random) {
+    TestCluster cluster(3, settings);
+    int ticks = 0;
+    while (cluster.at(0).stats().elections_started == 0) {
+      cluster.Tick(0, random);
+      ++ticks;
+    }
+    return ticks;
+  };
+  EXPECT_EQ(ticks_until_campaign(0), 10);
+  EXPECT_EQ(ticks_until_campaign(50), 15);
+  EXPECT_EQ(ticks_until_campaign(199), 19);
+}
+
+TEST(MultipaxosElection, FollowersWaitAsLongAsTheLeaderGivesSigns) {
+  TestCluster cluster(3);
+  cluster.Elect(0);
+  cluster.Run(1000);
+  EXPECT_EQ(cluster.at(1).stats().elections_started, 0u);
+  EXPECT_EQ(cluster.at(2).stats().elections_started, 0u);
+  EXPECT_TRUE(cluster.at(0).leads());
+}
+
+TEST(MultipaxosElection, ASuspectedLeaderIsReplacedSooner) {
+  TestCluster cluster(3);
+  cluster.Elect(0);
+  cluster.Suspect(1, 0);
+  EXPECT_EQ(cluster.at(1).leader(), std::nullopt);
+  for (int i = 0; i < 10; ++i) cluster.Tick(1);
+  EXPECT_TRUE(cluster.at(1).campaigns());
+}
+
+TEST(MultipaxosElection, ANewLeaderKeepsWhatMayHaveBeenChosen) {
+  TestCluster cluster(3);
+  cluster.Elect(0);
+  const InstanceId slot = cluster.Propose(0, Put("a", "1"));
+  // Accepted by r2, whose answer is lost: r1 and r2 make a quorum.
+  cluster.DeliverAll<Accept>(1);
+  cluster.Sync(1);
+  cluster.network().clear();
+
+  cluster.SuspectEverywhere(0);
+  cluster.Elect(2, Only(0));
+  ASSERT_TRUE(cluster.at(2).leads());
+  cluster.Run(10, Only(0));
+  ASSERT_EQ(cluster.committed(2).size(), 1u);
+  EXPECT_EQ(cluster.committed(2)[0].instance, slot);
+  EXPECT_EQ(cluster.committed(2)[0].value, Value::Commands(Put("a", "1")));
+}
+
+TEST(MultipaxosElection, ANewLeaderFillsGapsWithNoops) {
+  TestCluster cluster(3);
+  cluster.Elect(0);
+  cluster.Propose(0, Put("a", "1", 1));
+  cluster.network().clear();  // Slot 1 is lost on the way,
+  cluster.Propose(0, Put("b", "2", 2));
+  cluster.DeliverAll<Accept>(1);  // slot 2 is not.
+  cluster.Sync(1);
+  cluster.network().clear();
+
+  cluster.SuspectEverywhere(0);
+  cluster.Elect(2, Only(0));
+  cluster.Run(10, Only(0));
+  ASSERT_EQ(cluster.committed(2).size(), 2u);
+  EXPECT_EQ(cluster.committed(2)[0].value, Value::Noop());
+  EXPECT_EQ(cluster.committed(2)[1].value, Value::Commands(Put("b", "2", 2)));
+  EXPECT_EQ(cluster.at(2).stats().recovered_noops, 1u);
+}
+
+TEST(MultipaxosElection, TheVoteOfTheHighestBallotCounts) {
+  TestCluster cluster(5);
+  cluster.Elect(0);
+  cluster.Propose(0, Put("a", "old", 1));
+  cluster.DeliverAll<Accept>(1);  // r2 votes for it at the first ballot.
+  cluster.Sync(1);
+  cluster.network().clear();
+  // r3 leads without r1 and r2, finds nothing and proposes something else.
+  ReplicaSet first_two = Only(0);
+  first_two.Insert(ReplicaAt(1));
+  cluster.SuspectEverywhere(0);
+  cluster.Elect(2, first_two);
+  ASSERT_TRUE(cluster.at(2).leads());
+  cluster.Propose(2, Put("a", "new", 2));
+  cluster.Settle(first_two);
+  ASSERT_EQ(cluster.committed(2).size(), 1u);
+  // r2 takes over with r4 and r5: both votes are told.
+  cluster.SuspectEverywhere(2);
+  cluster.SuspectEverywhere(0);
+  cluster.network().clear();
+  ReplicaSet down = Only(0);
+  down.Insert(ReplicaAt(2));
+  cluster.Elect(1, down);
+  cluster.Run(100, down);
+  ASSERT_GE(cluster.committed(1).size(), 1u);
+  EXPECT_EQ(cluster.committed(1)[0].value, Value::Commands(Put("a", "new", 2)));
+}
+
+TEST(MultipaxosElection, ALargeLogIsToldInParts) {
+  TestCluster cluster(3);
+  cluster.Elect(0);
+  const std::string large(400'000, 'x');
+  for (std::uint64_t i = 1; i <= 8; ++i) cluster.Propose(0, Put("k", large, i));
+  cluster.DeliverAll<Accept>(1);
+  cluster.Sync(1);
+  cluster.network().clear();
+  cluster.SuspectEverywhere(0);
+  cluster.Campaign(2);
+  cluster.Sync(2);
+  cluster.DeliverAll<Prepare>(1);
+  cluster.Sync(1);
+  const std::vector<Promise> first = cluster.Queued<Promise>(2);
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(first[0].through, 3u);
+  EXPECT_FALSE(cluster.at(2).leads());
+  cluster.Settle(Only(0));
+  EXPECT_TRUE(cluster.at(2).leads());
+  cluster.Run(10, Only(0));
+  EXPECT_EQ(cluster.at(2).committed(), 8u);
+}
+
+TEST(MultipaxosElection, AnOldLeaderGivesWayToANewOne) {
+  TestCluster cluster(3);
+  cluster.Elect(0);
+  cluster.SuspectEverywhere(0);
+  cluster.Elect(1, Only(0));
+  ASSERT_TRUE(cluster.at(1).leads());
+  cluster.Propose(0, Put("a", "1"));
+  cluster.Settle();
+  EXPECT_FALSE(cluster.at(0).leads());
+  EXPECT_EQ(cluster.at(0).leader(), ReplicaAt(1));
+  // What became of its proposal it cannot know.
+  EXPECT_EQ(cluster.at(0).TakeOrphans().size(), 1u);
+}
+
+TEST(MultipaxosElection, AReplicaThatWasCutOffDoesNotEndTheLeadership) {
+  TestCluster cluster(3);
+  cluster.Elect(0);
+  cluster.Run(60);
+  // r3 hears nothing and tries again and again.
+  for (int i = 0; i < 1000; ++i) {
+    cluster.Tick(2);
+    cluster.Sync(2);
+  }
+  cluster.network().clear();
+  EXPECT_GT(cluster.at(2).ballot(), cluster.at(0).ballot());
+  const InstanceId slot = cluster.Propose(0, Put("a", "1"));
+  cluster.Run(200);
+  EXPECT_TRUE(cluster.at(0).leads());
+  EXPECT_EQ(cluster.at(2).leader(), ReplicaAt(0));
+  EXPECT_TRUE(cluster.at(0).TakeOrphans().empty());
+  ASSERT_EQ(cluster.committed(2).size(), 1u);
+  EXPECT_EQ(cluster.committed(2)[0].instance, slot);
+}
+
+TEST(MultipaxosElection, ALeaderThatGetsNoVotesGivesUp) {
+  TestCluster cluster(3);
+  cluster.Elect(0);
+  cluster.Propose(0, Put("a", "1"));
+  for (int i = 0; i < 1000 && cluster.at(0).leads(); ++i) {
+    cluster.Sync(0);
+    cluster.Tick(0);
+  }
+  EXPECT_FALSE(cluster.at(0).leads());
+  EXPECT_EQ(cluster.at(0).TakeOrphans().size(), 1u);
+}
+
+TEST(MultipaxosElection, TwoLeadersDoNotTakeTurns) {
+  TestCluster cluster(3);
+  cluster.Elect(0);
+  cluster.SuspectEverywhere(0);
+  cluster.Elect(1, Only(0));
+  ASSERT_TRUE(cluster.at(0).leads());
+  ASSERT_TRUE(cluster.at(1).leads());
+  cluster.Suspect(1, 0, false);
+  cluster.Suspect(2, 0, false);
+  cluster.Run(30);
+  const std::uint64_t elections = cluster.at(0).stats().elections_started +
+                                  cluster.at(1).stats().elections_started;
+  cluster.Run(500);
+  EXPECT_EQ(cluster.at(0).stats().elections_started +
+                cluster.at(1).stats().elections_started,
+            elections);
+  EXPECT_NE(cluster.at(0).leads(), cluster.at(1).leads());
+}
+
+TEST(MultipaxosElection, ARestartedLeaderNeverUsesItsBallotAgain) {
+  TestCluster cluster(3);
+  cluster.Elect(0);
+  const Ballot before = cluster.at(0).ballot();
+  cluster.CrashAndRestart(0);
+  EXPECT_FALSE(cluster.at(0).leads());
+  EXPECT_EQ(cluster.at(0).ballot(), before);
+  cluster.Elect(0);
+  EXPECT_TRUE(cluster.at(0).leads());
+  EXPECT_GT(cluster.at(0).ballot(), before);
+}
+
+TEST(MultipaxosElection, LargerPhaseOneQuorumsAreWaitedFor) {
+  Settings settings;
+  settings.phase1 = {.kind = QuorumSpec::Kind::kSize, .size = 4};
+  settings.phase2 = {.kind = QuorumSpec::Kind::kSize, .size = 2};
+  TestCluster cluster(5, settings);
+  ReplicaSet two_down = Only(3);
+  two_down.Insert(ReplicaAt(4));
+  cluster.Elect(0, two_down);
+  EXPECT_FALSE(cluster.at(0).leads());
+  cluster.Run(100, Only(4));
+  ASSERT_TRUE(cluster.at(0).leads());
+  // One vote beside the leader's own decides.
+  cluster.Propose(0, Put("a", "1"));
+  ReplicaSet three_down = two_down;
+  three_down.Insert(ReplicaAt(2));
+  cluster.Settle(three_down);
+  EXPECT_EQ(cluster.at(0).committed(), 1u);
+}
+
+}  // namespace
+}  // namespace quorate::multipaxos
