@@ -95,7 +95,7 @@ log_vote          1.2  simlog 3 2
 forget_vote       log  explore M2
 log_forget_promise M9  explore M2
 no_election       M17  simlog 3 1
-read_unconfirmed  log  simlog 3 45 --faults partition,suspect --operations 600
+read_unconfirmed  log  simlog 3 700 --faults partition,suspect --operations 600
 END
 }
 
