@@ -276,8 +276,16 @@ void BpaxosReplica::HandleSuspicion(ReplicaId peer, bool suspected) {
 
 void BpaxosReplica::Enqueue(const ClientCommands& event, Actions& actions) {
   if (leader_) return queue_.Add(event, actions);
+  // Another leader each time: which of them are up is not known here.
+  do {
+    sent_to_ = ReplicaAt((Index(sent_to_) + 1) % kMaxNodes);
+  } while (!cluster_.roles.leaders.Contains(sent_to_));
+  const std::size_t first = actions.replies.size();
   for (const CommandBatchPtr& batch : event.batches) {
-    RefuseAll(*batch, RefusalReason::kBusy, actions);
+    RefuseAll(*batch, RefusalReason::kNotLeader, actions);
+  }
+  for (std::size_t i = first; i < actions.replies.size(); ++i) {
+    actions.replies[i].reply.instance.replica = sent_to_;
   }
 }
 
@@ -550,6 +558,7 @@ std::uint64_t BpaxosReplica::Fingerprint() const {
   if (executing_) print.Mix(executing_->Fingerprint());
   print.Mix(executor_.Fingerprint());
   print.Mix(queue_.waiting_commands());
+  print.Mix(static_cast<std::uint64_t>(Index(sent_to_)));
   print.Mix(shared_.suspected.bits());
   return print.value();
 }

@@ -98,6 +98,7 @@ class BpaxosReplica final : public Replica {
 
   Executor executor_;
   CommandQueue queue_;
+  ReplicaId sent_to_{};  // the leader last named to clients, if none leads here
   CheckpointWriter checkpoint_;
   StateReader reader_;
   std::vector<CommittedInstance> restored_;

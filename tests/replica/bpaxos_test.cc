@@ -40,6 +40,22 @@ TEST(BpaxosTest, AnswersTheClientThroughAnExecutorWhereRolesAreSeparate) {
   EXPECT_EQ(cluster.replies()[0].instance, First(1));
 }
 
+TEST(BpaxosTest, ANodeThatDoesNotLeadNamesAnotherLeaderEachTime) {
+  Settings settings = SeparateSettings();
+  settings.self = ReplicaAt(8);
+  const auto replica = Replica::Create(settings);
+  ReplicaSet named;
+  for (std::uint64_t sequence = 1; sequence <= 2; ++sequence) {
+    Actions actions;
+    replica->Step(ClientCommands{.batches = {Put(sequence, "a")}}, actions);
+    ASSERT_EQ(actions.replies.size(), 1u);
+    EXPECT_EQ(actions.replies[0].reply.status, ReplyStatus::kRefused);
+    EXPECT_EQ(actions.replies[0].reply.reason, RefusalReason::kNotLeader);
+    named.Insert(actions.replies[0].reply.instance.replica);
+  }
+  EXPECT_EQ(named, settings.roles.leaders);
+}
+
 TEST(BpaxosTest, BothExecutorsReachOneState) {
   TestCluster cluster(SeparateSettings());
   for (std::uint64_t i = 1; i <= 20; ++i) {

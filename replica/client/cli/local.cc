@@ -271,7 +271,16 @@ int LocalMain(int argc, const char* const* argv) {
   if (const auto exit_code = ParseArguments(app, argc, argv)) {
     return *exit_code;
   }
-  if (up->parsed()) return Up(arguments, WishesFrom(*up, arguments));
+  if (up->parsed()) {
+    const ClusterWishes wishes = WishesFrom(*up, arguments);
+    if (wishes.roles && wishes.protocol != Protocol::kBpaxos) {
+      return Fail(absl::InvalidArgumentError(
+                      "--leaders, --depsvc, --acceptors and --executors are "
+                      "for --protocol bpaxos; give that, or --nodes"),
+                  kWrongUsage);
+    }
+    return Up(arguments, wishes);
+  }
   absl::StatusOr<LocalCluster> cluster =
       LocalCluster::Open(arguments.directory, /*create=*/false);
   if (!cluster.ok()) return Fail(cluster.status());
