@@ -36,6 +36,8 @@ d_vote            M3   explore X1 recoveries=1 restarts=1 separate_sync=1
 d_fastcommit      M4   explore X6 recoveries=2 restarts=1 separate_sync=1
 forget_promise    M9   explore X1 recoveries=1 restarts=1
 duplicate_vote    M12  walk 45 X4 recoveries=3
+skip_instance     M11  sim 3 3
+replay_differs    M15  sim 3 3
 no_recovery       M17  sim 5 1
 d_promise         1.2  explore X1 recoveries=1 restarts=1 separate_sync=1
 d_accept          1.2  explore X6 recoveries=2 restarts=1 separate_sync=1

@@ -143,7 +143,9 @@ void Epaxos::Restore(const Record& record,
             instance->released = true;
             committed.push_back({.instance = r.instance,
                                  .value = instance->value,
-                                 .deps = instance->deps});
+                                 .deps = Mutated("replay_differs")
+                                             ? DependencySet(quorums_.replicas)
+                                             : instance->deps});
           },
           [&](const FloorRecord& r) { RestoreFloors(r); },
           [&](const ReservedRecord& r) {
