@@ -123,7 +123,7 @@ set xlabel "machines a role (leaders, dependency shards, acceptor groups)"
 set ylabel "million commands a second"
 set yrange [0:*]
 set grid
-set key top left
+set key bottom right
 set datafile separator "\t"
 plot for [i=2:4] "$directory/scaling.tsv" using 1:i with linespoints \
   title columnheader(i)
