@@ -67,6 +67,10 @@ void Epaxos::RecoverWhatIsStuck(Actions& actions) {
          ++slot) {
       const InstanceId id{column, slot};
       const Instance* instance = log_.Find(id);
+      if (Mutated("wait_for_ever") && instance != nullptr &&
+          instance->waiting_votes > 0) {
+        continue;
+      }
       // An own round at ballot 0 that still runs repeats itself.
       if (recoveries_.contains(id) ||
           (instance != nullptr &&
@@ -113,7 +117,8 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
   const int limit = (settings_.retransmit_ticks *
                      (kAttemptPeriods + 3 * Index(self_)))
                     << doublings;
-  if (age >= limit) {
+  const bool waits = recovering.stage == Recovering::Stage::kWaiting;
+  if (age >= limit && !(waits && Mutated("wait_for_ever"))) {
     StartRecovery(id, actions);  // A new ballot, perhaps with another Q.
     return;
   }
