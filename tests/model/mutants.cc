@@ -164,7 +164,9 @@ constexpr Mutation kMutations[] = {
     {"skip_validate", "recovery does not validate",
      "--replicas 5 --contended --fast-path epaxos --operations 300 --faults "
      "crash,pause,suspect,loss,delay --seed 1"},
-    {"skip_wait_acc", "a waiting recovery proposes its payload at once"},
+    {"skip_wait_acc", "a waiting recovery proposes its payload at once",
+     "--replicas 5 --contended --fast-path epaxos --operations 300 --faults "
+     "crash,pause,suspect,loss,delay --seed 39"},
     {"skip_wait_nop", "a waiting recovery gives up at once",
      "--replicas 3 --operations 150 --fast-path epaxos --seed 13"},
     {"slow_initdep", "the slow path proposes the initial dependencies",

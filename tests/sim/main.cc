@@ -91,14 +91,15 @@ bool Names(const std::vector<std::string>& arguments, std::string_view option) {
   });
 }
 
+bool NamesSeed(const std::vector<std::string>& arguments) {
+  return Names(arguments, "--seed") || Names(arguments, "--seeds");
+}
+
 // A bug without a seed is looked for where it is known to be found. Whoever
 // names a seed names the whole world.
-std::vector<std::string> WithKnownSeed(std::vector<std::string> arguments) {
-  const std::optional<Bug> bug = FindBug(BugAmong(arguments));
-  if (!bug.has_value() || Names(arguments, "--seed") ||
-      Names(arguments, "--seeds")) {
-    return arguments;
-  }
+std::vector<std::string> WithKnownSeed(std::vector<std::string> arguments,
+                                       const std::optional<Bug>& bug) {
+  if (!bug.has_value() || NamesSeed(arguments)) return arguments;
   std::vector<std::string> all = CLI::detail::split(bug->found_by, ' ');
   std::erase(all, "");
   all.insert(all.end(), arguments.begin(), arguments.end());
@@ -107,15 +108,24 @@ std::vector<std::string> WithKnownSeed(std::vector<std::string> arguments) {
 
 int Main(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
-  const std::string bug = BugAmong(arguments);
-  if (!bug.empty() && bug != "none" && !ParseToyBug(bug).has_value()) {
+  const std::string name = BugAmong(arguments);
+  if (!name.empty() && name != "none" && !ParseToyBug(name).has_value()) {
     HandOver(argv);
   }
-  if (bug == "list") {
+  if (name == "list") {
     std::fputs(BugList().c_str(), stdout);
     return 0;
   }
-  arguments = WithKnownSeed(std::move(arguments));
+  const std::optional<Bug> bug = FindBug(name);
+  if (bug.has_value() && bug->found_by.empty() && !NamesSeed(arguments)) {
+    std::fprintf(stderr,
+                 "quorate-sim: no seed is known to find %s; \"bash "
+                 "tests/mutants.sh %s\" runs what does, --seeds A..B looks "
+                 "for one\n",
+                 name.c_str(), name.c_str());
+    return kWrongUsage;
+  }
+  arguments = WithKnownSeed(std::move(arguments), bug);
   RunOptions options;
   options.program = argv[0];
   std::uint64_t seed = 1;
