@@ -68,7 +68,9 @@ Range ThreeReplicas() {
                      AtLeast(4, kSnapshotInstalled),
                      AtLeast(2000, kR3),
                      AtLeast(100, kRecused),
-                     AtLeast(2000, kForgotten)}};
+                     AtLeast(2000, kForgotten),
+                     AtLeast(300, kAtWork),
+                     AtLeast(50, kSilent)}};
 }
 
 Range FiveReplicas() {
