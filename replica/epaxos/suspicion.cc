@@ -221,6 +221,8 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
   const int limit =
       (settings_.retransmit_ticks * (kAttemptPeriods + 3 * Index(self_)))
       << doublings;
+  // Nothing is repeated while the own disk is what it waits for.
+  if (instance.last_record > outbox_.durable()) return;
   if (age >= limit) {
     StartRecovery(id, actions);  // A new ballot, perhaps with another Q.
     return;
