@@ -182,6 +182,7 @@ void Epaxos::HandleValidateReply(ReplicaId from, const ValidateReply& m,
   }
   Recovering& recovering = *instance->recovering.get();
   recovering.validated.Insert(from);
+  recovering.age_ticks = 0;
   for (const ValidateReply::Conflict& conflict : m.conflicts) {
     recovering.conflicts[conflict.instance] |= conflict.committed;
   }
