@@ -11,7 +11,7 @@
 namespace quorate {
 namespace {
 
-constexpr std::size_t kShownRecoveries = 8;
+constexpr std::size_t kRecoveriesInStatus = 8;
 // Replies of one instance go in parts of about this size: they must fit a
 // frame, whatever its commands have read.
 constexpr std::size_t kReplyPartBytes = 1024 * 1024;
@@ -610,7 +610,7 @@ ReplicaStatus BpaxosReplica::Status() const {
   for (const auto& [id, proposal] : leader_->proposer().proposals()) {
     if (proposal.ballot.is_initial()) continue;
     ++status.recoveries_under_way;
-    if (status.recoveries.size() == kShownRecoveries) continue;
+    if (status.recoveries.size() == kRecoveriesInStatus) continue;
     status.recoveries.push_back(
         {.instance = id,
          .ballot = proposal.ballot,
