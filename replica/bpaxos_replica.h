@@ -64,21 +64,21 @@ class BpaxosReplica final : public Replica {
   void HandleDurable(RecordSequence through, Effects& effects);
   void HandleSuspicion(ReplicaId peer, bool suspected);
 
-  // ---- commands in, answers out ----
+  // ---- commands in, answers out (bpaxos_replica_answers.cc) ----
   void Enqueue(const ClientCommands& event, Actions& actions);
   void Propose(Effects& effects);
   bool HoldsBack() const;
   void Answer(Effects& effects);
   void SendReplies(InstanceReplies& replies, Effects& effects);
 
-  // ---- payloads that several roles hold ----
+  // ---- payloads that several roles hold (..._payloads.cc) ----
   CommandBatchPtr FindPayload(InstanceId id, std::uint64_t digest) const;
   // Puts in the payload that was left out. False when it is not known here.
   bool FillPayload(InstanceId id, Value& value) const;
   // Some record of this node, that a restart finds, has it.
   bool IsRecorded(InstanceId id, const Value& value) const;
 
-  // ---- records ----
+  // ---- records (..._restart.cc) ----
   void RestoreRecord(const Record& record);
   void RestoreInstance(const InstanceRecord& record);
   void RestoreDecision(InstanceId id, Value value, const DependencySet& deps);

@@ -1,0 +1,104 @@
+// Commands in, answers out.
+#include <utility>
+
+#include "replica/bpaxos_replica.h"
+
+namespace quorate {
+namespace {
+
+// Replies of one instance go in parts of about this size: they must fit a
+// frame, whatever its commands have read.
+constexpr std::size_t kReplyPartBytes = 1024 * 1024;
+
+std::size_t RoughBytes(const ClientReply& reply) {
+  std::size_t bytes = sizeof(ClientReply);
+  for (const OperationResult& result : reply.results) {
+    bytes += result.value.size();
+    for (const auto& [key, value] : result.rows) {
+      bytes += key.size() + value.size();
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
+void BpaxosReplica::Enqueue(const ClientCommands& event, Actions& actions) {
+  if (leader_) return queue_.Add(event, actions);
+  // Another leader each time: which of them are up is not known here.
+  do {
+    sent_to_ = ReplicaAt((Index(sent_to_) + 1) % kMaxNodes);
+  } while (!cluster_.roles.leaders.Contains(sent_to_));
+  const std::size_t first = actions.replies.size();
+  for (const CommandBatchPtr& batch : event.batches) {
+    RefuseAll(*batch, RefusalReason::kNotLeader, actions);
+  }
+  for (std::size_t i = first; i < actions.replies.size(); ++i) {
+    actions.replies[i].reply.instance.replica = sent_to_;
+  }
+}
+
+void BpaxosReplica::Propose(Effects& effects) {
+  if (!leader_) return;
+  for (CommandBatchPtr& batch : leader_->TakeResubmissions()) {
+    queue_.AddAgain(std::move(batch));
+  }
+  while (!queue_.empty() && !HoldsBack() &&
+         leader_->in_flight() < settings_.max_in_flight) {
+    leader_->Propose(queue_.Take(), effects);
+  }
+}
+
+// What waits for execution, here or, as far as this leader can tell, elsewhere.
+bool BpaxosReplica::HoldsBack() const {
+  return executor_.stats().waiting_instances >=
+             settings_.max_waiting_instances ||
+         leader_->awaiting_replies() >= settings_.max_waiting_instances;
+}
+
+// Clients hear from their leader: from its own executor if it has one,
+// otherwise from the executor whose part the instance is.
+void BpaxosReplica::Answer(Effects& effects) {
+  InstanceReplies replies;
+  std::size_t bytes = 0;
+  bool is_ours = false;
+  for (ExecutedCommand& command : executed_.commands) {
+    const ReplicaId leader = command.instance.replica;
+    ClientReply reply{.id = command.id,
+                      .origin = command.origin,
+                      .status = command.status,
+                      .reason = command.reason,
+                      .instance = command.instance};
+    if (leader == settings_.self) {
+      reply.results = std::move(command.results);
+      effects.actions().replies.push_back({.reply = std::move(reply)});
+      continue;
+    }
+    // A batch that is shared in memory shows its origin to every node.
+    if (cluster_.roles.executors.Contains(leader)) continue;
+    if (command.instance != replies.instance || bytes > kReplyPartBytes) {
+      SendReplies(replies, effects);
+      replies.instance = command.instance;
+      bytes = 0;
+      is_ours = executing_->AnswersFor(command.instance, shared_.suspected);
+    }
+    if (!is_ours) continue;
+    reply.origin = 0;
+    reply.results = std::move(command.results);
+    bytes += RoughBytes(reply);
+    replies.replies.push_back(std::move(reply));
+  }
+  SendReplies(replies, effects);
+  std::vector<InstanceId>& executed = effects.actions().executed;
+  executed.insert(executed.end(), executed_.instances.begin(),
+                  executed_.instances.end());
+  executed_.Clear();
+}
+
+void BpaxosReplica::SendReplies(InstanceReplies& replies, Effects& effects) {
+  if (replies.replies.empty()) return;
+  const ReplicaId leader = replies.instance.replica;
+  effects.Send(leader, std::exchange(replies, {}), 0);
+}
+
+}  // namespace quorate
