@@ -5,7 +5,7 @@
 namespace quorate {
 namespace {
 
-constexpr std::size_t kShownRecoveries = 8;
+constexpr std::size_t kRecoveriesInStatus = 8;
 
 }  // namespace
 
@@ -76,7 +76,7 @@ ReplicaStatus BpaxosReplica::Status() const {
   for (const auto& [id, proposal] : leader_->proposer().proposals()) {
     if (proposal.ballot.is_initial()) continue;
     ++status.recoveries_under_way;
-    if (status.recoveries.size() == kShownRecoveries) continue;
+    if (status.recoveries.size() == kRecoveriesInStatus) continue;
     status.recoveries.push_back(
         {.instance = id,
          .ballot = proposal.ballot,

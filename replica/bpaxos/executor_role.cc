@@ -18,7 +18,6 @@ constexpr int kAskPeriods = 4;
 constexpr std::uint64_t kMostAsked = 64;
 // Decisions resent to one executor for one of its frontiers.
 constexpr int kMaxResent = 256;
-constexpr std::size_t kMaxResentBytes = 1024 * 1024;
 
 }  // namespace
 

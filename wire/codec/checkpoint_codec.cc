@@ -12,13 +12,6 @@
 namespace quorate::codec {
 namespace {
 
-template <typename T>
-std::uint64_t Sum(std::span<const T> column) {
-  std::uint64_t sum = 0;
-  for (const T number : column) sum += number;
-  return sum;
-}
-
 // The sequences of one session ascend with gaps in between, from 1 on.
 bool IntervalsAscend(std::span<const SessionsRecord::Interval> intervals) {
   std::uint64_t end = 0;

@@ -165,13 +165,6 @@ struct ReplyColumns {
   std::size_t results = 0;
 };
 
-template <typename T>
-std::uint64_t Sum(std::span<const T> column) {
-  std::uint64_t sum = 0;
-  for (const T number : column) sum += number;
-  return sum;
-}
-
 ReplyColumns ColumnsOf(const schema::ClientReplies::Reader& from,
                        ColumnReader& lists) {
   ReplyColumns columns{
