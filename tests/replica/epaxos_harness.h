@@ -3,10 +3,18 @@
 // MachineCluster, and time.
 #pragma once
 
+#include <initializer_list>
+
 #include "replica/epaxos/epaxos.h"
 #include "tests/replica/machine_cluster.h"
 
 namespace quorate::epaxos {
+
+inline ReplicaSet Set(std::initializer_list<int> members) {
+  ReplicaSet set;
+  for (const int i : members) set.Insert(ReplicaAt(i));
+  return set;
+}
 
 class TestCluster : public MachineCluster<Epaxos> {
  public:

@@ -30,6 +30,9 @@ void Ghost::NotePayload(ReplicaId at, InstanceId id,
     Fail("G2: only commands that a client submitted are proposed", at, id);
   }
   for (const Command& command : batch->commands()) {
+    if (batch->operations(command).front().kind == OperationKind::kEndEra) {
+      continue;
+    }
     MarkProposal(id, command.id);
   }
 }
