@@ -60,7 +60,10 @@ nemesis_kill_minority() {
   while time_left; do choose "$minority"; kill_and_start "${chosen[@]}"; done
 }
 nemesis_kill_all() {
-  while time_left; do kill_and_start "${all_nodes[@]}"; done
+  while time_left; do
+    kill_and_start "${all_nodes[@]}"
+    last_ms 100 # They answer something before they are killed again.
+  done
 }
 
 nemesis_pause() {
