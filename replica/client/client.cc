@@ -67,7 +67,7 @@ struct Client::Impl final : NodeConnection::Owner {
   void Close(std::function<void()> closed_in);
   void FinishIfClosed();
 
-  void HandleReady() override;
+  void HandleReady(const Hello& hello) override;
   void HandleMessage(ClientMessage message) override;
   void HandleWritten() override { Flush(); }
   void HandleLost(const absl::Status& reason) override;
@@ -173,12 +173,13 @@ void Client::Impl::HandleConnectTimer() {
                    options.retry_timeout_ms, " ms")));
 }
 
-void Client::Impl::HandleReady() {
+void Client::Impl::HandleReady(const Hello& hello) {
   uv_timer_stop(&connect_timer);
   ready = true;
   connection_status = absl::OkStatus();
   if (ever_ready) ++reconnects;
   ever_ready = true;
+  sessions.NoteEra(hello.era);
   Flush();
 }
 
@@ -242,6 +243,7 @@ void Client::Impl::HandleMessage(ClientMessage message) {
   std::visit(
       Overloaded{
           [this](ClientReplies& replies) {
+            sessions.NoteEra(replies.era);
             sessions.HandleReplies(replies.replies, now_ms(), completed);
             Deliver();
             if (closing) return;

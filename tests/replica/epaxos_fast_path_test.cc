@@ -13,12 +13,6 @@ Settings With(FastPathRule rule, int faults = 0) {
   return settings;
 }
 
-ReplicaSet Set(std::initializer_list<int> members) {
-  ReplicaSet set;
-  for (const int i : members) set.Insert(ReplicaAt(i));
-  return set;
-}
-
 DependencySet Deps(int n, std::initializer_list<InstanceId> members) {
   DependencySet deps(n);
   for (const InstanceId id : members) deps.Add(id);

@@ -150,6 +150,10 @@ void Ghost::NotePayload(ReplicaId at, InstanceId id,
   }
   instance.payload = batch;
   for (const Command& command : batch->commands()) {
+    // The replicas' own.
+    if (batch->operations(command).front().kind == OperationKind::kEndEra) {
+      continue;
+    }
     const auto found = submitted_.find(KeyOf(command.id));
     if (found == submitted_.end() ||
         found->second != DigestOf(batch->operations(command))) {

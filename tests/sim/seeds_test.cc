@@ -51,6 +51,8 @@ Range ThreeReplicas() {
                      AtLeast(1000, kMissingPayload),
                      AtLeast(10000, kRepetition),
                      AtLeast(50, kBusy),
+                     AtLeast(300, kSessionExpired),
+                     AtLeast(100, kExpiredCommand),
                      AtLeast(2000, kCycle),
                      AtLeast(50, kCrashInTurn),
                      AtLeast(150, kCrashUnsynced),

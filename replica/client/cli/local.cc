@@ -28,10 +28,6 @@ struct LocalArguments {
   ClusterWishes::RoleCounts roles;
 };
 
-std::string_view Text(const absl::Status& status) {
-  return {status.message().data(), status.message().size()};
-}
-
 int Fail(const absl::Status& status, int exit_code = kFailed) {
   PrintError("local", Text(status));
   return exit_code;
