@@ -17,6 +17,7 @@ struct Walk {
   Settings settings;
   int commands;
   int steps;
+  bool divided = false;  // Keys of two shards, and commands on both.
 };
 
 class Walker {
@@ -72,8 +73,7 @@ class Walker {
     if (choice == 0) {
       if (asked_ == walk_.commands) return;
       ++asked_;
-      cluster_.Submit(PickLeader(), Put(static_cast<std::uint64_t>(asked_),
-                                        Pick(4) == 0 ? "cold" : "hot"));
+      cluster_.Submit(PickLeader(), Ask(static_cast<std::uint64_t>(asked_)));
     } else if (choice == 1) {
       if (Pick(8) < crash_of_8_) cluster_.CrashAndRestart(node);
     } else if (choice == 2) {
@@ -86,6 +86,12 @@ class Walker {
     } else {
       cluster_.Sync(node);
     }
+  }
+
+  CommandBatchPtr Ask(std::uint64_t sequence) {
+    if (!walk_.divided) return Put(sequence, Pick(4) == 0 ? "cold" : "hot");
+    const int choice = Pick(3);
+    return choice == 2 ? PutBoth(sequence) : Put(sequence, KeyIn(choice));
   }
 
   void DeliverOne() {
@@ -164,6 +170,13 @@ Settings MixedSettings() {
                     .executors = Nodes({1, 3, 4})}};
 }
 
+Settings DividedColocatedSettings() {
+  Settings settings = ColocatedSettings(6);
+  settings.faults = 1;
+  settings.parts = {.shard = {0, 1, 0, 1, 0, 1}, .group = {0, 0, 0, 1, 1, 1}};
+  return settings;
+}
+
 class BpaxosRandomWalk : public testing::TestWithParam<Walk> {};
 
 TEST_P(BpaxosRandomWalk, KeepsAgreementAndVisibilityAndThenDecides) {
@@ -182,7 +195,10 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Walk{"colocated", ColocatedSettings(), 6, 500},
                     Walk{"five", ColocatedSettings(5), 6, 700},
                     Walk{"separate", SeparateSettings(), 6, 900},
-                    Walk{"mixed", MixedSettings(), 6, 600}),
+                    Walk{"mixed", MixedSettings(), 6, 600},
+                    Walk{"divided", DividedSettings(), 6, 1300, true},
+                    Walk{"divided_colocated", DividedColocatedSettings(), 6,
+                         700, true}),
     [](const auto& walk) { return std::string(walk.param.name); });
 
 }  // namespace

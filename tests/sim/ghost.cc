@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "replica/paxos/roles.h"
+#include "depsvc/shards.h"
 #include "wire/commutation.h"
 #include "wire/overloaded.h"
 
@@ -35,9 +35,6 @@ int FastQuorumOf(const Settings& settings) {
   return settings.replicas;
 }
 int AcceptQuorumOf(const Settings& settings) {
-  if (settings.protocol == Protocol::kBpaxos) {
-    return Cluster(settings).roles.acceptors.size() - FaultsOf(settings);
-  }
   return settings.fast_path == FastPathRule::kAtlas
              ? FaultsOf(settings) + 1
              : settings.replicas - FaultsOf(settings);
@@ -83,7 +80,7 @@ std::uint64_t DigestOf(std::span<const Operation> operations) {
 
 Ghost::Ghost(const Settings& settings, Verdict& verdict)
     : settings_(settings),
-      roles_(Cluster(settings).roles),
+      cluster_(settings),
       faults_(FaultsOf(settings)),
       accept_quorum_(AcceptQuorumOf(settings)),
       fast_quorum_(FastQuorumOf(settings)),
@@ -159,6 +156,27 @@ void Ghost::NotePayload(ReplicaId at, InstanceId id,
   }
 }
 
+// Each shard is asked with what concerns it, so no one of these need be the
+// payload; one that is asked alone is sent it.
+void Ghost::NoteAsked(ReplicaId at, InstanceId id,
+                      const CommandBatchPtr& batch) {
+  if (cluster_.shards() == 1) return NotePayload(at, id, batch);
+  auto& asked = Get(id).asked;
+  const bool known =
+      std::ranges::any_of(asked, [&](const CommandBatchPtr& other) {
+        return other->digest() == batch->digest();
+      });
+  if (known) return;
+  asked.push_back(batch);
+  if (asked.size() > static_cast<std::size_t>(cluster_.shards())) {
+    Fail("D1: a shard is asked one thing about an instance", at, id);
+  }
+  for (const Command& command : batch->commands()) {
+    if (submitted_.contains(KeyOf(command.id))) continue;
+    Fail("G2: only commands that a client submitted are proposed", at, id);
+  }
+}
+
 void Ghost::MarkProposal(InstanceId id, CommandId command) {
   InstanceId& last = proposed_.try_emplace(KeyOf(command), id).first->second;
   const Instance* earlier = last == id ? nullptr : Find(last);
@@ -175,6 +193,11 @@ void Ghost::NoteValue(ReplicaId at, InstanceId id, const Value& value) {
     Fail("G2: a proposed value is commands or a noop", at, id);
   }
   NotePayload(at, id, value.batch);
+  for (const CommandBatchPtr& asked : Get(id).asked) {
+    if (value.kind == ValueKind::kCommands && asked->digest() == value.digest) {
+      NotePayload(at, id, asked);
+    }
+  }
   const CommandBatchPtr& payload = Get(id).payload;
   if (value.kind == ValueKind::kCommands &&
       (payload == nullptr || payload->digest() != value.digest)) {
@@ -409,15 +432,30 @@ void Ghost::CheckSent(ReplicaId from, const Accept& m) {
   }
 }
 
+bool Ghost::Concerns(const CommandBatch& payload, int shard) const {
+  return std::ranges::any_of(
+      payload.operations(), [&](const Operation& operation) {
+        return operation.kind == OperationKind::kScan ||
+               ShardOfKey(HashKey(operation.key), cluster_.shards()) == shard;
+      });
+}
+
 void Ghost::CheckUnion(ReplicaId at, const Accept& m) {
-  int answers = 0;
-  for (const OnDisk& disk : Get(m.instance).on_disk) {
-    if (disk.answered && m.deps.Covers(disk.answer)) ++answers;
+  const Instance& instance = Get(m.instance);
+  ReplicaSet covered;
+  for (int i = 0; i < settings_.replicas; ++i) {
+    const OnDisk& disk = instance.on_disk[static_cast<std::size_t>(i)];
+    if (disk.answered && m.deps.Covers(disk.answer)) {
+      covered.Insert(ReplicaAt(i));
+    }
   }
-  const int quorum = roles_.dependency_nodes.size() - FaultsOf(settings_);
-  if (answers < quorum) {
-    Fail("3.2: a proposal covers the answers of f+1 dependency nodes", at,
-         m.instance, std::to_string(answers) + " of " + std::to_string(quorum));
+  for (int shard = 0; shard < cluster_.shards(); ++shard) {
+    if (instance.payload == nullptr || !Concerns(*instance.payload, shard) ||
+        cluster_.shard(shard).IsQuorum(covered)) {
+      continue;
+    }
+    Fail("3.2: a proposal covers the answers of a quorum of each shard", at,
+         m.instance, "not of shard " + std::to_string(shard + 1));
   }
 }
 
@@ -490,7 +528,7 @@ void Ghost::CheckSent(ReplicaId from, const DependencyRequest& m) {
   if (m.instance.replica != from) {
     Fail("3.2: only its leader asks about an instance", from, m.instance);
   }
-  NotePayload(from, m.instance, m.batch);
+  NoteAsked(from, m.instance, m.batch);
   if (reserved_[static_cast<std::size_t>(Index(from))] < m.instance.slot) {
     Fail("3.2: the reservation of a slot is on disk before it is used", from,
          m.instance);
@@ -554,7 +592,13 @@ void Ghost::BecameDurable(ReplicaId at, const AcceptedRecord& r) {
   disk.promised = std::max(disk.promised, r.ballot);
   Round& round = NoteRound(at, r.instance, r.ballot, r.value, r.deps);
   round.durable_voters.Insert(at);
-  if (round.durable_voters.size() >= accept_quorum_) {
+  const AcceptorGroup* group =
+      is_bpaxos() ? &cluster_.GroupOf(r.instance) : nullptr;
+  if (group != nullptr && !group->members().Contains(at)) {
+    Fail("3.2: only its group votes on an instance", at, r.instance);
+  }
+  if (group != nullptr ? group->phase2.IsQuorum(round.durable_voters)
+                       : round.durable_voters.size() >= accept_quorum_) {
     NoteChosen(at, r.instance, r.ballot, r.value, r.deps);
   }
 }
@@ -596,7 +640,7 @@ void Ghost::BecameDurable(ReplicaId at, const CommittedRecord& r) {
 }
 
 void Ghost::BecameDurable(ReplicaId at, const DependencyRecord& r) {
-  NotePayload(at, r.instance, r.batch);
+  NoteAsked(at, r.instance, r.batch);
   OnDisk& disk = DiskOf(at, Get(r.instance));
   if (disk.answered && disk.answer != r.deps) {
     Fail("D1: a dependency node answers an instance once", at, r.instance,

@@ -17,6 +17,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
+#include "replica/paxos/roles.h"
 #include "replica/settings.h"
 #include "tests/sim/marks.h"
 #include "tests/sim/observer.h"
@@ -87,6 +88,8 @@ class Ghost final : public Observer {
   };
   struct Instance {
     CommandBatchPtr payload;
+    // What the dependency service was asked with: the payload, or parts of it.
+    absl::InlinedVector<CommandBatchPtr, 1> asked;
     std::optional<DependencySet> initial_deps;
     std::optional<ReplicaSet> fast_quorum;
     std::optional<Decision> chosen;
@@ -105,7 +108,10 @@ class Ghost final : public Observer {
             std::string detail = "");
 
   void NotePayload(ReplicaId at, InstanceId id, const CommandBatchPtr& batch);
+  void NoteAsked(ReplicaId at, InstanceId id, const CommandBatchPtr& batch);
   void NoteValue(ReplicaId at, InstanceId id, const Value& value);
+  // May the instance conflict with anything that the shard answers for?
+  bool Concerns(const CommandBatch& payload, int shard) const;
   void NoteInitialDeps(ReplicaId at, InstanceId id, const DependencySet& deps);
   Round& NoteRound(ReplicaId at, InstanceId id, Ballot ballot,
                    const Value& value, const DependencySet& deps);
@@ -116,7 +122,8 @@ class Ghost final : public Observer {
   void MarkDecision(const Instance& instance, const Value& value);
   void MarkProposal(InstanceId id, CommandId command);
   void CheckVisibility(ReplicaId at, InstanceId id);
-  // A proposal at ballot 0 has the answers of a quorum of dependency nodes.
+  // A proposal at ballot 0 has the answers of a quorum of each shard that it
+  // concerns.
   void CheckUnion(ReplicaId at, const Accept& m);
   // No more than `lacking` executors lack anything up to `floor`.
   void CheckFloor(ReplicaId at, const DependencySet& floor, int lacking);
@@ -167,7 +174,8 @@ class Ghost final : public Observer {
   }
 
   Settings settings_;
-  Roles roles_;  // none empty
+  Cluster cluster_;
+  const Roles& roles_ = cluster_.roles;
   int faults_;
   int accept_quorum_;
   int fast_quorum_;
