@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "replica/paxos/quorum.h"
+#include "replica/paxos/roles.h"
 #include "wire/fingerprint.h"
 
 namespace quorate::model {
@@ -17,6 +18,12 @@ Judge::Payloads PayloadsOf(const std::vector<CommandBatchPtr>& commands) {
   return payloads;
 }
 
+int AcceptQuorumOf(const Settings& settings) {
+  return settings.protocol == Protocol::kBpaxos
+             ? Cluster(settings).group(0).phase2.system().smallest()
+             : QuorumSizesOf(settings).accepting();
+}
+
 std::string NameOf(int replica) { return "r" + std::to_string(replica + 1); }
 
 }  // namespace
@@ -25,7 +32,7 @@ World::World(const Scope& scope)
     : scope_(scope),
       states_(scope),
       judge_(states_.observations(),
-             QuorumSizesOf(SettingsOf(scope, 0)).accepting(),
+             AcceptQuorumOf(SettingsOf(scope, 0)),
              PayloadsOf(states_.commands())) {}
 
 std::uint64_t World::Hash(const WorldState& state) {
@@ -85,6 +92,11 @@ void World::ForLocalSteps(const WorldState& state, int replica,
   for (int column = 0; column < scope_.replicas; ++column) {
     if (column == replica || (!scope_.recovered.empty() &&
                               !scope_.recovered.Contains(ReplicaAt(column)))) {
+      continue;
+    }
+    // An executor of BPaxos waits for what others depend on: it was asked about.
+    if (scope_.protocol == Protocol::kBpaxos &&
+        At(state, column).proposed == 0) {
       continue;
     }
     action(ReplicaStep{StepKind::kRecover, static_cast<std::uint32_t>(column)});
