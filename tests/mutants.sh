@@ -86,7 +86,7 @@ ballot0_twice     3.2  bpaxos 3 1
 own_column_clamp  3.2  bpaxos 3 1
 acceptor_forgets  3.2  bpaxos 3 1
 floor_of_one      3.3  bpaxos 3 1
-phases_apart      3.2  explore B2 recoveries=1
+quorums_apart     3.2  explore B2 recoveries=1
 first_shard_only  3.2  explore B3
 foreign_group     3.2  explore B3
 skip_phase1       log  explore M1

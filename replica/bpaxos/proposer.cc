@@ -142,7 +142,7 @@ void Proposer::HandleRecoverReply(ReplicaId from, const RecoverReply& m,
     proposal.value = m.value;
     proposal.deps = m.deps;
   }
-  if (!group.phase1.IsQuorum(Mutated("phases_apart")
+  if (!group.phase1.IsQuorum(Mutated("quorums_apart")
                                  ? group.phase1.PlusOne(proposal.answered)
                                  : proposal.answered)) {
     return;

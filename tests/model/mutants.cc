@@ -69,6 +69,7 @@ constexpr std::string_view kMutations[] = {
     "phases_apart",
     "post_ignore_dep",
     "pre_bal",
+    "quorums_apart",
     "r_anypre",
     "read_unconfirmed",
     "rec_k",
