@@ -130,6 +130,8 @@ wait_for_ever      W3   M13                 unit EpaxosMutualWait.EndsThoughBoth
 no_w3              W3   -                   unit EpaxosWaiting.GivesUpWhenTheOtherWaitsWithTooManyVotes
 no_w4              W4   post_outside_ign    unit EpaxosWaiting.GivesUpWhenTheCommandLeaderAnswersLate
 no_w5              W5   -                   unit EpaxosWaiting.GivesUpWhenTooFewOfAllAnswersMatch
+session_begins_again 2.8 -                  sim
+era_commutes       2.8  -                   sim
 no_phantom         1.3  -                   replay tests/model/scenarios/no_phantom.txt
 rec_none           A.1  -                   explore X1 recoveries=1 restarts=1 separate_sync=1 lazy=1
 rec_r3             A.1  -                   explore X1 recoveries=1 restarts=1 separate_sync=1 lazy=1
@@ -150,6 +152,9 @@ ballot0_twice      3.2  -                   sim
 own_column_clamp   3.2  bp_clamp            sim
 acceptor_forgets   3.2  -                   sim
 floor_of_one       3.3  -                   sim
+quorums_apart      3.2  -                   explore B2 recoveries=1
+first_shard_only   3.2  -                   explore B3
+foreign_group      3.2  -                   explore B3
 skip_phase1        log  -                   explore M1
 phases_apart       log  -                   explore M1
 ign_votes          log  -                   explore M1

@@ -108,7 +108,8 @@ absl::Status ValidateSettings(const Settings& settings) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a cluster has 3 to ", most, " nodes, not ", settings.replicas));
   }
-  if (!has_roles && settings.roles != Roles()) {
+  if (!has_roles &&
+      (settings.roles != Roles() || settings.parts != Parts())) {
     return absl::InvalidArgumentError(
         "only bpaxos knows roles: set protocol to \"bpaxos\", or leave the "
         "nodes' roles out");

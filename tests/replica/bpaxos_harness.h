@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "depsvc/shards.h"
 #include "replica/paxos/roles.h"
 #include "replica/replica.h"
 #include "tests/replica/in_flight.h"
@@ -46,6 +47,39 @@ inline Settings SeparateSettings() {
 
 inline Settings ColocatedSettings(int nodes = 3) {
   return {.protocol = Protocol::kBpaxos, .replicas = nodes};
+}
+
+// Leaders 0 1, shards 2 3 4 and 5 6 7, groups 8 9 10 and 11 12 13, executors
+// 14 15.
+inline Settings DividedSettings() {
+  return {.protocol = Protocol::kBpaxos,
+          .replicas = 16,
+          .roles = {.leaders = Nodes({0, 1}),
+                    .dependency_nodes = Nodes({2, 3, 4, 5, 6, 7}),
+                    .acceptors = Nodes({8, 9, 10, 11, 12, 13}),
+                    .executors = Nodes({14, 15})},
+          .parts = {.shard = {0, 0, 0, 0, 0, 1, 1, 1},
+                    .group = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1}}};
+}
+
+// A key of one of two shards.
+inline std::string KeyIn(int shard) {
+  for (int i = 0;; ++i) {
+    std::string key = "k" + std::to_string(i);
+    if (ShardOfKey(HashKey(key), 2) == shard) return key;
+  }
+}
+
+// One command on a key of each.
+inline CommandBatchPtr PutBoth(std::uint64_t sequence,
+                               std::uint32_t origin = 7) {
+  CommandBatchBuilder builder;
+  builder.AddCommand({ClientId{9}, sequence}, 0, origin);
+  for (const int shard : {0, 1}) {
+    builder.AddOperation(
+        {.kind = OperationKind::kPut, .key = KeyIn(shard), .value = "v"});
+  }
+  return builder.Finish();
 }
 
 class TestCluster {

@@ -13,13 +13,15 @@ struct Walk {
   Settings settings;
   int commands;
   int steps;
+  bool divided = false;  // Keys of two shards, and commands on both.
 };
 
 class Walker final : public RandomWalk<TestCluster> {
  public:
   Walker(const Walk& walk, unsigned seed)
       : RandomWalk(seed, WithTimers(walk.settings, seed)),
-        commands_(walk.commands) {}
+        commands_(walk.commands),
+        divided_(walk.divided) {}
 
   std::uint64_t recovered() {
     std::uint64_t total = 0;
@@ -49,10 +51,15 @@ class Walker final : public RandomWalk<TestCluster> {
   void Ask(int) override {
     if (asked_ == commands_) return;
     ++asked_;
-    cluster().Submit(PickLeader(), Put(static_cast<std::uint64_t>(asked_),
-                                       Pick(4) == 0 ? "cold" : "hot"));
+    cluster().Submit(PickLeader(), Draw(static_cast<std::uint64_t>(asked_)));
   }
   void Crash(int node) override { cluster().CrashAndRestart(node); }
+
+  CommandBatchPtr Draw(std::uint64_t sequence) {
+    if (!divided_) return Put(sequence, Pick(4) == 0 ? "cold" : "hot");
+    const int choice = Pick(3);
+    return choice == 2 ? PutBoth(sequence) : Put(sequence, KeyIn(choice));
+  }
 
   // Whatever a command waits for is decided, and the executors get even.
   void Heal() override {
@@ -84,6 +91,7 @@ class Walker final : public RandomWalk<TestCluster> {
   }
 
   int commands_;
+  bool divided_;
   int asked_ = 0;
 };
 
@@ -96,6 +104,13 @@ Settings MixedSettings() {
                     .dependency_nodes = Nodes({0, 1, 2}),
                     .acceptors = Nodes({2, 3, 4}),
                     .executors = Nodes({1, 3, 4})}};
+}
+
+Settings DividedColocatedSettings() {
+  Settings settings = ColocatedSettings(6);
+  settings.faults = 1;
+  settings.parts = {.shard = {0, 1, 0, 1, 0, 1}, .group = {0, 0, 0, 1, 1, 1}};
+  return settings;
 }
 
 class BpaxosRandomWalk : public testing::TestWithParam<Walk> {};
@@ -117,7 +132,10 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Walk{"colocated", ColocatedSettings(), 6, 500},
                     Walk{"five", ColocatedSettings(5), 6, 700},
                     Walk{"separate", SeparateSettings(), 6, 900},
-                    Walk{"mixed", MixedSettings(), 6, 600}),
+                    Walk{"mixed", MixedSettings(), 6, 600},
+                    Walk{"divided", DividedSettings(), 6, 1300, true},
+                    Walk{"divided_colocated", DividedColocatedSettings(), 6,
+                         700, true}),
     [](const auto& walk) { return std::string(walk.param.name); });
 
 }  // namespace

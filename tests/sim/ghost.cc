@@ -4,7 +4,7 @@ namespace quorate::sim {
 
 Ghost::Ghost(const Settings& settings, Verdict& verdict)
     : Observer(settings, verdict),
-      roles_(Cluster(settings).roles),
+      cluster_(settings),
       sizes_(SizesOf(settings)),
       columns_(static_cast<std::size_t>(ColumnsOf(settings))) {
   stable_.fill(DependencySet(ColumnsOf(settings)));

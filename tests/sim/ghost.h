@@ -86,6 +86,8 @@ class Ghost final : public Observer {
   };
   struct Instance {
     CommandBatchPtr payload;
+    // What the dependency service was asked with: the payload, or parts of it.
+    absl::InlinedVector<CommandBatchPtr, 1> asked;
     std::optional<DependencySet> initial_deps;
     std::optional<ReplicaSet> fast_quorum;
     std::optional<Decision> chosen;
@@ -104,7 +106,10 @@ class Ghost final : public Observer {
             const std::string& detail = "");
 
   void NotePayload(ReplicaId at, InstanceId id, const CommandBatchPtr& batch);
+  void NoteAsked(ReplicaId at, InstanceId id, const CommandBatchPtr& batch);
   void NoteValue(ReplicaId at, InstanceId id, const Value& value);
+  // May the instance conflict with anything that the shard answers for?
+  bool Concerns(const CommandBatch& payload, int shard) const;
   void NoteInitialDeps(ReplicaId at, InstanceId id, const DependencySet& deps);
   Round& NoteRound(ReplicaId at, InstanceId id, Ballot ballot,
                    const Value& value, const DependencySet& deps);
@@ -115,7 +120,8 @@ class Ghost final : public Observer {
   void MarkDecision(const Instance& instance, const Value& value);
   void MarkProposal(InstanceId id, CommandId command);
   void CheckVisibility(ReplicaId at, InstanceId id);
-  // A proposal at ballot 0 has the answers of a quorum of dependency nodes.
+  // A proposal at ballot 0 has the answers of a quorum of each shard that it
+  // concerns.
   void CheckUnion(ReplicaId at, const Accept& m);
   // No more than `lacking` executors lack anything up to `floor`.
   void CheckFloor(ReplicaId at, const DependencySet& floor, int lacking);
@@ -165,7 +171,8 @@ class Ghost final : public Observer {
     Fail("a checkpoint is not in the journal", at, {at, 0});
   }
 
-  Roles roles_;  // none empty
+  Cluster cluster_;
+  const Roles& roles_ = cluster_.roles;  // none empty
   Sizes sizes_;
   // Who proposed it last.
   absl::flat_hash_map<std::pair<std::uint64_t, std::uint64_t>, InstanceId>

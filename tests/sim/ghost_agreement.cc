@@ -1,6 +1,8 @@
 // One payload, one value a ballot, one decision an instance (G1, G2, 3, 4, 12).
 #include "tests/sim/ghost.h"
 
+#include <algorithm>
+
 namespace quorate::sim {
 namespace {
 
@@ -30,10 +32,27 @@ void Ghost::NotePayload(ReplicaId at, InstanceId id,
     Fail("G2: only commands that a client submitted are proposed", at, id);
   }
   for (const Command& command : batch->commands()) {
-    if (batch->operations(command).front().kind == OperationKind::kEndEra) {
-      continue;
-    }
-    MarkProposal(id, command.id);
+    if (!IsOfReplicas(*batch, command)) MarkProposal(id, command.id);
+  }
+}
+
+// Each shard is asked with what concerns it, so no one of these need be the
+// payload; one that is asked alone is sent it.
+void Ghost::NoteAsked(ReplicaId at, InstanceId id,
+                      const CommandBatchPtr& batch) {
+  if (cluster_.shards() == 1) return NotePayload(at, id, batch);
+  auto& asked = Get(id).asked;
+  const bool known =
+      std::ranges::any_of(asked, [&](const CommandBatchPtr& other) {
+        return other->digest() == batch->digest();
+      });
+  if (known) return;
+  asked.push_back(batch);
+  if (asked.size() > static_cast<std::size_t>(cluster_.shards())) {
+    Fail("D1: a shard is asked one thing about an instance", at, id);
+  }
+  if (!AreKnown(*batch)) {
+    Fail("G2: only commands that a client submitted are proposed", at, id);
   }
 }
 
@@ -53,6 +72,11 @@ void Ghost::NoteValue(ReplicaId at, InstanceId id, const Value& value) {
     Fail("G2: a proposed value is commands or a noop", at, id);
   }
   NotePayload(at, id, value.batch);
+  for (const CommandBatchPtr& asked : Get(id).asked) {
+    if (value.kind == ValueKind::kCommands && asked->digest() == value.digest) {
+      NotePayload(at, id, asked);
+    }
+  }
   const CommandBatchPtr& payload = Get(id).payload;
   if (value.kind == ValueKind::kCommands &&
       (payload == nullptr || payload->digest() != value.digest)) {

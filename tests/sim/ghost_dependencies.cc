@@ -1,8 +1,10 @@
 // Dependencies, and the quorums that chose them (G3, 6, 10; 3.2, 3.5, 3.6).
 #include "tests/sim/ghost.h"
 
+#include <algorithm>
 #include <array>
 
+#include "depsvc/shards.h"
 #include "wire/commutation.h"
 
 namespace quorate::sim {
@@ -34,9 +36,6 @@ int FastQuorumOf(const Settings& settings) {
   return settings.replicas;
 }
 int AcceptQuorumOf(const Settings& settings) {
-  if (settings.protocol == Protocol::kBpaxos) {
-    return Cluster(settings).roles.acceptors.size() - FaultsOf(settings);
-  }
   return settings.fast_path == FastPathRule::kAtlas
              ? FaultsOf(settings) + 1
              : settings.replicas - FaultsOf(settings);
@@ -157,15 +156,30 @@ void Ghost::NoteFastQuorum(ReplicaId at, InstanceId id, ReplicaSet quorum) {
   known = quorum;
 }
 
+bool Ghost::Concerns(const CommandBatch& payload, int shard) const {
+  return std::ranges::any_of(
+      payload.operations(), [&](const Operation& operation) {
+        return IsRange(operation.kind) ||
+               ShardOfKey(HashKey(operation.key), cluster_.shards()) == shard;
+      });
+}
+
 void Ghost::CheckUnion(ReplicaId at, const Accept& m) {
-  int answers = 0;
-  for (const OnDisk& disk : Get(m.instance).on_disk) {
-    if (disk.answered && m.deps.Covers(disk.answer)) ++answers;
+  const Instance& instance = Get(m.instance);
+  ReplicaSet covered;
+  for (int i = 0; i < settings().replicas; ++i) {
+    const OnDisk& disk = instance.on_disk[static_cast<std::size_t>(i)];
+    if (disk.answered && m.deps.Covers(disk.answer)) {
+      covered.Insert(ReplicaAt(i));
+    }
   }
-  const int quorum = roles_.dependency_nodes.size() - sizes_.faults;
-  if (answers < quorum) {
-    Fail("3.2: a proposal covers the answers of f+1 dependency nodes", at,
-         m.instance, std::to_string(answers) + " of " + std::to_string(quorum));
+  for (int shard = 0; shard < cluster_.shards(); ++shard) {
+    if (instance.payload == nullptr || !Concerns(*instance.payload, shard) ||
+        cluster_.shard(shard).IsQuorum(covered)) {
+      continue;
+    }
+    Fail("3.2: a proposal covers the answers of a quorum of each shard", at,
+         m.instance, "not of shard " + std::to_string(shard + 1));
   }
 }
 

@@ -113,7 +113,7 @@ void Ghost::CheckSent(ReplicaId from, const DependencyRequest& m) {
   if (m.instance.replica != from) {
     Fail("3.2: only its leader asks about an instance", from, m.instance);
   }
-  NotePayload(from, m.instance, m.batch);
+  NoteAsked(from, m.instance, m.batch);
   if (reserved_[static_cast<std::size_t>(Index(from))] < m.instance.slot) {
     Fail("3.2: the reservation of a slot is on disk before it is used", from,
          m.instance);

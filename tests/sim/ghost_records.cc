@@ -30,7 +30,14 @@ void Ghost::BecameDurable(ReplicaId at, const AcceptedRecord& r) {
   disk.promised = std::max(disk.promised, r.ballot);
   Round& round = NoteRound(at, r.instance, r.ballot, r.value, r.deps);
   round.durable_voters.Insert(at);
-  if (round.durable_voters.size() >= sizes_.accept_quorum) {
+  const AcceptorGroup* group =
+      is_bpaxos() ? &cluster_.GroupOf(r.instance) : nullptr;
+  if (group != nullptr && !group->members().Contains(at)) {
+    Fail("3.2: only its group votes on an instance", at, r.instance);
+  }
+  if (group != nullptr
+          ? group->phase2.IsQuorum(round.durable_voters)
+          : round.durable_voters.size() >= sizes_.accept_quorum) {
     NoteChosen(at, r.instance, r.ballot, r.value, r.deps);
   }
 }
@@ -72,7 +79,7 @@ void Ghost::BecameDurable(ReplicaId at, const CommittedRecord& r) {
 }
 
 void Ghost::BecameDurable(ReplicaId at, const DependencyRecord& r) {
-  NotePayload(at, r.instance, r.batch);
+  NoteAsked(at, r.instance, r.batch);
   OnDisk& disk = DiskOf(at, Get(r.instance));
   if (disk.answered && disk.answer != r.deps) {
     Fail("D1: a dependency node answers an instance once", at, r.instance,

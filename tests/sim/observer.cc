@@ -41,13 +41,17 @@ void Observer::Submitted(const CommandBatch& batch, const Command& command) {
 
 bool Observer::AreSubmitted(const CommandBatch& batch) const {
   return std::ranges::all_of(batch.commands(), [&](const Command& command) {
-    // The replicas' own.
-    if (batch.operations(command).front().kind == OperationKind::kEndEra) {
-      return true;
-    }
+    if (IsOfReplicas(batch, command)) return true;
     const auto found = submitted_.find(KeyOf(command.id));
     return found != submitted_.end() &&
            found->second == DigestOf(batch.operations(command));
+  });
+}
+
+bool Observer::AreKnown(const CommandBatch& batch) const {
+  return std::ranges::all_of(batch.commands(), [&](const Command& command) {
+    return IsOfReplicas(batch, command) ||
+           submitted_.contains(KeyOf(command.id));
   });
 }
 

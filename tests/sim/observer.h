@@ -62,6 +62,8 @@ class Observer {
   void CountDecision(bool with_commands, bool recovered);
   // Every command of it, as some client asked for it (G2)?
   bool AreSubmitted(const CommandBatch& batch) const;
+  // As that, but perhaps not with all that was asked for.
+  bool AreKnown(const CommandBatch& batch) const;
   void Report(const char* invariant, ReplicaId at, const std::string& what,
               const std::string& detail);
 
@@ -75,6 +77,11 @@ class Observer {
   std::uint64_t recovered_ = 0;
   Marks marks_;
 };
+
+// The end of an era, which no client asks for.
+inline bool IsOfReplicas(const CommandBatch& batch, const Command& command) {
+  return batch.operations(command).front().kind == OperationKind::kEndEra;
+}
 
 // A command among others.
 inline std::pair<std::uint64_t, std::uint64_t> KeyOf(CommandId id) {
