@@ -51,6 +51,9 @@ ReplicaStatus BpaxosReplica::Status() const {
   status.drop_floor = floors_.drop();
   status.state_hash = executor_.state_hash();
   status.keys = executor_.state_machine().size();
+  status.sessions = executor_.sessions().sessions();
+  status.expired_sessions = executor_.sessions().expired_sessions();
+  status.era = era();
   status.queued_commands = queue_.waiting_commands();
   status.slow_commits = shared_.stats.decided;
   status.retransmissions = shared_.stats.retransmissions;

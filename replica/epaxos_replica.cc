@@ -4,6 +4,7 @@
 
 #include "replica/answers.h"
 #include "wire/fingerprint.h"
+#include "wire/mutation.h"
 #include "wire/overloaded.h"
 
 namespace quorate {
@@ -39,6 +40,7 @@ EpaxosReplica::EpaxosReplica(const Settings& settings)
       protocol_(settings),
       executor_(settings.replicas, settings.conflicts),
       queue_(settings),
+      era_timer_(settings),
       transfer_(settings) {}
 
 void EpaxosReplica::Step(const Event& event, Actions& actions) {
@@ -52,8 +54,13 @@ void EpaxosReplica::Step(const Event& event, Actions& actions) {
                    protocol_.HandleDurable(e.through, actions);
                  },
                  [&](const Tick&) {
+                   if (Mutated("executor_blocks") &&
+                       executor_.OldestBlocked().has_value()) {
+                     return;
+                   }
                    protocol_.HandleTick(executor_.executed_frontier(), actions);
                    transfer_.Tick(protocol_.committed_frontier(), actions);
+                   EndEra(actions);
                  },
                  [&](const PeerSuspected& e) {
                    protocol_.HandleSuspicion(e.peer, e.suspected, actions);
@@ -156,8 +163,18 @@ bool EpaxosReplica::IsUnaffected(std::span<const Operation> operations) const {
   return true;
 }
 
+// Everything after it waits for it: not while there is too much to wait for.
+void EpaxosReplica::EndEra(Actions& actions) {
+  CommandBatchPtr batch = era_timer_.Tick(era());
+  if (batch != nullptr && !HoldsBack()) {
+    protocol_.Propose(std::move(batch), actions);
+  }
+}
+
 bool EpaxosReplica::HoldsBack() const {
-  return executor_.stats().waiting_instances >= settings_.max_waiting_instances;
+  return executor_.stats().waiting_instances >=
+             settings_.max_waiting_instances &&
+         !Mutated("no_admission");
 }
 
 // Feeds the decisions from `first` on to the executor and answers the clients
@@ -240,6 +257,9 @@ ReplicaStatus EpaxosReplica::Status() const {
   status.drop_floor = protocol_.drop_floor();
   status.state_hash = executor_.state_hash();
   status.keys = executor_.state_machine().size();
+  status.sessions = executor_.sessions().sessions();
+  status.expired_sessions = executor_.sessions().expired_sessions();
+  status.era = era();
   status.own_in_flight = protocol_.own_in_flight();
   status.queued_commands = queue_.waiting_commands();
   status.instances_in_memory = protocol_.log().size();

@@ -28,6 +28,7 @@ std::string_view ErrorName(RefusalReason reason) {
     case RefusalReason::kMalformed: return "malformed";
     case RefusalReason::kNotLeader: return "not_leader";
     case RefusalReason::kNoLeader: return "no_leader";
+    case RefusalReason::kSessionExpired: return "session_expired";
   }
   return "refused";
 }

@@ -16,7 +16,7 @@ class Footprint {
   Footprint(const CommandBatch& batch, ConflictMode mode)
       : batch_(batch), mode_(mode) {
     for (const Operation& operation : batch.operations()) {
-      if (operation.kind == OperationKind::kScan) {
+      if (IsRange(operation.kind)) {
         has_scans_ = true;
       } else {
         keys_.emplace_back(operation.key_hash,
@@ -30,18 +30,18 @@ class Footprint {
   // Hash equality stands for key equality, as in the conflict index.
   bool ConflictsWith(const CommandBatch& other) const {
     for (const Operation& operation : other.operations()) {
-      if (has_scans_ || operation.kind == OperationKind::kScan) {
+      if (has_scans_ || IsRange(operation.kind)) {
         // A scan counts as touching every key, as in the conflict index.
         for (const Operation& mine : batch_.operations()) {
-          const bool one_scans = mine.kind == OperationKind::kScan ||
-                                 operation.kind == OperationKind::kScan;
+          const bool one_scans = IsRange(mine.kind) ||
+                                 IsRange(operation.kind);
           if (one_scans && Conflict(ClassOf(mine.kind, mode_),
                                     ClassOf(operation.kind, mode_))) {
             return true;
           }
         }
       }
-      if (operation.kind == OperationKind::kScan) continue;
+      if (IsRange(operation.kind)) continue;
       const AccessClass access = ClassOf(operation.kind, mode_);
       auto at = std::lower_bound(
           keys_.begin(), keys_.end(),
@@ -96,11 +96,14 @@ std::vector<ValidateReply::Conflict> Epaxos::FindInvalidating(
   std::vector<ValidateReply::Conflict> found;
   for (int i = 0; i < quorums_.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
-    const std::uint64_t from =
-        std::max(initial_deps[column], log_.Dropped(column)) + 1;
+    // A set has all of a column up to its watermark (latest_only).
+    const std::uint64_t covered =
+        Mutated("latest_only") ? 0 : initial_deps[column];
+    const std::uint64_t from = std::max(covered, log_.Dropped(column)) + 1;
     for (std::uint64_t slot = from; slot <= log_.Newest(column); ++slot) {
       const InstanceId other_id{column, slot};
       if (other_id == id) continue;
+      if (Mutated("latest_only") && slot == initial_deps[column]) continue;
       const Instance& other = *log_.Find(other_id);
       if (other.initial_batch == nullptr) continue;
       const bool committed = other.status == InstanceStatus::kCommitted;
@@ -182,6 +185,7 @@ void Epaxos::HandleValidateReply(ReplicaId from, const ValidateReply& m,
   }
   Recovering& recovering = *instance->recovering.get();
   recovering.validated.Insert(from);
+  recovering.age_ticks = 0;
   for (const ValidateReply::Conflict& conflict : m.conflicts) {
     recovering.conflicts[conflict.instance] |= conflict.committed;
   }
@@ -276,6 +280,7 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
                              Actions& actions) {
   Recovering& recovering = *instance.recovering.get();
   if (recovering.stage != Recovering::Stage::kWaiting) return;
+  const bool for_ever = Mutated("wait_for_ever");  // W1 and W2 alone
   // W4: an answer from outside Q that settles it.
   const ReplicaSet late = recovering.answered.Minus(recovering.quorum);
   bool accepted_somewhere = false;
@@ -289,19 +294,20 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
       highest = &*answer;
     }
   }
-  if (accepted_somewhere) {
+  if (accepted_somewhere && !Mutated("no_w4") && !for_ever) {
     Count(RecoveryRule::kW4Value);
     const Value value = highest->value;
     ProposeRecovered(id, instance, value, DependencySet(highest->deps),
                      actions);
     return;
   }
-  bool give_up = late.Contains(id.replica) &&
+  bool give_up = late.Contains(id.replica) && !Mutated("no_w4") && !for_ever &&
                  (!recovering.LeaderIsRecused(id) || Mutated("rec_w4"));
   if (give_up) Count(RecoveryRule::kW4Leader);
   // W5: rule R4 over all answers so far.
-  if (recovering.Matching(recovering.answered) <
-      recovering.answered.size() - quorums_.fast_faults) {
+  if (!Mutated("no_w5") && !for_ever &&
+      recovering.Matching(recovering.answered) <
+          recovering.answered.size() - quorums_.fast_faults) {
     Count(RecoveryRule::kW5);
     give_up = true;
   }
@@ -323,7 +329,7 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
     // W3: the other has too many matching votes for ours to be fast.
     const int bound =
         quorums_.replicas - quorums_.faults - quorums_.fast_faults;
-    if (other != nullptr &&
+    if (other != nullptr && !Mutated("no_w3") && !for_ever &&
         other->waiting_votes + (Mutated("wait_ge") ? 1 : 0) > bound) {
       Count(RecoveryRule::kW3);
       give_up = true;

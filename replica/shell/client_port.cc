@@ -8,6 +8,7 @@
 #include "replica/shell/text.h"
 #include "wire/codec/codec.h"
 #include "wire/limits.h"
+#include "wire/mutation.h"
 #include "wire/overloaded.h"
 
 namespace quorate {
@@ -84,6 +85,11 @@ absl::Status ClientPort::Start() {
 // ---- connections ----------------------------------------------------------
 
 void ClientPort::Accept(uv_stream_t* listener) {
+  // Below what descriptors there are: a process without any can only spin.
+  if (free_numbers_.empty() && Mutated("no_connection_limit")) {
+    clients_.push_back(nullptr);
+    free_numbers_.push_back(static_cast<std::uint32_t>(clients_.size() - 1));
+  }
   if (free_numbers_.empty()) {
     ConnectionPtr extra(new Connection(loop_, count_, this, 0));
     refusals_.Add(Refusal::kTooManyConnections);
@@ -144,7 +150,9 @@ void ClientPort::Identify(Client& client, const Frame& frame) {
   client.identified = true;
   --unidentified_;
   client.connection->AllowFrames(kMaxClientFrameBytes);
-  EncodeClientMessage(handshake_.OwnHello(), client.connection->output());
+  Hello hello_back = handshake_.OwnHello();
+  hello_back.era = era_;
+  EncodeClientMessage(hello_back, client.connection->output());
   Touch(client);
 }
 
@@ -278,10 +286,11 @@ void ClientPort::Answer(Client& client, ClientReply&& reply) {
 }
 
 void ClientPort::EncodeReplies(Client& client) {
-  auto& replies = std::get<ClientReplies>(client.replies).replies;
-  if (replies.empty()) return;
+  auto& replies = std::get<ClientReplies>(client.replies);
+  if (replies.replies.empty()) return;
+  replies.era = era_;
   EncodeClientMessage(client.replies, client.connection->output());
-  replies.clear();
+  replies.replies.clear();
   client.reply_bytes = 0;
 }
 

@@ -178,6 +178,7 @@ absl::Status Node::Start(uv_loop_t* loop) {
   uv_prepare_start(running_->before_poll.get(), [](uv_prepare_t* prepare) {
     OwnerOf<Node>(prepare).EndTurn();
   });
+  running_->clients.NoteEra(replica_->era());
   phase_ = Phase::kServing;
   return absl::OkStatus();
 }
@@ -336,6 +337,7 @@ void Node::FlushHeldCommits() {
 
 void Node::Reply() {
   running_->clock.NoteCommits(actions_.committed);
+  running_->clients.NoteEra(replica_->era());
   for (OutgoingReply& outgoing : actions_.replies) {
     running_->clients.Route(std::move(outgoing.reply));
   }

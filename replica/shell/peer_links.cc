@@ -19,7 +19,7 @@ constexpr std::uint64_t kMostPauseMs = 80;
 constexpr std::uint64_t kGoodMs = 1000;
 // A machine speaks every ten ticks at least.
 constexpr std::uint64_t kSuspectTicks = 50;
-constexpr std::uint64_t kSilentTicks = 200;
+constexpr std::uint64_t kSilentTicks = 100;
 // What a peer that does not read may cost us in memory.
 constexpr std::size_t kMostQueuedBytes = 16 * 1024 * 1024;
 // Callers that have not said Hello yet.
@@ -177,7 +177,10 @@ void PeerLinks::GoUp(Peer& peer) {
   peer.heard_tick = tick_;
   if (!reading_) peer.connection->PauseReading();
   LogOnce(peer, Concat("peer ", NameOf(peer), " is up"));
-  Suspect(peer, false);
+  // Told even if it was not suspected: the last connection may have taken
+  // messages with it.
+  peer.suspected = false;
+  handler_.OnSuspicion(ReplicaAt(static_cast<int>(peer.index)), false);
 }
 
 // ---- at work --------------------------------------------------------------

@@ -275,7 +275,7 @@ TEST(AtlasRecovery, AsksAgainOnceItHasThePayload) {
                           .batch = nullptr});
   cluster.SyncAll();
   cluster.network().clear();
-  Suspect(cluster, 3, 0);
+  for (const int gone : {0, 4}) Suspect(cluster, 3, gone);
   for (const int ahead : {1, 2}) Suspect(cluster, 3, ahead);
   for (int tick = 0; cluster.Queued<Recover>(1).empty() && tick < 20; ++tick) {
     cluster.Tick(3);

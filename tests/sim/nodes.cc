@@ -7,7 +7,7 @@
 namespace quorate::sim {
 namespace {
 
-constexpr int kClonePermille = 10;       // of the turns go on with a copy
+constexpr int kClonePermille = 3;        // of the turns go on with a copy
 constexpr int kInvariantPermille = 100;  // of the turns look inside
 
 }  // namespace
@@ -55,6 +55,7 @@ void Simulation::Stop(int index) {
   marks.Note(Mark::kSlowCommit, status.slow_commits);
   marks.Note(Mark::kMissingPayload, status.missing_payloads);
   marks.Note(Mark::kRepetition, status.executor.repeated_commands);
+  marks.Note(Mark::kSessionExpired, status.expired_sessions);
   marks.Note(Mark::kCycle,
              status.executor.components - status.executor.component_sizes[0]);
   order_.Stopped(ReplicaAt(index));

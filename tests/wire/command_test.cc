@@ -257,7 +257,7 @@ TEST(CommandColumnsTest, ValuesThatCannotBeAreRefused) {
     change(columns);
     return !columns.AreABatch();
   };
-  EXPECT_TRUE(refused([](Columns& c) { c.kinds[2] = kOperationKinds; }));
+  EXPECT_TRUE(refused([](Columns& c) { c.kinds[2] = kAllOperationKinds; }));
   EXPECT_TRUE(refused([](Columns& c) { c.operation_counts = {0, 3, 1}; }));
   EXPECT_TRUE(refused([](Columns& c) { c.unacknowledged[1] = 0; }));
   EXPECT_TRUE(refused([](Columns& c) { c.unacknowledged[1] = 21; }));

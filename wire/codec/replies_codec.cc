@@ -13,7 +13,7 @@ namespace quorate::codec {
 namespace {
 
 constexpr auto kLastReplyStatus = ReplyStatus::kUnknown;
-constexpr auto kLastReason = RefusalReason::kNoLeader;
+constexpr auto kLastReason = RefusalReason::kSessionExpired;
 constexpr auto kLastOperationStatus = OperationStatus::kTooLarge;
 
 // What the replies add up to, and which columns hold more than defaults.
