@@ -63,7 +63,7 @@ std::string JoinRoles(const StatusJson* roles) {
 }
 
 // "shard 2 of 3"; "" where there is no number, or nothing is divided.
-std::string PartText(const Json& root, const char* name, const char* number,
+std::string PartText(const StatusJson& root, const char* name, const char* number,
                      const char* of) {
   const auto own = FindCount(root, {number});
   const auto all = FindCount(root, {of});
@@ -72,7 +72,7 @@ std::string PartText(const Json& root, const char* name, const char* number,
          std::to_string(*all);
 }
 
-std::string PartOf(const Json& root) {
+std::string PartOf(const StatusJson& root) {
   const std::string shard =
       PartText(root, "shard", "depsvc_shard", "depsvc_shards");
   const std::string group =
