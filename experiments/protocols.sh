@@ -7,12 +7,17 @@
 #        [--clients N] [--pipeline N] [--conflicts "0 2 10"]
 #
 # Each row has a cluster of its own. CPU and messages a command are those of all
-# nodes of a role together: "all" is a node that has every role. The model:
-# every machine has one core for the node; leaders, dependency-service shards and
-# acceptor groups share the work among themselves; an executor applies every
-# command, whatever their number; a co-located replica does every job for every
-# command. No network, disk or client limits. It says where the costs measured
-# here would put the limit, not what a real cluster does.
+# nodes of a role together: "all" is a node that has every role; the last column
+# names the role, and its shard or group, whose node works most. The model: every
+# machine has one core for the node; k machines a role are k leaders, k shards of
+# the dependency service and k groups of acceptors, of three nodes each, not more
+# nodes that are asked. What a dependency node or an acceptor does for a command
+# has a part that is divided by k and one that is not (instances that touch every
+# shard), and a leader has something to do for each shard: both are drawn from the
+# rows with one and with two of each. An executor applies every command, whatever
+# their number; a co-located replica does every job for every command. No network,
+# disk or client limits. It says where the costs measured here would put the
+# limit, not what a real cluster does.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -76,6 +81,8 @@ row "unanimous" "" --fast-path unanimous
 row "bpaxos" "" --protocol bpaxos
 row "bpaxos-roles" "" --protocol bpaxos \
   --leaders 2 --depsvc 3 --acceptors 3 --executors 2
+row "bpaxos-parts" "" --protocol bpaxos --leaders 2 --executors 2 \
+  --depsvc-shards 2 --acceptor-groups 2
 row "multipaxos-leader" "--node r1" --protocol multipaxos
 row "multipaxos-elsewhere" "--node r2" --protocol multipaxos
 
@@ -92,19 +99,35 @@ cost() {
 }
 busiest=busiest_node_cpu_us_per_command
 {
-  printf 'machines\tepaxos\tmultipaxos\tbpaxos\n'
+  printf 'machines\tepaxos\tmultipaxos\tbpaxos\tlimit\n'
   for ((machines = 1; machines <= 16; ++machines)); do
     awk -v k="$machines" -v replica="$(cost epaxos all $busiest)" \
       -v baseline="$(cost multipaxos-leader all $busiest)" \
       -v leader="$(cost bpaxos-roles leader cpu_us_per_command)" \
+      -v leader2="$(cost bpaxos-parts leader cpu_us_per_command)" \
       -v depsvc="$(cost bpaxos-roles depsvc $busiest)" \
+      -v depsvc2="$(cost bpaxos-parts depsvc $busiest)" \
       -v acceptor="$(cost bpaxos-roles acceptor $busiest)" \
+      -v acceptor2="$(cost bpaxos-parts acceptor $busiest)" \
       -v executor="$(cost bpaxos-roles executor $busiest)" '
-      function least(a, b) { return a < b ? a : b }
+      # From its cost undivided and in two: what is left of it in k parts.
+      function divided(one, two,  part) {
+        part = 2 * (one - two)
+        if (part < 0) part = 0
+        if (part > one) part = one
+        return one - part + part / k
+      }
+      function limit(name, rate) {
+        if (least == "" || rate < least) { least = rate; who = name }
+      }
       BEGIN {
-        role = least(least(k / leader, k / depsvc), least(k / acceptor,
-                                                          1 / executor))
-        printf "%d\t%.3f\t%.3f\t%.3f\n", k, 1 / replica, 1 / baseline, role
+        more = leader2 > leader ? leader2 - leader : 0
+        limit("leader", k / (leader + more * (k - 1)))
+        limit("depsvc", 1 / divided(depsvc, depsvc2))
+        limit("acceptor", 1 / divided(acceptor, acceptor2))
+        limit("executor", 1 / executor)
+        printf "%d\t%.3f\t%.3f\t%.3f\t%s\n", k, 1 / replica, 1 / baseline,
+          least, who
       }'
   done
 } >"$directory/scaling.tsv"

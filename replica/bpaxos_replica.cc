@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "wire/mutation.h"
 #include "wire/overloaded.h"
 
 namespace quorate {
@@ -124,8 +125,9 @@ void BpaxosReplica::Handle(ReplicaId from, const Message& message,
                  },
                  [&](const Commit& m) { HandleCommit(m, effects); },
                  [&](const Recover& m) {
-                   if (!acceptor_ || m.ballot.owner() != from)
+                   if (!VotesOn(m.instance) || m.ballot.owner() != from) {
                      return effects.Stale();
+                   }
                    acceptor_->HandleRecover(from, m, effects);
                  },
                  [&](const RecoverReply& m) {
@@ -174,10 +176,18 @@ void BpaxosReplica::HandleDependencyRequest(ReplicaId from,
                answer.record);
 }
 
+// Another group's votes on it would never be met by a later ballot.
+bool BpaxosReplica::VotesOn(InstanceId id) const {
+  if (!acceptor_.has_value()) return false;
+  return cluster_.GroupOf(id).members().Contains(settings_.self) ||
+         Mutated("foreign_group");
+}
+
 void BpaxosReplica::HandleAccept(ReplicaId from, Accept m, Effects& effects) {
   const ReplicaId owner =
       m.ballot.is_initial() ? m.instance.replica : m.ballot.owner();
-  if (!acceptor_ || owner != from || m.value.kind == ValueKind::kNone) {
+  if (!VotesOn(m.instance) || owner != from ||
+      m.value.kind == ValueKind::kNone) {
     return effects.Stale();
   }
   if (!FillPayload(m.instance, m.value)) {

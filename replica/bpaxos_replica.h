@@ -60,6 +60,7 @@ class BpaxosReplica final : public Replica {
   void DeliverHere(std::size_t first, Effects& effects);
   void HandleDependencyRequest(ReplicaId from, const DependencyRequest& m,
                                Effects& effects);
+  bool VotesOn(InstanceId id) const;
   void HandleAccept(ReplicaId from, Accept m, Effects& effects);
   void HandleCommit(Commit m, Effects& effects);
   void HandleFrontier(ReplicaId from, const Frontier& m, Effects& effects);

@@ -88,6 +88,16 @@ struct Roles {
   friend bool operator==(const Roles&, const Roles&) = default;
 };
 
+// BPaxos: where keys are divided among shards of the dependency service, and
+// instances among groups of acceptors, which of them each node belongs to. By
+// node, counted from 0; of no meaning for a node that lacks the role.
+inline constexpr int kMaxParts = kMaxNodes / 3;  // three nodes each
+struct Parts {
+  std::array<std::uint8_t, kMaxNodes> shard{};
+  std::array<std::uint8_t, kMaxNodes> group{};
+  friend bool operator==(const Parts&, const Parts&) = default;
+};
+
 struct Settings {
   Protocol protocol = Protocol::kEpaxos;
   int replicas = 3;
@@ -146,16 +156,20 @@ struct Settings {
   // A session is forgotten when it has had no command for one to two times so
   // long, and its client then opens another. 0: never.
   std::uint64_t session_idle_ms = 600'000;
-  // BPaxos only.
+  // ---- BPaxos ----
   Roles roles;
+  Parts parts;
+  // Of the nodes of a shard: every two quorums must meet.
+  QuorumSpec dependency_quorum;
+  // ---- Multi-Paxos, and each group of BPaxos' acceptors ----
+  // Every quorum of one phase must meet every quorum of the other.
+  QuorumSpec phase1;
+  QuorumSpec phase2;
   // ---- Multi-Paxos ----
   // Ticks without a sign of the leader after which a replica wants to lead: so
   // many, and up to as many more by chance. A tenth of that when the failure
   // detector suspects the leader. The leader gives a sign ten times as often.
   int election_ticks = 50;
-  // Every quorum of one phase must meet every quorum of the other.
-  QuorumSpec phase1;
-  QuorumSpec phase2;
   ReadMode reads = ReadMode::kLog;
   // Undecided instances that one replica recovers at once.
   std::size_t max_recoveries = 256;

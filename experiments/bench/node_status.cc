@@ -62,6 +62,24 @@ std::string JoinRoles(const StatusJson* roles) {
   return roles->size() == kRoles ? "all" : joined;
 }
 
+// "shard 2 of 3"; "" where there is no number, or nothing is divided.
+std::string PartText(const Json& root, const char* name, const char* number,
+                     const char* of) {
+  const auto own = FindCount(root, {number});
+  const auto all = FindCount(root, {of});
+  if (!own || !all || *all < 2) return "";
+  return std::string(name) + " " + std::to_string(*own) + " of " +
+         std::to_string(*all);
+}
+
+std::string PartOf(const Json& root) {
+  const std::string shard =
+      PartText(root, "shard", "depsvc_shard", "depsvc_shards");
+  const std::string group =
+      PartText(root, "group", "acceptor_group", "acceptor_groups");
+  return shard + (shard.empty() || group.empty() ? "" : ", ") + group;
+}
+
 // True for a node that does not say.
 bool Executes(const StatusJson& root) {
   const StatusJson* roles = Find(root, {"roles"});
@@ -83,6 +101,7 @@ std::optional<NodeStatus> ParseNodeStatus(std::string_view json) {
                     .executed_commands = FindCount(root, {"executed_commands"}),
                     .messages_sent = FindCount(root, {"messages_sent"}),
                     .roles = JoinRoles(Find(root, {"roles"})),
+                    .part = PartOf(root),
                     .committed = FindText(root, {"committed"}),
                     .executed = FindText(root, {"executed"}),
                     .state_hash = FindText(root, {"state_hash"}),

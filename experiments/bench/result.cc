@@ -6,9 +6,11 @@
 #include <fstream>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "experiments/bench/build_info.h"
 #include "fmt/format.h"
+#include "wire/mutation.h"
 
 namespace quorate::bench {
 namespace {
@@ -44,7 +46,9 @@ Json Latency(const Histogram& histogram) {
 }
 
 Json Latencies(const SiteLatency& site) {
-  return {{"commit", Latency(site.commit)}, {"execute", Latency(site.execute)}};
+  const Histogram& execute =
+      Mutated("commit_as_execution") ? site.commit : site.execute;
+  return {{"commit", Latency(site.commit)}, {"execute", Latency(execute)}};
 }
 
 // [lowest, highest, count] a bucket, in nanoseconds.
@@ -132,10 +136,16 @@ std::string RolesOf(const NodeReport& node) {
   return status ? status->roles : "";
 }
 
+std::string PartOf(const NodeReport& node) {
+  const auto& status = node.after ? node.after : node.before;
+  return status ? status->part : "";
+}
+
 // What a command costs at all nodes that do the same jobs.
 Json CostByRole(const RunFacts& facts, double per_command) {
   struct Cost {
     int nodes = 0;
+    std::set<std::string> parts;
     double cpu_us = 0;
     double busiest_cpu_us = 0;
     double messages = 0;
@@ -145,6 +155,7 @@ Json CostByRole(const RunFacts& facts, double per_command) {
     Cost& cost = roles[RolesOf(node)];
     const double cpu_us = 1e6 * CpuGrowth(node).value_or(0) * per_command;
     ++cost.nodes;
+    cost.parts.insert(PartOf(node));
     cost.cpu_us += cpu_us;
     cost.busiest_cpu_us = std::max(cost.busiest_cpu_us, cpu_us);
     cost.messages +=
@@ -153,6 +164,7 @@ Json CostByRole(const RunFacts& facts, double per_command) {
   Json costs = Json::object();
   for (const auto& [role, cost] : roles) {
     costs[role] = {{"nodes", cost.nodes},
+                   {"parts", cost.parts.size()},
                    {"cpu_us_per_command", cost.cpu_us},
                    {"busiest_node_cpu_us_per_command", cost.busiest_cpu_us},
                    {"messages_per_command", cost.messages}};
@@ -160,7 +172,7 @@ Json CostByRole(const RunFacts& facts, double per_command) {
   return costs;
 }
 
-// The roles of the node that used most CPU.
+// The roles of the node that used most CPU, and its part of them.
 std::string LimitingRole(const RunFacts& facts) {
   const NodeReport* busiest = nullptr;
   for (const NodeReport& node : facts.nodes) {
@@ -169,7 +181,9 @@ std::string LimitingRole(const RunFacts& facts) {
       busiest = &node;
     }
   }
-  return busiest == nullptr ? "" : RolesOf(*busiest);
+  if (busiest == nullptr) return "";
+  const std::string part = PartOf(*busiest);
+  return RolesOf(*busiest) + (part.empty() ? "" : ", " + part);
 }
 
 Json NodeDetails(const RunFacts& facts, double window_s, double per_command) {
@@ -183,6 +197,7 @@ Json NodeDetails(const RunFacts& facts, double window_s, double per_command) {
          {"site", node.site},
          {"up", node.up},
          {"roles", RolesOf(node)},
+         {"part", PartOf(node)},
          {"cpu_us_per_command", OrNull(Times(cpu, 1e6 * per_command))},
          {"cpu_cores", OrNull(Times(cpu, 1 / window_s))},
          {"messages_per_command",

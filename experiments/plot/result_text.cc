@@ -178,6 +178,24 @@ std::string Cost(const Json& result) {
   return text + "(CPU us a command)";
 }
 
+// Empty where every node has every role.
+std::string RoleCosts(const Json& result) {
+  const Json& costs = At(result, {"cost_by_role"});
+  if (!costs.is_object() || costs.size() < 2) return "";
+  std::string text;
+  for (const auto& [role, cost] : costs.items()) {
+    const Json& parts = At(cost, {"parts"});
+    const bool divided = parts.is_number() && parts.get<int>() > 1;
+    text += fmt::format(
+        "{}{} {}, {}   ", role.empty() ? "n/a" : role,
+        divided ? fmt::format(" in {} parts", parts.get<int>()) : "",
+        Number(At(cost, {"cpu_us_per_command"})),
+        Number(At(cost, {"messages_per_command"})));
+  }
+  return fmt::format("{}(CPU us, messages a command; busiest: {})", text,
+                     Text(At(result, {"busiest_role"})));
+}
+
 std::string Limit(const Json& result) {
   const std::string bottleneck = Text(At(result, {"bottleneck"}));
   std::string why;
@@ -272,6 +290,7 @@ std::string ShortTitle(const Json& result) {
 
 std::string FormatResult(const Json& result) {
   const std::string durability = Text(At(result, {"durability"}));
+  const std::string roles = RoleCosts(result);
   return Line("cluster", ShortTitle(result) +
                              (durability == "memory" ? " (NOT durable)" : "") +
                              ":" + Nodes(result)) +
@@ -283,6 +302,7 @@ std::string FormatResult(const Json& result) {
          Line("result", Throughput(result)) + Line("", StateHash(result)) +
          Latency(result) + Sites(result) +
          Line("steady", SlowestInterval(result)) + Line("cost", Cost(result)) +
+         (roles.empty() ? "" : Line("roles", roles)) +
          Line("limit", Limit(result));
 }
 

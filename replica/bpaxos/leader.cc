@@ -1,6 +1,7 @@
 #include "replica/bpaxos/leader.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "wire/check.h"
@@ -48,28 +49,58 @@ InstanceId Leader::Propose(CommandBatchPtr batch, Effects& effects) {
   vertex->deps = DependencySet(cluster_.columns);
   vertex->next_retransmit_ticks = settings_.retransmit_ticks;
   ++in_flight_;
-  const int quorum = cluster_.dependency_quorum();
-  Ask(id, *vertex,
-      settings_.thrifty ? ChooseQuorum(cluster_.roles.dependency_nodes, quorum,
-                                       settings_.self, effects.suspected())
-                        : cluster_.roles.dependency_nodes,
-      /*again=*/false, effects);
+  vertex->shards = ShardsOf(*vertex->batch, cluster_.shards());
+  if (Mutated("first_shard_only")) {
+    vertex->shards =
+        static_cast<ShardSet>(1u << std::countr_zero(vertex->shards));
+  }
+  for (int shard = 0; shard < cluster_.shards(); ++shard) {
+    Ask(id, *vertex, shard, /*again=*/false, effects);
+  }
   return id;
 }
 
-void Leader::Ask(InstanceId id, Vertex& vertex, ReplicaSet nodes, bool again,
+void Leader::Ask(InstanceId id, Vertex& vertex, int shard, bool again,
                  Effects& effects) {
-  for (int i = 0; i < kMaxNodes; ++i) {
-    if (nodes.Contains(ReplicaAt(i))) vertex.asked.Insert(ReplicaAt(i));
+  if (HasAnswered(vertex, shard)) return;
+  const Electorate& electorate = cluster_.shard(shard);
+  ReplicaSet nodes = electorate.members().Minus(vertex.answered);
+  if (settings_.thrifty && !again) {
+    nodes = electorate.Choose(settings_.self, effects.suspected());
   }
+  const bool whole = std::has_single_bit(vertex.shards);
+  if (whole) {
+    vertex.has_payload = ReplicaSet::FromBits(
+        static_cast<std::uint16_t>(vertex.has_payload.bits() | nodes.bits()));
+  }
+  DependencyRequest request{
+      .instance = id,
+      .batch = whole ? vertex.batch
+                     : PartOf(*vertex.batch, shard, cluster_.shards())};
   const RecordSequence reserved = Reserve(id.slot, effects);
-  DependencyRequest request{.instance = id, .batch = vertex.batch};
   if (again) {
     effects.SendAgain(nodes, std::move(request), reserved);
   } else {
     effects.Send(nodes, std::move(request),
                  Mutated("ballot0_twice") ? 0 : reserved);
   }
+}
+
+// Or need not: nothing of it concerns the shard.
+bool Leader::HasAnswered(const Vertex& vertex, int shard) const {
+  if ((vertex.shards >> shard & 1) == 0) return true;
+  // Any two quorums of a shard have a node in common (deps_from_f).
+  const Electorate& electorate = cluster_.shard(shard);
+  return electorate.IsQuorum(Mutated("deps_from_f")
+                                 ? electorate.PlusOne(vertex.answered)
+                                 : vertex.answered);
+}
+
+bool Leader::HaveAllAnswered(const Vertex& vertex) const {
+  for (int shard = 0; shard < cluster_.shards(); ++shard) {
+    if (!HasAnswered(vertex, shard)) return false;
+  }
+  return true;
 }
 
 // The record that lets `slot` be used. A block is reserved well before the one
@@ -97,14 +128,10 @@ void Leader::HandleDependencyReply(ReplicaId from, const DependencyReply& m,
   }
   vertex->answered.Insert(from);
   vertex->deps.UnionWith(m.deps);
-  // Any two quorums of the dependency service share a node (deps_from_f).
-  if (vertex->answered.size() + (Mutated("deps_from_f") ? 1 : 0) <
-      cluster_.dependency_quorum()) {
-    return;
-  }
+  if (!HaveAllAnswered(*vertex)) return;
   vertex->stage = Vertex::Stage::kProposing;
   proposer_.Propose(m.instance, Value::Commands(vertex->batch), vertex->deps,
-                    vertex->asked, effects);
+                    vertex->has_payload, effects);
 }
 
 void Leader::HandleAcceptReply(ReplicaId from, const AcceptReply& m,
@@ -140,16 +167,16 @@ void Leader::Decide(Decision decision, Effects& effects) {
                0);
 }
 
-// Those who were asked for dependencies have the payload, unless the message
-// was lost; executors that miss it are repaired.
+// Those who were asked about all of it have the payload, unless the message was
+// lost; executors that miss it are repaired.
 void Leader::SendCommit(InstanceId id, const Vertex& vertex, Effects& effects) {
   Commit commit{.instance = id,
                 .value = vertex.value.WithoutPayload(),
                 .deps = vertex.deps};
   const ReplicaSet executors = cluster_.roles.executors;
-  effects.Send(executors.Intersect(vertex.asked), commit, 0);
+  effects.Send(executors.Intersect(vertex.has_payload), commit, 0);
   commit.value = vertex.value;
-  effects.Send(executors.Minus(vertex.asked), std::move(commit), 0);
+  effects.Send(executors.Minus(vertex.has_payload), std::move(commit), 0);
 }
 
 // The decision about an instance of this life is known.
@@ -294,8 +321,9 @@ void Leader::AgeVertices(Effects& effects) {
                                        settings_.retransmit_ticks,
                                        kMaxRetransmitTicks);
     ++effects.stats().retransmissions;
-    Ask(id, *vertex, cluster_.roles.dependency_nodes.Minus(vertex->answered),
-        /*again=*/true, effects);
+    for (int shard = 0; shard < cluster_.shards(); ++shard) {
+      Ask(id, *vertex, shard, /*again=*/true, effects);
+    }
   }
   AdvanceFirstOpen();
 }
@@ -471,6 +499,7 @@ std::uint64_t Leader::Fingerprint() const {
   vertices_.ForEach([&](InstanceId id, const Vertex& vertex) {
     print.Mix(id.slot);
     print.Mix(static_cast<std::uint64_t>(vertex.stage));
+    print.Mix(static_cast<std::uint64_t>(vertex.value.kind));
     print.Mix(vertex.answered.bits());
     print.Mix(vertex.awaits_replies ? 1 : 0);
     print.Mix(static_cast<std::uint64_t>(vertex.age_ticks));

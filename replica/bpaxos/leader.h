@@ -1,10 +1,11 @@
 // Answers: how do a client's commands become a decided instance?
 //
 // The leader of BPaxos (protocol.md 3.2): gives the commands an instance of its
-// column, asks the dependency service, proposes (commands, union of f+1
-// answers) at ballot 0, tells the executors what was chosen, and hands their
-// replies to its clients. It keeps its instances until f+1 executors have
-// executed them, and repeats whatever is not answered.
+// column, asks each shard of the dependency service that they touch about what
+// concerns it, proposes (commands, union of a quorum's answers of each) at
+// ballot 0, tells the executors what was chosen, and hands their replies to its
+// clients. It keeps its instances until f+1 executors have executed them, and
+// repeats whatever is not answered.
 //
 // Durable is only that its slots are reserved, so that no slot, and with it no
 // ballot 0, is ever used in two lives: after a restart it recovers what earlier
@@ -17,6 +18,7 @@
 #include <deque>
 #include <vector>
 
+#include "depsvc/shards.h"
 #include "depsvc/slot_log.h"
 #include "replica/bpaxos/effects.h"
 #include "replica/bpaxos/proposer.h"
@@ -35,8 +37,11 @@ struct Vertex {
   CommandBatchPtr batch;  // what was proposed, or is to be
   DependencySet deps;     // union of the answers; then what was decided
   Value value;            // decided; kNone: by whom and as what is not known
-  // Dependency nodes that were asked, and that have answered. A set (M12).
-  ReplicaSet asked;
+  // Shards of the dependency service that it touches: a quorum of each answers.
+  ShardSet shards = 0;
+  // Dependency nodes that were sent the whole of it, and that have answered. A
+  // set (M12).
+  ReplicaSet has_payload;
   ReplicaSet answered;
   // Clients wait here for executors on other nodes to answer; which of them
   // have been answered, by the batch's order, when replies came in parts.
@@ -117,8 +122,12 @@ class Leader {
     return cluster_.roles.executors.Contains(settings_.self);
   }
   RecordSequence Reserve(std::uint64_t slot, Effects& effects);
-  void Ask(InstanceId id, Vertex& vertex, ReplicaSet nodes, bool again,
+  // Sends the shard its part of the batch. `again`: only to those that have not
+  // answered, and all of them.
+  void Ask(InstanceId id, Vertex& vertex, int shard, bool again,
            Effects& effects);
+  bool HasAnswered(const Vertex& vertex, int shard) const;
+  bool HaveAllAnswered(const Vertex& vertex) const;
   void Decide(Decision decision, Effects& effects);
   void Settle(InstanceId id, Vertex& vertex, Value value,
               const DependencySet& deps, Effects& effects);

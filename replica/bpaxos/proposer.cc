@@ -25,12 +25,20 @@ void Proposer::Propose(InstanceId id, const Value& value,
   proposal.value = value;
   proposal.deps = deps;
   proposal.next_retransmit_ticks = settings_.retransmit_ticks;
+  const AcceptorGroup& group = GroupOf(id, proposal);
   const ReplicaSet to =
       settings_.thrifty
-          ? ChooseQuorum(cluster_.roles.acceptors, cluster_.acceptor_quorum(),
-                         settings_.self, effects.suspected())
-          : cluster_.roles.acceptors;
+          ? group.phase2.Choose(settings_.self, effects.suspected())
+          : group.members();
   SendAccept(id, proposal, to, have_payload, effects);
+}
+
+// Of the instance, whoever proposes: a later ballot must meet the same votes
+// (foreign_group).
+const AcceptorGroup& Proposer::GroupOf(InstanceId id,
+                                       const Proposal& proposal) const {
+  if (Mutated("foreign_group") && !proposal.ballot.is_initial()) ++id.slot;
+  return cluster_.GroupOf(id);
 }
 
 void Proposer::SendAccept(InstanceId id, const Proposal& proposal,
@@ -75,7 +83,7 @@ void Proposer::StartAttempt(InstanceId id, Proposal& proposal,
   ++effects.stats().recoveries_started;
   proposal.record =
       effects.Persist(PromisedRecord{.instance = id, .ballot = used});
-  effects.Send(cluster_.roles.acceptors,
+  effects.Send(GroupOf(id, proposal).members(),
                quorate::Recover{.instance = id, .ballot = used},
                Mutated("d_resume0") ? 0 : proposal.record);
 }
@@ -93,15 +101,16 @@ std::optional<Decision> Proposer::HandleAcceptReply(ReplicaId from,
   const auto at = proposals_.find(m.instance);
   if (at == proposals_.end() ||
       at->second.stage != Proposal::Stage::kAccepting ||
-      at->second.ballot != m.ballot ||
-      !cluster_.roles.acceptors.Contains(from)) {
+      at->second.ballot != m.ballot) {
     effects.Stale();  // Late, repeated, or for a ballot given up.
     return std::nullopt;
   }
   Proposal& proposal = at->second;
   proposal.answered.Insert(from);
-  if (proposal.answered.size() + (Mutated("slowq_small") ? 1 : 0) <
-      cluster_.acceptor_quorum()) {
+  const Electorate& electorate = GroupOf(m.instance, proposal).phase2;
+  if (!electorate.IsQuorum(Mutated("slowq_small")
+                               ? electorate.PlusOne(proposal.answered)
+                               : proposal.answered)) {
     return std::nullopt;
   }
   Decision decision{.instance = m.instance,
@@ -118,11 +127,12 @@ void Proposer::HandleRecoverReply(ReplicaId from, const RecoverReply& m,
   if (at == proposals_.end() ||
       at->second.stage != Proposal::Stage::kPromising ||
       at->second.ballot != m.ballot ||
-      !cluster_.roles.acceptors.Contains(from)) {
+      !GroupOf(m.instance, at->second).members().Contains(from)) {
     effects.Stale();
     return;
   }
   Proposal& proposal = at->second;
+  const AcceptorGroup& group = GroupOf(m.instance, proposal);
   proposal.answered.Insert(from);
   if (m.status == InstanceStatus::kAccepted && !Mutated("ign_accepted") &&
       (!proposal.saw_vote || m.accepted_ballot > proposal.highest_vote)) {
@@ -131,13 +141,16 @@ void Proposer::HandleRecoverReply(ReplicaId from, const RecoverReply& m,
     proposal.value = m.value;
     proposal.deps = m.deps;
   }
-  if (proposal.answered.size() < cluster_.acceptor_quorum()) return;
+  if (!group.phase1.IsQuorum(Mutated("quorums_apart")
+                                 ? group.phase1.PlusOne(proposal.answered)
+                                 : proposal.answered)) {
+    return;
+  }
   proposal.stage = Proposal::Stage::kAccepting;
   proposal.answered = ReplicaSet();
   proposal.age_ticks = 0;
   proposal.next_retransmit_ticks = settings_.retransmit_ticks;
-  SendAccept(m.instance, proposal, cluster_.roles.acceptors, ReplicaSet(),
-             effects);
+  SendAccept(m.instance, proposal, group.members(), ReplicaSet(), effects);
 }
 
 void Proposer::HandleNack(const Nack& m, Effects& effects) {
@@ -180,7 +193,8 @@ void Proposer::Retransmit(InstanceId id, Proposal& proposal, Effects& effects) {
                                       settings_.retransmit_ticks,
                                       kMaxRetransmitTicks);
   ++effects.stats().retransmissions;
-  const ReplicaSet to = cluster_.roles.acceptors.Minus(proposal.answered);
+  const ReplicaSet to =
+      GroupOf(id, proposal).members().Minus(proposal.answered);
   if (proposal.stage == Proposal::Stage::kPromising) {
     effects.SendAgain(
         to, quorate::Recover{.instance = id, .ballot = proposal.ballot},
@@ -225,7 +239,13 @@ std::uint64_t Proposer::Fingerprint() const {
     print.Mix(proposal.ballot.number());
     print.Mix(proposal.refused_by.number());
     print.Mix(proposal.answered.bits());
+    print.Mix(static_cast<std::uint64_t>(proposal.value.kind));
     print.Mix(proposal.value.digest);
+    for (const std::uint64_t watermark : proposal.deps.watermarks()) {
+      print.Mix(watermark);
+    }
+    print.Mix(proposal.saw_vote ? 1 : 0);
+    print.Mix(proposal.highest_vote.number());
     print.Mix(static_cast<std::uint64_t>(proposal.age_ticks));
   }
   for (const auto& [id, ballot] : used_) {

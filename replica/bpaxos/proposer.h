@@ -85,6 +85,7 @@ class Proposer {
   std::uint64_t Fingerprint() const;
 
  private:
+  const AcceptorGroup& GroupOf(InstanceId id, const Proposal& proposal) const;
   void StartAttempt(InstanceId id, Proposal& proposal, Effects& effects);
   void SendAccept(InstanceId id, const Proposal& proposal, ReplicaSet to,
                   ReplicaSet have_payload, Effects& effects) const;

@@ -189,6 +189,7 @@ class Epaxos {
   ReplicaSet ChooseFastQuorumPeers() const;
   void CollectHere(InstanceId id, Instance& instance,
                    const CommandBatchPtr& batch, DependencySet& deps);
+  void DropNoops();  // what D4 forbids, for the mutants
   RecordSequence Reserve(std::uint64_t slot, bool overlap, Actions& actions);
   // accept.cc
   void StartAccept(InstanceId id, Instance& instance, Actions& actions);

@@ -180,6 +180,10 @@ void Epaxos::RecoverWhatIsStuck(Actions& actions) {
          ++slot) {
       const InstanceId id{column, slot};
       const Instance* instance = log_.Find(id);
+      if (Mutated("wait_for_ever") && instance != nullptr &&
+          instance->waiting_votes > 0) {
+        continue;
+      }
       // An own round at ballot 0 that still runs repeats itself.
       if (recoveries_.contains(id) ||
           (instance != nullptr &&
@@ -228,7 +232,8 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
       << doublings;
   // Nothing is repeated while the own disk is what it waits for.
   if (instance.last_record > outbox_.durable()) return;
-  if (age >= limit) {
+  const bool waits = recovering.stage == Recovering::Stage::kWaiting;
+  if (age >= limit && !(waits && Mutated("wait_for_ever"))) {
     StartRecovery(id, actions);  // A new ballot, perhaps with another Q.
     return;
   }

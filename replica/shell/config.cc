@@ -1,6 +1,7 @@
 #include "replica/shell/config.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -17,9 +18,9 @@ namespace quorate {
 namespace {
 
 // What this binary knows; ValidateSettings says what it can run.
-constexpr std::string_view kProtocolNames[] = {
-    Name(Protocol::kEpaxos), Name(Protocol::kMultipaxos),
-    Name(Protocol::kBpaxos)};
+constexpr std::string_view kProtocolNames[] = {Name(Protocol::kEpaxos),
+                                               Name(Protocol::kMultipaxos),
+                                               Name(Protocol::kBpaxos)};
 constexpr std::string_view kFastPaths[] = {"epaxos", "atlas", "unanimous"};
 constexpr std::string_view kDurabilities[] = {"fsync", "memory"};
 // In the order of Roles.
@@ -81,6 +82,7 @@ void ReadQuorum(ConfigTable& table, std::string_view key, QuorumSpec& spec) {
 void ReadPaxos(ConfigTable table, Settings& settings) {
   ReadQuorum(table, "phase1", settings.phase1);
   ReadQuorum(table, "phase2", settings.phase2);
+  ReadQuorum(table, "dependencies", settings.dependency_quorum);
   std::string reads(Name(settings.reads));
   table.Choice("reads", kReadModes, reads);
   settings.reads =
@@ -136,6 +138,20 @@ void ReadRoles(ConfigTable& table, std::size_t index,
     table.Refuse("roles",
                  "a node without a role has nothing to do; give it "
                  "one, or leave roles out to give it all");
+  }
+}
+
+// "depsvc_shard" or "acceptor_group", counted from 1 as nodes are.
+void ReadPart(ConfigTable& table, std::string_view key, std::string_view role,
+              const std::optional<std::vector<std::string>>& roles,
+              std::uint8_t& part) {
+  int number = 0;
+  table.Integer(key, 1, kMaxParts, number);
+  if (number == 0) return;  // Not there.
+  part = static_cast<std::uint8_t>(number - 1);
+  if (roles.has_value() && std::ranges::find(*roles, role) == roles->end()) {
+    table.Refuse(key, Concat("the node lacks the role \"", role,
+                             "\"; give it that role, or leave ", key, " out"));
   }
 }
 
@@ -234,6 +250,42 @@ void RefuseSharedValues(ConfigDocument& document,
   }
 }
 
+std::optional<int> PartOf(const ClusterConfig& config, std::size_t index,
+                          std::string_view role,
+                          const std::array<std::uint8_t, kMaxNodes>& part_of) {
+  if (std::ranges::count(part_of, 0) == kMaxNodes) return std::nullopt;
+  const std::vector<std::string_view> roles = config.RolesOf(index);
+  if (std::ranges::find(roles, role) == roles.end()) return std::nullopt;
+  return part_of[index] + 1;
+}
+
+// "depsvc shards 111222, phase1 size 4": what a journal's answers and votes are
+// found again by. Empty where it is as it is by itself.
+std::string QuorumsOnDisk(const Settings& settings) {
+  std::string text;
+  const auto add = [&text](const std::string& fact) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", fact);
+  };
+  const auto add_parts = [&](const char* what, const auto& part_of) {
+    if (std::ranges::count(part_of, 0) == kMaxNodes) return;
+    std::string parts;
+    for (int node = 0; node < settings.replicas; ++node) {
+      absl::StrAppend(&parts, part_of[static_cast<std::size_t>(node)] + 1);
+    }
+    add(Concat(what, " ", parts));
+  };
+  const auto add_quorum = [&](const char* what, const QuorumSpec& spec) {
+    if (spec == QuorumSpec()) return;
+    add(Concat(what, " ", ToString(spec)));
+  };
+  add_parts("depsvc shards", settings.parts.shard);
+  add_parts("acceptor groups", settings.parts.group);
+  add_quorum("dependencies", settings.dependency_quorum);
+  add_quorum("phase1", settings.phase1);
+  add_quorum("phase2", settings.phase2);
+  return text;
+}
+
 }  // namespace
 
 bool ClusterConfig::TakesCommands(std::size_t index) const {
@@ -254,6 +306,14 @@ std::vector<std::string_view> ClusterConfig::RolesOf(std::size_t index) const {
   return names;
 }
 
+std::optional<int> ClusterConfig::ShardOf(std::size_t index) const {
+  return PartOf(*this, index, kRoles[1], settings.parts.shard);
+}
+
+std::optional<int> ClusterConfig::GroupOf(std::size_t index) const {
+  return PartOf(*this, index, kRoles[2], settings.parts.group);
+}
+
 std::optional<std::size_t> ClusterConfig::FindNode(
     std::string_view name) const {
   const auto found = std::ranges::find(nodes, name, &NodeConfig::name);
@@ -262,6 +322,11 @@ std::optional<std::size_t> ClusterConfig::FindNode(
 }
 
 std::string ClusterConfig::IdentityOnDisk() const {
+  if (settings.protocol != Protocol::kEpaxos) {
+    const std::string quorums = QuorumsOnDisk(settings);
+    return quorums.empty() ? cluster_id
+                           : Concat(cluster_id, " (", quorums, ")");
+  }
   if (settings.fast_path == FastPathRule::kEpaxos) return cluster_id;
   return Concat(cluster_id, " (fast path ", Name(settings.fast_path), ")");
 }
@@ -296,6 +361,11 @@ absl::StatusOr<ClusterConfig> ParseConfig(std::string_view text,
     ConfigTable table = document.Node(i);
     ReadNode(table, config.durability, config.nodes[i]);
     ReadRoles(table, i, roles);
+    if (i < kMaxNodes) {
+      Parts& parts = config.settings.parts;
+      ReadPart(table, "depsvc_shard", kRoles[1], roles[i], parts.shard[i]);
+      ReadPart(table, "acceptor_group", kRoles[2], roles[i], parts.group[i]);
+    }
     table.RefuseOthers();
   }
   config.settings.replicas = static_cast<int>(config.nodes.size());

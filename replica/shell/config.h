@@ -56,11 +56,16 @@ struct ClusterConfig {
   bool TakesCommands(std::size_t index) const;
   // "leader", "depsvc", ...: the roles of node `index`.
   std::vector<std::string_view> RolesOf(std::size_t index) const;
+  // BPaxos, where the role is divided and the node has it: the number, from 1,
+  // of its shard of the dependency service, of its group of acceptors.
+  std::optional<int> ShardOf(std::size_t index) const;
+  std::optional<int> GroupOf(std::size_t index) const;
   // Index of the node of that name, nullopt if there is none.
   std::optional<std::size_t> FindNode(std::string_view name) const;
   // The cluster as a node's directory knows it: its id, with what its journal
   // may not be read without. "demo", or "demo (fast path atlas)": what was
-  // voted under one rule must not be recovered under another.
+  // voted under one rule must not be recovered under another, nor looked for by
+  // other quorums, or in another shard or group.
   std::string IdentityOnDisk() const;
   // The settings as node `index` runs with them.
   Settings NodeSettings(std::size_t index) const;

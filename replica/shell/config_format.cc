@@ -32,6 +32,17 @@ std::string FormatRoles(const ClusterConfig& config, std::size_t index) {
   return Concat("roles = [", text, "]\n");
 }
 
+std::string FormatParts(const ClusterConfig& config, std::size_t index) {
+  std::string text;
+  if (const std::optional<int> shard = config.ShardOf(index)) {
+    text += Concat("depsvc_shard = ", *shard, "\n");
+  }
+  if (const std::optional<int> group = config.GroupOf(index)) {
+    text += Concat("acceptor_group = ", *group, "\n");
+  }
+  return text;
+}
+
 std::string FormatNode(const NodeConfig& node) {
   std::string text = Concat("\n[[node]]\nname = ", Quote(node.name),
                             "\npeer = ", Quote(ToString(node.peer)),
@@ -63,10 +74,12 @@ std::string FormatConfig(const ClusterConfig& config) {
       "\ntick_ms = ", settings.tick_ms,
       "\nmax_in_flight = ", settings.max_in_flight,
       "\nretained_bytes = ", settings.retained_bytes, "\n");
-  text += Concat("\n[paxos]\nphase1 = ", Quote(ToString(settings.phase1)),
-                 "\nphase2 = ", Quote(ToString(settings.phase2)),
-                 "\nreads = ", Quote(Name(settings.reads)),
-                 "\nelection_ticks = ", settings.election_ticks, "\n");
+  text +=
+      Concat("\n[paxos]\nphase1 = ", Quote(ToString(settings.phase1)),
+             "\nphase2 = ", Quote(ToString(settings.phase2)),
+             "\ndependencies = ", Quote(ToString(settings.dependency_quorum)),
+             "\nreads = ", Quote(Name(settings.reads)),
+             "\nelection_ticks = ", settings.election_ticks, "\n");
   text += Concat("\n[batch]\nmax_commands = ", settings.batch_commands,
                  "\nmax_bytes = ", settings.batch_bytes,
                  "\nmax_queued = ", settings.max_queued_commands, "\n");
@@ -76,7 +89,8 @@ std::string FormatConfig(const ClusterConfig& config) {
   text += Concat("\n[sessions]\nidle_s = ", settings.session_idle_ms / 1000,
                  "\n");
   for (std::size_t i = 0; i < config.nodes.size(); ++i) {
-    text += FormatNode(config.nodes[i]) + FormatRoles(config, i);
+    text += FormatNode(config.nodes[i]) + FormatRoles(config, i) +
+            FormatParts(config, i);
   }
   return text;
 }

@@ -192,6 +192,24 @@ void AddMultipaxos(const ClusterConfig& config, const ReplicaStatus& replica,
   json["leader_reads"] = replica.leader_reads;
 }
 
+void AddBpaxos(const ClusterConfig& config, std::size_t self,
+               const Cluster& cluster, Json& json) {
+  // Of the first shard and group: the others are defined alike.
+  const QuorumSystem& shard = cluster.shard(0).system();
+  const AcceptorGroup& group = cluster.group(0);
+  json["dependency_quorum"] = shard.smallest();
+  json["classic_quorum"] = group.phase2.system().smallest();
+  json["quorums"] = {{"dependencies", shard.Describe()},
+                     {"phase1", group.phase1.system().Describe()},
+                     {"phase2", group.phase2.system().Describe()}};
+  json["depsvc_shards"] = cluster.shards();
+  json["acceptor_groups"] = cluster.groups();
+  if (const auto number = config.ShardOf(self)) json["depsvc_shard"] = *number;
+  if (const auto number = config.GroupOf(self)) {
+    json["acceptor_group"] = *number;
+  }
+}
+
 void AddProtocol(const ClusterConfig& config, std::size_t self,
                  const ReplicaStatus& replica, Json& json) {
   const Settings settings = config.NodeSettings(0);
@@ -205,9 +223,7 @@ void AddProtocol(const ClusterConfig& config, std::size_t self,
   if (settings.protocol == Protocol::kMultipaxos) {
     AddMultipaxos(config, replica, json);
   } else if (settings.protocol == Protocol::kBpaxos) {
-    const Cluster cluster(settings);
-    json["dependency_quorum"] = cluster.dependency_quorum();
-    json["classic_quorum"] = cluster.acceptor_quorum();
+    AddBpaxos(config, self, Cluster(settings), json);
   } else {
     json["fast_path"] = std::string(Name(settings.fast_path));
     json["classic_quorum"] = sizes.classic();

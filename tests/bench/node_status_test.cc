@@ -36,6 +36,19 @@ TEST(NodeStatusTest, TheOuterFieldWinsOverANestedOneOfItsName) {
   EXPECT_EQ(status->cpu_s, 2);
 }
 
+TEST(NodeStatusTest, NamesTheNodesPartWhereARoleIsDivided) {
+  EXPECT_EQ(ParseNodeStatus(R"({"roles":["depsvc"],"depsvc_shards":2,
+                               "acceptor_groups":3,"depsvc_shard":2})")
+                ->part,
+            "shard 2 of 2");
+  EXPECT_EQ(ParseNodeStatus(R"({"depsvc_shards":2,"depsvc_shard":1,
+                               "acceptor_groups":3,"acceptor_group":3})")
+                ->part,
+            "shard 1 of 2, group 3 of 3");
+  EXPECT_EQ(ParseNodeStatus(R"({"depsvc_shards":1,"acceptor_groups":1})")->part,
+            "");
+}
+
 TEST(NodeStatusTest, RefusesWhatIsNoJsonObject) {
   EXPECT_FALSE(ParseNodeStatus("").has_value());
   EXPECT_FALSE(ParseNodeStatus("[1]").has_value());

@@ -100,6 +100,26 @@ TEST(ResultTextTest, AnOverloadIsSaidInWords) {
                        "overloaded: offered 50,000/s, done 12,345/s"));
 }
 
+TEST(ResultTextTest, NamesTheCostsOfRolesAndTheOneThatLimits) {
+  Json result = SomeResult();
+  result["cost_by_role"]["all"] = {{"cpu_us_per_command", 0.5}};
+  result["busiest_role"] = "all";
+  EXPECT_FALSE(Contains(FormatResult(result), "busiest"));
+  result["cost_by_role"] = {{"depsvc",
+                             {{"parts", 2},
+                              {"cpu_us_per_command", 0.5},
+                              {"messages_per_command", 0.25}}},
+                            {"leader",
+                             {{"parts", 1},
+                              {"cpu_us_per_command", 0.75},
+                              {"messages_per_command", 0.125}}}};
+  result["busiest_role"] = "depsvc, shard 2 of 2";
+  const std::string text = FormatResult(result);
+  EXPECT_TRUE(Contains(text, "depsvc in 2 parts 0.50, 0.25")) << text;
+  EXPECT_TRUE(Contains(text, "leader 0.75, 0.12")) << text;
+  EXPECT_TRUE(Contains(text, "busiest: depsvc, shard 2 of 2")) << text;
+}
+
 TEST(ResultTextTest, ATableHasARowForEachResult) {
   const NamedResult results[] = {{"one", SomeResult()}, {"two", SomeResult()}};
   const std::string table = FormatTable(results);

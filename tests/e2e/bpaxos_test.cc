@@ -84,12 +84,35 @@ TEST(BpaxosTest, OneNodeOfEachRoleIsKilledUnderLoad) {
   EXPECT_EQ(status[9]["roles"], nlohmann::json({"executor"}));
 }
 
+TEST(BpaxosTest, ANodeOfEachShardAndGroupIsKilledUnderLoad) {
+  const Cluster cluster({"--protocol", "bpaxos", "--nodes", "6",
+                         "--depsvc-shards", "2", "--acceptor-groups", "2"});
+  KillInTurn(cluster, {"2", "5"}, "4");
+  EXPECT_TRUE(cluster.Settles(6));
+  const auto status = cluster.Status();
+  EXPECT_EQ(status[0]["depsvc_shard"], 1);
+  EXPECT_EQ(status[5]["depsvc_shard"], 2);
+  EXPECT_EQ(status[5]["acceptor_group"], 2);
+  EXPECT_EQ(status[5]["acceptor_groups"], 2);
+}
+
 TEST(BpaxosTest, TooFewNodesOfARoleAreRefusedWithTheArithmetic) {
   const Folder folder;
   const Output up = Quorate({"local", "up", "--protocol", "bpaxos", "--leaders",
                              "1", "--dir", folder.path("c")});
   EXPECT_NE(up.exit_code, 0);
   EXPECT_NE(up.err.find("f+1 = 2 nodes with the role \"leader\", not 1"),
+            std::string::npos)
+      << up.err;
+}
+
+TEST(BpaxosTest, TooFewNodesForTheShardsAreRefusedWithTheArithmetic) {
+  const Folder folder;
+  const Output up = Quorate({"local", "up", "--protocol", "bpaxos", "--nodes",
+                             "5", "--depsvc-shards", "2", "--dir",
+                             folder.path("c")});
+  EXPECT_NE(up.exit_code, 0);
+  EXPECT_NE(up.err.find("2f+1 = 3 nodes in depsvc shard 2 of 2, not 2"),
             std::string::npos)
       << up.err;
 }

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "replica/paxos/roles.h"
+
 namespace quorate::model {
 namespace {
 
@@ -110,12 +112,16 @@ class Survivors {
         committed += slots;
       }
       somebody_leads = somebody_leads || status.leads;
-      const bool must_know_all = !is_log || status.leads;
+      // A command that a dead leader of BPaxos has asked about, and nobody
+      // depends on, may stay undecided as well.
+      const bool must_know_all =
+          world_.scope().protocol == Protocol::kEpaxos || status.leads;
       if ((must_know_all && committed != status.instances_in_memory) ||
           status.executed != status.committed || status.own_in_flight != 0 ||
-          status.queued_commands != 0) {
+          status.queued_commands != 0 || status.oldest_blocked.has_value()) {
         return false;
       }
+      if (!executors_.Contains(ReplicaAt(i))) continue;
       if (first.has_value() && (status.committed != first->committed ||
                                 status.state_hash != first->state_hash)) {
         return false;
@@ -133,7 +139,9 @@ class Survivors {
     for (std::size_t k = 0; k < scope.commands.size(); ++k) {
       if ((proposed_ >> k & 1u) == 0) continue;
       for (int i = 0; i < size(); ++i) {
-        if (machine(i) == nullptr) continue;
+        if (machine(i) == nullptr || !executors_.Contains(ReplicaAt(i))) {
+          continue;
+        }
         const auto value = machine(i)->executor().state_machine().Find(
             scope.commands[k].keys.front());
         if (value.value_or("").find(LetterOf(k)) == std::string_view::npos) {
@@ -145,6 +153,8 @@ class Survivors {
   }
 
   const World& world_;
+  const ReplicaSet executors_ =
+      Cluster(SettingsOf(world_.scope(), 0)).roles.executors;
   ReplicaSet dead_;
   std::uint32_t proposed_ = 0;
   std::vector<std::unique_ptr<Replica>> machines_;

@@ -155,13 +155,14 @@ void HandleAbort(int) {
 }
 
 // Which of the living die at the n-th ending: nobody, each alone, and with five
-// replicas each with its neighbour.
+// replicas each with its neighbour; not in BPaxos, whose parts may lose one.
 Ending EndingOf(const Scope& scope, std::uint64_t number) {
   Ending ending{.lost = number % 2 == 1};
   number /= 2;
   const auto n = static_cast<std::uint64_t>(scope.replicas);
-  const std::uint64_t choice =
-      number % (scope.replicas >= 5 ? 2 * n + 1 : n + 1);
+  const bool pairs =
+      scope.replicas >= 5 && scope.protocol != Protocol::kBpaxos;
+  const std::uint64_t choice = number % (pairs ? 2 * n + 1 : n + 1);
   if (choice == 0) return ending;
   ending.dead.Insert(ReplicaAt(static_cast<int>((choice - 1) % n)));
   if (choice > n) ending.dead.Insert(ReplicaAt(static_cast<int>(choice % n)));

@@ -39,6 +39,7 @@ bool* FindSwitch(Scope& scope, std::string_view name) {
   if (name == "impatience") return &scope.impatience;
   if (name == "clients_wait") return &scope.clients_wait;
   if (name == "proposed") return &scope.proposed;
+  if (name == "thrifty") return &scope.thrifty;
   return nullptr;
 }
 
@@ -75,8 +76,8 @@ absl::StatusOr<Scope> ParseScope(std::string_view text) {
       return absl::InvalidArgumentError(absl::StrCat(
           "\"", words[i],
           "\": give recoveries, restarts, retries, faults, separate_sync, "
-          "overlap, lazy, impatience, clients_wait or proposed a number, or "
-          "fast_path a rule"));
+          "overlap, lazy, impatience, clients_wait, proposed or thrifty a "
+          "number, or fast_path a rule"));
     }
     if (budget != nullptr) *budget = number;
     if (toggle != nullptr) *toggle = number != 0;
@@ -105,6 +106,7 @@ std::string ScopeText(const Scope& scope) {
   add("impatience", scope.impatience, plain.impatience);
   add("clients_wait", scope.clients_wait, plain.clients_wait);
   add("proposed", scope.proposed, plain.proposed);
+  add("thrifty", scope.thrifty, plain.thrifty);
   return text;
 }
 

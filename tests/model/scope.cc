@@ -68,8 +68,46 @@ std::vector<Scope> MakeScopes() {
                     .about = "BPaxos: one command, and recoverers that duel",
                     .protocol = Protocol::kBpaxos,
                     .commands = {{{"x"}, 0}},
-                    .recoveries = 3,
+                    .recoveries = 2,
                     .impatience = false});
+  // "z" is a key of the first shard, "x" one of the second.
+  Scope divided = {.protocol = Protocol::kBpaxos,
+                   .replicas = 6,
+                   .roles = {.leaders = ReplicaSet::FromBits(0b001001),
+                             .dependency_nodes = ReplicaSet::FromBits(0b111111),
+                             .acceptors = ReplicaSet::FromBits(0b111111),
+                             .executors = ReplicaSet::FromBits(0b001001)},
+                   .parts = {.shard = {0, 0, 0, 1, 1, 1},
+                             .group = {0, 0, 0, 1, 1, 1}},
+                   .thrifty = true,
+                   .impatience = false,
+                   .recoverers = ReplicaSet::FromBits(0b001001),
+                   .recovered = ReplicaSet::FromBits(0b001001)};
+  scopes.push_back(with(divided, "B3",
+                        "BPaxos: two shards and two groups of three, a command "
+                        "on a key of each shard and one that conflicts"));
+  scopes.back().commands = {{{"x", "z"}, 0}, {{"x"}, 3}};
+  scopes.back().recoveries = 1;
+  scopes.back().restarts = 1;
+  // Leaders that execute as well, a dependency node, one that votes as well, an
+  // acceptor: each may be the one that starts again.
+  scopes.push_back(
+      {.name = "B4",
+       .about = "BPaxos: two conflicting commands, a recovery, and a node of "
+                "any role starts again",
+       .protocol = Protocol::kBpaxos,
+       .replicas = 7,
+       .roles = {.leaders = ReplicaSet::FromBits(0b0000011),
+                 .dependency_nodes = ReplicaSet::FromBits(0b0011100),
+                 .acceptors = ReplicaSet::FromBits(0b1110000),
+                 .executors = ReplicaSet::FromBits(0b0000011)},
+       .thrifty = true,
+       .commands = two,
+       .recoveries = 1,
+       .restarts = 1,
+       .impatience = false,
+       .recoverers = ReplicaSet::FromBits(0b0000011),
+       .recovered = ReplicaSet::FromBits(0b0000011)});
   // Whoever leads proposes; leaders change, and what they had begun is found.
   scopes.push_back({.name = "M1",
                     .about = "Multi-Paxos: a command for each of two leaders",
@@ -115,6 +153,9 @@ Settings SettingsOf(const Scope& scope, int replica) {
   settings.faults = scope.faults;
   settings.fast_faults = scope.fast_faults;
   settings.fast_path = scope.fast_path;
+  settings.roles = scope.roles;
+  settings.parts = scope.parts;
+  settings.thrifty = scope.thrifty;
   settings.batch_commands = 1;
   settings.retransmit_ticks = kRetransmitTicks;
   settings.recovery_ticks = 1;

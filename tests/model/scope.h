@@ -43,6 +43,10 @@ struct Scope {
   int faults = 0;       // as in Settings
   int fast_faults = 0;  // as in Settings
   FastPathRule fast_path = FastPathRule::kEpaxos;
+  // BPaxos: as in Settings.
+  Roles roles;
+  Parts parts;
+  bool thrifty = false;
   std::vector<ScopeCommand> commands;
   // Clients stay and wait: a command that became a noop is proposed again.
   bool clients_wait = false;

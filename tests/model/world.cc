@@ -1,9 +1,11 @@
 #include "tests/model/world.h"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
 #include "replica/paxos/quorum.h"
+#include "replica/paxos/roles.h"
 #include "wire/fingerprint.h"
 
 namespace quorate::model {
@@ -17,6 +19,12 @@ Judge::Payloads PayloadsOf(const std::vector<CommandBatchPtr>& commands) {
   return payloads;
 }
 
+int AcceptQuorumOf(const Settings& settings) {
+  return settings.protocol == Protocol::kBpaxos
+             ? Cluster(settings).group(0).phase2.system().smallest()
+             : QuorumSizesOf(settings).accepting();
+}
+
 std::string NameOf(int replica) { return "r" + std::to_string(replica + 1); }
 
 }  // namespace
@@ -24,8 +32,7 @@ std::string NameOf(int replica) { return "r" + std::to_string(replica + 1); }
 World::World(const Scope& scope)
     : scope_(scope),
       states_(scope),
-      judge_(states_.observations(),
-             QuorumSizesOf(SettingsOf(scope, 0)).accepting(),
+      judge_(states_.observations(), AcceptQuorumOf(SettingsOf(scope, 0)),
              PayloadsOf(states_.commands())) {}
 
 std::uint64_t World::Hash(const WorldState& state) {
@@ -68,9 +75,8 @@ void World::ForLocalSteps(const WorldState& state, int replica,
   for (std::uint32_t k = 0; k < scope_.commands.size(); ++k) {
     const bool here = (at.proposed >> k & 1u) != 0;
     const bool elsewhere = ProposedElsewhere(state, replica, k);
-    const bool first = Home(k) == ScopeCommand::kAnybody
-                           ? !elsewhere
-                           : replica == Home(k);
+    const bool first =
+        Home(k) == ScopeCommand::kAnybody ? !elsewhere : replica == Home(k);
     const bool retry = !first && elsewhere && state.retries > 0;
     if (!here && (first || retry)) action(ReplicaStep{StepKind::kPropose, k});
   }
@@ -87,16 +93,33 @@ void World::ForLocalSteps(const WorldState& state, int replica,
                               !scope_.recovered.Contains(ReplicaAt(column)))) {
       continue;
     }
+    if (scope_.protocol == Protocol::kBpaxos && !HasAsked(state, column)) {
+      continue;
+    }
     action(ReplicaStep{StepKind::kRecover, static_cast<std::uint32_t>(column)});
   }
+}
+
+// An executor of BPaxos waits for what others depend on: for instances that the
+// dependency service was asked about, in whatever life.
+bool World::HasAsked(const WorldState& state, int leader) const {
+  const Packets& packets = states_.packets();
+  return std::ranges::any_of(
+      At(state, leader).sent, [&](const PacketSetId set) {
+        return std::ranges::any_of(
+            packets.Members(set), [&](const PacketId id) {
+              return std::holds_alternative<DependencyRequest>(
+                  packets.Get(id).message);
+            });
+      });
 }
 
 bool World::ProposedElsewhere(const WorldState& state, int replica,
                               std::uint32_t command) const {
   for (int i = 0; i < scope_.replicas; ++i) {
     if (i == replica) continue;
-    const bool may = Home(command) == ScopeCommand::kAnybody ||
-                     Home(command) == i;
+    const bool may =
+        Home(command) == ScopeCommand::kAnybody || Home(command) == i;
     if (may && (At(state, i).proposed >> command & 1u) != 0) return true;
   }
   return false;

@@ -75,6 +75,7 @@ class World {
  private:
   template <typename Do>
   void ForLocalSteps(const WorldState& state, int replica, Do action) const;
+  bool HasAsked(const WorldState& state, int leader) const;
   // By its home, or by any other replica where any may.
   bool ProposedElsewhere(const WorldState& state, int replica,
                          std::uint32_t command) const;

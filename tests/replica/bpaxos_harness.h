@@ -14,17 +14,13 @@
 #include <utility>
 #include <vector>
 
+#include "depsvc/shards.h"
 #include "replica/paxos/roles.h"
 #include "replica/replica.h"
+#include "tests/replica/in_flight.h"
 #include "wire/commutation.h"
 
 namespace quorate::bpaxos {
-
-struct InFlight {
-  ReplicaId from{};
-  ReplicaId to{};
-  Message message;
-};
 
 inline CommandBatchPtr Put(std::uint64_t sequence, const std::string& key,
                            std::uint32_t origin = 7) {
@@ -51,6 +47,39 @@ inline Settings SeparateSettings() {
 
 inline Settings ColocatedSettings(int nodes = 3) {
   return {.protocol = Protocol::kBpaxos, .replicas = nodes};
+}
+
+// Leaders 0 1, shards 2 3 4 and 5 6 7, groups 8 9 10 and 11 12 13, executors
+// 14 15.
+inline Settings DividedSettings() {
+  return {.protocol = Protocol::kBpaxos,
+          .replicas = 16,
+          .roles = {.leaders = Nodes({0, 1}),
+                    .dependency_nodes = Nodes({2, 3, 4, 5, 6, 7}),
+                    .acceptors = Nodes({8, 9, 10, 11, 12, 13}),
+                    .executors = Nodes({14, 15})},
+          .parts = {.shard = {0, 0, 0, 0, 0, 1, 1, 1},
+                    .group = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1}}};
+}
+
+// A key of one of two shards.
+inline std::string KeyIn(int shard) {
+  for (int i = 0;; ++i) {
+    std::string key = "k" + std::to_string(i);
+    if (ShardOfKey(HashKey(key), 2) == shard) return key;
+  }
+}
+
+// One command on a key of each.
+inline CommandBatchPtr PutBoth(std::uint64_t sequence,
+                               std::uint32_t origin = 7) {
+  CommandBatchBuilder builder;
+  builder.AddCommand({ClientId{9}, sequence}, 0, origin);
+  for (const int shard : {0, 1}) {
+    builder.AddOperation(
+        {.kind = OperationKind::kPut, .key = KeyIn(shard), .value = "v"});
+  }
+  return builder.Finish();
 }
 
 class TestCluster {
@@ -111,9 +140,11 @@ class TestCluster {
   void Suspect(int i, int peer, bool suspected = true) {
     Step(i, PeerSuspected{.peer = ReplicaAt(peer), .suspected = suspected});
   }
-  void Deliver(const InFlight& message) {
-    Step(Index(message.to),
-         MessageReceived{.from = message.from, .message = message.message});
+  void Deliver(int to, ReplicaId from, const Message& message) {
+    Step(to, MessageReceived{.from = from, .message = message});
+  }
+  void Deliver(const InFlight& each) {
+    Deliver(Index(each.to), each.from, each.message);
   }
 
   // What is not synced is gone; what is on the way stays on the way.

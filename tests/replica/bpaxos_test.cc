@@ -450,12 +450,5 @@ TEST(RolesTest, OnlyLeadersHaveAColumn) {
   EXPECT_FALSE(CheckRoles(settings).ok());
 }
 
-TEST(RolesTest, AThriftyQuorumBeginsHereAndLeavesSuspectsForLast) {
-  const ReplicaSet nodes = Nodes({1, 2, 3});
-  EXPECT_EQ(ChooseQuorum(nodes, 2, ReplicaAt(2), {}), Nodes({2, 3}));
-  EXPECT_EQ(ChooseQuorum(nodes, 2, ReplicaAt(2), Nodes({3})), Nodes({1, 2}));
-  EXPECT_EQ(ChooseQuorum(nodes, 2, ReplicaAt(9), Nodes({1, 2})), Nodes({1, 3}));
-}
-
 }  // namespace
 }  // namespace quorate::bpaxos

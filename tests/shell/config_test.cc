@@ -186,7 +186,8 @@ TEST(ConfigTest, RefusesAnUnknownKeyAndNamesTheKnownOnes) {
 TEST(ConfigTest, RefusesAnUnknownKeyOfANode) {
   EXPECT_EQ(ErrorOf(Replaced(kMinimal, "site =", "region =")),
             "config \"cluster.toml\" line 19: unknown key \"region\" in "
-            "node; known are name, peer, client, dir, site, roles");
+            "node; known are name, peer, client, dir, site, roles, "
+            "depsvc_shard, acceptor_group");
 }
 
 TEST(ConfigTest, RefusesAnUnknownTable) {
@@ -442,6 +443,78 @@ TEST(ConfigTest, OnlyBpaxosKnowsRoles) {
   EXPECT_EQ(ErrorOf(Replaced(kMinimal, kThirdNode, "roles = [\"executor\"]\n")),
             "config \"cluster.toml\": only bpaxos knows roles: set protocol to "
             "\"bpaxos\", or leave the nodes' roles out");
+}
+
+// Six nodes with all roles; the last three in the second shard and group.
+std::string Divided() {
+  std::string text =
+      "[cluster]\nid = \"demo\"\nprotocol = \"bpaxos\"\ndurability = "
+      "\"memory\"\n";
+  for (int i = 1; i <= 6; ++i) {
+    const std::string n = std::to_string(i);
+    text += "[[node]]\nname = \"r" + n + "\"\npeer = \"127.0.0.1:710" + n +
+            "\"\nclient = \"127.0.0.1:720" + n + "\"\n";
+    if (i > 3) text += "depsvc_shard = 2\nacceptor_group = 2\n";
+  }
+  return text;
+}
+
+TEST(ConfigTest, ReadsShardsAndGroupsAndWritesThemBack) {
+  const absl::StatusOr<ClusterConfig> config =
+      ParseConfig(Divided(), "cluster.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->ShardOf(0), 1);
+  EXPECT_EQ(config->ShardOf(5), 2);
+  EXPECT_EQ(config->GroupOf(3), 2);
+  EXPECT_EQ(config->IdentityOnDisk(),
+            "demo (depsvc shards 111222, acceptor groups 111222)");
+  const absl::StatusOr<ClusterConfig> again =
+      ParseConfig(FormatConfig(*config), "cluster.toml");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->settings.parts, config->settings.parts);
+}
+
+TEST(ConfigTest, WhatIsNotDividedHasNoNumber) {
+  const absl::StatusOr<ClusterConfig> config =
+      ParseConfig(kBpaxos, "cluster.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->ShardOf(0), std::nullopt);
+  EXPECT_EQ(config->IdentityOnDisk(), "demo");
+}
+
+TEST(ConfigTest, DoesTheArithmeticOfShards) {
+  EXPECT_EQ(ErrorOf(Replaced(kBpaxos, kThirdNode, "depsvc_shard = 2\n")),
+            "config \"cluster.toml\": to lose 1 node, bpaxos needs 2f+1 = 3 "
+            "nodes in depsvc shard 1 of 2, not 2; give 1 more node that role "
+            "and shard, have fewer shards, or set faults lower");
+}
+
+TEST(ConfigTest, RefusesAPartOfARoleThatTheNodeLacks) {
+  EXPECT_EQ(
+      ErrorOf(Replaced(kBpaxos, kThirdNode,
+                       "roles = [\"depsvc\"]\nacceptor_group = 1\n")),
+      "config \"cluster.toml\" line 21: the node lacks the role \"acceptor\"; "
+      "give it that role, or leave acceptor_group out");
+}
+
+TEST(ConfigTest, QuorumsOfBpaxosAreRefusedWhereTheyDoNotMeet) {
+  EXPECT_EQ(
+      ErrorOf("[cluster]\nid = \"demo\"\nprotocol = \"bpaxos\"\n"
+              "[paxos]\ndependencies = \"size 1\"\n" +
+              kNodes),
+      "config \"cluster.toml\": the role \"depsvc\", members counted from "
+      "r1: \"size 1\" and \"size 1\" of 3 replicas do not meet: {r1} and "
+      "{r2, r3} have no member in common; make one larger");
+}
+
+TEST(ConfigTest, WhatWasVotedByOtherQuorumsIsNotRead) {
+  const absl::StatusOr<ClusterConfig> config = ParseConfig(
+      "[cluster]\nid = \"demo\"\nprotocol = \"multipaxos\"\n"
+      "[paxos]\nphase1 = \"size 3\"\nphase2 = \"size 1\"\n" +
+          kNodes,
+      "cluster.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->IdentityOnDisk(), "demo (phase1 size 3, phase2 size 1)");
 }
 
 TEST(ConfigTest, SaysThatAFileIsMissing) {

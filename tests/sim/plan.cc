@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -145,21 +146,70 @@ ReplicaSet Range(int first, int count) {
   return ReplicaSet::FirstN(first + count).Minus(ReplicaSet::FirstN(first));
 }
 
-// A node a role, as few of each as f needs or one more.
+// In order, as many nodes of the role in each part as in any other, or one
+// less.
+void Divide(ReplicaSet role, int parts,
+            std::array<std::uint8_t, kMaxNodes>& part_of) {
+  int number = 0;
+  for (std::size_t node = 0; node < kMaxNodes; ++node) {
+    if (!role.Contains(ReplicaAt(static_cast<int>(node)))) continue;
+    part_of[node] = static_cast<std::uint8_t>(number++ * parts / role.size());
+  }
+}
+
+// Definitions for parts of four nodes, of which any one may be down.
+QuorumSpec DrawSelfMeeting(Random& random) {
+  switch (random.Pick(3)) {
+    case 0: return {};
+    case 1: return {.kind = QuorumSpec::Kind::kEven};
+    default:
+      return {.kind = QuorumSpec::Kind::kWeights,
+              .weights = {2, 1, 1, 1},
+              .weighted = 4};
+  }
+}
+
+void DrawPhases(Random& random, Settings& settings) {
+  switch (random.Pick(3)) {
+    case 0: settings.phase1 = settings.phase2 = DrawSelfMeeting(random); break;
+    case 1:
+      settings.phase1 = {.kind = QuorumSpec::Kind::kSize, .size = 3};
+      settings.phase2 = {.kind = QuorumSpec::Kind::kSize, .size = 2};
+      break;
+    default:
+      settings.phase1 = {
+          .kind = QuorumSpec::Kind::kRows, .rows = 2, .columns = 2};
+      settings.phase2 = {
+          .kind = QuorumSpec::Kind::kColumns, .rows = 2, .columns = 2};
+  }
+}
+
+// A node a role, as few of each as f needs or one more; with f of 1 perhaps two
+// shards or two groups, or quorums that are no majorities.
 void DrawSeparateRoles(Random& random, Settings& settings) {
   const int f = settings.replicas >= 5 && random.Chance(300) ? 2 : 1;
+  const int shards = f == 1 && random.Chance(400) ? 2 : 1;
+  const int groups = f == 1 && random.Chance(400) ? 2 : 1;
+  const int spare = f == 1 && shards + groups < 4 ? 1 : 0;
+  const bool four = f == 1 && shards + groups == 2 && random.Chance(500);
   int first = 0;
-  const auto take = [&](int least, int spare) {
+  const auto take = [&](int least, int more) {
     const int count = least + static_cast<int>(random.Between(
-                                  0, static_cast<std::uint64_t>(spare)));
+                                  0, static_cast<std::uint64_t>(more)));
     return Range(std::exchange(first, first + count), count);
   };
-  settings.roles = {.leaders = take(f + 1, f == 1 ? 1 : 0),
-                    .dependency_nodes = take(2 * f + 1, 0),
-                    .acceptors = take(2 * f + 1, 0),
-                    .executors = take(f + 1, f == 1 ? 1 : 0)};
+  const int voters = four ? 4 : 2 * f + 1;
+  settings.roles = {.leaders = take(f + 1, spare),
+                    .dependency_nodes = take(shards * voters, 0),
+                    .acceptors = take(groups * voters, 0),
+                    .executors = take(f + 1, spare)};
   settings.replicas = first;
   settings.faults = f;
+  Divide(settings.roles.dependency_nodes, shards, settings.parts.shard);
+  Divide(settings.roles.acceptors, groups, settings.parts.group);
+  if (!four) return;
+  settings.dependency_quorum = DrawSelfMeeting(random);
+  DrawPhases(random, settings);
 }
 
 // Any node may have any roles; f is 1.
@@ -180,23 +230,38 @@ void DrawMixedRoles(Random& random, Settings& settings) {
                     .executors = draw(2)};
 }
 
-// As many as no role loses more than f.
+// As many as no role, and no part of one, loses more than f.
 ReplicaSet DrawDeadByRole(Random& random, const Settings& settings) {
   const Cluster cluster(settings);
-  const Roles& roles = cluster.roles;
+  std::vector<ReplicaSet> needed = {cluster.roles.leaders,
+                                    cluster.roles.executors};
+  for (int i = 0; i < cluster.shards(); ++i) {
+    needed.push_back(cluster.shard(i).members());
+  }
+  for (int i = 0; i < cluster.groups(); ++i) {
+    needed.push_back(cluster.group(i).members());
+  }
   ReplicaSet dead;
   for (int tries = 0; tries < 3 * settings.replicas; ++tries) {
     ReplicaSet more = dead;
     more.Insert(ReplicaAt(random.Pick(settings.replicas)));
     bool too_many = false;
-    for (const ReplicaSet role : {roles.leaders, roles.dependency_nodes,
-                                  roles.acceptors, roles.executors}) {
-      too_many |= role.Intersect(more).size() > cluster.faults;
+    for (const ReplicaSet nodes : needed) {
+      too_many |= nodes.Intersect(more).size() > cluster.faults;
     }
     if (!too_many) dead = more;
     if (random.Chance(200) && !dead.empty()) break;
   }
   return dead;
+}
+
+// Nodes with all roles, enough of them for two of each part.
+void DrawPartsOfAll(Random random, Settings& settings) {
+  if (settings.replicas < 6) return;
+  const ReplicaSet all = ReplicaSet::FirstN(settings.replicas);
+  settings.faults = 1;
+  Divide(all, random.Chance(500) ? 2 : 1, settings.parts.shard);
+  Divide(all, random.Chance(500) ? 2 : 1, settings.parts.group);
 }
 
 // From a stream of its own, as with the checkpoints.
@@ -209,7 +274,7 @@ void DrawBpaxos(Random random, Plan& plan) {
   plan.workload.retry =
       std::max(plan.workload.retry, 20 * (plan.network.delay + plan.disk.sync));
   switch (random.Pick(3)) {
-    case 0: break;  // every node has every role
+    case 0: DrawPartsOfAll(random.Fork(1), settings); break;
     case 1: DrawSeparateRoles(random, settings); break;
     default: DrawMixedRoles(random, settings); break;
   }
@@ -252,8 +317,17 @@ void DrawSessions(Random random, Plan& plan) {
 
 // "; roles l12 d345 a678 e9": by node. Empty when every node has every role.
 std::string DescribeRoles(const Settings& settings) {
-  if (settings.roles == Roles()) return settings.thrifty ? "; thrifty" : "";
-  std::string text = settings.thrifty ? "; thrifty; roles" : "; roles";
+  std::string text = settings.thrifty ? "; thrifty" : "";
+  if (settings.protocol == Protocol::kBpaxos) {
+    const Cluster cluster(settings);
+    absl::StrAppend(&text, "; ", cluster.shards(), " shards of ",
+                    cluster.shard(0).system().Describe(), "; ",
+                    cluster.groups(), " groups of ",
+                    cluster.group(0).phase1.system().Describe(), " and ",
+                    cluster.group(0).phase2.system().Describe());
+  }
+  if (settings.roles == Roles()) return text;
+  absl::StrAppend(&text, "; roles");
   const auto add = [&](const char* name, ReplicaSet role) {
     absl::StrAppend(&text, " ", name);
     for (int i = 0; i < settings.replicas; ++i) {

@@ -2,7 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <string>
+#include <utility>
 
+#include "replica/paxos/quorum.h"
+#include "replica/paxos/roles.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/network.h"
 #include "tests/sim/plan.h"
@@ -167,8 +171,30 @@ TEST(Plan, ASeedDrawsOnlyFaultsThatAreAllowed) {
     EXPECT_EQ(plan.network.loss_permille, 0);
     EXPECT_TRUE(plan.network.in_order);
   }
-  EXPECT_EQ(drawn, (std::set<std::string>{"none", "crash", "pause",
-                                          "crash,pause"}));
+  EXPECT_EQ(drawn,
+            (std::set<std::string>{"none", "crash", "pause", "crash,pause"}));
+}
+
+// Seeds that a short run gets to.
+TEST(Plan, WorldsOfBpaxosHavePartsAndQuorumsOfEveryKind) {
+  PlanLimits limits;
+  limits.protocol = Protocol::kBpaxos;
+  std::set<std::pair<int, int>> parts;
+  std::set<std::string> quorums;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const Settings settings = DrawPlan(Random(seed), limits).settings;
+    ASSERT_TRUE(ValidateSettings(settings).ok()) << seed;
+    const Cluster cluster(settings);
+    parts.emplace(cluster.shards(), cluster.groups());
+    quorums.insert(ToString(settings.dependency_quorum));
+    quorums.insert(ToString(settings.phase1));
+    quorums.insert(ToString(settings.phase2));
+  }
+  EXPECT_EQ(parts,
+            (std::set<std::pair<int, int>>{{1, 1}, {1, 2}, {2, 1}, {2, 2}}));
+  EXPECT_EQ(quorums, (std::set<std::string>{
+                         "majority", "even", "weights 2 1 1 1", "size 3",
+                         "size 2", "rows 2x2", "columns 2x2"}));
 }
 
 }  // namespace

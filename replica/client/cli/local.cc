@@ -26,6 +26,8 @@ struct LocalArguments {
   bool lazy_fast_commit = false;
   std::string protocol, durability, conflicts, fast_path;
   ClusterWishes::RoleCounts roles;
+  int depsvc_shards = 1;
+  int acceptor_groups = 1;
 };
 
 int Fail(const absl::Status& status, int exit_code = kFailed) {
@@ -173,11 +175,21 @@ CLI::App* AddUp(CLI::App& app, LocalArguments& arguments) {
         std::pair("--executors", &arguments.roles.executors)}) {
     up->add_option(name, *count,
                    "bpaxos, a node a role: nodes with this one, instead of "
-                   "--nodes")
+                   "--nodes (of a shard, of a group)")
         ->check(CLI::Range(1, 9))
         ->capture_default_str()
         ->excludes("--nodes");
   }
+  up->add_option("--depsvc-shards", arguments.depsvc_shards,
+                 "bpaxos: shards of the dependency service, each with its share "
+                 "of the keys")
+      ->check(CLI::Range(1, kMaxParts))
+      ->capture_default_str();
+  up->add_option("--acceptor-groups", arguments.acceptor_groups,
+                 "bpaxos: groups of acceptors, each with its share of the "
+                 "instances")
+      ->check(CLI::Range(1, kMaxParts))
+      ->capture_default_str();
   up->add_option("--durability", arguments.durability,
                  "fsync (default): nothing is said before it is on disk; "
                  "memory: nothing is written")
@@ -214,6 +226,8 @@ ClusterWishes WishesFrom(const CLI::App& up, const LocalArguments& arguments) {
        {"--leaders", "--depsvc", "--acceptors", "--executors"}) {
     if (up.count(role) > 0) wishes.roles = arguments.roles;
   }
+  wishes.depsvc_shards = arguments.depsvc_shards;
+  wishes.acceptor_groups = arguments.acceptor_groups;
   if (up.count("--durability") > 0) {
     wishes.durability = arguments.durability == "memory" ? Durability::kMemory
                                                          : Durability::kFsync;
@@ -242,6 +256,8 @@ int LocalMain(int argc, const char* const* argv) {
       "ready\n"
       "  quorate local up --protocol bpaxos --leaders 2 --depsvc 3 "
       "--acceptors 3 --executors 2 --dir out/b\n"
+      "  quorate local up --protocol bpaxos --leaders 2 --depsvc-shards 2 "
+      "--acceptor-groups 2 --dir out/s\n"
       "  quorate local status --dir out/c\n"
       "  quorate local kill 2 --dir out/c           SIGKILL\n"
       "  quorate local start 2 --dir out/c\n"
@@ -269,10 +285,12 @@ int LocalMain(int argc, const char* const* argv) {
   }
   if (up->parsed()) {
     const ClusterWishes wishes = WishesFrom(*up, arguments);
-    if (wishes.roles && wishes.protocol != Protocol::kBpaxos) {
+    const bool divides = wishes.depsvc_shards > 1 || wishes.acceptor_groups > 1;
+    if ((wishes.roles || divides) && wishes.protocol != Protocol::kBpaxos) {
       return Fail(absl::InvalidArgumentError(
-                      "--leaders, --depsvc, --acceptors and --executors are "
-                      "for --protocol bpaxos; give that, or --nodes"),
+                      "--leaders, --depsvc, --acceptors, --executors, "
+                      "--depsvc-shards and --acceptor-groups are for "
+                      "--protocol bpaxos; give that, or --nodes"),
                   kWrongUsage);
     }
     return Up(arguments, wishes);

@@ -51,6 +51,69 @@ absl::Status Differs(const char* flag, std::string_view wish,
       flag, found, wish));
 }
 
+// Who has which roles, and which parts of them.
+struct Division {
+  int nodes = 0;
+  Roles roles;
+  Parts parts;
+};
+
+// Leaders first, then dependency nodes by shard, acceptors by group, executors.
+Division SeparateRoles(const ClusterWishes& wishes) {
+  Division division;
+  const auto take = [&](int count, int parts, auto* part_of) {
+    ReplicaSet taken;
+    for (int i = 0; i < count * parts; ++i, ++division.nodes) {
+      if (division.nodes >= kMaxNodes) continue;  // Refused for its size.
+      taken.Insert(ReplicaAt(division.nodes));
+      if (part_of == nullptr) continue;
+      (*part_of)[static_cast<std::size_t>(division.nodes)] =
+          static_cast<std::uint8_t>(i / count);
+    }
+    return taken;
+  };
+  using PartOf = decltype(Parts::shard);
+  const ClusterWishes::RoleCounts counts =
+      wishes.roles.value_or(ClusterWishes::RoleCounts());
+  Roles& roles = division.roles;
+  Parts& parts = division.parts;
+  roles.leaders = take(counts.leaders, 1, static_cast<PartOf*>(nullptr));
+  roles.dependency_nodes =
+      take(counts.dependency_nodes, wishes.depsvc_shards, &parts.shard);
+  roles.acceptors =
+      take(counts.acceptors, wishes.acceptor_groups, &parts.group);
+  roles.executors = take(counts.executors, 1, static_cast<PartOf*>(nullptr));
+  return division;
+}
+
+// Nodes with all roles, in order, as many in each part as in any other or one
+// less.
+Division DivideAll(int nodes, const ClusterWishes& wishes) {
+  Division division{.nodes = nodes};
+  for (int i = 0; i < std::min(nodes, kMaxNodes); ++i) {
+    const auto part = [&](int parts) {
+      return static_cast<std::uint8_t>(i * parts / nodes);
+    };
+    division.parts.shard[static_cast<std::size_t>(i)] =
+        part(wishes.depsvc_shards);
+    division.parts.group[static_cast<std::size_t>(i)] =
+        part(wishes.acceptor_groups);
+  }
+  return division;
+}
+
+absl::Status CheckSize(const Division& division, const ClusterWishes& wishes) {
+  if (division.nodes <= kMaxNodes || !wishes.roles) return absl::OkStatus();
+  const ClusterWishes::RoleCounts& counts = *wishes.roles;
+  return absl::InvalidArgumentError(fmt::format(
+      "{} leaders + {} x {} dependency nodes + {} x {} acceptors + {} "
+      "executors = {} nodes, a cluster has at most {}; ask for fewer of some, "
+      "or give nodes several roles in a cluster.toml of your own",
+      counts.leaders, wishes.depsvc_shards, counts.dependency_nodes,
+      wishes.acceptor_groups, counts.acceptors, counts.executors,
+      division.nodes, kMaxNodes));
+}
+
 }  // namespace
 
 absl::StatusOr<LocalCluster> LocalCluster::Open(const std::string& directory,
@@ -141,21 +204,6 @@ absl::Status LocalCluster::Up(const ClusterWishes& wishes, int timeout_ms) {
   return StartSome(all, timeout_ms);
 }
 
-Roles SeparateRoles(const ClusterWishes::RoleCounts& counts) {
-  int first = 0;
-  const auto take = [&](int count) {
-    const int last = std::min(first + count, kMaxNodes);
-    const ReplicaSet taken =
-        ReplicaSet::FirstN(last).Minus(ReplicaSet::FirstN(first));
-    first = last;
-    return taken;
-  };
-  return {.leaders = take(counts.leaders),
-          .dependency_nodes = take(counts.dependency_nodes),
-          .acceptors = take(counts.acceptors),
-          .executors = take(counts.executors)};
-}
-
 absl::Status LocalCluster::Create(const ClusterWishes& wishes) {
   ClusterConfig config;
   config.cluster_id = RandomName();
@@ -170,9 +218,13 @@ absl::Status LocalCluster::Create(const ClusterWishes& wishes) {
   if (wishes.batch) {
     config.settings.batch_commands = static_cast<std::size_t>(*wishes.batch);
   }
-  if (wishes.roles) config.settings.roles = SeparateRoles(*wishes.roles);
-  const std::size_t count = static_cast<std::size_t>(
-      wishes.roles ? wishes.roles->total() : wishes.nodes.value_or(3));
+  const Division division = wishes.roles
+                                ? SeparateRoles(wishes)
+                                : DivideAll(wishes.nodes.value_or(3), wishes);
+  if (absl::Status fits = CheckSize(division, wishes); !fits.ok()) return fits;
+  config.settings.roles = division.roles;
+  config.settings.parts = division.parts;
+  const auto count = static_cast<std::size_t>(division.nodes);
   config.settings.replicas = static_cast<int>(count);
   absl::StatusOr<std::vector<std::uint16_t>> ports = FindFreePorts(2 * count);
   if (!ports.ok()) return ports.status();
@@ -228,10 +280,17 @@ absl::Status LocalCluster::CheckWishes(const ClusterWishes& wishes) const {
     return Differs("--conflicts", Name(*wishes.conflicts),
                    Name(settings.conflicts));
   }
-  if (wishes.roles && SeparateRoles(*wishes.roles) != settings.roles) {
+  const Division division = wishes.roles ? SeparateRoles(wishes)
+                                         : DivideAll(settings.replicas, wishes);
+  if (wishes.roles && division.roles != settings.roles) {
     return Differs("the roles", "as given",
                    settings.roles == Roles() ? "all on every node"
                                              : "as cluster.toml has them");
+  }
+  const bool divides = wishes.depsvc_shards > 1 || wishes.acceptor_groups > 1;
+  if ((wishes.roles || divides) && division.parts != settings.parts) {
+    return Differs("--depsvc-shards and --acceptor-groups", "as given",
+                   "those that cluster.toml has");
   }
   if (wishes.batch && std::to_string(*wishes.batch) != batch) {
     return Differs("--batch", std::to_string(*wishes.batch), batch);

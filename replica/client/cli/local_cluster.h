@@ -27,21 +27,19 @@ struct ClusterWishes {
   std::optional<bool> lazy_fast_commit;
   std::optional<ConflictMode> conflicts;
   std::optional<int> batch;
-  // BPaxos, a node a role: how many of each, instead of `nodes`.
+  // BPaxos, a node a role: how many of each, instead of `nodes`; of dependency
+  // nodes in each shard, of acceptors in each group.
   struct RoleCounts {
     int leaders = 2;
     int dependency_nodes = 3;
     int acceptors = 3;
     int executors = 2;
-    int total() const {
-      return leaders + dependency_nodes + acceptors + executors;
-    }
   };
   std::optional<RoleCounts> roles;
+  // BPaxos. With `nodes`, the nodes are divided among them.
+  int depsvc_shards = 1;
+  int acceptor_groups = 1;
 };
-
-// Leaders first, then dependency nodes, acceptors and executors.
-Roles SeparateRoles(const ClusterWishes::RoleCounts& counts);
 
 struct LocalNode {
   NodeConfig config;

@@ -1,0 +1,64 @@
+#include "replica/paxos/electorate.h"
+
+#include <vector>
+
+#include "wire/check.h"
+
+namespace quorate {
+
+Electorate::Electorate(ReplicaSet members, const QuorumSystem& system)
+    : members_(members), system_(system) {
+  QUORATE_CHECK(members.size() == system.replicas(),
+                "a quorum system is of its members");
+}
+
+bool Electorate::IsQuorum(ReplicaSet answered) const {
+  ReplicaSet counted;
+  int number = 0;
+  for (int node = 0; node < kMaxNodes; ++node) {
+    if (!members_.Contains(ReplicaAt(node))) continue;
+    if (answered.Contains(ReplicaAt(node))) counted.Insert(ReplicaAt(number));
+    ++number;
+  }
+  return system_.IsQuorum(counted);
+}
+
+ReplicaSet Electorate::Choose(ReplicaId self, ReplicaSet suspected) const {
+  std::vector<ReplicaId> order;
+  for (const bool take_suspected : {false, true}) {
+    for (int step = 0; step < kMaxNodes; ++step) {
+      const ReplicaId node = ReplicaAt((Index(self) + step) % kMaxNodes);
+      if (members_.Contains(node) &&
+          suspected.Contains(node) == take_suspected) {
+        order.push_back(node);
+      }
+    }
+  }
+  ReplicaSet chosen;
+  for (const ReplicaId node : order) {
+    if (IsQuorum(chosen)) break;
+    chosen.Insert(node);
+  }
+  // The latest may make an earlier one superfluous: a grid's whole row does.
+  for (auto at = order.rbegin(); at != order.rend(); ++at) {
+    if (!chosen.Contains(*at)) continue;
+    ReplicaSet fewer = chosen;
+    fewer.Erase(*at);
+    if (IsQuorum(fewer)) chosen = fewer;
+  }
+  return chosen;
+}
+
+ReplicaSet Electorate::PlusOne(ReplicaSet answered) const {
+  for (int node = 0; node < kMaxNodes; ++node) {
+    if (!members_.Contains(ReplicaAt(node)) ||
+        answered.Contains(ReplicaAt(node))) {
+      continue;
+    }
+    answered.Insert(ReplicaAt(node));
+    break;
+  }
+  return answered;
+}
+
+}  // namespace quorate
