@@ -229,7 +229,8 @@ nemesis_disk_full() {
   choose 1
   local node=${chosen[0]} directory="$work/r${chosen[0]}" megabytes
   stop_node "$node"
-  megabytes=$(($(du -sm "$directory" | cut -f 1) + 16))
+  read -r megabytes _ < <(du -sm "$directory")
+  megabytes=$((megabytes + 16))
   mv "$directory" "$directory.moved"
   mkdir "$directory"
   mount -t tmpfs -o "size=${megabytes}m" none "$directory"

@@ -76,7 +76,11 @@ every_nemesis="kill_one kill_minority kill_all pause rolling_restart
 
 work=""
 broken=0
+finished=no
 cleanup() {
+  local code=$?
+  # A row that is missing has not passed.
+  [ "$finished" = yes ] || echo "run.sh ended early, with $code" >&2
   stop_all_nodes
   [ -n "$work" ] && [ "$keep" = no ] && [ "$broken" = 0 ] || return 0
   umount "$work"/r? 2>/dev/null || true
@@ -307,4 +311,5 @@ case $mode in
     done
     ;;
 esac
+finished=yes
 [ "$broken" = 0 ]
