@@ -13,6 +13,12 @@ constexpr std::size_t kFirstCapacity = 64;
 // Entries to fetch ahead while a batch is looked up: enough to hide a miss.
 constexpr std::size_t kPrefetchDistance = 8;
 
+// Is it entered under no key but among those that concern every key?
+bool IsUnderEveryKey(OperationKind kind) {
+  if (Mutated("era_commutes") && kind == OperationKind::kEndEra) return false;
+  return IsRange(kind);
+}
+
 }  // namespace
 
 ConflictIndex::ConflictIndex(int columns, ConflictMode mode)
@@ -115,7 +121,7 @@ void ConflictIndex::CollectOperation(const Operation& operation,
                                      DependencySet& deps) const {
   const AccessClass access = ClassOf(operation.kind, mode_);
   CollectTable(scans_, access, deps);
-  if (operation.kind == OperationKind::kScan) {
+  if (IsUnderEveryKey(operation.kind)) {
     CollectTable(points_, access, deps);
   } else if (entry != nullptr) {
     CollectEntry(entry, access, deps);
@@ -144,7 +150,7 @@ void ConflictIndex::MarkOperation(InstanceId instance,
   const auto column = static_cast<std::size_t>(Index(instance.replica));
   const auto access =
       static_cast<std::size_t>(ClassOf(operation.kind, mode_));
-  if (operation.kind == OperationKind::kScan) {
+  if (IsUnderEveryKey(operation.kind)) {
     std::uint64_t& mark = scans_[access][column];
     mark = std::max(mark, instance.slot);
     return;

@@ -5,13 +5,9 @@
 namespace quorate {
 namespace {
 
-// A scan's range may begin in one shard and end in another.
-bool TouchesEveryKey(OperationKind kind) {
-  return kind == OperationKind::kScan;
-}
-
+// A range may begin in one shard and end in another.
 bool Concerns(const Operation& operation, int shard, int shards) {
-  return TouchesEveryKey(operation.kind) ||
+  return IsRange(operation.kind) ||
          ShardOfKey(operation.key_hash, shards) == shard;
 }
 
@@ -30,7 +26,7 @@ ShardSet ShardsOf(const CommandBatch& batch, int shards) {
   unsigned touched = shards == 1 ? all : 0u;
   for (const Operation& operation : batch.operations()) {
     if (touched == all) break;
-    touched |= TouchesEveryKey(operation.kind)
+    touched |= IsRange(operation.kind)
                    ? all
                    : 1u << ShardOfKey(operation.key_hash, shards);
   }
@@ -53,6 +49,7 @@ CommandBatchPtr PartOf(const CommandBatch& batch, int shard, int shards) {
       has_command = true;
       part.AddOperation({.kind = operation.kind,
                          .key = operation.key,
+                         .number = operation.number,
                          .key_hash = operation.key_hash});
     }
   }

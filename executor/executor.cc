@@ -81,6 +81,11 @@ void Executor::Apply(InstanceId instance, const CommandBatch& batch,
 
 void Executor::ApplyCommand(InstanceId instance, const CommandBatch& batch,
                             const Command& command, Executed& executed) {
+  if (const auto operations = batch.operations(command);
+      operations.front().kind == OperationKind::kEndEra) {
+    sessions_.EndEra(static_cast<std::uint64_t>(operations.front().number));
+    return;
+  }
   if (command.origin == 0 && !reported_.Contains(instance.replica)) {
     unasked_.results.clear();
     ApplyOnce(batch, command, /*asked=*/false, unasked_);
@@ -130,13 +135,18 @@ void Executor::ApplyOnce(const CommandBatch& batch, const Command& command,
       outcome.status = ReplyStatus::kRefused;
       outcome.reason = RefusalReason::kStaleSequence;
       return;
+    case SessionTable::Outcome::kExpired:
+      ++stats_.expired_commands;
+      outcome.status = ReplyStatus::kRefused;
+      outcome.reason = RefusalReason::kSessionExpired;
+      return;
   }
 }
 
 ExecutedRecord Executor::BeginSave() {
   state_.BeginSave();
   sessions_.BeginSave();
-  ExecutedRecord record{.requests_hash = sessions_.set_hash()};
+  ExecutedRecord record{.era = sessions_.era()};
   order_.Save(record);
   return record;
 }
@@ -163,11 +173,11 @@ void Executor::EndSave() {
 
 void Executor::Restore(const ExecutedRecord& record) {
   order_.Restore(record);
-  sessions_.RestoreSetHash(record.requests_hash);
+  sessions_.RestoreEra(record.era);
 }
 
 std::uint64_t Executor::state_hash() const {
-  return state_.state_hash() + Mix(sessions_.set_hash());
+  return state_.state_hash() + Chain(sessions_.set_hash(), sessions_.era());
 }
 
 std::uint64_t Executor::Fingerprint() const {

@@ -37,7 +37,7 @@ struct ExecutedCommand {
   CommandId id;
   std::uint32_t origin = 0;
   ReplyStatus status = ReplyStatus::kDone;
-  RefusalReason reason = RefusalReason::kNone;  // kStaleSequence
+  RefusalReason reason = RefusalReason::kNone;
   CommandResult results;
 };
 
@@ -46,7 +46,8 @@ struct Executed {
   std::vector<InstanceId> instances;
   // Commands whose `origin` is not 0 (or ReportAll), in execution order, those
   // of an instance side by side and in its order. A repeated command
-  // gets its first result again, or kStaleSequence when that is gone.
+  // gets its first result again, or kStaleSequence when that is gone; one whose
+  // session is forgotten is refused with kSessionExpired.
   std::vector<ExecutedCommand> commands;
   void Clear() {
     instances.clear();
@@ -58,6 +59,7 @@ struct ExecutorStats {
   std::uint64_t executed_instances = 0;  // noops left out
   std::uint64_t executed_commands = 0;   // repeated ones left out
   std::uint64_t repeated_commands = 0;
+  std::uint64_t expired_commands = 0;
   std::uint64_t waiting_instances = 0;  // committed, not executed
   std::uint64_t largest_component = 0;
   std::uint64_t components = 0;

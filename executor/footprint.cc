@@ -44,7 +44,7 @@ void Footprint::Assign(const CommandBatch& batch, ConflictMode mode) {
   table_.assign(std::bit_ceil(std::max<std::size_t>(2 * operations, 2)), 0);
   for (const Operation& operation : batch.operations()) {
     const AccessMask mask = MaskOf(ClassOf(operation.kind, mode));
-    if (operation.kind == OperationKind::kScan) {
+    if (IsRange(operation.kind)) {
       scans_ |= mask;
     } else {
       keyed_ |= mask;

@@ -46,6 +46,7 @@ void KvStateMachine::Apply(std::span<const Operation> operations,
       case OperationKind::kAdd: Add(operation, result); break;
       case OperationKind::kAppend: Append(operation, result); break;
       case OperationKind::kScan: Scan(operation, result); break;
+      case OperationKind::kEndEra: break;  // The sessions' affair.
     }
   }
 }

@@ -9,6 +9,7 @@
 #include "executor/mix.h"
 #include "wire/check.h"
 #include "wire/limits.h"
+#include "wire/mutation.h"
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -61,21 +62,25 @@ std::uint64_t ResultHash(const CommandResult& result) {
 }  // namespace
 
 SessionTable::Outcome SessionTable::Begin(const Command& command) {
-  Session& session = SessionOf(command.id.client);
-  RaiseMark(session, command);
-  if (Insert(session, command.id.sequence)) return Outcome::kNew;
+  Session* session = FindOrBegin(KeyOf(command.id));
+  if (session == nullptr) return Outcome::kExpired;
+  RaiseMark(*session, command);
+  if (Insert(*session, command.id.sequence)) return Outcome::kNew;
   return FindResult(command.id) != nullptr ? Outcome::kRepeated
                                            : Outcome::kStale;
 }
 
 void SessionTable::RecordRead(const Command& command) {
-  Session& session = SessionOf(command.id.client);
-  RaiseMark(session, command);
-  Insert(session, command.id.sequence);
+  Session* session = FindOrBegin(KeyOf(command.id));
+  if (session == nullptr) return;
+  RaiseMark(*session, command);
+  Insert(*session, command.id.sequence);
 }
 
 void SessionTable::Remember(CommandId id, const CommandResult& result) {
-  Session& session = SessionOf(id.client);
+  Session* found = Find(KeyOf(id));
+  QUORATE_CHECK(found != nullptr, "S2: a result belongs to a session");
+  Session& session = *found;
   const std::uint64_t sequence = id.sequence;
   // A late one that the client has given up on already.
   if (sequence <= session.acknowledged) return;
@@ -98,7 +103,7 @@ void SessionTable::Remember(CommandId id, const CommandResult& result) {
 }
 
 const CommandResult* SessionTable::FindResult(CommandId id) const {
-  const Session* session = FindSession(id.client);
+  const Session* session = Look(KeyOf(id));
   if (session == nullptr || id.sequence <= session->acknowledged ||
       id.sequence > session->highest) {
     return nullptr;
@@ -114,23 +119,78 @@ const CommandResult* SessionTable::ResultOf(Cached cached) const {
 }
 
 bool SessionTable::WasExecuted(CommandId id) const {
-  const Session* session = FindSession(id.client);
+  const Session* session = Look(KeyOf(id));
   return session != nullptr && Contains(*session, id.sequence);
 }
 
-SessionTable::Session& SessionTable::SessionOf(ClientId client) {
-  if (last_ >= sessions_.size() || sessions_[last_].client != client) {
-    const auto [entry, inserted] = by_client_.try_emplace(
-        client, static_cast<std::uint32_t>(sessions_.size()));
-    if (inserted) sessions_.emplace_back().client = client;
+// ---- sessions -------------------------------------------------------------
+
+const SessionTable::Session* SessionTable::Look(Key key) const {
+  if (last_ != kNobody && sessions_[last_].key == key) {
+    return &sessions_[last_];
+  }
+  const auto entry = by_key_.find(key);
+  return entry == by_key_.end() ? nullptr : &sessions_[entry->second];
+}
+
+SessionTable::Session* SessionTable::Find(Key key) {
+  if (last_ == kNobody || sessions_[last_].key != key) {
+    const auto entry = by_key_.find(key);
+    if (entry == by_key_.end()) return nullptr;
     last_ = entry->second;
   }
-  if (saving_.has_value() && last_ >= saving_->next &&
-      last_ < saving_->count && !saving_->saved[last_]) {
-    saving_->saved[last_] = true;
-    Save(last_, saving_->early.emplace_back());
+  SaveEarly(last_);
+  return &sessions_[last_];
+}
+
+SessionTable::Session& SessionTable::Add(Key key) {
+  last_ = static_cast<std::uint32_t>(sessions_.size());
+  if (free_sessions_.empty()) {
+    sessions_.emplace_back();
+  } else {
+    last_ = free_sessions_.back();
+    free_sessions_.pop_back();
   }
-  return sessions_[last_];
+  by_key_.emplace(key, last_);
+  Session& session = sessions_[last_];
+  session.key = key;
+  session.used = true;
+  return session;
+}
+
+SessionTable::Session* SessionTable::FindOrBegin(Key key) {
+  Session* session = Find(key);
+  if (session == nullptr) {
+    // What is dropped by now was used after it began, and has been idle for
+    // more than kErasKept eras since.
+    const bool may_begin = key.begun <= era_ && era_ - key.begun <= kErasKept;
+    if (!may_begin && !Mutated("session_begins_again")) return nullptr;
+    session = &Add(key);
+  }
+  session->last_era = era_;
+  return session;
+}
+
+void SessionTable::EndEra(std::uint64_t era) {
+  if (era != era_) return;
+  ++era_;
+  for (std::uint32_t i = 0; i < sessions_.size(); ++i) {
+    const Session& session = sessions_[i];
+    if (session.used && era_ - session.last_era > kErasKept) Drop(i);
+  }
+  last_ = kNobody;
+}
+
+void SessionTable::Drop(std::uint32_t index) {
+  SaveEarly(index);
+  Session& session = sessions_[index];
+  DropThrough(session, session.highest);
+  set_hash_ -= session.hash;
+  by_key_.erase(session.key);
+  const Session none;
+  session = none;
+  free_sessions_.push_back(index);
+  ++expired_sessions_;
 }
 
 // ---- saving ---------------------------------------------------------------
@@ -138,6 +198,7 @@ SessionTable::Session& SessionTable::SessionOf(ClientId client) {
 void SessionTable::BeginSave() {
   saving_.emplace(Saving{.count = sessions_.size(),
                          .saved = std::vector<bool>(sessions_.size())});
+  for (const std::uint32_t index : free_sessions_) saving_->saved[index] = true;
 }
 
 bool SessionTable::NextSessions(std::size_t bytes, SessionsRecord& record) {
@@ -172,28 +233,47 @@ bool SessionTable::NextSessions(std::size_t bytes, SessionsRecord& record) {
   return false;
 }
 
+void SessionTable::SaveEarly(std::uint32_t index) {
+  if (!saving_.has_value() || index < saving_->next ||
+      index >= saving_->count || saving_->saved[index]) {
+    return;
+  }
+  saving_->saved[index] = true;
+  Save(index, saving_->early.emplace_back());
+}
+
 void SessionTable::Save(std::size_t index, SessionsRecord& record) const {
   const Session& session = sessions_[index];
   SessionsRecord::Session& saved = record.sessions.emplace_back();
-  saved.client = session.client;
+  saved.client = session.key.client;
   saved.acknowledged = session.acknowledged;
+  saved.last_era = session.last_era;
+  saved.requests_hash = session.hash;
   for (const Interval& interval : session.executed) {
     saved.executed.push_back({.first = interval.first, .last = interval.last});
   }
   for (std::uint64_t s = session.acknowledged + 1; s <= session.highest; ++s) {
-    const CommandResult* result =
-        ResultOf(session.cached[static_cast<std::size_t>(s) &
-                                (session.cached.size() - 1)]);
+    const CommandResult* result = ResultOf(
+        session
+            .cached[static_cast<std::size_t>(s) & (session.cached.size() - 1)]);
     if (result == nullptr) continue;
     record.results.push_back(
-        {.id = {.client = session.client, .sequence = s}, .results = *result});
+        {.id = {.client = session.key.client, .sequence = s},
+         .results = *result});
   }
 }
 
 void SessionTable::Restore(const SessionsRecord& record) {
   for (const SessionsRecord::Session& saved : record.sessions) {
-    Session& session = SessionOf(saved.client);
+    const std::uint64_t any =
+        saved.executed.empty() ? 0 : saved.executed.front().first;
+    const Key key = KeyOf({saved.client, any});
+    if (Look(key) != nullptr) continue;
+    Session& session = Add(key);
     session.acknowledged = saved.acknowledged;
+    session.last_era = saved.last_era;
+    session.hash = saved.requests_hash;
+    set_hash_ += session.hash;
     for (const auto& interval : saved.executed) {
       session.executed.push_back(
           {.first = interval.first, .last = interval.last});
@@ -201,18 +281,12 @@ void SessionTable::Restore(const SessionsRecord& record) {
   }
   for (const ClientReply& cached : record.results) {
     // Nobody caches more than that; what comes from outside may say so.
-    const std::uint64_t mark = SessionOf(cached.id.client).acknowledged;
+    const Session* session = Look(KeyOf(cached.id));
+    if (session == nullptr) continue;
+    const std::uint64_t mark = session->acknowledged;
     if (cached.id.sequence > mark + kMaxPipelinePerSession) continue;
     Remember(cached.id, cached.results);
   }
-}
-
-const SessionTable::Session* SessionTable::FindSession(ClientId client) const {
-  if (last_ < sessions_.size() && sessions_[last_].client == client) {
-    return &sessions_[last_];
-  }
-  const auto entry = by_client_.find(client);
-  return entry == by_client_.end() ? nullptr : &sessions_[entry->second];
 }
 
 // False when it was there.
@@ -224,7 +298,9 @@ bool SessionTable::Insert(Session& session, std::uint64_t sequence) {
   } else if (!InsertOutOfOrder(session, sequence)) {
     return false;
   }
-  set_hash_ += MemberHash(session.client, sequence);
+  const std::uint64_t hash = MemberHash(session.key.client, sequence);
+  session.hash += hash;
+  set_hash_ += hash;
   return true;
 }
 
@@ -321,10 +397,12 @@ std::size_t SessionTable::intervals() const {
 
 std::uint64_t SessionTable::Fingerprint() const {
   // A sum: sessions are in the order in which they first appeared here.
-  std::uint64_t sum = set_hash_;
+  std::uint64_t sum = Chain(set_hash_, era_);
   for (const Session& session : sessions_) {
-    std::uint64_t hash =
-        Chain(static_cast<std::uint64_t>(session.client), session.acknowledged);
+    if (!session.used) continue;
+    std::uint64_t hash = Chain(static_cast<std::uint64_t>(session.key.client),
+                               session.acknowledged);
+    hash = Chain(hash, session.last_era);
     for (std::uint64_t s = session.acknowledged + 1; s <= session.highest;
          ++s) {
       const CommandResult* result =

@@ -8,6 +8,15 @@
 // effect (protocol.md 2.8, interval form; it rests on a client never using one
 // sequence for two different commands).
 //
+// Memory is bounded by forgetting sessions. Eras divide the order of execution:
+// a command that conflicts with every other ends one, so every replica has
+// executed the same commands in it, and drops the same sessions, those without
+// a command for a whole era. What comes later for one of them must not pass for
+// new: a session says by its sequences in which era it begins, and begins in
+// that or the next one or not at all. No clock is asked here (protocol.md 2.8:
+// sessions expire by a command); the era's length is the proposer's affair
+// (replica/era_timer.h).
+//
 // Read-only commands may run again without harm and are never refused, but
 // their sequences enter the set too: otherwise every read would leave a gap,
 // and a gap is an interval kept for good. The set is therefore a function of
@@ -17,7 +26,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -35,15 +46,23 @@ class SessionTable {
     kNew,       // apply it, then Remember what it gave
     kRepeated,  // FindResult has its result
     kStale,     // executed before; its result is gone
+    kExpired,   // may have been executed: its session is forgotten
   };
+  // Whole eras without a command that a session survives.
+  static constexpr std::uint64_t kErasKept = 1;
 
   // A command that changes the state executes: adds it to the set and raises
   // the client's mark.
   Outcome Begin(const Command& command);
   // What the command of the last Begin, a kNew one, gave.
   void Remember(CommandId id, const CommandResult& result);
-  // A read-only command executes.
+  // A read-only command executes; leaves no trace in an expired session.
   void RecordRead(const Command& command);
+
+  // The command that ends `era` executes. Ignored when that has ended already:
+  // several replicas may have proposed it. Linear in sessions.
+  void EndEra(std::uint64_t era);
+  std::uint64_t era() const { return era_; }
 
   // Null when it is not executed or no longer cached. Valid until the next
   // Begin or Remember.
@@ -55,18 +74,19 @@ class SessionTable {
   void BeginSave();
   bool NextSessions(std::size_t bytes, SessionsRecord& record);
   void EndSave() { saving_.reset(); }
-  // Puts sessions of a cut back. RestoreSetHash comes with them: the set's hash
-  // is not computed from the intervals.
+  // Puts sessions of a cut back, and its era.
   void Restore(const SessionsRecord& record);
-  void RestoreSetHash(std::uint64_t set_hash) { set_hash_ = set_hash; }
+  void RestoreEra(std::uint64_t era) { era_ = era; }
 
-  // Of the set of executed (client, sequence) pairs: equal when the sets are.
-  // Marks and cached results stay out: they depend on when the marks were seen.
+  // Of the set of executed (client, sequence) pairs of the sessions that are
+  // kept: equal when the sets are. Marks and cached results stay out: they
+  // depend on when the marks were seen.
   std::uint64_t set_hash() const { return set_hash_; }
   // Covers marks and cached results as well.
   std::uint64_t Fingerprint() const;
 
-  std::size_t sessions() const { return sessions_.size(); }
+  std::size_t sessions() const { return by_key_.size(); }
+  std::uint64_t expired_sessions() const { return expired_sessions_; }
   // Sequences with a cached result, and intervals of executed ones.
   std::size_t cached_results() const;
   std::size_t intervals() const;
@@ -82,8 +102,21 @@ class SessionTable {
     std::uint64_t first;
     std::uint64_t last;
   };
-  struct Session {
+  // The sequences of one client that begin in another era are another session:
+  // so it does not matter whose command comes first.
+  struct Key {
     ClientId client{};
+    std::uint64_t begun = 0;  // an era
+
+    friend bool operator==(const Key&, const Key&) = default;
+    template <typename H>
+    friend H AbslHashValue(H hash, const Key& key) {
+      return H::combine(std::move(hash), key.client, key.begun);
+    }
+  };
+  static Key KeyOf(CommandId id) { return {id.client, EraOf(id.sequence)}; }
+  struct Session {
+    Key key;
     // Results up to here are dropped.
     std::uint64_t acknowledged = 0;
     // Disjoint, ascending, with gaps in between.
@@ -93,6 +126,12 @@ class SessionTable {
     absl::InlinedVector<Cached, 4> cached;
     // No sequence above this one is in the ring.
     std::uint64_t highest = 0;
+    // The era of the last command.
+    std::uint64_t last_era = 0;
+    // Of its executed sequences; a part of set_hash_.
+    std::uint64_t hash = 0;
+    // False: a place for the next session.
+    bool used = false;
   };
 
   // The sessions at the cut are those below `count`. What `next` has not
@@ -105,10 +144,20 @@ class SessionTable {
     std::deque<SessionsRecord> early;
   };
 
-  // May be changed: it is saved, if it has to be.
-  Session& SessionOf(ClientId client);
+  static constexpr std::uint32_t kNobody =
+      std::numeric_limits<std::uint32_t>::max();
+
+  // A session that may be changed: it is saved before, if it has to be. Null if
+  // there is none.
+  Session* Find(Key key);
+  Session& Add(Key key);
+  // Begins the session if there is none. Null if it would begin too late, and
+  // so may be one that is forgotten.
+  Session* FindOrBegin(Key key);
+  void Drop(std::uint32_t index);
+  void SaveEarly(std::uint32_t index);
   void Save(std::size_t index, SessionsRecord& record) const;
-  const Session* FindSession(ClientId client) const;
+  const Session* Look(Key key) const;
   bool Insert(Session& session, std::uint64_t sequence);
   static bool InsertOutOfOrder(Session& session, std::uint64_t sequence);
   static bool Contains(const Session& session, std::uint64_t sequence);
@@ -118,12 +167,15 @@ class SessionTable {
   const CommandResult* ResultOf(Cached cached) const;
 
   std::vector<Session> sessions_;
-  absl::flat_hash_map<ClientId, std::uint32_t> by_client_;
+  std::vector<std::uint32_t> free_sessions_;
+  absl::flat_hash_map<Key, std::uint32_t> by_key_;
   // Consecutive commands are mostly of one client.
-  std::uint32_t last_ = 0;
+  std::uint32_t last_ = kNobody;
   std::vector<CommandResult> results_;
   std::vector<std::uint32_t> free_results_;
   std::uint64_t set_hash_ = 0;
+  std::uint64_t era_ = 0;
+  std::uint64_t expired_sessions_ = 0;
   std::optional<Saving> saving_;
 };
 

@@ -1,6 +1,5 @@
 #include "graph/component_graph.h"
 
-#include <memory>
 #include <utility>
 
 #include "wire/check.h"
@@ -8,16 +7,17 @@
 namespace quorate {
 
 Vertex ComponentGraph::Add() {
-  Vertex vertex;
-  if (free_.empty()) {
+  Vertex vertex = free_;
+  if (vertex == kNoVertex) {
     vertex = static_cast<Vertex>(nodes_.size());
     QUORATE_CHECK(vertex != kNoVertex, "a graph has at most 2^32 - 1 vertices");
-    nodes_.emplace_back();
+    nodes_.Append(1, Node{.leader = vertex});
   } else {
-    vertex = free_.back();
-    free_.pop_back();
+    Node& node = nodes_[vertex];
+    free_ = node.next_waiter;
+    --free_count_;
+    node = Node{.generation = node.generation, .leader = vertex};
   }
-  nodes_[vertex].leader = vertex;
   return vertex;
 }
 
@@ -27,9 +27,13 @@ void ComponentGraph::Resolve(Vertex vertex, std::span<const Vertex> targets,
   QUORATE_CHECK(node.leader == vertex && !node.resolved,
                 "G1: a vertex is resolved once");
   node.resolved = true;
-  node.edges.reserve(targets.size());
-  for (const Vertex target : targets) {
-    node.edges.push_back({target, nodes_[target].generation});
+  if (!targets.empty()) {
+    node.edges = edges_.Take(targets.size());
+    node.edge_count = static_cast<std::uint32_t>(targets.size());
+    Edge* edge = edges_.At(node.edges);
+    for (const Vertex target : targets) {
+      *edge++ = {target, nodes_[target].generation};
+    }
   }
   node.next_member = vertex;
   node.open_tail = vertex;
@@ -72,8 +76,8 @@ Vertex ComponentGraph::NextTarget(Vertex leader) {
   while (head.open_tail != kNoVertex) {
     const Vertex first = nodes_[head.open_tail].next_member;
     Node& member = nodes_[first];
-    for (; member.next_edge < member.edges.size(); ++member.next_edge) {
-      const Edge edge = member.edges[member.next_edge];
+    for (; member.next_edge < member.edge_count; ++member.next_edge) {
+      const Edge edge = edges_.At(member.edges)[member.next_edge];
       if (HasRun(edge)) continue;
       const Vertex target = Leader(edge.target);
       if (target != leader) return target;
@@ -201,11 +205,11 @@ void ComponentGraph::Run(Vertex leader, Components& ready) {
 
 void ComponentGraph::Release(Vertex vertex) {
   Node& node = nodes_[vertex];
-  const std::uint32_t generation = node.generation + 1;
-  std::destroy_at(&node);
-  std::construct_at(&node);
-  node.generation = generation;
-  free_.push_back(vertex);
+  if (node.edge_count > 0) edges_.Give(node.edges, node.edge_count);
+  ++node.generation;
+  node.next_waiter = free_;
+  free_ = vertex;
+  ++free_count_;
 }
 
 void ComponentGraph::AppendCircular(Vertex& tail, Vertex other_tail) {
@@ -241,11 +245,11 @@ Vertex ComponentGraph::FirstUnresolved(Vertex vertex) const {
   while (!path.empty()) {
     Frame& frame = path.back();
     const Node& node = nodes_[frame.vertex];
-    if (frame.next_edge == node.edges.size()) {
+    if (frame.next_edge == node.edge_count) {
       path.pop_back();
       continue;
     }
-    const Edge edge = node.edges[frame.next_edge++];
+    const Edge edge = edges_.At(node.edges)[frame.next_edge++];
     if (HasRun(edge) || seen[edge.target]) continue;
     if (!nodes_[edge.target].resolved) return edge.target;
     seen[edge.target] = true;

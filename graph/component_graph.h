@@ -26,7 +26,8 @@
 #include <span>
 #include <vector>
 
-#include "absl/container/inlined_vector.h"
+#include "graph/edge_runs.h"
+#include "graph/plain_array.h"
 
 namespace quorate {
 
@@ -65,22 +66,18 @@ class ComponentGraph {
   Vertex FirstUnresolved(Vertex vertex) const;
 
   // Vertices that have not run.
-  std::size_t size() const { return nodes_.size() - free_.size(); }
+  std::size_t size() const { return nodes_.size() - free_count_; }
   // Vertices there is memory for: the largest size() so far.
   std::size_t capacity() const { return nodes_.size(); }
 
  private:
-  // A target and the life of its index that was meant: when the index's
-  // generation has moved on, the target has run.
-  struct Edge {
-    Vertex target;
-    std::uint32_t generation;
-  };
-
-  // A vertex. Contracted vertices are led by one of them (union-find); fields
-  // below the line mean something at a leader only.
+  // A vertex: one line of the cache, and plain bytes, so that more room for
+  // more of them is a copy of memory. Contracted vertices are led by one of
+  // them (union-find); fields below the line mean something at a leader only.
   struct Node {
-    absl::InlinedVector<Edge, 2> edges;
+    // A run of edges_, when there are any.
+    std::uint32_t edges = 0;
+    std::uint32_t edge_count = 0;
     std::uint32_t next_edge = 0;
     std::uint32_t generation = 0;
     Vertex leader = kNoVertex;
@@ -104,6 +101,8 @@ class ComponentGraph {
     Vertex previous_waiter = kNoVertex;
   };
 
+  static_assert(sizeof(Node) == 64);
+
   bool HasRun(Edge edge) const {
     return nodes_[edge.target].generation != edge.generation;
   }
@@ -123,8 +122,11 @@ class ComponentGraph {
   void AppendCircular(Vertex& tail, Vertex other_tail);
   void AppendWaiters(Vertex& first, Vertex other_first);
 
-  std::vector<Node> nodes_;
-  std::vector<Vertex> free_;
+  PlainArray<Node> nodes_;
+  EdgeRuns edges_;
+  // Those who have run, linked like waiters.
+  Vertex free_ = kNoVertex;
+  std::size_t free_count_ = 0;
   // Roots to advance, linked like waiters.
   Vertex queue_ = kNoVertex;
 };

@@ -13,7 +13,8 @@ BpaxosReplica::BpaxosReplica(const Settings& settings)
       cluster_(settings),
       floors_(cluster_, settings.self),
       executor_(cluster_.columns, settings.conflicts),
-      queue_(settings) {
+      queue_(settings),
+      era_timer_(settings) {
   const Roles& roles = cluster_.roles;
   if (roles.leaders.Contains(settings.self)) {
     leader_.emplace(settings, cluster_);
@@ -221,6 +222,7 @@ void BpaxosReplica::HandleCommit(Commit m, Effects& effects) {
 void BpaxosReplica::HandleFrontier(ReplicaId from, const Frontier& m,
                                    Effects& effects) {
   floors_.HandleFrontier(from, m.executed);
+  era_ = std::max(era_, m.era);
   if (leader_) leader_->HandleFrontier(from, m);
   if (executing_) executing_->HandleFrontier(from, m, effects);
 }
@@ -229,9 +231,11 @@ void BpaxosReplica::HandleTick(Effects& effects) {
   ++ticks_;
   if (leader_) leader_->HandleTick(effects);
   if (executing_) {
+    era_ = std::max(era_, executor_.sessions().era());
     executing_->HandleTick(executor_.committed_frontier(),
-                           executor_.executed_frontier(), effects);
+                           executor_.executed_frontier(), era_, effects);
   }
+  EndEra(effects);
   if (ticks_ % static_cast<std::uint64_t>(settings_.floor_ticks) != 0) return;
   if (const auto floors = floors_.Raise(&executor_.committed_frontier())) {
     floors_.NoteRecord(effects.Persist(*floors));

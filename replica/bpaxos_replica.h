@@ -22,6 +22,7 @@
 #include "replica/bpaxos/leader.h"
 #include "replica/checkpointing.h"
 #include "replica/command_queue.h"
+#include "replica/era_timer.h"
 #include "replica/paxos/roles.h"
 #include "replica/replica.h"
 
@@ -44,6 +45,8 @@ class BpaxosReplica final : public Replica {
   absl::Status CheckInvariants() const override;
   RecordSequence last_record() const override { return shared_.last_record; }
   const Executor& executor() const override { return executor_; }
+  // Nodes that do not execute hear of it from those that do.
+  std::uint64_t era() const override { return era_; }
   ReplicaStatus Status() const override;
 
  private:
@@ -68,6 +71,7 @@ class BpaxosReplica final : public Replica {
   // ---- commands in, answers out (bpaxos_replica_answers.cc) ----
   void Enqueue(const ClientCommands& event, Actions& actions);
   void Propose(Effects& effects);
+  void EndEra(Effects& effects);
   bool HoldsBack() const;
   void Answer(Effects& effects);
   void SendReplies(InstanceReplies& replies, Effects& effects);
@@ -99,6 +103,8 @@ class BpaxosReplica final : public Replica {
 
   Executor executor_;
   CommandQueue queue_;
+  EraTimer era_timer_;
+  std::uint64_t era_ = 0;
   ReplicaId sent_to_{};  // the leader last named to clients, if none leads here
   CheckpointWriter checkpoint_;
   StateReader reader_;

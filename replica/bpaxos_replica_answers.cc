@@ -49,6 +49,13 @@ void BpaxosReplica::Propose(Effects& effects) {
   }
 }
 
+void BpaxosReplica::EndEra(Effects& effects) {
+  CommandBatchPtr batch = era_timer_.Tick(era_);
+  if (batch != nullptr && leader_ && !HoldsBack()) {
+    leader_->Propose(std::move(batch), effects);
+  }
+}
+
 // What waits for execution, here or, as far as this leader can tell, elsewhere.
 bool BpaxosReplica::HoldsBack() const {
   return executor_.stats().waiting_instances >=

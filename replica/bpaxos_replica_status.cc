@@ -5,7 +5,7 @@
 namespace quorate {
 namespace {
 
-constexpr std::size_t kShownRecoveries = 8;
+constexpr std::size_t kRecoveriesInStatus = 8;
 
 }  // namespace
 
@@ -51,6 +51,9 @@ ReplicaStatus BpaxosReplica::Status() const {
   status.drop_floor = floors_.drop();
   status.state_hash = executor_.state_hash();
   status.keys = executor_.state_machine().size();
+  status.sessions = executor_.sessions().sessions();
+  status.expired_sessions = executor_.sessions().expired_sessions();
+  status.era = era();
   status.queued_commands = queue_.waiting_commands();
   status.slow_commits = shared_.stats.decided;
   status.retransmissions = shared_.stats.retransmissions;
@@ -73,7 +76,7 @@ ReplicaStatus BpaxosReplica::Status() const {
   for (const auto& [id, proposal] : leader_->proposer().proposals()) {
     if (proposal.ballot.is_initial()) continue;
     ++status.recoveries_under_way;
-    if (status.recoveries.size() == kShownRecoveries) continue;
+    if (status.recoveries.size() == kRecoveriesInStatus) continue;
     status.recoveries.push_back(
         {.instance = id,
          .ballot = proposal.ballot,

@@ -39,6 +39,7 @@ EpaxosReplica::EpaxosReplica(const Settings& settings)
       protocol_(settings),
       executor_(settings.replicas, settings.conflicts),
       queue_(settings),
+      era_timer_(settings),
       transfer_(settings) {}
 
 void EpaxosReplica::Step(const Event& event, Actions& actions) {
@@ -54,6 +55,7 @@ void EpaxosReplica::Step(const Event& event, Actions& actions) {
                  [&](const Tick&) {
                    protocol_.HandleTick(executor_.executed_frontier(), actions);
                    transfer_.Tick(protocol_.committed_frontier(), actions);
+                   EndEra(actions);
                  },
                  [&](const PeerSuspected& e) {
                    protocol_.HandleSuspicion(e.peer, e.suspected, actions);
@@ -156,6 +158,14 @@ bool EpaxosReplica::IsUnaffected(std::span<const Operation> operations) const {
   return true;
 }
 
+// Everything after it waits for it: not while there is too much to wait for.
+void EpaxosReplica::EndEra(Actions& actions) {
+  CommandBatchPtr batch = era_timer_.Tick(era());
+  if (batch != nullptr && !HoldsBack()) {
+    protocol_.Propose(std::move(batch), actions);
+  }
+}
+
 bool EpaxosReplica::HoldsBack() const {
   return executor_.stats().waiting_instances >= settings_.max_waiting_instances;
 }
@@ -240,6 +250,9 @@ ReplicaStatus EpaxosReplica::Status() const {
   status.drop_floor = protocol_.drop_floor();
   status.state_hash = executor_.state_hash();
   status.keys = executor_.state_machine().size();
+  status.sessions = executor_.sessions().sessions();
+  status.expired_sessions = executor_.sessions().expired_sessions();
+  status.era = era();
   status.own_in_flight = protocol_.own_in_flight();
   status.queued_commands = queue_.waiting_commands();
   status.instances_in_memory = protocol_.log().size();

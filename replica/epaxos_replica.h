@@ -13,6 +13,7 @@
 #include "replica/checkpointing.h"
 #include "replica/command_queue.h"
 #include "replica/epaxos/epaxos.h"
+#include "replica/era_timer.h"
 #include "replica/replica.h"
 #include "replica/state_transfer.h"
 
@@ -45,6 +46,7 @@ class EpaxosReplica final : public Replica {
 
  private:
   void Propose(Actions& actions);
+  void EndEra(Actions& actions);
   bool HoldsBack() const;
   bool IsUnaffected(std::span<const Operation> operations) const;
   void AddRecoveries(ReplicaStatus& status) const;
@@ -58,6 +60,7 @@ class EpaxosReplica final : public Replica {
   epaxos::Epaxos protocol_;
   Executor executor_;
   CommandQueue queue_;
+  EraTimer era_timer_;
   Executed executed_;  // Scratch, empty between steps.
   CheckpointWriter checkpoint_;
   StateTransfer transfer_;

@@ -38,6 +38,7 @@ MultipaxosReplica::MultipaxosReplica(const Settings& settings)
       protocol_(settings),
       executor_(settings.replicas, settings.conflicts),
       queue_(settings),
+      era_timer_(settings),
       transfer_(settings) {}
 
 void MultipaxosReplica::Step(const Event& event, Actions& actions) {
@@ -53,6 +54,7 @@ void MultipaxosReplica::Step(const Event& event, Actions& actions) {
                           protocol_.HandleTick(e.random, actions);
                           transfer_.Tick(protocol_.committed_frontier(),
                                          actions);
+                          EndEra(actions);
                         },
                         [&](const PeerSuspected& e) {
                           protocol_.HandleSuspicion(e.peer, e.suspected);
@@ -162,6 +164,13 @@ void MultipaxosReplica::Propose(Actions& actions) {
   }
 }
 
+void MultipaxosReplica::EndEra(Actions& actions) {
+  CommandBatchPtr batch = era_timer_.Tick(era());
+  if (batch != nullptr && protocol_.leads()) {
+    protocol_.Propose(std::move(batch), actions);
+  }
+}
+
 // None of these was proposed here, so they are definitely not done.
 void MultipaxosReplica::SendToLeader(Actions& actions) {
   if (queue_.empty()) return;
@@ -264,6 +273,9 @@ ReplicaStatus MultipaxosReplica::Status() const {
   status.drop_floor = protocol_.Column(protocol_.drop_floor());
   status.state_hash = executor_.state_hash();
   status.keys = executor_.state_machine().size();
+  status.sessions = executor_.sessions().sessions();
+  status.expired_sessions = executor_.sessions().expired_sessions();
+  status.era = era();
   status.own_in_flight = protocol_.in_flight();
   status.queued_commands = queue_.waiting_commands();
   status.instances_in_memory = protocol_.log().size();

@@ -14,6 +14,7 @@
 #include "executor/executor.h"
 #include "replica/checkpointing.h"
 #include "replica/command_queue.h"
+#include "replica/era_timer.h"
 #include "replica/multipaxos/multipaxos.h"
 #include "replica/replica.h"
 #include "replica/state_transfer.h"
@@ -48,6 +49,7 @@ class MultipaxosReplica final : public Replica {
  private:
   void TakeIn(const ClientCommands& event, Actions& actions);
   void Propose(Actions& actions);
+  void EndEra(Actions& actions);
   void SendToLeader(Actions& actions);
   void AnswerOrphans(Actions& actions);
   void Execute(const CommittedInstance& decision);
@@ -60,6 +62,7 @@ class MultipaxosReplica final : public Replica {
   multipaxos::Multipaxos protocol_;
   Executor executor_;
   CommandQueue queue_;
+  EraTimer era_timer_;
   Executed executed_;  // Scratch, empty between steps.
   CheckpointWriter checkpoint_;
   StateTransfer transfer_;

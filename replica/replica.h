@@ -41,6 +41,9 @@ struct ReplicaStatus {
   DependencySet drop_floor;
   std::uint64_t state_hash = 0;
   std::uint64_t keys = 0;
+  std::uint64_t sessions = 0;
+  std::uint64_t expired_sessions = 0;
+  std::uint64_t era = 0;
   std::uint64_t own_in_flight = 0;
   std::uint64_t queued_commands = 0;
   std::uint64_t instances_in_memory = 0;
@@ -103,6 +106,8 @@ class Replica : public Machine {
 
   virtual ReplicaStatus Status() const = 0;
   virtual const Executor& executor() const = 0;
+  // The era of sessions, as far as this node knows: clients are told of it.
+  virtual std::uint64_t era() const { return executor().sessions().era(); }
   std::unique_ptr<Machine> Clone() const override = 0;
 };
 

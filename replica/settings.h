@@ -153,6 +153,9 @@ struct Settings {
   // fetch a snapshot when they are back. 0, or kEpaxos with lazy_fast_commit:
   // everything is kept for everybody.
   std::size_t retained_bytes = 32 * 1024 * 1024;
+  // A session is forgotten when it has had no command for one to two times so
+  // long, and its client then opens another. 0: never.
+  std::uint64_t session_idle_ms = 600'000;
   // ---- BPaxos ----
   Roles roles;
   Parts parts;

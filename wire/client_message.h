@@ -35,6 +35,9 @@ struct Hello {
   // kReplica: number drawn when the node's directory was created; a node that
   // comes back with another one has lost its disk and is refused.
   std::uint64_t incarnation = 0;
+  // As a node's answer to a client: the era that it has come to, in which a new
+  // session begins.
+  std::uint64_t era = 0;
 };
 
 // Sent instead of a Hello before closing: why the connection is refused, with
@@ -51,6 +54,8 @@ struct ClientRequest {
 // Node to client. `origin` is not sent.
 struct ClientReplies {
   std::vector<ClientReply> replies;
+  // As in Hello.
+  std::uint64_t era = 0;
 };
 
 struct StatusRequest {};

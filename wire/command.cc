@@ -19,6 +19,7 @@ std::string_view Name(OperationKind kind) {
     case OperationKind::kAdd: return "add";
     case OperationKind::kAppend: return "append";
     case OperationKind::kScan: return "scan";
+    case OperationKind::kEndEra: return "end-era";
   }
   return "unknown";
 }

@@ -27,10 +27,14 @@ enum class OperationKind : std::uint8_t {
   kAppend,         // key, value = suffix
   kScan,           // key = first key, value = end of range (exclusive; "" = no
                    // end), number = most rows
+  kEndEra,         // number = the era of sessions that ends; alone in its
+                   // command, which conflicts with every other
 };
+// Those that clients may ask for come first; the replicas' own follow.
 inline constexpr int kOperationKinds = 7;
+inline constexpr int kAllOperationKinds = 8;
 
-// "get", "put", "delete", "cas", "add", "append", "scan".
+// "get", "put", "delete", "cas", "add", "append", "scan", "end-era".
 std::string_view Name(OperationKind kind);
 
 struct Operation {
@@ -52,16 +56,35 @@ constexpr bool IsReadOnly(OperationKind kind) {
   return kind == OperationKind::kGet || kind == OperationKind::kScan;
 }
 
+// Is it about more than the one key that it names?
+constexpr bool IsRange(OperationKind kind) {
+  return kind == OperationKind::kScan || kind == OperationKind::kEndEra;
+}
+
 // XXH3 of the key: the same on every machine and in every process.
 std::uint64_t HashKey(std::string_view key);
 
-// The identity of one request. Sequence numbers of a client start at 1; a retry
-// carries the number of the original.
+// The identity of one request. A client counts its requests up, the first one
+// of a session being FirstSequence of the era that a node has last told it; a
+// retry carries the number of the original.
 struct CommandId {
   ClientId client{};
   std::uint64_t sequence = 0;
   friend auto operator<=>(const CommandId&, const CommandId&) = default;
 };
+
+// Eras divide the life of a cluster; the replicas end one by a command
+// (OperationKind::kEndEra). A sequence says in which era its session began, so
+// that a session that was forgotten is told from one that is new.
+inline constexpr int kEraShift = 40;
+inline constexpr std::uint64_t kMaxEra =
+    (std::uint64_t{1} << (64 - kEraShift)) - 2;
+constexpr std::uint64_t EraOf(std::uint64_t sequence) {
+  return sequence >> kEraShift;
+}
+constexpr std::uint64_t FirstSequence(std::uint64_t era) {
+  return (era << kEraShift) + 1;
+}
 
 // One command inside a batch; `first_operation` and `operation_count` index the
 // batch's operations.

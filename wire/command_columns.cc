@@ -75,11 +75,11 @@ absl::Status CheckCommands(const CommandColumns& columns) {
 
 absl::Status CheckOperations(const CommandColumns& columns) {
   bool known = true;
-  for (const std::uint8_t kind : columns.kinds) known &= kind < kOperationKinds;
+  for (const std::uint8_t kind : columns.kinds) known &= kind < kAllOperationKinds;
   if (!known) {
     return absl::InvalidArgumentError(
         absl::StrCat("a batch has an operation of a kind above ",
-                     kOperationKinds - 1, ", the last one known"));
+                     kAllOperationKinds - 1, ", the last one known"));
   }
   // 64 bits: no count of 32-bit lengths that fits a frame wraps around.
   std::uint64_t bytes = 0;

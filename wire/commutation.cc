@@ -4,8 +4,8 @@ namespace quorate {
 namespace {
 
 bool ShareAKey(const Operation& a, const Operation& b) {
-  const bool a_scans = a.kind == OperationKind::kScan;
-  const bool b_scans = b.kind == OperationKind::kScan;
+  const bool a_scans = IsRange(a.kind);
+  const bool b_scans = IsRange(b.kind);
   if (a_scans && b_scans) {
     // Two ranges overlap when neither ends before the other begins.
     return (a.value.empty() || b.key < a.value) &&

@@ -45,17 +45,17 @@ constexpr bool Conflict(AccessClass a, AccessClass b) {
 }
 
 // In the order of OperationKind, one row a mode in the order of ConflictMode.
-inline constexpr std::array<std::array<AccessClass, kOperationKinds>, 3>
+inline constexpr std::array<std::array<AccessClass, kAllOperationKinds>, 3>
     kClassOfOperation = {{
         {AccessClass::kRead, AccessClass::kWrite, AccessClass::kWrite,
          AccessClass::kWrite, AccessClass::kAdd, AccessClass::kWrite,
-         AccessClass::kRead},
+         AccessClass::kRead, AccessClass::kWrite},
         {AccessClass::kRead, AccessClass::kWrite, AccessClass::kWrite,
          AccessClass::kWrite, AccessClass::kWrite, AccessClass::kWrite,
-         AccessClass::kRead},
+         AccessClass::kRead, AccessClass::kWrite},
         {AccessClass::kWrite, AccessClass::kWrite, AccessClass::kWrite,
          AccessClass::kWrite, AccessClass::kWrite, AccessClass::kWrite,
-         AccessClass::kWrite},
+         AccessClass::kWrite, AccessClass::kWrite},
     }};
 
 constexpr AccessClass ClassOf(OperationKind kind, ConflictMode mode) {
@@ -69,7 +69,7 @@ bool Conflict(const Operation& a, const Operation& b, ConflictMode mode);
 // for recovery, tests and small batches.
 bool Conflict(const CommandBatch& a, const CommandBatch& b, ConflictMode mode);
 
-// Is `key` inside the scan's range?
+// Is `key` inside the range? The end of an era has the range of all keys.
 inline bool ScanCovers(const Operation& scan, std::string_view key) {
   return key >= scan.key && (scan.value.empty() || key < scan.value);
 }

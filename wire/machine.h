@@ -55,7 +55,8 @@ struct Tick {
   std::uint64_t random = 0;
 };
 
-// The shell's failure detector changed its mind about a peer.
+// The shell's failure detector changed its mind about a peer, or a connection
+// with it has come up: a peer that is not suspected may lack what was sent last.
 struct PeerSuspected {
   ReplicaId peer{};
   bool suspected = true;

@@ -177,6 +177,8 @@ struct Frontier {
   // Own slots of the sender up to here may have been proposed in an earlier
   // life and forgotten: every proposal is to depend on them (protocol.md 1.3).
   std::uint64_t forgotten_through = 0;
+  // The era that the sender's executor has come to.
+  std::uint64_t era = 0;
 };
 
 // The instance lies at or below what the sender has forgotten.

@@ -108,9 +108,8 @@ struct CheckpointBegunRecord {
 struct ExecutedRecord {
   DependencySet executed;
   std::vector<InstanceId> above;
-  // Of the set of executed requests: to find it anew would take a step for
-  // every command there ever was.
-  std::uint64_t requests_hash = 0;
+  // The era of sessions.
+  std::uint64_t era = 0;
 };
 
 // All that is durable of one instance: the state, not how it came about. A
@@ -151,6 +150,11 @@ struct SessionsRecord {
   struct Session {
     ClientId client{};
     std::uint64_t acknowledged = 0;
+    // The era of its last command.
+    std::uint64_t last_era = 0;
+    // Of the set of executed requests: to find it anew would take a step for
+    // every command there ever was.
+    std::uint64_t requests_hash = 0;
     std::vector<Interval> executed;
     friend bool operator==(const Session&, const Session&) = default;
   };

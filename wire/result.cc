@@ -28,6 +28,8 @@ std::string_view Explain(RefusalReason reason) {
       return "not the leader: send the command to the node that leads";
     case RefusalReason::kNoLeader:
       return "no leader: one is about to be elected; try again later";
+    case RefusalReason::kSessionExpired:
+      return "session expired: it has been idle for long; open another one";
   }
   return "unknown reason";
 }

@@ -58,6 +58,7 @@ enum class RefusalReason : std::uint8_t {
   kMalformed,
   kNotLeader,  // ask the node that ClientReply::instance.replica names
   kNoLeader,   // nobody leads, as far as the node knows; try again later
+  kSessionExpired,  // the session has been idle for long; open another one
 };
 // "busy: the node's queue is full; try again later", ...: names limit and
 // remedy. Empty for kNone.

@@ -18,7 +18,6 @@ namespace {
 
 constexpr int kDone = 0;
 constexpr int kFailed = 1;
-constexpr int kWrongUsage = 2;
 constexpr int kNoAnswer = 3;
 
 int Fail(const absl::Status& status, int code) {

@@ -10,7 +10,6 @@
 namespace quorate::bench {
 namespace {
 
-constexpr int kWrongUsage = 2;
 constexpr std::size_t kMostConnections = 8;
 constexpr std::size_t kOpenLoopClients = 256;
 constexpr double kUnlimited = 1e6;  // seconds

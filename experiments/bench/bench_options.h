@@ -48,6 +48,9 @@ struct BenchOptions {
   bool quiet = false;
 };
 
+// The exit code of wrong usage.
+inline constexpr int kWrongUsage = 2;
+
 // `argv[0]` is "bench". On --help and on wrong usage the text has been printed
 // and the exit code is returned instead of options.
 struct ParsedCommandLine {

@@ -43,7 +43,8 @@ void AppendOperation(const Operation& operation, std::string& to) {
       AppendInteger(operation.number, to);
       break;
     case OperationKind::kGet:
-    case OperationKind::kDelete: break;
+    case OperationKind::kDelete:
+    case OperationKind::kEndEra: break;
   }
 }
 

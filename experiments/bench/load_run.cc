@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kPreloadOperations = 64;  // a command
 constexpr std::size_t kPreloadCommands = 32;    // under way, a connection
 
-std::int64_t Now() { return static_cast<std::int64_t>(uv_hrtime()); }
+std::int64_t NowNs() { return static_cast<std::int64_t>(uv_hrtime()); }
 
 std::string_view ErrorName(RefusalReason reason) {
   switch (reason) {
@@ -28,6 +28,7 @@ std::string_view ErrorName(RefusalReason reason) {
     case RefusalReason::kMalformed: return "malformed";
     case RefusalReason::kNotLeader: return "not_leader";
     case RefusalReason::kNoLeader: return "no_leader";
+    case RefusalReason::kSessionExpired: return "session_expired";
   }
   return "refused";
 }
@@ -188,7 +189,7 @@ void LoadRun::HandleCompletions(std::size_t connection,
     HandlePreload(connection, completions);
     return;
   }
-  now_ns_ = Now();
+  now_ns_ = NowNs();
   recorder_->Advance(now_ns_);
   const std::size_t site =
       options_.site_of_node[connections_[connection].client->current_node()];

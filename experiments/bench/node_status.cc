@@ -9,21 +9,22 @@
 namespace quorate::bench {
 namespace {
 
-using Json = nlohmann::json;
+using StatusJson = nlohmann::json;
 
 // leader, depsvc, acceptor, executor.
 constexpr std::size_t kRoles = 4;
 
 // The member of one of these names that is nearest to the root.
-const Json* Find(const Json& root, std::initializer_list<const char*> names) {
+const StatusJson* Find(const StatusJson& root,
+                       std::initializer_list<const char*> names) {
   for (const char* name : names) {
-    std::deque<const Json*> objects = {&root};
+    std::deque<const StatusJson*> objects = {&root};
     while (!objects.empty()) {
-      const Json& object = *objects.front();
+      const StatusJson& object = *objects.front();
       objects.pop_front();
       const auto found = object.find(name);
       if (found != object.end()) return &*found;
-      for (const Json& member : object) {
+      for (const StatusJson& member : object) {
         if (member.is_object()) objects.push_back(&member);
       }
     }
@@ -31,30 +32,30 @@ const Json* Find(const Json& root, std::initializer_list<const char*> names) {
   return nullptr;
 }
 
-std::optional<double> FindNumber(const Json& root,
+std::optional<double> FindNumber(const StatusJson& root,
                                  std::initializer_list<const char*> names) {
-  const Json* found = Find(root, names);
+  const StatusJson* found = Find(root, names);
   if (found == nullptr || !found->is_number()) return std::nullopt;
   return found->get<double>();
 }
 
 std::optional<std::uint64_t> FindCount(
-    const Json& root, std::initializer_list<const char*> names) {
+    const StatusJson& root, std::initializer_list<const char*> names) {
   const auto number = FindNumber(root, names);
   if (!number || *number < 0) return std::nullopt;
   return static_cast<std::uint64_t>(*number);
 }
 
-std::string FindText(const Json& root,
+std::string FindText(const StatusJson& root,
                      std::initializer_list<const char*> names) {
-  const Json* found = Find(root, names);
+  const StatusJson* found = Find(root, names);
   return found == nullptr ? "" : found->dump();
 }
 
-std::string JoinRoles(const Json* roles) {
+std::string JoinRoles(const StatusJson* roles) {
   if (roles == nullptr || !roles->is_array()) return "";
   std::string joined;
-  for (const Json& role : *roles) {
+  for (const StatusJson& role : *roles) {
     if (!role.is_string()) return "";
     joined += (joined.empty() ? "" : "+") + role.get<std::string>();
   }
@@ -62,7 +63,7 @@ std::string JoinRoles(const Json* roles) {
 }
 
 // "shard 2 of 3"; "" where there is no number, or nothing is divided.
-std::string PartText(const Json& root, const char* name, const char* number,
+std::string PartText(const StatusJson& root, const char* name, const char* number,
                      const char* of) {
   const auto own = FindCount(root, {number});
   const auto all = FindCount(root, {of});
@@ -71,7 +72,7 @@ std::string PartText(const Json& root, const char* name, const char* number,
          std::to_string(*all);
 }
 
-std::string PartOf(const Json& root) {
+std::string PartOf(const StatusJson& root) {
   const std::string shard =
       PartText(root, "shard", "depsvc_shard", "depsvc_shards");
   const std::string group =
@@ -80,16 +81,17 @@ std::string PartOf(const Json& root) {
 }
 
 // True for a node that does not say.
-bool Executes(const Json& root) {
-  const Json* roles = Find(root, {"roles"});
+bool Executes(const StatusJson& root) {
+  const StatusJson* roles = Find(root, {"roles"});
   return roles == nullptr || !roles->is_array() ||
-         std::ranges::find(*roles, Json("executor")) != roles->end();
+         std::ranges::find(*roles, StatusJson("executor")) != roles->end();
 }
 
 }  // namespace
 
 std::optional<NodeStatus> ParseNodeStatus(std::string_view json) {
-  const Json root = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  const StatusJson root =
+      StatusJson::parse(json, nullptr, /*allow_exceptions=*/false);
   if (!root.is_object()) return std::nullopt;
   return NodeStatus{.cpu_s = FindNumber(root, {"cpu_s"}),
                     .fsync_s = FindNumber(root, {"fsync_s", "sync_s"}),

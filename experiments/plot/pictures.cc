@@ -24,9 +24,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Okabe and Ito's palette: distinguishable with any colour vision.
-constexpr std::string_view kColors[] = {"#0072B2", "#D55E00", "#009E73",
-                                        "#CC79A7", "#E69F00", "#56B4E9",
-                                        "#000000", "#F0E442", "#999999"};
+constexpr std::string_view kPalette[] = {"#0072B2", "#D55E00", "#009E73",
+                                         "#CC79A7", "#E69F00", "#56B4E9",
+                                         "#000000", "#F0E442", "#999999"};
 
 // Settings that all pictures share; %TERMINAL% is filled in for each format.
 constexpr std::string_view kStyle = R"(%TERMINAL%
@@ -107,15 +107,15 @@ std::vector<Series> CollectSeries(const Json& result) {
     for (const auto& [name, site] : sites->items()) {
       const auto histograms = site.find("histogram_ns");
       if (histograms == site.end()) continue;
-      AddSeries(*histograms, name, kColors[color++ % std::size(kColors)],
+      AddSeries(*histograms, name, kPalette[color++ % std::size(kPalette)],
                 series);
     }
   } else if (const auto all = result.find("histogram_ns");
              all != result.end()) {
-    AddSeries(*all, "", kColors[0], series);
+    AddSeries(*all, "", kPalette[0], series);
   }
   // Alone in the picture, the two get a colour each.
-  if (series.size() == 2) series[1].color = kColors[1];
+  if (series.size() == 2) series[1].color = kPalette[1];
   return series;
 }
 
@@ -344,7 +344,7 @@ std::string TimelineScript(const Json& result) {
           : fmt::format(
                 ", $time using 1:5 with impulses lw 3 lc rgb \"{}\" "
                 "title \"errors\"",
-                kColors[1]);
+                kPalette[1]);
   const double low = times.lowest_ms / 1.5;
   const double high = times.highest_ms * 2;
   return times.data +
@@ -367,9 +367,9 @@ std::string TimelineScript(const Json& result) {
              "lc rgb \"{}\" title \"p50\"\n"
              "unset multiplot\n",
              Happenings(result), title, end,
-             std::max(times.highest_rate, 1.0) * 1.15, kColors[5], kColors[0],
-             error_plot, low, high, LatencyTics(low, high), kColors[1],
-             kColors[0]);
+             std::max(times.highest_rate, 1.0) * 1.15, kPalette[5], kPalette[0],
+             error_plot, low, high, LatencyTics(low, high), kPalette[1],
+             kPalette[0]);
 }
 
 absl::StatusOr<std::vector<std::string>> DrawPictures(

@@ -15,6 +15,11 @@
 
 namespace quorate::bpaxos {
 
+// Between two repetitions of one message, which double.
+inline constexpr int kMaxRetransmitTicks = 100;
+// Of one repetition, which must not crowd out what is new.
+inline constexpr std::size_t kMaxResentBytes = 1024 * 1024;
+
 // Counts since the process started.
 struct Stats {
   std::uint64_t decided = 0;  // own instances, at ballot 0

@@ -18,7 +18,6 @@ constexpr int kAskPeriods = 4;
 constexpr std::uint64_t kMostAsked = 64;
 // Decisions resent to one executor for one of its frontiers.
 constexpr int kMaxResent = 256;
-constexpr std::size_t kMaxResentBytes = 1024 * 1024;
 
 }  // namespace
 
@@ -95,7 +94,8 @@ void ExecutorRole::HandleDurable(RecordSequence through) {
 }
 
 void ExecutorRole::HandleTick(const DependencySet& committed,
-                              const DependencySet& executed, Effects& effects) {
+                              const DependencySet& executed,
+                              std::uint64_t era, Effects& effects) {
   ++ticks_;
   if (executing_record_ == 0 && effects.last_record() != 0) {
     executing_ = executed;
@@ -108,11 +108,11 @@ void ExecutorRole::HandleTick(const DependencySet& committed,
   if (ticks_ % static_cast<std::uint64_t>(settings_.retransmit_ticks) == 0) {
     BeginRepairPeriod();
   }
-  SendFrontier(committed, effects);
+  SendFrontier(committed, era, effects);
 }
 
 void ExecutorRole::SendFrontier(const DependencySet& committed,
-                                Effects& effects) {
+                                std::uint64_t era, Effects& effects) {
   const bool news = committed != announced_committed_ ||
                     stable_executed_ != announced_executed_ || ticks_ == 1;
   if (!news && ticks_ % kHeartbeatTicks != 0) return;
@@ -122,7 +122,8 @@ void ExecutorRole::SendFrontier(const DependencySet& committed,
   effects.Send(cluster_.everybody,
                Frontier{.committed = committed,
                         .executed = stable_executed_,
-                        .base_floor = stable_executed_},
+                        .base_floor = stable_executed_,
+                        .era = era},
                0);
 }
 

@@ -39,9 +39,9 @@ class ExecutorRole {
   void HandleFrontier(ReplicaId from, const Frontier& m, Effects& effects);
   // Everything up to `through` is durable.
   void HandleDurable(RecordSequence through);
-  // `committed`, `executed`: the executor's frontiers.
+  // `committed`, `executed`: the executor's frontiers; `era`: of sessions.
   void HandleTick(const DependencySet& committed, const DependencySet& executed,
-                  Effects& effects);
+                  std::uint64_t era, Effects& effects);
 
   // Is it this executor's part to answer the clients of the instance, whose
   // leader does not execute? Each answers for some slots, and for those of
@@ -77,7 +77,8 @@ class ExecutorRole {
 
   bool IsSelf(ReplicaId node) const { return node == settings_.self; }
   void Note(InstanceId id, const DependencySet& deps);
-  void SendFrontier(const DependencySet& committed, Effects& effects);
+  void SendFrontier(const DependencySet& committed, std::uint64_t era,
+                    Effects& effects);
   void AskForMissing(ReplicaId column, std::uint64_t frontier,
                      Effects& effects);
   void Ask(ReplicaId column, std::uint64_t frontier, std::uint64_t known,

@@ -12,13 +12,11 @@ namespace quorate::bpaxos {
 namespace {
 
 constexpr std::uint64_t kLeastReserved = 8;
-constexpr int kMaxRetransmitTicks = 100;
 // Ticks, in units of retransmit_ticks, that a reply may take after some
 // executor has said that it executed the instance.
 constexpr int kReplyPeriods = 4;
 // Commits resent to one executor in one period.
 constexpr int kMaxResentCommits = 64;
-constexpr std::size_t kMaxResentBytes = 1024 * 1024;
 // Repair periods between two looks at what earlier lives left behind.
 constexpr std::uint64_t kResumePeriods = 8;
 

@@ -10,7 +10,6 @@
 namespace quorate::bpaxos {
 namespace {
 
-constexpr int kMaxRetransmitTicks = 100;
 constexpr int kMaxDoublings = 6;
 constexpr int kLongestPause = 200;
 

@@ -20,8 +20,13 @@ namespace quorate {
 namespace {
 
 constexpr std::int64_t kNever = Sessions::kNever;
-// Waiting after all nodes have been tried in vain, doubled each time.
+// Waiting after all nodes have been tried in vain, doubled each time up to the
+// brisk one: a cluster that starts again is there within a second, and nobody
+// should notice that later than necessary. Whoever is gone for longer is not
+// called that often.
 constexpr std::int64_t kFirstReconnectMs = 10;
+constexpr std::int64_t kBriskReconnectMs = 80;
+constexpr std::uint64_t kBriskRounds = 20;
 constexpr std::int64_t kLargestReconnectMs = 500;
 // Bytes encoded before they are offered to the socket.
 constexpr std::size_t kWriteBytes = 1024 * 1024;
@@ -62,7 +67,7 @@ struct Client::Impl final : NodeConnection::Owner {
   void Close(std::function<void()> closed_in);
   void FinishIfClosed();
 
-  void HandleReady() override;
+  void HandleReady(const Hello& hello) override;
   void HandleMessage(ClientMessage message) override;
   void HandleWritten() override { Flush(); }
   void HandleLost(const absl::Status& reason) override;
@@ -168,12 +173,13 @@ void Client::Impl::HandleConnectTimer() {
                    options.retry_timeout_ms, " ms")));
 }
 
-void Client::Impl::HandleReady() {
+void Client::Impl::HandleReady(const Hello& hello) {
   uv_timer_stop(&connect_timer);
   ready = true;
   connection_status = absl::OkStatus();
   if (ever_ready) ++reconnects;
   ever_ready = true;
+  sessions.NoteEra(hello.era);
   Flush();
 }
 
@@ -203,8 +209,11 @@ void Client::Impl::LoseNode(const absl::Status& reason) {
     return;
   }
   const std::int64_t pause_ms =
-      std::min(kFirstReconnectMs << std::min<std::uint64_t>(rounds - 1, 10),
-               kLargestReconnectMs);
+      rounds > kBriskRounds
+          ? kLargestReconnectMs
+          : std::min(kFirstReconnectMs
+                         << std::min<std::uint64_t>(rounds - 1, 10),
+                     kBriskReconnectMs);
   // Half of it at random, so that many clients do not come back as one.
   const std::uint64_t half_ms = static_cast<std::uint64_t>(pause_ms) / 2;
   uv_timer_start(
@@ -234,6 +243,7 @@ void Client::Impl::HandleMessage(ClientMessage message) {
   std::visit(
       Overloaded{
           [this](ClientReplies& replies) {
+            sessions.NoteEra(replies.era);
             sessions.HandleReplies(replies.replies, now_ms(), completed);
             Deliver();
             if (closing) return;

@@ -53,12 +53,14 @@ class Client {
   // A new session with a random id. Sessions are numbered from 0.
   std::size_t OpenSession();
   // The id of the session's next command. Changes after a command of it was
-  // given up; sequences then start over from 1.
+  // given up, or when the nodes have forgotten the session because it was idle
+  // for long: the client then goes on with another by itself.
   ClientId session_id(std::size_t session) const;
 
   // Queues one command and returns its sequence number, 0 for one that cannot
-  // be sent at all; it completes like any other. Keys and values are copied
-  // before the call returns.
+  // be sent at all; it completes like any other. The number changes if the
+  // session does before the command is taken; its completion has the last one.
+  // Keys and values are copied before the call returns.
   std::uint64_t Submit(std::size_t session,
                        std::span<const Operation> operations,
                        std::uint64_t tag = 0);

@@ -148,7 +148,7 @@ void NodeConnection::HandleFrame(const Frame& frame) {
     return;
   }
   ready_ = true;
-  owner_->HandleReady();
+  owner_->HandleReady(std::get<Hello>(*message));
 }
 
 absl::Status NodeConnection::CheckHello(const ClientMessage& message) const {

@@ -23,7 +23,7 @@ class NodeConnection {
   class Owner {
    public:
     // The node has answered our Hello. The connection may be written to.
-    virtual void HandleReady() = 0;
+    virtual void HandleReady(const Hello& hello) = 0;
     virtual void HandleMessage(ClientMessage message) = 0;
     // What a socket could not take at once has been written.
     virtual void HandleWritten() = 0;

@@ -62,9 +62,40 @@ std::uint32_t Sessions::AddSession(std::size_t number) {
   Session& session = sessions_[index];
   session.id = DrawId();
   session.number = number;
+  session.first = session.next = FirstSequence(era_);
+  session.acknowledged = session.first - 1;
   session.ring.resize(4);
   by_id_.emplace(session.id, index);
   return index;
+}
+
+void Sessions::NoteEra(std::uint64_t era) {
+  if (era <= era_ || era > kMaxEra) return;
+  const std::uint64_t shift = FirstSequence(era) - FirstSequence(era_);
+  era_ = era;
+  if (!has_sent_) Renumber(shift);
+}
+
+// The shift is a multiple of every ring's size: slots keep their places.
+void Sessions::Renumber(std::uint64_t shift) {
+  for (const auto& [id, index] : by_id_) {
+    Session& session = sessions_[index];
+    session.first += shift;
+    session.next += shift;
+    session.acknowledged += shift;
+  }
+  SealOpenParcel();
+  for (Parcel& parcel : parcels_) {
+    if (parcel.outstanding == 0) continue;
+    for (const Command& command : parcel.batch->commands()) {
+      repacker_.AddCommand({command.id.client, command.id.sequence + shift},
+                           command.acknowledged + shift);
+      for (const Operation& operation : parcel.batch->operations(command)) {
+        repacker_.AddOperation(operation);
+      }
+    }
+    parcel.batch = repacker_.Finish();
+  }
 }
 
 // What is still under way under the old id goes on; new commands get a new one.
@@ -173,6 +204,7 @@ CommandBatchPtr Sessions::NextBatch(std::int64_t now_ms) {
       Repack(next_unsent_, parcel);
     }
     parcel.sent = true;
+    has_sent_ = true;
     parcel.sent_ms = now_ms;
     if (parcel.in_doubt) stats_.retried += parcel.outstanding;
     ++next_unsent_;

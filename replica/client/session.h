@@ -5,6 +5,8 @@
 // as a number of milliseconds, random numbers as a seed. A command keeps its
 // number across retries, so it executes at most once; it completes as refused
 // only when no sending of it was left without an answer, otherwise as unknown.
+// A session that the nodes have forgotten is replaced by a new one, which takes
+// over the commands that are certain not to have been done (protocol.md 2.8).
 // Commands stay in the batch they were first sent in: sending again copies
 // nothing, and a command costs no allocation of its own.
 #pragma once
@@ -47,9 +49,13 @@ class Sessions {
   // A new session; they are numbered from 0.
   std::size_t Open();
   // The id of the next command of this session. Changes after a command was
-  // given up: what follows starts over as another session with sequence 1, so
-  // that the acknowledged mark never passes a command without an answer.
+  // given up: what follows starts over as another session, so that the
+  // acknowledged mark never passes a command without an answer.
   ClientId id(std::size_t session) const;
+
+  // A node says which era it has come to: sessions begin in the newest known.
+  // Those that have sent nothing before the first node spoke are numbered anew.
+  void NoteEra(std::uint64_t era);
 
   // Queues a command, copies keys and values and returns its sequence. 0 for a
   // command that cannot be sent at all (no or too many operations, larger than
@@ -138,6 +144,7 @@ class Sessions {
   ClientId DrawId();
   std::uint32_t AddSession(std::size_t number);
   void Renew(std::size_t number);
+  void Renumber(std::uint64_t shift);
   void Forget(std::uint32_t index);
   static RefusalReason Check(const Session& session,
                              std::span<const Operation> operations);
@@ -160,6 +167,8 @@ class Sessions {
   void NoteOtherNode(const ClientReply& reply);
   void HandleRefusal(Found found, ClientReply& reply, std::int64_t now_ms,
                      std::vector<Completion>& completed);
+  void BeginAgain(Found found, ClientReply& reply, std::int64_t now_ms,
+                  std::vector<Completion>& completed);
   void Hold(Slot& slot, RefusalReason reason, std::int64_t now_ms);
   void ReleaseHeld();
   void Complete(Found found, ClientReply& reply,
@@ -171,6 +180,8 @@ class Sessions {
 
   RetryPolicy policy_;
   std::uint64_t next_id_;
+  std::uint64_t era_ = 0;
+  bool has_sent_ = false;
 
   std::vector<Session> sessions_;
   std::vector<std::uint32_t> free_;     // indexes in sessions_

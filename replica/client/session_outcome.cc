@@ -5,6 +5,7 @@
 
 #include "replica/client/session.h"
 #include "wire/check.h"
+#include "wire/limits.h"
 
 namespace quorate {
 namespace {
@@ -109,6 +110,11 @@ void Sessions::HandleRefusal(Found found, ClientReply& reply,
     Hold(*found.slot, reply.reason, now_ms);
     return;
   }
+  if (reply.reason == RefusalReason::kSessionExpired &&
+      !IsDoubtful(*found.slot)) {
+    BeginAgain(found, reply, now_ms, completed);
+    return;
+  }
   // This sending was not taken, but an earlier one may have been. A stale
   // sequence even says that it was; only the result is gone.
   if (IsDoubtful(*found.slot) ||
@@ -116,6 +122,39 @@ void Sessions::HandleRefusal(Found found, ClientReply& reply,
     reply.status = ReplyStatus::kUnknown;
   }
   Complete(found, reply, completed);
+}
+
+// The command goes on in another session, as good as new: it was sent once, and
+// that sending was refused for good.
+void Sessions::BeginAgain(Found found, ClientReply& reply, std::int64_t now_ms,
+                          std::vector<Completion>& completed) {
+  // No later era is known yet: the next answer will tell.
+  if (EraOf(reply.id.sequence) == era_) {
+    Hold(*found.slot, reply.reason, now_ms);
+    return;
+  }
+  const std::size_t number = found.session->number;
+  if (found.session == &sessions_[current_[number]]) {
+    found.session->retired = true;
+    Renew(number);
+    found = Find(reply.id);  // A session more may have moved them.
+  }
+  Session& next = sessions_[current_[number]];
+  if (next.next - 1 - next.acknowledged >= kMaxPipelinePerSession) {
+    reply.reason = RefusalReason::kPipelineFull;
+    Complete(found, reply, completed);
+    return;
+  }
+  // Keeps the batch while the old place in it is given up.
+  const CommandBatchPtr batch = ParcelOf(*found.slot)->batch;
+  const std::uint64_t sequence = next.next;
+  Slot& slot = AddSlot(next);
+  slot.tag = found.slot->tag;
+  slot.submitted_ms = found.slot->submitted_ms;
+  Enqueue(next, sequence, slot,
+          batch->operations(batch->commands()[found.slot->index]));
+  ++stats_.retried;
+  EndSlot(*found.session, *found.slot);
 }
 
 void Sessions::Hold(Slot& slot, RefusalReason reason, std::int64_t now_ms) {

@@ -17,7 +17,6 @@ Epaxos::Epaxos(const Settings& settings)
       forgotten_(settings.replicas),
       committed_(settings.replicas),
       needed_(settings.replicas),
-      stuck_at_(settings.replicas),
       base_floor_(settings.replicas),
       drop_floor_(settings.replicas),
       candidate_floor_(settings.replicas),
@@ -91,10 +90,8 @@ void Epaxos::Handle(ReplicaId from, const Message& message, Actions& actions) {
           [&](const SnapshotRequest& m) {
             HandleSnapshotRequest(from, m, actions);
           },
-          // Inquire is not sent: a live command leader repeats itself and
-          // repairs (tick.cc), so silence is enough to go by.
-          [&](const Inquire&) { ++stats_.stale_messages; },
-          [&](const InquireReply&) { ++stats_.stale_messages; },
+          [&](const Inquire& m) { HandleInquire(from, m, actions); },
+          [&](const InquireReply& m) { HandleInquireReply(from, m); },
           // Arrives as SnapshotPart.
           [&](const SnapshotChunk&) { ++stats_.stale_messages; },
           // Of another protocol.
@@ -162,7 +159,7 @@ void Epaxos::HandleSuspicion(ReplicaId peer, bool suspected,
                              Actions& actions) {
   if (IsSelf(peer) || Index(peer) >= quorums_.replicas) return;
   peers_[static_cast<std::size_t>(Index(peer))].suspected = suspected;
-  if (!suspected) return;
+  if (!suspected) return Greet(peer, actions);
   // Nobody waits for the vote of a dead peer longer than for its detection.
   for (std::uint64_t slot = committed_[self_] + 1; slot < next_slot_; ++slot) {
     const InstanceId id{self_, slot};

@@ -165,6 +165,18 @@ class Epaxos {
     // Resent in this period.
     DependencySet resent;
   };
+  // A column whose next instance is not decided, though something needs it.
+  struct Standstill {
+    std::uint64_t committed = 0;  // its frontier when that last moved
+    // Since then, or since somebody has said that it is at work.
+    int ticks = 0;
+    // Who was asked about it last (Inquire), and how long an answer has been
+    // waited for; how often somebody was at work, and whether that one is not.
+    std::optional<ReplicaId> asked;
+    int asking_ticks = 0;
+    int believed = 0;
+    bool idle = false;
+  };
 
   // pre_accept.cc
   void HandlePreAccept(ReplicaId from, const PreAccept& m, Actions& actions);
@@ -196,7 +208,11 @@ class Epaxos {
   void ResumeAfterRestart(Actions& actions);
   void RetransmitOwn(Actions& actions);
   void Retransmit(InstanceId id, Instance& instance, Actions& actions);
+  void SendRound(InstanceId id, const Instance& instance, ReplicaSet to,
+                 Actions& actions);
+  void Greet(ReplicaId peer, Actions& actions);
   void SendFrontier(Actions& actions);
+  Frontier OwnFrontier() const;
   void HandleFrontier(ReplicaId from, const Frontier& m, Actions& actions);
   void ResendCommits(ReplicaId to, ReplicaId column, std::uint64_t above,
                      Actions& actions);
@@ -258,9 +274,18 @@ class Epaxos {
   void EvaluateAllWaiting(Actions& actions);
   // suspicion.cc
   void RecoverWhatIsStuck(Actions& actions);
-  bool NeedsRecovery(ReplicaId column);
+  bool NeedsRecovery(ReplicaId column, Actions& actions);
+  bool WaitsForProposer(ReplicaId column, Standstill& still, Actions& actions);
+  void HandleInquire(ReplicaId from, const Inquire& m, Actions& actions);
+  void HandleInquireReply(ReplicaId from, const InquireReply& m);
+  std::optional<ReplicaId> ProposerOf(ReplicaId column) const;
+  int PatienceWith(ReplicaId column) const;
+  int RankAfter(ReplicaId column) const;
+  bool IsSuspected(ReplicaId replica) const;
   void DriveRecoveries(Actions& actions);
   void RepeatRecovery(InstanceId id, Instance& instance, Actions& actions);
+  void SendAttempt(InstanceId id, const Instance& instance, ReplicaSet to,
+                   Actions& actions);
   // restore.cc
   void RestorePayload(Instance& instance, InstanceId id,
                       const CommandBatchPtr& batch);
@@ -329,9 +354,7 @@ class Epaxos {
   std::set<InstanceId> recoveries_;
   // Highest slot of each column that anything here depends on.
   DependencySet needed_;
-  // Per column: the frontier when it last moved, and ticks since.
-  DependencySet stuck_at_;
-  std::array<int, kMaxReplicas> stuck_ticks_{};
+  std::array<Standstill, kMaxReplicas> standstills_;  // by column
 
   // Floors (truncation.md B.2).
   DependencySet base_floor_;        // announced: its record is durable

@@ -163,6 +163,9 @@ void Epaxos::CountRecoverReply(ReplicaId from, RecoverReply m,
   Recovering& recovering = *instance.recovering.get();
   if (recovering.answered.Contains(from)) return;
   recovering.answered.Insert(from);
+  if (recovering.stage == Recovering::Stage::kPromising) {
+    recovering.age_ticks = 0;  // It gets on.
+  }
   recovering.answers[static_cast<std::size_t>(Index(from))] = std::move(m);
   switch (recovering.stage) {
     case Recovering::Stage::kPromising:

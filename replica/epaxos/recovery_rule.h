@@ -37,8 +37,11 @@ enum class RecoveryRule : std::uint8_t {
   kResumed,    // go on at ballot 0
   kPromised,   // are recovered: a higher ballot was promised, or recused
   kForgotten,  // are recovered: of the slot nothing but its reservation is left
+  // Before a recovery, whoever should finish the instance is asked:
+  kAtWork,  // it says so
+  kSilent,  // it does not answer
 };
-inline constexpr std::size_t kRecoveryRules = 22;
+inline constexpr std::size_t kRecoveryRules = 24;
 
 // "R1", ..., "W5", "salvage", ...
 constexpr std::string_view Name(RecoveryRule rule) {
@@ -46,7 +49,8 @@ constexpr std::string_view Name(RecoveryRule rule) {
       "R1",       "R2",        "R3",       "R4",       "R5",        "V1",
       "V2",       "V3",        "V4",       "W1",       "W2",        "W3",
       "W4 value", "W4 leader", "W5",       "salvage",  "noop",      "overtaken",
-      "recused",  "resumed",   "promised", "forgotten"};
+      "recused",  "resumed",   "promised", "forgotten",
+      "at work",  "silent"};
   return kNames[static_cast<std::size_t>(rule)];
 }
 

@@ -58,12 +58,10 @@ void Epaxos::ResumeAfterRestart(Actions& actions) {
       continue;
     }
     // One that is in flight was proposed in this life, before the first tick.
-    if (instance->in_flight ||
-        instance->status == InstanceStatus::kCommitted) {
+    if (instance->in_flight || instance->status == InstanceStatus::kCommitted) {
       continue;
     }
-    if (!instance->promised_ballot.is_initial() ||
-        IsRecused(id, *instance)) {
+    if (!instance->promised_ballot.is_initial() || IsRecused(id, *instance)) {
       Count(RecoveryRule::kPromised);
       StartRecovery(id, actions);  // D6: no old ballot is resumed.
       continue;
@@ -109,9 +107,17 @@ void Epaxos::Retransmit(InstanceId id, Instance& instance, Actions& actions) {
       leading.age_ticks + std::clamp(leading.age_ticks,
                                      settings_.retransmit_ticks,
                                      kMaxRetransmitTicks);
+  SendRound(id, instance, Others(), actions);
+}
+
+// Sends the current round once more, to those of `to` that have been asked and
+// have not voted.
+void Epaxos::SendRound(InstanceId id, const Instance& instance, ReplicaSet to,
+                       Actions& actions) {
+  const Leading& leading = *instance.leading.get();
   if (instance.status == InstanceStatus::kPreAccepted) {
     ++stats_.retransmissions;
-    outbox_.SendAgain(leading.asked.Minus(leading.voters),
+    outbox_.SendAgain(to.Intersect(leading.asked).Minus(leading.voters),
                       PreAccept{.instance = id,
                                 .batch = instance.initial_batch,
                                 .initial_deps = instance.initial_deps,
@@ -119,13 +125,45 @@ void Epaxos::Retransmit(InstanceId id, Instance& instance, Actions& actions) {
                       instance.last_record, actions);
   } else if (instance.status == InstanceStatus::kAccepted) {
     ++stats_.retransmissions;
-    outbox_.SendAgain(Others().Minus(leading.accept_voters),
-                 Accept{.instance = id,
-                        .ballot = instance.accepted_ballot,
-                        .value = instance.value,
-                        .deps = instance.deps},
-                 instance.last_record, actions);
+    outbox_.SendAgain(to.Minus(leading.accept_voters),
+                      Accept{.instance = id,
+                             .ballot = instance.accepted_ballot,
+                             .value = instance.value,
+                             .deps = instance.deps},
+                      instance.last_record, actions);
   }
+}
+
+// A peer is there, perhaps after a connection that took messages with it: it
+// hears at once what it may lack, and how far we are, so that it does the same.
+void Epaxos::Greet(ReplicaId peer, Actions& actions) {
+  ReplicaSet to;
+  to.Insert(peer);
+  if (own_in_flight_ > 0) {
+    for (std::uint64_t slot = committed_[self_] + 1; slot < next_slot_;
+         ++slot) {
+      const InstanceId id{self_, slot};
+      const Instance* instance = log_.Find(id);
+      if (instance != nullptr && instance->leading) {
+        SendRound(id, *instance, to, actions);
+      }
+    }
+  }
+  for (const InstanceId id : recoveries_) {
+    const Instance* instance = log_.Find(id);
+    if (instance == nullptr) continue;
+    if (instance->recovering) {
+      SendAttempt(id, *instance, to, actions);
+    } else if (instance->leading && !IsSelf(id.replica)) {
+      SendRound(id, *instance, to, actions);
+    }
+  }
+  Peer& known = peers_[static_cast<std::size_t>(Index(peer))];
+  for (int i = 0; i < quorums_.replicas; ++i) {
+    known.overdue.Set(ReplicaAt(i), log_.Newest(ReplicaAt(i)));
+  }
+  known.resent = DependencySet(quorums_.replicas);
+  Send(peer, OwnFrontier(), /*rests_on=*/0, actions);
 }
 
 void Epaxos::SendFrontier(Actions& actions) {
@@ -134,11 +172,14 @@ void Epaxos::SendFrontier(Actions& actions) {
   if (!news && ticks_ % kHeartbeatTicks != 0) return;
   announced_committed_ = committed_;
   announced_executed_ = stable_executed_;
-  Broadcast(Frontier{.committed = committed_,
-                     .executed = stable_executed_,
-                     .base_floor = base_floor_,
-                     .forgotten_through = forgotten_[self_]},
-            /*rests_on=*/0, actions);
+  Broadcast(OwnFrontier(), /*rests_on=*/0, actions);
+}
+
+Frontier Epaxos::OwnFrontier() const {
+  return {.committed = committed_,
+          .executed = stable_executed_,
+          .base_floor = base_floor_,
+          .forgotten_through = forgotten_[self_]};
 }
 
 void Epaxos::HandleFrontier(ReplicaId from, const Frontier& m,
@@ -186,15 +227,14 @@ void Epaxos::ResendCommits(ReplicaId to, ReplicaId column, std::uint64_t above,
          bytes < kMaxResentBytes) {
     const InstanceId id{column, ++slot};
     const Instance* instance = log_.Find(id);
-    if (instance == nullptr ||
-        instance->status != InstanceStatus::kCommitted) {
+    if (instance == nullptr || instance->status != InstanceStatus::kCommitted) {
       continue;  // Undecided here too.
     }
-    SendAgain(to,
-         Commit{.instance = id,
-                .value = instance->value,
-                .deps = instance->deps},
-         instance->last_record, actions);
+    SendAgain(
+        to,
+        Commit{
+            .instance = id, .value = instance->value, .deps = instance->deps},
+        instance->last_record, actions);
     ++count;
     if (instance->value.batch != nullptr) {
       bytes += instance->value.batch->byte_size();
@@ -264,9 +304,9 @@ bool Epaxos::VotesCover(const DependencySet& floor) const {
       if (instance == nullptr) continue;
       const bool undecided = instance->status == InstanceStatus::kPreAccepted ||
                              instance->status == InstanceStatus::kAccepted;
-      const DependencySet& voted =
-          instance->status == InstanceStatus::kAccepted ? instance->initial_deps
-                                                        : instance->deps;
+      const DependencySet& voted = instance->status == InstanceStatus::kAccepted
+                                       ? instance->initial_deps
+                                       : instance->deps;
       if (undecided && instance->initial_known && !voted.Covers(floor)) {
         return false;
       }
@@ -293,9 +333,8 @@ DependencySet Epaxos::DroppableFloor() const {
     }
     std::sort(floors.begin(), floors.end());
     everybody.Set(column, floors[0]);
-    most.Set(column,
-             std::min(base_floor_[column],
-                      floors[static_cast<std::size_t>(laggards)]));
+    most.Set(column, std::min(base_floor_[column],
+                              floors[static_cast<std::size_t>(laggards)]));
   }
   if (everybody.Covers(most)) return everybody;
   const std::size_t kept = settings_.retained_bytes;

@@ -16,7 +16,7 @@ class Footprint {
   Footprint(const CommandBatch& batch, ConflictMode mode)
       : batch_(batch), mode_(mode) {
     for (const Operation& operation : batch.operations()) {
-      if (operation.kind == OperationKind::kScan) {
+      if (IsRange(operation.kind)) {
         has_scans_ = true;
       } else {
         keys_.emplace_back(operation.key_hash,
@@ -30,18 +30,18 @@ class Footprint {
   // Hash equality stands for key equality, as in the conflict index.
   bool ConflictsWith(const CommandBatch& other) const {
     for (const Operation& operation : other.operations()) {
-      if (has_scans_ || operation.kind == OperationKind::kScan) {
+      if (has_scans_ || IsRange(operation.kind)) {
         // A scan counts as touching every key, as in the conflict index.
         for (const Operation& mine : batch_.operations()) {
-          const bool one_scans = mine.kind == OperationKind::kScan ||
-                                 operation.kind == OperationKind::kScan;
+          const bool one_scans = IsRange(mine.kind) ||
+                                 IsRange(operation.kind);
           if (one_scans && Conflict(ClassOf(mine.kind, mode_),
                                     ClassOf(operation.kind, mode_))) {
             return true;
           }
         }
       }
-      if (operation.kind == OperationKind::kScan) continue;
+      if (IsRange(operation.kind)) continue;
       const AccessClass access = ClassOf(operation.kind, mode_);
       auto at = std::lower_bound(
           keys_.begin(), keys_.end(),
@@ -182,6 +182,7 @@ void Epaxos::HandleValidateReply(ReplicaId from, const ValidateReply& m,
   }
   Recovering& recovering = *instance->recovering.get();
   recovering.validated.Insert(from);
+  recovering.age_ticks = 0;
   for (const ValidateReply::Conflict& conflict : m.conflicts) {
     recovering.conflicts[conflict.instance] |= conflict.committed;
   }

@@ -144,7 +144,9 @@ void ClientPort::Identify(Client& client, const Frame& frame) {
   client.identified = true;
   --unidentified_;
   client.connection->AllowFrames(kMaxClientFrameBytes);
-  EncodeClientMessage(handshake_.OwnHello(), client.connection->output());
+  Hello hello_back = handshake_.OwnHello();
+  hello_back.era = era_;
+  EncodeClientMessage(hello_back, client.connection->output());
   Touch(client);
 }
 
@@ -278,10 +280,11 @@ void ClientPort::Answer(Client& client, ClientReply&& reply) {
 }
 
 void ClientPort::EncodeReplies(Client& client) {
-  auto& replies = std::get<ClientReplies>(client.replies).replies;
-  if (replies.empty()) return;
+  auto& replies = std::get<ClientReplies>(client.replies);
+  if (replies.replies.empty()) return;
+  replies.era = era_;
   EncodeClientMessage(client.replies, client.connection->output());
-  replies.clear();
+  replies.replies.clear();
   client.reply_bytes = 0;
 }
 

@@ -60,6 +60,8 @@ class ClientPort : private Connection::Owner {
   // Answers with the commit latency filled in; a reply whose connection is gone
   // is dropped, its client asks again elsewhere.
   void Route(ClientReply&& reply);
+  // Clients are told the era that the node has come to.
+  void NoteEra(std::uint64_t era) { era_ = era; }
   // Ends the turn: one write a connection.
   void Flush();
 
@@ -129,6 +131,7 @@ class ClientPort : private Connection::Owner {
   std::vector<std::uint32_t> touched_;
   std::vector<CommandBatchPtr> commands_;
   std::uint64_t commands_received_ = 0;
+  std::uint64_t era_ = 0;
   bool draining_ = false;
 };
 

@@ -108,6 +108,13 @@ void ReadCheckpoint(ConfigTable table, ClusterConfig& config) {
   table.RefuseOthers();
 }
 
+void ReadSessions(ConfigTable table, Settings& settings) {
+  std::uint64_t seconds = settings.session_idle_ms / 1000;
+  table.Integer("idle_s", 0, std::int64_t{1} << 32, seconds);
+  settings.session_idle_ms = seconds * 1000;
+  table.RefuseOthers();
+}
+
 bool IsName(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -345,6 +352,7 @@ absl::StatusOr<ClusterConfig> ParseConfig(std::string_view text,
   ReadPaxos(document.Table("paxos"), config.settings);
   ReadBatch(document.Table("batch"), config.settings);
   ReadCheckpoint(document.Table("checkpoint"), config);
+  ReadSessions(document.Table("sessions"), config.settings);
   document.RefuseOthers();
   config.nodes.resize(document.NodeCount());
   std::vector<std::optional<std::vector<std::string>>> roles(

@@ -17,7 +17,7 @@ namespace quorate {
 namespace {
 
 constexpr std::string_view kTables[] = {"cluster", "protocol", "paxos",
-                                        "batch", "checkpoint"};
+                                        "batch", "checkpoint", "sessions"};
 constexpr std::string_view kNodes = "node";
 
 int LineOf(const toml::node& node) {

@@ -20,8 +20,13 @@ class LookOut {
   // `look_out_us` is 0 to sleep at once.
   LookOut(uv_loop_t* loop, HandleCount& count, int look_out_us);
 
-  // A turn has sent something.
+  // A turn has sent something, or has synced what others wait for.
   void NoteActivity();
+  // Does the loop poll without sleeping?
+  bool awake() const {
+    return uv_is_active(reinterpret_cast<const uv_handle_t*>(awake_.get())) !=
+           0;
+  }
 
  private:
   void OnIdle();

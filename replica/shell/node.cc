@@ -178,6 +178,7 @@ absl::Status Node::Start(uv_loop_t* loop) {
   uv_prepare_start(running_->before_poll.get(), [](uv_prepare_t* prepare) {
     OwnerOf<Node>(prepare).EndTurn();
   });
+  running_->clients.NoteEra(replica_->era());
   phase_ = Phase::kServing;
   return absl::OkStatus();
 }
@@ -230,6 +231,7 @@ void Node::EndTurn() {
   FetchSnapshot();
   Checkpoint();
   ServeSnapshot();
+  if (!running_->look_out.awake()) FlushHeldCommits();
   running_->clock.Advance();
   tick_passed_ = false;
   if (phase_ == Phase::kDraining) FinishDraining();
@@ -266,11 +268,14 @@ void Node::Persist() {
   while (!actions_.persist.empty() && !actions_.persist_is_lazy) {
     // What may leave already does not wait for the disk.
     Publish();
+    FlushHeldCommits();
     actions_.persist_is_lazy = true;
     if (!running_->journal->AppendNow(actions_.persist,
                                       replica_->last_record())) {
       return;
     }
+    // The answers are about to come: the look-out begins after the sync.
+    running_->look_out.NoteActivity();
     StepDurable();
   }
 }
@@ -287,22 +292,30 @@ void Node::HoldBackPeers() {
 }
 
 // Peers first: a message of ours delays a command more than a reply does. But
-// nobody waits for a Commit as the client waits for its reply.
+// nobody waits for a Commit as the client waits for its reply: it goes after
+// that, with the next message if one comes while the loop looks out. On its own
+// it would wake every peer at the moment when the client needs a core for its
+// next request.
 void Node::Publish() {
   if (!actions_.messages.empty() || !actions_.replies.empty()) {
     ++turns_;
     running_->look_out.NoteActivity();
   }
-  const bool replies_first = std::ranges::all_of(
+  const bool only_commits = std::ranges::all_of(
       actions_.messages, [](const OutgoingMessage& outgoing) {
         return std::holds_alternative<Commit>(outgoing.message);
       });
-  if (replies_first) Reply();
+  if (only_commits) Reply();
   for (const OutgoingMessage& outgoing : actions_.messages) {
     running_->links.Send(outgoing.to, outgoing.message);
   }
-  running_->links.Flush();
-  if (!replies_first) Reply();
+  if (!only_commits) {
+    holds_commits_ = true;  // Whatever is there goes.
+    FlushHeldCommits();
+    Reply();
+  } else if (!actions_.messages.empty()) {
+    holds_commits_ = true;
+  }
   for (const SnapshotRead& read : actions_.snapshot_reads) {
     if (running_->journal != nullptr) running_->journal->ReadChunks(read);
   }
@@ -318,8 +331,13 @@ void Node::Publish() {
   actions_.executed.clear();
 }
 
+void Node::FlushHeldCommits() {
+  if (std::exchange(holds_commits_, false)) running_->links.Flush();
+}
+
 void Node::Reply() {
   running_->clock.NoteCommits(actions_.committed);
+  running_->clients.NoteEra(replica_->era());
   for (OutgoingReply& outgoing : actions_.replies) {
     running_->clients.Route(std::move(outgoing.reply));
   }
@@ -367,7 +385,9 @@ void Node::Checkpoint() {
 void Node::ServeSnapshot() {
   Journal* journal = running_->journal.get();
   if (journal == nullptr) return;
-  for (Journal::ReadChunk& read : journal->TakeChunks()) {
+  std::vector<Journal::ReadChunk> chunks = journal->TakeChunks();
+  if (chunks.empty()) return;
+  for (Journal::ReadChunk& read : chunks) {
     ReplicaSet to;
     to.Insert(read.to);
     running_->links.Send(to, std::move(read.chunk));
@@ -439,6 +459,7 @@ void Node::BeginClosing() {
     return;
   }
   uv_timer_stop(running_->tick.get());
+  FlushHeldCommits();
   running_->links.Close();
   running_->clients.Close();
   Journal* journal = running_->journal.get();

@@ -92,6 +92,7 @@ class Node : private PeerLinks::Handler {
   void HoldBackPeers();
   void Publish();
   void Reply();
+  void FlushHeldCommits();
   void Checkpoint();
   bool WantsCheckpoint() const;
   void ServeSnapshot();
@@ -118,6 +119,7 @@ class Node : private PeerLinks::Handler {
   std::deque<SnapshotWrite> snapshot_writes_;
   bool snapshot_ends_ = false;  // Its last part is being written.
   bool tick_passed_ = false;
+  bool holds_commits_ = false;  // Encoded, and not yet offered to the kernel.
   std::minstd_rand random_{std::random_device{}()};  // for the machine's ticks
   std::uint64_t turns_ = 0;  // that gave something to send
   std::uint64_t started_us_ = 0;

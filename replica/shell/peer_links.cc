@@ -177,7 +177,10 @@ void PeerLinks::GoUp(Peer& peer) {
   peer.heard_tick = tick_;
   if (!reading_) peer.connection->PauseReading();
   LogOnce(peer, Concat("peer ", NameOf(peer), " is up"));
-  Suspect(peer, false);
+  // Told even if it was not suspected: the last connection may have taken
+  // messages with it.
+  peer.suspected = false;
+  handler_.OnSuspicion(ReplicaAt(static_cast<int>(peer.index)), false);
 }
 
 // ---- at work --------------------------------------------------------------

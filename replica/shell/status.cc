@@ -114,6 +114,10 @@ void AddReplica(const ReplicaStatus& replica, Json& json) {
   json["executed_instances"] = replica.executor.executed_instances;
   json["executed_commands"] = replica.executor.executed_commands;
   json["repeated_commands"] = replica.executor.repeated_commands;
+  json["sessions"] = replica.sessions;
+  json["expired_sessions"] = replica.expired_sessions;
+  json["expired_commands"] = replica.executor.expired_commands;
+  json["era"] = replica.era;
   json["waiting_instances"] = replica.executor.waiting_instances;
   json["components"] = replica.executor.components;
   json["largest_component"] = replica.executor.largest_component;

@@ -7,7 +7,7 @@
 namespace quorate::bench {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kSecondNs = 1'000'000'000;
 
 NodeStatus Status(double cpu_s, double fsync_s, std::uint64_t fast,
                   std::uint64_t slow) {
@@ -39,13 +39,13 @@ RunFacts SomeFacts() {
 
 // A second in which 1,000 commands took 2 ms each.
 Recorder SomeRecords() {
-  Recorder recorder({.start_ns = 0, .end_ns = kSecond}, 2);
+  Recorder recorder({.start_ns = 0, .end_ns = kSecondNs}, 2);
   for (std::int64_t i = 3; i < 1003; ++i) {
     recorder.Advance(i * 900'000);
     recorder.Answer(static_cast<std::size_t>(i % 2), i * 900'000 - 2'000'000,
                     1'500);
   }
-  recorder.Finish(kSecond);
+  recorder.Finish(kSecondNs);
   return recorder;
 }
 

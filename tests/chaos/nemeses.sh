@@ -1,14 +1,21 @@
 # shellcheck shell=bash
 # Sourced by run.sh: what is done to a cluster under load. Each nemesis_NAME goes
-# on until $deadline_ms has passed and counts in $cycles; afterwards run.sh heals
-# the network and starts what does not run. A promise that is broken is a
-# `fault`.
+# on until $deadline_ms has passed and tells of every cycle (`counted`);
+# afterwards run.sh heals the network and starts what does not run. A promise
+# that is broken is a `fault`. Those that only touch the network may run beside
+# another one, in a shell of their own.
 
 now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
 time_left() { [ "$(now_ms)" -lt "$deadline_ms" ]; }
 
 # For how long a fault lasts.
 last_ms() { sleep "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"; }
+
+# counted KIND [TIMES]: so many more periods of a fault of that kind are over.
+counted() {
+  local i
+  for ((i = 0; i < ${2:-1}; ++i)); do echo "$1" >>"$work/cycles"; done
+}
 
 # draw LOW HIGH: sets $drawn.
 draw() { drawn=$(($1 + RANDOM % ($2 - $1 + 1))); }
@@ -26,15 +33,23 @@ choose() {
 }
 minority=0 # set by run.sh
 
+# draw_period: sets $drawn to how long a fault lasts. Most are over before anybody
+# is suspected for its silence; one in seven is not.
+draw_period() {
+  draw 1 7
+  if [ "$drawn" = 1 ]; then draw 600 800; else draw 50 250; fi
+}
+
 kill_and_start() { # NODES...
   local node
   for node in "$@"; do signal "$node" KILL; done
   for node in "$@"; do exit_code_of "$node"; done
-  draw 0 60
+  draw 0 40
   last_ms "$drawn"
-  for node in "$@"; do start "$node" || true; done
-  cycles=$((cycles + $#))
-  draw 0 60
+  for node in "$@"; do launch "$node"; done
+  for node in "$@"; do must_be_ready "$node"; done
+  counted kills $#
+  draw 0 40
   last_ms "$drawn"
 }
 
@@ -51,12 +66,13 @@ nemesis_kill_all() {
 nemesis_pause() {
   while time_left; do
     choose "$minority"
-    draw 100 900
     for node in "${chosen[@]}"; do signal "$node" STOP; done
+    draw_period
     last_ms "$drawn"
     for node in "${chosen[@]}"; do signal "$node" CONT; done
-    cycles=$((cycles + 1))
-    last_ms 100
+    counted pauses
+    draw 20 100
+    last_ms "$drawn"
   done
 }
 
@@ -65,21 +81,23 @@ nemesis_rolling_restart() {
   while time_left; do
     for node in "${all_nodes[@]}"; do
       stop_node "$node"
-      start "$node" || true
-      cycles=$((cycles + 1))
+      start "$node"
+      counted restarts
     done
   done
 }
 
-# partitions SHAPE: makes and heals partitions of that shape.
+# partitions SHAPE...: makes and heals partitions of one of these shapes.
 partitions() {
+  local shapes=("$@")
   while time_left; do
-    "shape_$1"
-    draw 200 900
+    "shape_${shapes[RANDOM % $#]}"
+    apply_blocks
+    draw_period
     last_ms "$drawn"
-    heal
-    cycles=$((cycles + 1))
-    draw 100 400
+    heal_partition
+    counted partitions
+    draw 20 100
     last_ms "$drawn"
   done
 }
@@ -128,15 +146,16 @@ nemesis_partition_isolated() { partitions isolated; }
 nemesis_partition_one_way() { partitions one_way; }
 nemesis_partition_ring() { partitions ring; }
 nemesis_partition_bridge() { partitions bridge; }
+nemesis_partition() { partitions halves isolated one_way ring bridge; }
 
 nemesis_reset() {
   while time_left; do
     choose 1
     reset_node "${chosen[0]}"
     last_ms 30
-    heal
-    cycles=$((cycles + 1))
-    draw 50 300
+    heal_resets "${chosen[0]}"
+    counted resets
+    draw 20 250
     last_ms "$drawn"
   done
 }
@@ -145,11 +164,12 @@ nemesis_loss() {
   while time_left; do
     draw 2 25
     lose "$drawn"
-    draw 300 800
+    draw 80 320
     last_ms "$drawn"
-    heal
-    cycles=$((cycles + 1))
-    last_ms 100
+    heal_losses
+    counted losses
+    draw 20 100
+    last_ms "$drawn"
   done
 }
 
@@ -158,25 +178,45 @@ nemesis_slow_sync() {
   choose 1
   local slow=${chosen[0]}
   stop_node "$slow"
-  start "$slow" "LD_PRELOAD=$disk_trouble" CHAOS_SYNC_MS=200 || true
+  start "$slow" "LD_PRELOAD=$disk_trouble" CHAOS_SYNC_MS=200
   while time_left; do last_ms 100; done
-  cycles=1
+  counted slow_disks
   stop_node "$slow"
-  start "$slow" || true
+  start "$slow"
+}
+
+# ends_by_its_disk NODE: while the clients work. False if they stopped before it
+# came to that; then it is killed.
+ends_by_its_disk() {
+  [ -n "${process[$1]:-}" ] || return 1 # It has not become ready.
+  while kill -0 "${process[$1]}" 2>/dev/null; do
+    if ! time_left; then
+      kill_node "$1"
+      return 1
+    fi
+    last_ms 10
+  done
+  exit_code_of "$1"
+  [ "$ended" = 74 ] || fault "trouble with its disk ended r$1 with $ended"
 }
 
 # The n-th sync of a node fails: it stops with the exit code for its disk.
 nemesis_sync_error() {
+  local node
   while time_left; do
     choose 1
-    stop_node "${chosen[0]}"
-    draw 10 200
+    node=${chosen[0]}
+    stop_node "$node"
+    draw 5 60
     # So early that the node may not become ready.
-    start "${chosen[0]}" "LD_PRELOAD=$disk_trouble" "CHAOS_FAIL_SYNC=$drawn" &&
-      exit_code_of "${chosen[0]}"
-    [ "$ended" = 74 ] || fault "a failed sync ended r${chosen[0]} with $ended"
-    start "${chosen[0]}" || true
-    cycles=$((cycles + 1))
+    launch "$node" "LD_PRELOAD=$disk_trouble" "CHAOS_FAIL_SYNC=$drawn"
+    if await_ready "$node"; then
+      ! ends_by_its_disk "$node" || counted failed_syncs
+    else
+      [ "$ended" = 74 ] || fault "a failed sync ended r$node with $ended"
+      counted failed_syncs
+    fi
+    start "$node"
   done
 }
 
@@ -190,16 +230,16 @@ nemesis_disk_full() {
   mkdir "$directory"
   mount -t tmpfs -o size=32m none "$directory"
   cp -a "$directory.moved/." "$directory"
-  start "$node" || true
+  start "$node"
   while time_left; do
     head -c 64M /dev/zero >"$directory/filler" 2>/dev/null || true
-    exit_code_of "$node"
-    [ "$ended" = 74 ] || fault "a full disk ended r$node with $ended"
-    grep -q 'free space on this disk' "$work/r$node.log" ||
-      fault "r$node does not say that its disk is full"
+    if ends_by_its_disk "$node"; then
+      grep -q 'free space on this disk' "$work/r$node.log" ||
+        fault "r$node does not say that its disk is full"
+      counted full_disks
+    fi
     rm "$directory/filler"
-    start "$node" || true
-    cycles=$((cycles + 1))
+    start "$node"
   done
 }
 
@@ -224,8 +264,8 @@ nemesis_refusals() {
     expect_refusal "$node" 'remove the whole directory'
     mv "$work/taken"/node.db* "$work/r$node"
     rmdir "$work/taken"
-    start "$node" || true
-    cycles=$((cycles + 1))
+    start "$node"
+    counted refusals
   done
 }
 
@@ -241,7 +281,7 @@ nemesis_wiped() {
     kill_node "$node"
     mkdir "$work/taken"
     mv "$work/r$node"/* "$work/taken"
-    start "$node" || true
+    start "$node"
     last_ms 400
     status=$(in_hub "$quorate" status --json --config "$config" 2>&1) || true
     ! peers_connected | grep -q "\"r$node\": true" ||
@@ -252,8 +292,8 @@ nemesis_wiped() {
     rm "$work/r$node"/*
     mv "$work/taken"/* "$work/r$node"
     rmdir "$work/taken"
-    start "$node" || true
-    cycles=$((cycles + 1))
+    start "$node"
+    counted wiped_disks
   done
   meet
 }

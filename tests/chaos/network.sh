@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # Sourced by run.sh: addresses, and faults between nodes. With namespaces every
-# node has its own, joined by a bridge in one more, where the clients are; the
-# faults are nftables rules in the node that receives. Clients are not cut off:
-# what they see is what the cluster does. Without namespaces everything is on
+# node has its own, joined by a bridge in one more, the hub, where the clients
+# are; what one node sends to another passes the bridge, and nftables rules there
+# drop it. So a partition comes and goes in one instant, by one command. Clients
+# are not cut off: what they see is what the cluster does. Without namespaces everything is on
 # 127.0.0.1 and nothing can be cut.
 
 address_of() { echo "10.87.0.$1"; }
@@ -29,6 +30,19 @@ network_up() {
   ip -n hub link add bridge0 type bridge
   ip -n hub addr add 10.87.0.254/24 dev bridge0
   ip -n hub link set bridge0 up
+  # Addresses are found out even between nodes that are cut off.
+  in_hub nft -f - <<'RULES'
+table bridge chaos {
+  set silent { type ifname . ifname; }
+  chain lossy { }
+  chain forward {
+    type filter hook forward priority 0; policy accept;
+    ether type arp accept
+    iifname . oifname @silent drop
+    jump lossy
+  }
+}
+RULES
   for node in "${all_nodes[@]}"; do
     ip netns add "r$node"
     ip -n hub link add "port$node" type veth peer name eth0 netns "r$node"
@@ -38,53 +52,54 @@ network_up() {
     ip -n "r$node" link set lo up
     in_node "$node" nft -f - <<'RULES'
 table inet chaos {
-  set silent { type ipv4_addr; }
   set torn { type ipv4_addr; }
-  chain lossy { }
   chain input {
     type filter hook input priority 0; policy accept;
-    ip saddr @silent drop
     ip saddr @torn meta l4proto tcp reject with tcp reset
-    ip saddr 10.87.0.1-10.87.0.9 jump lossy
   }
 }
 RULES
   done
 }
 
-# block FROM TO: what FROM sends does not reach TO.
-block() {
-  in_node "$2" nft add element inet chaos silent "{ $(address_of "$1") }"
-}
+# block FROM TO: what FROM sends will not reach TO, once it is apply_blocks' turn.
+blocks=""
+block() { blocks+="${blocks:+, }port$1 . port$2"; }
 cut() { block "$1" "$2"; block "$2" "$1"; }
+apply_blocks() {
+  note "cut: $blocks"
+  in_hub nft add element bridge chaos silent "{ $blocks }"
+  blocks=""
+}
+heal_partition() {
+  in_hub nft flush set bridge chaos silent
+  note "all hear each other"
+}
 
 # Connections of this node with other nodes are reset by the kernel.
 reset_node() {
-  local other
+  local other addresses=""
   for other in "${all_nodes[@]}"; do
     [ "$other" = "$1" ] ||
-      in_node "$1" nft add element inet chaos torn "{ $(address_of "$other") }"
+      addresses+="${addresses:+, }$(address_of "$other")"
   done
+  note "r$1: connections are reset"
+  in_node "$1" nft add element inet chaos torn "{ $addresses }"
 }
+heal_resets() { in_node "$1" nft flush set inet chaos torn; } # NODE
 
 lose() { # lose PERCENT: of every packet between nodes
-  local node
-  for node in "${all_nodes[@]}"; do
-    in_node "$node" nft add rule inet chaos lossy \
-      numgen random mod 100 '<' "$1" drop
-  done
+  note "$1 % of all packets are lost"
+  in_hub nft add rule bridge chaos lossy numgen random mod 100 '<' "$1" drop
 }
+heal_losses() { in_hub nft flush chain bridge chaos lossy; }
 
 heal() {
   local node
   [ "$namespaces" = yes ] || return 0
-  for node in "${all_nodes[@]}"; do
-    in_node "$node" nft -f - <<'RULES'
-flush set inet chaos silent
-flush set inet chaos torn
-flush chain inet chaos lossy
-RULES
-  done
+  heal_partition
+  heal_losses
+  for node in "${all_nodes[@]}"; do heal_resets "$node"; done
 }
 
 network_down() {

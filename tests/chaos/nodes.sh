@@ -36,31 +36,55 @@ serve() {
     --node "r$node" 2>>"$work/r$node.log"
 }
 
-# start NODE [VARIABLE=VALUE...]: returns when it is ready, fails when it ends.
-start() {
-  local word="" pipe="$work/r$1.ready"
-  rm -f "$pipe"
+# launch NODE [VARIABLE=VALUE...]: does not wait for it.
+declare -A ready_from=()
+launch() {
+  local pipe="$work/r$1.ready" both from to
   mkfifo "$pipe"
+  # Opened here and both ways first, so that neither side waits for the other;
+  # the node is the only writer in the end.
+  exec {both}<>"$pipe" {from}<"$pipe" {to}>"$pipe" {both}>&-
+  rm "$pipe"
   note "r$1: start"
-  serve "$@" >"$pipe" &
+  serve "$@" >&"$to" &
   process[$1]=$!
-  read -r -t 60 word <"$pipe" || true
+  ready_from[$1]=$from
+  exec {to}>&-
+}
+
+# await_ready NODE: fails when it ends instead, and sets $ended.
+await_ready() {
+  local word="" from=${ready_from[$1]}
+  # A status above 128 says that the time is over, not the node.
+  read -r -t 60 -u "$from" word || [ $? -le 128 ] || signal "$1" KILL
+  exec {from}<&-
   note "r$1: ${word:-not ready}"
   [ "$word" = ready ] && return
   exit_code_of "$1"
-  echo "r$1 did not become ready (exit code $ended)" >>"$work/faults"
   return 1
+}
+# must_be_ready NODE: anything else is a fault.
+must_be_ready() {
+  await_ready "$1" || fault "r$1 did not become ready (exit code $ended)"
+}
+
+# start NODE [VARIABLE=VALUE...]: returns when it is ready.
+start() {
+  launch "$@"
+  must_be_ready "$1"
 }
 
 # exit_code_of NODE: waits for its end; sets $ended.
 exit_code_of() {
   ended=0
+  [ -n "${process[$1]:-}" ] || return 0 # It has not become ready.
   wait "${process[$1]}" 2>/dev/null || ended=$?
   unset "process[$1]"
 }
 
 # signal NODE NAME
 signal() {
+  [ -n "${process[$1]:-}" ] || return 0
   note "r$1: signal $2"
   kill -s "$2" "${process[$1]}"
 }

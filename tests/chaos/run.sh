@@ -3,6 +3,7 @@
 #
 #   bash tests/chaos/run.sh                         the short mix of default CI
 #   bash tests/chaos/run.sh --nemesis kill_one --seed 7 --seconds 20 --nodes 5
+#   bash tests/chaos/run.sh --nemesis pause+partition,kill_all   two at once, then one
 #   bash tests/chaos/run.sh --soak                  everything, 3 and 5 nodes
 #   bash tests/chaos/run.sh --protocol multipaxos   any of these, another protocol
 #
@@ -21,8 +22,8 @@ keep=no
 protocol=epaxos
 build=$here/../../build/release
 usage() {
-  echo "usage: run.sh [--nemesis NAME[,NAME]] [--seed N] [--seconds N]" \
-    "[--nodes N] [--protocol P] [--soak] [--keep] [--build FOLDER]" >&2
+  echo "usage: run.sh [--nemesis NAME[+NAME][:SECONDS][,...]] [--seed N]" \
+    "[--seconds N] [--nodes N] [--protocol P] [--soak] [--keep] [--build FOLDER]" >&2
   exit 2
 }
 while [ $# -gt 0 ]; do
@@ -65,11 +66,13 @@ RANDOM=$seed
 . "$here/nodes.sh"
 . "$here/nemeses.sh"
 
-network_nemeses=" partition_halves partition_isolated partition_one_way
-  partition_ring partition_bridge reset loss disk_full "
+# These need networks or mounts of their own.
+network_nemeses=" partition partition_halves partition_isolated
+  partition_one_way partition_ring partition_bridge reset loss disk_full "
 every_nemesis="kill_one kill_minority kill_all pause rolling_restart
   partition_halves partition_isolated partition_one_way partition_ring
-  partition_bridge reset loss slow_sync sync_error disk_full refusals wiped"
+  partition_bridge reset loss slow_sync sync_error disk_full refusals wiped
+  pause+partition kill_one+loss kill_minority+partition reset+loss"
 
 work=""
 broken=0
@@ -109,14 +112,49 @@ number_of() { # number_of FIELD FILE: the first such number of a result
   grep -oE "\"$1\": *[0-9.]+" "$2" | head -n 1 | grep -oE '[0-9.]+$' || echo 0
 }
 
-# run_nemesis NAME SECONDS: one row of the table.
+needs_namespaces() { # needs_namespaces NEMESIS...
+  local part
+  [ "$namespaces" = no ] || return 1
+  for part in "$@"; do
+    [[ $network_nemeses != *[[:space:]]"$part"[[:space:]]* ]] || return 0
+  done
+  return 1
+}
+
+# act NEMESIS...: all at once, until $deadline_ms. The first may touch nodes, the
+# others only the network.
+act() {
+  local part helpers=()
+  for part in "${@:2}"; do
+    # A seed of its own: it would draw what the first one draws.
+    (
+      RANDOM=$((seed + ${#part}))
+      "nemesis_$part"
+    ) &
+    helpers+=($!)
+  done
+  "nemesis_$1"
+  for part in "${helpers[@]}"; do
+    wait "$part" || fault "a nemesis ended with exit code $?"
+  done
+}
+
+# "30+12": how many cycles of each kind, in the order of the kinds' names.
+cycles_done() {
+  local sums
+  sums=$(sort "$work/cycles" | uniq -c | awk '{printf "%s%s", plus, $1; plus="+"}')
+  echo "${sums:-0}"
+}
+
+# run_nemesis NAME[+NAME] SECONDS: one row of the table.
 run_nemesis() {
-  local name=$1 duration=$2 node checked verdict=kept
+  local name=$1 duration=$2 node checked verdict=kept parts
+  parts=(${name//+/ })
   history=$work/$name.jsonl
-  cycles=0
   : >"$work/faults"
-  if [ "$namespaces" = no ] && [[ $network_nemeses == *" $name "* ]]; then
-    printf '%-20s %5s  needs namespaces (root, ip, nft)\n' "$name" -
+  : >"$work/cycles"
+  if needs_namespaces "${parts[@]}"; then
+    printf '%-24s %5s  needs namespaces (root, ip, nft)\n' "$name" -
     return
   fi
   # Few blind adds: while a key stands still they pile up, and which of them a
@@ -128,10 +166,10 @@ run_nemesis() {
   # The clients get to know the nodes; the last half second is without faults.
   last_ms 200
   deadline_ms=$(($(now_ms) + duration * 1000 - 700))
-  "nemesis_$name"
+  act "${parts[@]}"
   heal
   for node in "${all_nodes[@]}"; do
-    [ -n "${process[$node]:-}" ] || start "$node" || true
+    [ -n "${process[$node]:-}" ] || start "$node"
   done
   wait "$loader" || fault "the clients ended with exit code $?"
   settle
@@ -148,8 +186,9 @@ run_nemesis() {
     verdict=BROKEN
     broken=$((broken + 1))
   fi
-  printf '%-20s %5s %6s %10s %8s %12.0f  %s\n' "$name" "${#all_nodes[@]}" \
-    "$cycles" "$(wc -l <"$history")" "$(grep -c '"unknown"' "$history" || true)" \
+  [ -z "${CHAOS_TALLY:-}" ] || cat "$work/cycles" >>"$CHAOS_TALLY"
+  printf '%-24s %5s %6s %10s %8s %12.0f  %s\n' "$name" "${#all_nodes[@]}" \
+    "$(cycles_done)" "$(wc -l <"$history")" "$(grep -c '"unknown"' "$history" || true)" \
     "$(number_of longest_silence_ms "$work/$name.json")" "$verdict"
   [ "$verdict" != BROKEN ] || {
     sed 's/^/    /' "$work/faults"
@@ -169,7 +208,13 @@ run_cluster() {
   config=$work/cluster.toml
   network_up
   write_config
-  for node in "${all_nodes[@]}"; do start "$node"; done
+  for node in "${all_nodes[@]}"; do launch "$node"; done
+  for node in "${all_nodes[@]}"; do
+    await_ready "$node" || {
+      cat "$work/r$node.log" >&2
+      exit 1
+    }
+  done
   for name in "$@"; do
     case $name in
       *:*) run_nemesis "${name%:*}" "${name#*:}" ;;
@@ -186,18 +231,77 @@ run_cluster() {
   network_down
 }
 
-echo "$protocol, seed $seed, namespaces: $namespaces"
-printf '%-20s %5s %6s %10s %8s %12s  %s\n' nemesis nodes cycles operations \
-  unknown "silence (ms)" "promises"
+headings() {
+  echo "$protocol, seed $seed, namespaces: $namespaces"
+  printf '%-24s %5s %6s %10s %8s %12s  %s\n' nemesis nodes cycles operations \
+    unknown "silence (ms)" "promises"
+}
+
+# another_run PROTOCOL NODES NEMESES: this script with a cluster of its own.
+another_run() {
+  env -u CHAOS_NAMESPACES CHAOS_TALLY="$tally" bash "${BASH_SOURCE[0]}" \
+    --protocol "$1" --nodes "$2" --nemesis "$3" --seed "$seed" \
+    --build "$build" $([ "$keep" = no ] || echo --keep)
+}
+
+# Three nodes and five, each on networks of their own and side by side.
+mix_of_three() {
+  local kept=0
+  another_run "$protocol" 3 "$three" || kept=1
+  [ "$protocol" != epaxos ] || another_run multipaxos 3 "$log" || kept=1
+  return $kept
+}
+mix_of_five() {
+  local kept=0
+  another_run "$protocol" 5 "$five" || kept=1
+  [ "$protocol" != epaxos ] || another_run bpaxos 3 "$roles" || kept=1
+  return $kept
+}
+three=kill_one:10,kill_all:4,partition_isolated:2,partition_one_way:2
+three+=,slow_sync+partition:4,sync_error+loss:2,disk_full+reset:2,refusals:2
+three+=,wiped:2
+log=kill_one:2,sync_error:1,disk_full:1,refusals:1,wiped:1
+five=kill_minority:4,partition_halves:2,partition_ring:2,partition_bridge:2
+five+=,pause+partition:9,kill_one+partition:5,reset+loss:7
+roles=kill_one:2,pause+partition:2
+mix() {
+  local beside=0 kept=0
+  tally=$(mktemp "${TMPDIR:-/tmp}/quorate-chaos-tally-XXXXXX")
+  if [ "$namespaces" = yes ]; then
+    mix_of_five &
+    beside=$!
+  else
+    mix_of_five || kept=1 # They might take each other's ports.
+  fi
+  mix_of_three || kept=1
+  [ "$beside" = 0 ] || wait "$beside" || kept=1
+  tell_tally
+  rm -f "$tally"
+  return $kept
+}
+
+# What reliability.md asks of default CI, and what came of it.
+tell_tally() {
+  local kind goal
+  echo
+  printf '%-24s %10s %10s\n' "in all" done goal
+  for kind in kills:150 pauses:30 partitions:60 resets:20 losses:20 \
+    slow_disks failed_syncs full_disks wiped_disks refusals; do
+    goal=${kind#*:}
+    [ "$goal" != "$kind" ] || goal=-
+    printf '%-24s %10s %10s\n' "${kind%:*}" \
+      "$(grep -cx "${kind%:*}" "$tally" || true)" "$goal"
+  done
+}
+
 case $mode in
-  one) run_cluster "${nodes:-3}" "${seconds:-10}" ${wanted//,/ } ;;
-  mix)
-    run_cluster 3 "${seconds:-2}" kill_one:10 kill_all:4 pause \
-      partition_isolated partition_one_way reset loss sync_error disk_full \
-      refusals wiped
-    run_cluster 5 "${seconds:-2}" kill_minority:3 partition_halves
+  mix) mix || broken=1 ;;
+  one)
+    headings
+    run_cluster "${nodes:-3}" "${seconds:-10}" ${wanted//,/ }
     ;;
   soak)
+    headings
     for count in ${nodes:-3 5}; do
       run_cluster "$count" "${seconds:-60}" $every_nemesis
     done

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -404,6 +405,87 @@ TEST_F(SessionsTest, AStaleSequenceIsUnknownNotRefused) {
   EXPECT_EQ(completed_[0].status, ReplyStatus::kUnknown);
 }
 
+// ---- eras -------------------------------------------------------------------
+
+TEST_F(SessionsTest, NumbersAnewWhatWasSubmittedBeforeANodeToldItsEra) {
+  Submit(1);
+  Submit(2);
+  const std::size_t other = sessions_.Open();
+  const Operation put = Put("k", "v");
+  sessions_.Submit(other, {&put, 1}, 3, 0);
+  sessions_.NoteEra(5);
+  Submit(4);
+  std::vector<Command> commands;
+  while (const CommandBatchPtr batch = sessions_.NextBatch(0)) {
+    commands.insert(commands.end(), batch->commands().begin(),
+                    batch->commands().end());
+  }
+  ASSERT_EQ(commands.size(), 4u);
+  EXPECT_EQ(commands[0].id.sequence, FirstSequence(5));
+  EXPECT_EQ(commands[1].id.sequence, FirstSequence(5) + 1);
+  EXPECT_EQ(commands[2].id.sequence, FirstSequence(5));
+  EXPECT_EQ(commands[3].id.sequence, FirstSequence(5) + 2);
+  for (const Command& command : commands) {
+    EXPECT_EQ(command.acknowledged, FirstSequence(5) - 1);
+    Answer(command, ReplyStatus::kDone);
+  }
+  EXPECT_EQ(CompletedTags(), (std::vector<std::uint64_t>{1, 2, 3, 4}));
+  EXPECT_EQ(sessions_.outstanding(), 0u);
+}
+
+TEST_F(SessionsTest, ASessionKeepsItsNumbersOnceItHasSentSomething) {
+  SubmitAndSend(1);
+  sessions_.NoteEra(5);
+  EXPECT_EQ(SubmitAndSend(2).id.sequence, 2u);
+  const std::size_t later = sessions_.Open();
+  const Operation put = Put("k", "v");
+  EXPECT_EQ(sessions_.Submit(later, {&put, 1}, 3, 0), FirstSequence(5));
+}
+
+TEST_F(SessionsTest, GoesOnInAnotherSessionWhenItsOwnIsForgotten) {
+  const Command first = SubmitAndSend(1);
+  const Command second = SubmitAndSend(2);
+  sessions_.NoteEra(4);
+  Answer(first, ReplyStatus::kRefused, RefusalReason::kSessionExpired);
+  Answer(second, ReplyStatus::kRefused, RefusalReason::kSessionExpired);
+  EXPECT_TRUE(completed_.empty());
+  const CommandBatchPtr again = sessions_.NextBatch(0);
+  ASSERT_NE(again, nullptr);
+  ASSERT_EQ(again->commands().size(), 2u);
+  EXPECT_NE(again->commands()[0].id.client, first.id.client);
+  EXPECT_EQ(again->commands()[0].id.sequence, FirstSequence(4));
+  EXPECT_EQ(again->commands()[1].id.sequence, FirstSequence(4) + 1);
+  EXPECT_EQ(again->operations()[0].key, "key1");
+  for (const Command& command : again->commands()) {
+    Answer(command, ReplyStatus::kDone);
+  }
+  EXPECT_EQ(CompletedTags(), (std::vector<std::uint64_t>{1, 2}));
+  EXPECT_EQ(sessions_.outstanding(), 0u);
+  EXPECT_EQ(SubmitAndSend(3).id.client, again->commands()[0].id.client);
+}
+
+TEST_F(SessionsTest, WhatMayHaveBeenDoneBeforeTheSessionWasForgottenIsUnknown) {
+  const Command command = SubmitAndSend(1);
+  sessions_.HandleDisconnect();
+  EXPECT_EQ(SendOne(0).id, command.id);
+  sessions_.NoteEra(4);
+  Answer(command, ReplyStatus::kRefused, RefusalReason::kSessionExpired);
+  ASSERT_EQ(completed_.size(), 1u);
+  EXPECT_EQ(completed_[0].status, ReplyStatus::kUnknown);
+  EXPECT_EQ(SubmitAndSend(2).id.sequence, FirstSequence(4));
+}
+
+TEST_F(SessionsTest, WaitsForALaterEraBeforeItBeginsAgain) {
+  const Command command = SubmitAndSend(1, 0);
+  Answer(command, ReplyStatus::kRefused, RefusalReason::kSessionExpired, 0);
+  EXPECT_EQ(sessions_.NextBatch(0), nullptr);
+  sessions_.HandleTime(5, completed_);
+  EXPECT_EQ(SendOne(5).id, command.id);
+  sessions_.NoteEra(2);
+  Answer(command, ReplyStatus::kRefused, RefusalReason::kSessionExpired, 6);
+  EXPECT_EQ(SendOne(6).id.sequence, FirstSequence(2));
+}
+
 TEST_F(SessionsTest, RetriesWhatANodeCallsUnknown) {
   const Command command = SubmitAndSend(1, 0);
   Answer(command, ReplyStatus::kUnknown, RefusalReason::kNone, 1);
@@ -471,8 +553,10 @@ TEST_F(SessionsTest, CompletesEveryCommandOnceUnderRandomTrouble) {
   std::vector<std::size_t> numbers{session_};
   while (numbers.size() < 5) numbers.push_back(sessions_.Open());
   std::vector<Command> at_node;  // sent on this connection, unanswered
-  std::set<CommandId> doubtful;
-  std::vector<CommandId> id_of_tag(1);
+  std::map<CommandId, std::uint64_t> tags;
+  std::map<std::uint64_t, std::uint64_t> last_sequence;  // by tag
+  std::set<std::uint64_t> doubtful;                      // tags
+  std::uint64_t era = 0;
   std::int64_t now_ms = 0;
   constexpr std::uint64_t kCommands = 20000;
   std::uint64_t tag = 0;
@@ -491,46 +575,62 @@ TEST_F(SessionsTest, CompletesEveryCommandOnceUnderRandomTrouble) {
         return;
       case 2:
         Answer(command, ReplyStatus::kUnknown, RefusalReason::kNone, now_ms);
-        doubtful.insert(command.id);
+        doubtful.insert(tags.at(command.id));
+        return;
+      case 3:
+        if (draw(20) == 0) sessions_.NoteEra(++era);
+        Answer(command, ReplyStatus::kRefused, RefusalReason::kSessionExpired,
+               now_ms);
         return;
       default: Answer(command, ReplyStatus::kDone); return;
     }
   };
   while (tag < kCommands || sessions_.outstanding() > 0) {
     if (tag < kCommands && draw(2) == 0) {
-      const Operation get{.kind = OperationKind::kGet, .key = "k"};
+      const std::string key = std::to_string(++tag);
+      const Operation get{.kind = OperationKind::kGet, .key = key};
       const std::size_t number = numbers[draw(numbers.size())];
-      const std::uint64_t sequence =
-          sessions_.Submit(number, {&get, 1}, ++tag, now_ms);
-      id_of_tag.push_back({sessions_.id(number), sequence});
+      sessions_.Submit(number, {&get, 1}, tag, now_ms);
     }
     if (draw(4) == 0) {
       while (const CommandBatchPtr batch = sessions_.NextBatch(now_ms)) {
-        at_node.insert(at_node.end(), batch->commands().begin(),
-                       batch->commands().end());
+        for (const Command& command : batch->commands()) {
+          const std::uint64_t sent =
+              std::stoull(std::string(batch->operations(command)[0].key));
+          tags[command.id] = sent;
+          last_sequence[sent] = command.id.sequence;
+          at_node.push_back(command);
+        }
       }
     }
     if (!at_node.empty() && draw(2) == 0) answer();
     if (draw(100) == 0) now_ms += static_cast<std::int64_t>(draw(80));
     sessions_.HandleTime(now_ms, completed_);
     if (sessions_.WantsOtherNode(now_ms) || draw(500) == 0) {
-      for (const Command& command : at_node) doubtful.insert(command.id);
+      for (const Command& command : at_node) {
+        doubtful.insert(tags.at(command.id));
+      }
       at_node.clear();
       sessions_.HandleDisconnect();
     }
   }
   ASSERT_EQ(completed_.size(), kCommands);
-  std::set<std::uint64_t> tags;
+  std::set<std::uint64_t> completed_tags;
   std::uint64_t refused = 0;
   for (const Completion& completion : completed_) {
-    tags.insert(completion.tag);
-    const CommandId id = id_of_tag[completion.tag];
-    EXPECT_EQ(completion.sequence, id.sequence);
+    completed_tags.insert(completion.tag);
+    const auto sent = last_sequence.find(completion.tag);
+    if (completion.status == ReplyStatus::kDone) {
+      ASSERT_NE(sent, last_sequence.end());
+      EXPECT_EQ(completion.sequence, sent->second);
+    }
     if (completion.status != ReplyStatus::kRefused) continue;
     ++refused;
-    EXPECT_FALSE(doubtful.contains(id)) << "tag " << completion.tag;
+    EXPECT_FALSE(doubtful.contains(completion.tag))
+        << "tag " << completion.tag;
   }
-  EXPECT_EQ(tags.size(), kCommands);
+  EXPECT_EQ(completed_tags.size(), kCommands);
+  EXPECT_GT(era, 5u);
   EXPECT_GT(refused, 0u);
   EXPECT_GT(sessions_.stats().unknown, 0u);
   EXPECT_GT(sessions_.stats().retried, 0u);

@@ -85,6 +85,27 @@ TEST(ConflictIndex, AScanMeetsEveryWriteAndEveryLaterWriteMeetsTheScan) {
   EXPECT_EQ(ToString(Ask(index, {Op(OperationKind::kGet, "new")})), "{}");
 }
 
+TEST(ConflictIndex, TheEndOfAnEraMeetsEverythingAndIsMetByEverything) {
+  for (const ConflictMode mode :
+       {ConflictMode::kOperation, ConflictMode::kReadWrite,
+        ConflictMode::kKey}) {
+    ConflictIndex index(3, mode);
+    index.Add(Id(0, 5), *Batch({Op(OperationKind::kGet, "k")}));
+    index.Add(Id(1, 6), *Batch({Op(OperationKind::kAdd, "l")}));
+    index.Add(Id(2, 7), *Batch({Op(OperationKind::kScan, "a", "b")}));
+    DependencySet deps(3);
+    index.CollectAndAdd(Id(1, 8), *Batch({Op(OperationKind::kEndEra, "")}),
+                        deps);
+    EXPECT_EQ(ToString(deps), "{r1:5 r2:6 r3:7}");
+    for (int kind = 0; kind < kAllOperationKinds; ++kind) {
+      const DependencySet answer =
+          Ask(index, {Op(static_cast<OperationKind>(kind), "new")});
+      EXPECT_EQ(answer[ReplicaAt(1)], 8u)
+          << Name(static_cast<OperationKind>(kind));
+    }
+  }
+}
+
 TEST(ConflictIndex, EveryAnswerCoversTheFloor) {
   ConflictIndex index(3, ConflictMode::kOperation);
   DependencySet floor(3);

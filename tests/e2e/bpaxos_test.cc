@@ -13,10 +13,6 @@
 namespace quorate::e2e {
 namespace {
 
-void ExpectDone(const Output& output) {
-  EXPECT_EQ(output.exit_code, 0) << output.out << output.err;
-}
-
 void KillInTurn(const Cluster& cluster, const std::vector<std::string>& victims,
                 const char* seconds) {
   const Folder folder;

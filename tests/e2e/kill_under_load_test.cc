@@ -13,10 +13,6 @@
 namespace quorate::e2e {
 namespace {
 
-void ExpectDone(const Output& output) {
-  EXPECT_EQ(output.exit_code, 0) << output.out << output.err;
-}
-
 class Load {
  public:
   // Clients on a few hot keys, for `seconds`, in the background.

@@ -100,6 +100,10 @@ Output Quorate(const std::vector<std::string>& arguments,
           .err = ReadFile(folder.path("err"))};
 }
 
+void ExpectDone(const Output& output) {
+  EXPECT_EQ(output.exit_code, 0) << output.out << output.err;
+}
+
 Cluster::Cluster(std::vector<std::string> flags) {
   flags.insert(flags.begin(), "up");
   const Output up = Local(std::move(flags));

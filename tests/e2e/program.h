@@ -28,6 +28,8 @@ struct Output {
 Output Quorate(const std::vector<std::string>& arguments,
                std::string_view input = "");
 
+void ExpectDone(const Output& output);
+
 // A folder of its own under the system's one for temporary files.
 class Folder {
  public:

@@ -65,6 +65,27 @@ TEST(ExecutorTest, AppendsToWhatTheCallerGathers) {
   EXPECT_EQ(executed.commands.size(), 2u);
 }
 
+TEST(ExecutorTest, EndsAnEraByCommandAndTellsWhoseSessionIsForgotten) {
+  Executor executor = Three();
+  Executed executed;
+  const auto end = [](std::int64_t era) {
+    return MakeBatch({ClientId{}, 1},
+                     {.kind = OperationKind::kEndEra, .number = era});
+  };
+  Feed(executor,
+       {{Id(1, 1), Batch(1, {Put("k", "once")}, 3), Deps({0, 0, 0})},
+        {Id(2, 1), end(0), Deps({1, 0, 0})},
+        {Id(2, 2), end(1), Deps({1, 1, 0})},
+        {Id(3, 1), Batch(1, {Put("k", "twice")}, 4), Deps({1, 2, 0})}},
+       executed);
+  EXPECT_EQ(executor.sessions().era(), 2u);
+  EXPECT_EQ(ValueOf(executor, "k"), "once");
+  ASSERT_EQ(executed.commands.size(), 2u) << "nobody asked for an era's end";
+  EXPECT_EQ(executed.commands[1].status, ReplyStatus::kRefused);
+  EXPECT_EQ(executed.commands[1].reason, RefusalReason::kSessionExpired);
+  EXPECT_EQ(executor.stats().expired_commands, 1u);
+}
+
 TEST(ExecutorTest, AppliesARepeatedCommandOnceAndGivesItsFirstResult) {
   Executor executor = Three();
   Executed executed;

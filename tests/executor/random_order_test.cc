@@ -341,13 +341,14 @@ TEST(RandomOrderTest, ExecutesAtEachCommitExactlyWhatMay) {
   }
 }
 
-struct Outcome {
+struct RunOutcome {
   std::uint64_t state_hash = 0;
   std::map<CommandId, CommandResult> results;
 };
 
 // Feeds a whole history in one order and checks it against the definition.
-Outcome RunThrough(const Shape& shape, const History& history, Random& random) {
+RunOutcome RunThrough(const Shape& shape, const History& history,
+                      Random& random) {
   const std::size_t n = history.instances.size();
   Executor executor(shape.replicas, shape.mode);
   Executed executed;
@@ -371,7 +372,7 @@ Outcome RunThrough(const Shape& shape, const History& history, Random& random) {
   }
   EXPECT_EQ(executor.executed_frontier(), executor.committed_frontier());
   EXPECT_EQ(executor.stats().waiting_instances, 0u);
-  Outcome outcome{.state_hash = executor.state_hash()};
+  RunOutcome outcome{.state_hash = executor.state_hash()};
   for (ExecutedCommand& command : executed.commands) {
     EXPECT_EQ(command.status, ReplyStatus::kDone);
     outcome.results.emplace(command.id, std::move(command.results));
@@ -386,9 +387,9 @@ TEST(RandomOrderTest, GivesOneOrderOneStateAndOneSetOfResults) {
         RandomShape(random, round % 10 == 0 ? kMost : std::size_t{80});
     const History history(shape, random);
     ASSERT_TRUE(history.Visible());
-    const Outcome first = RunThrough(shape, history, random);
+    const RunOutcome first = RunThrough(shape, history, random);
     for (int order = 0; order < 4; ++order) {
-      const Outcome other = RunThrough(shape, history, random);
+      const RunOutcome other = RunThrough(shape, history, random);
       ASSERT_EQ(first.state_hash, other.state_hash) << "round " << round;
       ASSERT_EQ(first.results, other.results) << "round " << round;
       if (HasFailure()) return;

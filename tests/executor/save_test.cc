@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kReplicas = 3;
 
-struct Decision {
+struct Decided {
   InstanceId id;
   CommandBatchPtr batch;
   DependencySet deps;
@@ -31,10 +31,10 @@ class Stream {
  public:
   explicit Stream(std::uint64_t seed) : random_(seed) {}
 
-  Decision Next() {
+  Decided Next() {
     while (open_.size() < 12) Propose();
     const std::size_t at = Pick(4) == 0 ? Pick(open_.size()) : 0;
-    Decision decision = open_[at];
+    Decided decision = open_[at];
     open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(at));
     return decision;
   }
@@ -43,7 +43,7 @@ class Stream {
  private:
   void Propose() {
     const auto column = Pick(kReplicas);
-    Decision decision;
+    Decided decision;
     decision.id = {ReplicaAt(static_cast<int>(column)), ++slots_[column]};
     decision.deps = Deps({slots_[0], slots_[1], slots_[2]});
     decision.deps.ClampOwnColumn(decision.id);
@@ -83,12 +83,12 @@ class Stream {
   std::mt19937_64 random_;
   std::array<std::uint64_t, kReplicas> slots_{};
   std::array<std::uint64_t, 9> sequences_{};
-  std::vector<Decision> open_;
+  std::vector<Decided> open_;
   // What operations point to.
   std::deque<std::string> keys_, values_;
 };
 
-void Commit(Executor& executor, const Decision& decision) {
+void Commit(Executor& executor, const Decided& decision) {
   Executed executed;
   executor.Commit(decision.id, decision.batch, decision.deps, executed);
 }
@@ -110,7 +110,7 @@ class SaveTest : public testing::TestWithParam<std::uint64_t> {};
 TEST_P(SaveTest, ACutGivesTheExecutorOfItsMomentWhateverIsCommittedMeanwhile) {
   Stream stream(GetParam());
   Executor executor(kReplicas, ConflictMode::kOperation);
-  std::vector<Decision> decisions;
+  std::vector<Decided> decisions;
   const auto commit = [&] {
     decisions.push_back(stream.Next());
     Commit(executor, decisions.back());
@@ -118,7 +118,7 @@ TEST_P(SaveTest, ACutGivesTheExecutorOfItsMomentWhateverIsCommittedMeanwhile) {
   for (int cut = 0; cut < 6; ++cut) {
     for (std::size_t n = stream.Pick(600); n > 0; --n) commit();
     const Executor expected = executor;
-    std::vector<Decision> before = decisions;
+    std::vector<Decided> before = decisions;
     std::vector<Record> records{executor.BeginSave()};
     const std::size_t pace = stream.Pick(30);
     while (executor.SaveNext(1 + stream.Pick(3000), records)) {
@@ -131,7 +131,7 @@ TEST_P(SaveTest, ACutGivesTheExecutorOfItsMomentWhateverIsCommittedMeanwhile) {
     // What waited at the cut is committed again, with everything else.
     std::shuffle(before.begin(), before.end(),
                  std::mt19937_64(GetParam() + 99));
-    for (const Decision& decision : before) Commit(restored, decision);
+    for (const Decided& decision : before) Commit(restored, decision);
     ASSERT_EQ(restored.Fingerprint(), expected.Fingerprint()) << "cut " << cut;
     ASSERT_EQ(restored.state_machine().size(), expected.state_machine().size());
     for (std::size_t i = before.size(); i < decisions.size(); ++i) {

@@ -127,13 +127,146 @@ TEST(SessionTableTest, BoundsTheResultsOfAClientThatNeverAcknowledges) {
 
 TEST(SessionTableTest, TakesExtremeSequences) {
   SessionTable table;
-  const std::uint64_t largest = ~std::uint64_t{0};
+  const std::uint64_t largest = FirstSequence(1) - 2;
   EXPECT_EQ(Execute(table, Numbered(largest)), Outcome::kNew);
   EXPECT_EQ(Execute(table, Numbered(0)), Outcome::kNew);
   EXPECT_EQ(Execute(table, Numbered(0)), Outcome::kStale);
   EXPECT_EQ(Execute(table, Numbered(largest)), Outcome::kRepeated);
   EXPECT_EQ(Execute(table, Numbered(1)), Outcome::kNew);
   EXPECT_FALSE(table.WasExecuted({ClientId{1}, 2}));
+}
+
+// ---- eras -------------------------------------------------------------------
+
+TEST(SessionTableTest, ForgetsASessionThatWasIdleForAWholeEra) {
+  SessionTable table;
+  Execute(table, Numbered(1), WithValue("kept for the client"));
+  table.EndEra(0);
+  EXPECT_EQ(table.sessions(), 1u);
+  EXPECT_EQ(Execute(table, Numbered(1)), Outcome::kRepeated);
+  table.EndEra(1);
+  EXPECT_EQ(table.sessions(), 1u) << "it had a command in era 1";
+  table.EndEra(2);
+  EXPECT_EQ(table.sessions(), 0u);
+  EXPECT_EQ(table.expired_sessions(), 1u);
+  EXPECT_EQ(table.cached_results(), 0u);
+  EXPECT_EQ(table.set_hash(), SessionTable().set_hash());
+}
+
+TEST(SessionTableTest, ACommandOfAForgottenSessionNeverPassesForNew) {
+  SessionTable table;
+  Execute(table, Numbered(1));
+  table.EndEra(0);
+  table.EndEra(1);
+  EXPECT_EQ(Execute(table, Numbered(1)), Outcome::kExpired);
+  EXPECT_EQ(Execute(table, Numbered(2)), Outcome::kExpired);
+  EXPECT_EQ(table.sessions(), 0u);
+}
+
+TEST(SessionTableTest, ASessionMayBeginOneEraLateAndNoLater) {
+  SessionTable table;
+  for (std::uint64_t era = 0; era < 5; ++era) table.EndEra(era);
+  const auto begin = [&](std::uint64_t era) {
+    return Execute(table, Numbered(FirstSequence(era), FirstSequence(era) - 1,
+                                   ClientId{era + 1}));
+  };
+  EXPECT_EQ(begin(3), Outcome::kExpired);
+  EXPECT_EQ(begin(4), Outcome::kNew);
+  EXPECT_EQ(begin(5), Outcome::kNew);
+  EXPECT_EQ(begin(6), Outcome::kExpired) << "no node can have named era 6";
+  EXPECT_EQ(table.sessions(), 2u);
+}
+
+TEST(SessionTableTest, IgnoresTheEndOfAnEraThatHasEnded) {
+  SessionTable table;
+  Execute(table, Numbered(1));
+  table.EndEra(0);
+  table.EndEra(0);
+  table.EndEra(7);
+  EXPECT_EQ(table.era(), 1u);
+  EXPECT_EQ(table.sessions(), 1u);
+}
+
+TEST(SessionTableTest, AReadKeepsASessionAndLeavesNoTraceInAForgottenOne) {
+  SessionTable table;
+  table.RecordRead(Numbered(1));
+  table.EndEra(0);
+  table.RecordRead(Numbered(2));
+  table.EndEra(1);
+  EXPECT_EQ(table.sessions(), 1u);
+  table.EndEra(2);
+  table.RecordRead(Numbered(3));
+  EXPECT_EQ(table.sessions(), 0u);
+  EXPECT_FALSE(table.WasExecuted({ClientId{1}, 3}));
+}
+
+TEST(SessionTableTest, GivesThePlacesOfForgottenSessionsToNewOnes) {
+  SessionTable table;
+  std::uint64_t client = 0;
+  for (std::uint64_t era = 0; era < 50; ++era) {
+    for (int i = 0; i < 100; ++i) {
+      Execute(table, Numbered(FirstSequence(era), FirstSequence(era) - 1,
+                              ClientId{++client}),
+              WithValue("v"));
+    }
+    table.EndEra(era);
+    EXPECT_LE(table.sessions(), 100u);
+  }
+  EXPECT_EQ(table.expired_sessions(), client - 100);
+  EXPECT_EQ(table.cached_results(), 100u);
+}
+
+// Within an era the order is free, and no order shows afterwards.
+TEST(SessionTableTest, ForgetsTheSameWhateverTheOrderWithinAnEra) {
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 200; ++round) {
+    SessionTable a;
+    SessionTable b;
+    for (std::uint64_t era = 0; era < 6; ++era) {
+      std::vector<Command> commands;
+      for (std::uint64_t n = random() % 8; n > 0; --n) {
+        const std::uint64_t born = random() % (era + 1);
+        commands.push_back(Numbered(FirstSequence(born) + random() % 4,
+                                    FirstSequence(born) - 1,
+                                    ClientId{1 + random() % 5}));
+      }
+      for (const Command& command : commands) Execute(a, command);
+      std::ranges::shuffle(commands, random);
+      for (const Command& command : commands) Execute(b, command);
+      ASSERT_EQ(a.Fingerprint(), b.Fingerprint());
+      a.EndEra(era);
+      b.EndEra(era);
+      ASSERT_EQ(a.Fingerprint(), b.Fingerprint());
+    }
+  }
+}
+
+// A cut is of the moment at which it began, also for what an era's end drops
+// and for new sessions in its place.
+TEST(SessionTableTest, SavesForgottenSessionsAsOfTheCut) {
+  for (int saved_before = 0; saved_before < 4; ++saved_before) {
+    SessionTable table;
+    for (std::uint64_t client = 1; client <= 3; ++client) {
+      Execute(table, Numbered(client, 0, ClientId{client}), WithValue("v"));
+    }
+    const std::uint64_t expected = table.Fingerprint();
+    table.BeginSave();
+    SessionTable copy;
+    copy.RestoreEra(table.era());
+    SessionsRecord record;
+    for (int i = 0; i < saved_before && table.NextSessions(1, record); ++i) {
+      copy.Restore(record);
+    }
+    table.EndEra(0);
+    table.EndEra(1);
+    EXPECT_EQ(table.sessions(), 0u);
+    for (std::uint64_t client = 7; client <= 9; ++client) {
+      Execute(table, Numbered(FirstSequence(2), FirstSequence(2) - 1,
+                              ClientId{client}));
+    }
+    while (table.NextSessions(1, record)) copy.Restore(record);
+    EXPECT_EQ(copy.Fingerprint(), expected) << saved_before;
+  }
 }
 
 TEST(SessionTableTest, IsASetWhateverTheOrder) {

@@ -11,7 +11,7 @@ namespace quorate::model {
 namespace {
 
 // Far more than the longest attempts of recoverers that duel.
-constexpr int kMostTicks = 40000;
+constexpr int kMostTicksToEnd = 40000;
 
 class Survivors {
  public:
@@ -35,7 +35,7 @@ class Survivors {
   }
 
   std::string Run() {
-    for (int tick = 0; tick < kMostTicks; ++tick) {
+    for (int tick = 0; tick < kMostTicksToEnd; ++tick) {
       Settle();
       if (IsDone()) return {};
       for (int i = 0; i < size(); ++i) {
@@ -46,7 +46,7 @@ class Survivors {
     }
     return "L1 everything known to the living is decided and executed: not "
            "after " +
-           std::to_string(kMostTicks) + " ticks";
+           std::to_string(kMostTicksToEnd) + " ticks";
   }
 
  private:

@@ -1,6 +1,7 @@
 #include "tests/model/replica_states.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "wire/check.h"
@@ -67,6 +68,9 @@ struct ReplicaStates::Draft {
   Observation observation;
   std::string broken;
   bool refused = false;  // a client's command, in this step
+  // Inquire, in this step, and of whom.
+  std::optional<InstanceId> inquired;
+  ReplicaSet asked;
 
   RecordSequence appended() const {
     return journal == nullptr ? 0 : journal->sequence;
@@ -232,8 +236,12 @@ void ReplicaStates::Absorb(Draft& draft, int replica, const Actions& actions) {
   for (const OutgoingMessage& outgoing : actions.messages) {
     // Where everybody is on the way to: repairs are not what is explored.
     if (std::holds_alternative<Frontier>(outgoing.message)) continue;
-    // BPaxos: recoveries begin by a step of their own.
-    if (std::holds_alternative<Inquire>(outgoing.message)) continue;
+    // Recoveries begin by a step of their own (Recover).
+    if (const auto* inquire = std::get_if<Inquire>(&outgoing.message)) {
+      draft.inquired = inquire->instance;
+      draft.asked = outgoing.to;
+      continue;
+    }
     if (outgoing.rests_on > draft.durable) {
       draft.Break("1.2 durable before visible: " +
                   std::string(Name(outgoing.message)));
@@ -351,7 +359,9 @@ void ReplicaStates::NoteDecision(Draft& draft,
 }
 
 // Through the public interface alone: the column's replica is suspected until
-// its turn has come. Everything else that time brings is out of reach.
+// its turn has come, and another recoverer, if asked, is at work no more. (All
+// else that it could say delays this step, and any step may come late.)
+// Everything else that time brings is out of reach.
 bool ReplicaStates::Recover(Draft& draft, int replica, ReplicaId column) {
   const std::uint64_t before = draft.machine->Status().recoveries_started;
   if (scope_.protocol == Protocol::kBpaxos) {
@@ -365,6 +375,14 @@ bool ReplicaStates::Recover(Draft& draft, int replica, ReplicaId column) {
   for (int tick = 0; tick < kMostTicks; ++tick) {
     if (draft.machine->Status().recoveries_started > before) break;
     Handle(draft, replica, Tick{});
+    if (const auto inquired = std::exchange(draft.inquired, std::nullopt)) {
+      for (int peer = 0; peer < scope_.replicas; ++peer) {
+        if (!draft.asked.Contains(ReplicaAt(peer))) continue;
+        Handle(draft, replica,
+               MessageReceived{.from = ReplicaAt(peer),
+                               .message = InquireReply{.instance = *inquired}});
+      }
+    }
   }
   Handle(draft, replica, PeerSuspected{.peer = column, .suspected = false});
   return draft.machine->Status().recoveries_started > before;

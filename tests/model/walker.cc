@@ -7,7 +7,7 @@ namespace {
 
 // Worlds are begun anew when they know this many states of single replicas.
 constexpr std::size_t kMostStates = 150000;
-constexpr std::uint64_t kProgressMask = 255;
+constexpr std::uint64_t kWalkProgressMask = 255;
 // Draws that change nothing, before a walk ends.
 constexpr int kMostIdleDraws = 40;
 constexpr std::uint32_t kFresh = 16;  // times likelier than a repetition
@@ -79,7 +79,7 @@ WalkResult Walker::Run(const WalkLimits& limits, const Progress& progress) {
     }
     ++result.walks;
     Walk(limits, result);
-    if ((result.walks & kProgressMask) == 0) progress(result);
+    if ((result.walks & kWalkProgressMask) == 0) progress(result);
   }
   return result;
 }

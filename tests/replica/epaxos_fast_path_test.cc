@@ -13,12 +13,6 @@ Settings With(FastPathRule rule, int faults = 0) {
   return settings;
 }
 
-ReplicaSet Set(std::initializer_list<int> members) {
-  ReplicaSet set;
-  for (const int i : members) set.Insert(ReplicaAt(i));
-  return set;
-}
-
 DependencySet Deps(int n, std::initializer_list<InstanceId> members) {
   DependencySet deps(n);
   for (const InstanceId id : members) deps.Add(id);
@@ -281,7 +275,7 @@ TEST(AtlasRecovery, AsksAgainOnceItHasThePayload) {
                           .batch = nullptr});
   cluster.SyncAll();
   cluster.network().clear();
-  Suspect(cluster, 3, 0);
+  for (const int gone : {0, 4}) Suspect(cluster, 3, gone);
   for (const int ahead : {1, 2}) Suspect(cluster, 3, ahead);
   for (int tick = 0; cluster.Queued<Recover>(1).empty() && tick < 20; ++tick) {
     cluster.Tick(3);

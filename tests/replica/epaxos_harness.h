@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,12 @@ inline CommandBatchPtr Put(const std::string& key, const std::string& value,
   return MakeBatch({ClientId{7}, sequence}, {.kind = OperationKind::kPut,
                                              .key = key,
                                              .value = value});
+}
+
+inline ReplicaSet Set(std::initializer_list<int> members) {
+  ReplicaSet set;
+  for (const int i : members) set.Insert(ReplicaAt(i));
+  return set;
 }
 
 struct InFlight {

@@ -3,12 +3,6 @@
 namespace quorate::epaxos {
 namespace {
 
-ReplicaSet Set(std::initializer_list<int> members) {
-  ReplicaSet set;
-  for (const int i : members) set.Insert(ReplicaAt(i));
-  return set;
-}
-
 // Everybody outside `down` learns that those inside it are gone.
 void Suspect(TestCluster& cluster, ReplicaSet down) {
   for (int i = 0; i < cluster.size(); ++i) {

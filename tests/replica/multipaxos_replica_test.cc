@@ -17,7 +17,7 @@ CommandBatchPtr OneCommand(const Operation& operation, std::uint64_t sequence) {
   return builder.Finish();
 }
 
-CommandBatchPtr Put(const std::string& value, std::uint64_t sequence) {
+CommandBatchPtr OnePut(const std::string& value, std::uint64_t sequence) {
   return OneCommand({.kind = OperationKind::kPut, .key = "k", .value = value},
                     sequence);
 }
@@ -85,7 +85,7 @@ class MultipaxosReplicaTest : public testing::Test {
 
 TEST_F(MultipaxosReplicaTest, TheLeaderAnswersAfterExecution) {
   Elect(1);
-  Ask(1, Put("1", 1));
+  Ask(1, OnePut("1", 1));
   ASSERT_EQ(replies(1).size(), 1u);
   EXPECT_EQ(replies(1)[0].status, ReplyStatus::kDone);
   EXPECT_EQ(replies(1)[0].instance, (InstanceId{kLogColumn, 1}));
@@ -98,7 +98,7 @@ TEST_F(MultipaxosReplicaTest, TheLeaderAnswersAfterExecution) {
 
 TEST_F(MultipaxosReplicaTest, AFollowerNamesTheLeaderAndDoesNothing) {
   Elect(1);
-  Ask(0, Put("1", 1));
+  Ask(0, OnePut("1", 1));
   ASSERT_EQ(replies(0).size(), 1u);
   EXPECT_EQ(replies(0)[0].status, ReplyStatus::kRefused);
   EXPECT_EQ(replies(0)[0].reason, RefusalReason::kNotLeader);
@@ -108,7 +108,7 @@ TEST_F(MultipaxosReplicaTest, AFollowerNamesTheLeaderAndDoesNothing) {
 }
 
 TEST_F(MultipaxosReplicaTest, WhoKnowsNoLeaderSaysSo) {
-  Ask(0, Put("1", 1));
+  Ask(0, OnePut("1", 1));
   ASSERT_EQ(replies(0).size(), 1u);
   EXPECT_EQ(replies(0)[0].reason, RefusalReason::kNoLeader);
 }
@@ -116,13 +116,13 @@ TEST_F(MultipaxosReplicaTest, WhoKnowsNoLeaderSaysSo) {
 TEST_F(MultipaxosReplicaTest, ALeaderThatIsReplacedDoesNotKnowWhatBecame) {
   Elect(0);
   down_.Insert(ReplicaAt(0));
-  Ask(0, Put("1", 1));
+  Ask(0, OnePut("1", 1));
   EXPECT_TRUE(replies(0).empty());
   for (const int other : {1, 2}) {
     Step(other, PeerSuspected{.peer = ReplicaAt(0), .suspected = true});
   }
   Elect(1);
-  Ask(1, Put("2", 2));
+  Ask(1, OnePut("2", 2));
   down_ = {};
   for (int t = 0; t < 20; ++t) Step(1, Tick{});
   ASSERT_EQ(replies(0).size(), 1u);
@@ -132,8 +132,8 @@ TEST_F(MultipaxosReplicaTest, ALeaderThatIsReplacedDoesNotKnowWhatBecame) {
 
 TEST_F(MultipaxosReplicaTest, ACommandThatIsSentAgainIsDoneOnce) {
   Elect(0);
-  Ask(0, Put("1", 1));
-  Ask(0, Put("1", 1));
+  Ask(0, OnePut("1", 1));
+  Ask(0, OnePut("1", 1));
   ASSERT_EQ(replies(0).size(), 2u);
   EXPECT_EQ(replies(0)[1].status, ReplyStatus::kDone);
   EXPECT_EQ(status(0).executor.executed_commands, 1u);
@@ -143,10 +143,10 @@ TEST_F(MultipaxosReplicaTest, ACommandThatIsSentAgainIsDoneOnce) {
 TEST_F(MultipaxosReplicaTest, TheLeaderServesReadsWithoutTheLog) {
   Start({.reads = ReadMode::kLeader});
   Elect(0);
-  Ask(0, Put("1", 1));
+  Ask(0, OnePut("1", 1));
   CommandBatchBuilder mixed;
   mixed.AddCopy(*Get(2), Get(2)->commands()[0]);
-  mixed.AddCopy(*Put("2", 3), Put("2", 3)->commands()[0]);
+  mixed.AddCopy(*OnePut("2", 3), OnePut("2", 3)->commands()[0]);
   Ask(0, mixed.Finish());
   ASSERT_EQ(replies(0).size(), 3u);
   const ClientReply& read = replies(0)[replies(0)[1].id.sequence == 2 ? 1 : 2];

@@ -94,6 +94,8 @@ max_queued = 99
 [checkpoint]
 journal_bytes = 12345
 percent = 50
+[sessions]
+idle_s = 7
 )" + kNodes,
       "cluster.toml");
   ASSERT_TRUE(config.ok()) << config.status();
@@ -117,6 +119,7 @@ percent = 50
   EXPECT_EQ(settings.max_queued_commands, 99u);
   EXPECT_EQ(config->checkpoint_journal_bytes, 12345u);
   EXPECT_EQ(config->checkpoint_percent, 50u);
+  EXPECT_EQ(settings.session_idle_ms, 7000u);
 }
 
 TEST(ConfigTest, GivesEachNodeItsOwnSettings) {
@@ -190,8 +193,8 @@ TEST(ConfigTest, RefusesAnUnknownKeyOfANode) {
 TEST(ConfigTest, RefusesAnUnknownTable) {
   EXPECT_EQ(ErrorOf("[clusters]\nid = \"demo\"\n" + kMinimal),
             "config \"cluster.toml\" line 1: unknown name \"clusters\"; known "
-            "are [cluster], [protocol], [paxos], [batch], [checkpoint] and "
-            "[[node]]");
+            "are [cluster], [protocol], [paxos], [batch], [checkpoint], "
+            "[sessions] and [[node]]");
 }
 
 TEST(ConfigTest, RefusesAFileWithoutAClusterId) {

@@ -60,6 +60,30 @@ TEST_F(NodeClientsTest, NamesItselfToAClient) {
   EXPECT_EQ(probe->Find<Hello>()->cluster_id, "demo");
 }
 
+TEST_F(NodeClientsTest, AClientDoesNotNoticeThatItsSessionWasForgotten) {
+  config_.settings.session_idle_ms = 50;
+  StartAll();
+  AwaitFullMesh();
+  const Operation append{
+      .kind = OperationKind::kAppend, .key = "k", .value = "x"};
+  EXPECT_EQ(Execute(0, append).status, ReplyStatus::kDone);
+  ASSERT_TRUE(RunUntil([&] { return CountIn(0, "expired_sessions") > 0; }));
+  const Completion again = Execute(0, append);
+  EXPECT_EQ(again.status, ReplyStatus::kDone);
+  EXPECT_GT(EraOf(again.sequence), 0u);
+  EXPECT_EQ(Execute(0, Get("k")).results[0].value, "xx");
+}
+
+TEST_F(NodeClientsTest, TellsItsEraToWhoComesLater) {
+  config_.settings.session_idle_ms = 50;
+  StartAll();
+  AwaitFullMesh();
+  ASSERT_TRUE(RunUntil([&] { return CountIn(1, "era") > 1; }));
+  const Completion put = Execute(1, Put("k", "v"));
+  EXPECT_EQ(put.status, ReplyStatus::kDone);
+  EXPECT_GT(EraOf(put.sequence), 1u);
+}
+
 TEST_F(NodeClientsTest, RefusesOnlyTheCommandThatBreaksALimit) {
   StartAll();
   const auto probe = Greeted(0);

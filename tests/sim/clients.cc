@@ -71,8 +71,7 @@ void Clients::AddReader(int node) {
 
 void Clients::AddSession(int node, bool pinned, int commands) {
   Session& session = sessions_.emplace_back();
-  // Random, as the client library draws it.
-  session.id = static_cast<ClientId>(random_.Next() | 1);
+  Begin(session);
   session.node = node;
   session.pinned = pinned;
   session.to_draw = commands;
@@ -81,8 +80,21 @@ void Clients::AddSession(int node, bool pinned, int commands) {
   Connect(sessions_.size() - 1);
 }
 
+void Clients::Begin(Session& session) {
+  // Random, as the client library draws it.
+  session.id = static_cast<ClientId>(random_.Next() | 1);
+  session.first_sequence = session.next_sequence = FirstSequence(session.era);
+  session.acknowledged = session.next_sequence - 1;
+  session.expired = false;
+}
+
 void Clients::Connect(std::size_t index) {
   Session& session = sessions_[index];
+  const std::uint64_t era = world_.era(session.node);
+  if (era > session.era) {
+    session.era = era;
+    if (session.next_sequence == session.first_sequence) Begin(session);
+  }
   connections_.push_back({.session = index,
                           .node = session.node,
                           .life = world_.life(session.node)});
@@ -117,19 +129,21 @@ void Clients::Think(std::size_t index) {
 void Clients::Request(std::size_t index) {
   Session& session = sessions_[index];
   if (session.moving) return Think(index);
+  if (session.expired && session.pending.empty()) Begin(session);
   const auto pipeline =
       static_cast<std::size_t>(session.pinned ? kReaderPipeline
                                               : plan_.pipeline);
   const auto batch = static_cast<std::size_t>(
       session.pinned ? kReaderPipeline : plan_.batch);
   std::vector<std::uint64_t> sequences;
-  while (HasMore(session) && session.pending.size() < pipeline &&
-         sequences.size() < batch) {
+  while (HasMore(session) && !session.expired &&
+         session.pending.size() < pipeline && sequences.size() < batch) {
     sequences.push_back(Draw(session));
   }
   if (!sequences.empty()) SendCommands(index, sequences);
-  // With a full pipeline the next answer wakes the session.
-  if (session.pending.size() < pipeline) Think(index);
+  // With a full pipeline the next answer wakes the session, and the last one an
+  // expired session.
+  if (session.pending.size() < pipeline && !session.expired) Think(index);
 }
 
 std::uint64_t Clients::Draw(Session& session) {
@@ -219,10 +233,12 @@ void Clients::Move(std::size_t index) {
 
 // ---- answers ----------------------------------------------------------------
 
-void Clients::Receive(std::uint32_t connection, const ClientReply& reply) {
+void Clients::Receive(std::uint32_t connection, std::uint64_t era,
+                      const ClientReply& reply) {
   if (!IsOpen(connection)) return;
   const std::size_t index = connections_[connection - 1].session;
   Session& session = sessions_[index];
+  session.era = std::max(session.era, era);
   if (reply.id.client != session.id) {
     world_.verdict.Fail("C1: an answer goes to the connection that asked",
                         "sequence " + std::to_string(reply.id.sequence));
@@ -257,6 +273,9 @@ void Clients::Done(std::size_t index, const ClientReply& reply) {
 
 void Clients::Refused(std::size_t index, const ClientReply& reply) {
   Session& session = sessions_[index];
+  if (reply.reason == RefusalReason::kSessionExpired) {
+    return Expired(index, reply.id.sequence);
+  }
   const bool elsewhere = reply.reason == RefusalReason::kNotLeader ||
                          reply.reason == RefusalReason::kNoLeader;
   if (reply.reason != RefusalReason::kBusy && !elsewhere) {
@@ -278,6 +297,17 @@ void Clients::Refused(std::size_t index, const ClientReply& reply) {
     session.leader = Index(reply.instance.replica);
   }
   MoveSoon(index);
+}
+
+// What was sent once is definitely not done; for anything else nobody can say.
+void Clients::Expired(std::size_t index, std::uint64_t sequence) {
+  Session& session = sessions_[index];
+  session.expired = true;
+  ++statistics_.expired;
+  const bool once = session.pending.at(sequence).attempts == 1;
+  if (once) ++statistics_.refused;
+  Finish(index, sequence,
+         once ? HistoryEntry::Outcome::kRefused : HistoryEntry::Outcome::kOpen);
 }
 
 void Clients::Finish(std::size_t index, std::uint64_t sequence,

@@ -39,7 +39,8 @@ struct ClientStatistics {
   std::uint64_t requests = 0;
   std::uint64_t done = 0;
   std::uint64_t refused = 0;
-  std::uint64_t busy = 0;  // refusals heard, of whatever attempt
+  std::uint64_t busy = 0;     // refusals heard, of whatever attempt
+  std::uint64_t expired = 0;  // commands whose session was forgotten
   std::uint64_t retried = 0;
 };
 
@@ -55,6 +56,8 @@ class Clients {
     Send send;
     // How often the node has started; a connection belongs to one life of it.
     std::function<std::uint64_t(int node)> life;
+    // The era that a node tells who connects; 0 from one that is down.
+    std::function<std::uint64_t(int node)> era;
   };
 
   Clients(const WorkloadPlan& plan, int nodes, Random random, World world);
@@ -67,8 +70,9 @@ class Clients {
   // Adds a session that stays at `node` and reads every key once.
   void AddReader(int node);
 
-  // The connection's answer has crossed the network.
-  void Receive(std::uint32_t connection, const ClientReply& reply);
+  // The connection's answer has crossed the network, with the node's era.
+  void Receive(std::uint32_t connection, std::uint64_t era,
+               const ClientReply& reply);
   // The node, or the network, has closed it.
   void Closed(std::uint32_t connection);
   // Every connection to the node is closed.
@@ -93,11 +97,15 @@ class Clients {
   };
   struct Session {
     ClientId id{};
+    std::uint64_t era = 0;  // the newest that it was told
+    // The nodes have forgotten it: another follows when nothing is pending.
+    bool expired = false;
     int node = 0;
     bool pinned = false;
     int leader = -1;  // the node that it was sent on to; -1: none
     std::uint32_t connection = 0;
-    std::uint64_t next_sequence = 1;
+    std::uint64_t first_sequence = 0;
+    std::uint64_t next_sequence = 0;
     std::uint64_t acknowledged = 0;
     std::map<std::uint64_t, Pending> pending;  // by sequence
     int to_draw = 0;                           // commands it has still to draw
@@ -116,6 +124,9 @@ class Clients {
   // From here on sessions think briefly.
   void Hurry();
   void AddSession(int node, bool pinned, int commands);
+  // Counts from the era on, as another client, if nothing was sent so far or
+  // all of it has an outcome.
+  void Begin(Session& session);
   void Think(std::size_t session);
   void Request(std::size_t session);
   std::uint64_t Draw(Session& session);
@@ -132,6 +143,7 @@ class Clients {
               HistoryEntry::Outcome outcome);
   void Done(std::size_t session, const ClientReply& reply);
   void Refused(std::size_t session, const ClientReply& reply);
+  void Expired(std::size_t session, std::uint64_t sequence);
   void NoteSeen(Session& session, const HistoryEntry& entry);
 
   WorkloadPlan plan_;

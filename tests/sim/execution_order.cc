@@ -35,7 +35,7 @@ std::vector<ExecutionOrder::Access> ExecutionOrder::AccessesOf(
     const Classes bit =
         Bit(static_cast<std::size_t>(ClassOf(operation.kind, mode_)));
     auto key = std::lower_bound(keys_.begin(), keys_.end(), operation.key);
-    const bool scan = operation.kind == OperationKind::kScan;
+    const bool scan = IsRange(operation.kind);
     while (key != keys_.end() && (scan ? ScanCovers(operation, *key)
                                        : *key == operation.key)) {
       accesses.push_back(

@@ -147,6 +147,10 @@ void Ghost::NotePayload(ReplicaId at, InstanceId id,
   }
   instance.payload = batch;
   for (const Command& command : batch->commands()) {
+    // The replicas' own.
+    if (batch->operations(command).front().kind == OperationKind::kEndEra) {
+      continue;
+    }
     const auto found = submitted_.find(KeyOf(command.id));
     if (found == submitted_.end() ||
         found->second != DigestOf(batch->operations(command))) {
@@ -172,7 +176,10 @@ void Ghost::NoteAsked(ReplicaId at, InstanceId id,
     Fail("D1: a shard is asked one thing about an instance", at, id);
   }
   for (const Command& command : batch->commands()) {
-    if (submitted_.contains(KeyOf(command.id))) continue;
+    if (submitted_.contains(KeyOf(command.id)) ||
+        batch->operations(command).front().kind == OperationKind::kEndEra) {
+      continue;
+    }
     Fail("G2: only commands that a client submitted are proposed", at, id);
   }
 }
@@ -435,7 +442,7 @@ void Ghost::CheckSent(ReplicaId from, const Accept& m) {
 bool Ghost::Concerns(const CommandBatch& payload, int shard) const {
   return std::ranges::any_of(
       payload.operations(), [&](const Operation& operation) {
-        return operation.kind == OperationKind::kScan ||
+        return IsRange(operation.kind) ||
                ShardOfKey(HashKey(operation.key), cluster_.shards()) == shard;
       });
 }

@@ -24,6 +24,7 @@ lincheck::Function FunctionOf(OperationKind kind) {
     case OperationKind::kAdd: return lincheck::Function::kAdd;
     case OperationKind::kAppend: return lincheck::Function::kAppend;
     case OperationKind::kScan: return lincheck::Function::kScan;
+    case OperationKind::kEndEra: break;  // No client's.
   }
   return lincheck::Function::kGet;
 }

@@ -83,6 +83,10 @@ void LogGhost::NotePayload(ReplicaId at, std::uint64_t slot,
   }
   if (value.batch == nullptr) return;
   for (const Command& command : value.batch->commands()) {
+    // The replicas' own.
+    if (value.batch->operations(command).front().kind == OperationKind::kEndEra) {
+      continue;
+    }
     const auto found = submitted_.find(
         {static_cast<std::uint64_t>(command.id.client), command.id.sequence});
     if (found == submitted_.end() ||

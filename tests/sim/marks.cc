@@ -17,6 +17,8 @@ constexpr std::array<std::string_view, kMarks> kNames = {
     "repetition",
     "proposed again",
     "busy",
+    "session expired",
+    "expired command",
     "cycle",
     "crash in turn",
     "crash unsynced",

@@ -32,6 +32,8 @@ enum class Mark : std::uint8_t {
   kRepetition,     // a command that came twice is executed once
   kProposedAgain,  // a command of a noop, by its command leader
   kBusy,
+  kSessionExpired,  // forgotten, at one replica
+  kExpiredCommand,  // refused to its client for that
   kCycle,  // commands that depend on each other are executed
   // Crashes.
   kCrashInTurn,    // between two effects of one turn
@@ -62,7 +64,7 @@ enum class Mark : std::uint8_t {
   kStoreChunkRead,  // for a peer
   kStoreTruncated,  // what a checkpoint stands for was deleted
 };
-inline constexpr std::size_t kMarks = 36;
+inline constexpr std::size_t kMarks = 38;
 
 class Marks {
  public:

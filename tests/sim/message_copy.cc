@@ -122,7 +122,7 @@ struct CompareMessages {
   static bool Equal(const Frontier& a, const Frontier& b) {
     return a.committed == b.committed && a.executed == b.executed &&
            a.base_floor == b.base_floor &&
-           a.forgotten_through == b.forgotten_through;
+           a.forgotten_through == b.forgotten_through && a.era == b.era;
   }
   static bool Equal(const Truncated& a, const Truncated& b) {
     return a.instance == b.instance && a.drop_floor == b.drop_floor;
@@ -208,7 +208,7 @@ struct CompareRecords {
   }
   static bool Equal(const ExecutedRecord& a, const ExecutedRecord& b) {
     return a.executed == b.executed && a.above == b.above &&
-           a.requests_hash == b.requests_hash;
+           a.era == b.era;
   }
   // What is not known has no dependencies, of however many columns.
   static bool Equal(const InstanceRecord& a, const InstanceRecord& b) {

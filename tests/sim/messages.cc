@@ -85,7 +85,9 @@ void Simulation::SendReply(int from, const OutgoingReply& outgoing) {
   }
   ghost_.Replied(ReplicaAt(from), reply);
   queue_.After(1 + node_random_.HeavyTailed(plan_.network.delay / 4, 50),
-               [this, reply] { clients_.Receive(reply.origin, reply); });
+               [this, reply, era = at.replica->era()] {
+                 clients_.Receive(reply.origin, era, reply);
+               });
 }
 
 void Simulation::ReceiveRequest(int to, std::uint32_t connection,

@@ -55,6 +55,7 @@ void Simulation::Stop(int index) {
   marks.Note(Mark::kSlowCommit, status.slow_commits);
   marks.Note(Mark::kMissingPayload, status.missing_payloads);
   marks.Note(Mark::kRepetition, status.executor.repeated_commands);
+  marks.Note(Mark::kSessionExpired, status.expired_sessions);
   marks.Note(Mark::kCycle,
              status.executor.components - status.executor.component_sizes[0]);
   order_.Stopped(ReplicaAt(index));

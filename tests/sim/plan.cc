@@ -191,7 +191,7 @@ void DrawSeparateRoles(Random& random, Settings& settings) {
   const int shards = f == 1 && random.Chance(400) ? 2 : 1;
   const int groups = f == 1 && random.Chance(400) ? 2 : 1;
   const int spare = f == 1 && shards + groups < 4 ? 1 : 0;
-  const bool four = f == 1 && shards + groups == 2 && random.Chance(500);
+  const bool four = f == 1 && shards + groups == 2 && random.Chance(700);
   int first = 0;
   const auto take = [&](int least, int more) {
     const int count = least + static_cast<int>(random.Between(
@@ -306,6 +306,13 @@ void DrawCheckpoints(Random random, const FaultSet& allowed, Plan& plan) {
   // Who lags is left out at once, soon, or never in so short a run.
   plan.settings.retained_bytes =
       random.OneOf(std::array<std::size_t, 4>{1, 1, 20'000, 32 * 1024 * 1024});
+}
+
+// Clients think longer than some of these, and are forgotten.
+void DrawSessions(Random random, Plan& plan) {
+  if (!random.Chance(250)) return;
+  plan.settings.session_idle_ms =
+      random.OneOf(std::array<std::uint64_t, 4>{100, 500, 2000, 10000});
 }
 
 // "; roles l12 d345 a678 e9": by node. Empty when every node has every role.
@@ -455,6 +462,7 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
     case Protocol::kEpaxos: DrawFastPath(random.Fork(2), limits, plan); break;
   }
   if (limits.contended) Contend(random.Fork(3), plan);
+  DrawSessions(random.Fork(5), plan);
   plan.real_store =
       limits.real_store || random.Fork(4).Chance(kRealStorePermille);
   return plan;
@@ -477,7 +485,8 @@ std::string Describe(const Plan& plan) {
       std::string(Name(settings.fast_path)),
       settings.faults == 1 ? ", one fault" : "",
       settings.overlap_sync ? ", overlap" : "",
-      settings.lazy_fast_commit ? ", lazy" : "", ", retained bytes ",
+      settings.lazy_fast_commit ? ", lazy" : "", ", sessions kept ms ",
+      settings.session_idle_ms, ", retained bytes ",
       settings.retained_bytes, plan.real_store ? ", real store" : "", "; ",
       work.clients, " clients x ", work.pipeline, ", requests of ", work.batch,
       ", ", work.groups, " groups", DescribeRoles(settings));

@@ -51,6 +51,8 @@ Range ThreeReplicas() {
                      AtLeast(1000, kMissingPayload),
                      AtLeast(10000, kRepetition),
                      AtLeast(50, kBusy),
+                     AtLeast(300, kSessionExpired),
+                     AtLeast(100, kExpiredCommand),
                      AtLeast(2000, kCycle),
                      AtLeast(50, kCrashInTurn),
                      AtLeast(150, kCrashUnsynced),
@@ -68,7 +70,9 @@ Range ThreeReplicas() {
                      AtLeast(4, kSnapshotInstalled),
                      AtLeast(2000, kR3),
                      AtLeast(100, kRecused),
-                     AtLeast(2000, kForgotten)}};
+                     AtLeast(2000, kForgotten),
+                     AtLeast(300, kAtWork),
+                     AtLeast(50, kSilent)}};
 }
 
 Range FiveReplicas() {
@@ -82,7 +86,7 @@ Range FiveReplicas() {
                      AtLeast(30, kR4),
                      AtLeast(150, kR5),
                      AtLeast(40, kV1),
-                     AtLeast(30, kV2),
+                     AtLeast(10, kV2),
                      AtLeast(50, kV3),
                      AtLeast(20, kV4),
                      AtLeast(8, kW2),

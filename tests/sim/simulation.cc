@@ -83,7 +83,12 @@ Simulation::Simulation(const SimulationOptions& options,
                             ReceiveRequest(to, connection, batch);
                           });
                     },
-                .life = [this](int index) { return node(index).life; }}),
+                .life = [this](int index) { return node(index).life; },
+                .era =
+                    [this](int index) {
+                      const auto& replica = node(index).replica;
+                      return replica == nullptr ? 0 : replica->era();
+                    }}),
       observer_(Observer::Create(plan_.settings, verdict_)),
       ghost_(*observer_),
       order_(plan_.settings, clients_.workload().Keys(), verdict_),
@@ -272,6 +277,7 @@ void Simulation::FillStatistics() {
   statistics_.recovered = ghost_.recovered();
   statistics_.virtual_time = queue_.now();
   statistics_.marks.Note(Mark::kBusy, clients_.statistics().busy);
+  statistics_.marks.Note(Mark::kExpiredCommand, clients_.statistics().expired);
   statistics_.marks.Add(ghost_.marks());
   for (const Node& each : nodes_) statistics_.marks.Add(each.disk.marks());
 }

@@ -72,6 +72,7 @@ OwnedOperation Workload::DrawOperation(const std::string& group,
       operation.value = group + "~";
       operation.number = static_cast<std::int64_t>(random_.Between(1, 5));
       break;
+    case OperationKind::kEndEra: break;  // No client's.
   }
   return operation;
 }

@@ -11,12 +11,12 @@ namespace quorate {
 namespace {
 
 // Checkpoints as often as possible: that is where the danger is.
-constexpr SqliteStoreOptions kOptions{.checkpoint_pages = 16};
+constexpr SqliteStoreOptions kSmallWal{.checkpoint_pages = 16};
 
 // The child of a kill cycle: goes on after the groups it finds and reports each
 // number once Append has returned OK. Never ends by itself.
 [[noreturn]] void AppendForEver(const std::string& directory, int report) {
-  auto store = OpenStore(directory, kOptions);
+  auto store = OpenStore(directory, kSmallWal);
   if (!store.ok()) _exit(2);
   const auto found = CountGroups(**store);
   if (!found.ok()) _exit(3);
@@ -62,7 +62,7 @@ TEST(SqliteCrashTest, KeepsEveryAcknowledgedGroupThroughTwentyKills) {
   for (int cycle = 0; cycle < 20; ++cycle) {
     const int groups = 1 + static_cast<int>(random() % 100);
     const std::uint64_t acknowledged = KillAfter(directory.path(), groups);
-    auto store = OpenStore(directory.path(), kOptions);
+    auto store = OpenStore(directory.path(), kSmallWal);
     ASSERT_TRUE(store.ok()) << store.status();
     EXPECT_TRUE((*store)->recovered_from_crash());
     // In order, without gaps and garbage: CountGroups compares contents.

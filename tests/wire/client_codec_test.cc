@@ -139,6 +139,11 @@ RefusalReason RefusalAmongGoodOnes(const std::vector<Operation>& operations) {
   return CheckLimits(batch, batch.commands()[1]);
 }
 
+TEST(ClientCodecTest, NoClientMayEndAnEra) {
+  EXPECT_EQ(RefusalAmongGoodOnes({{.kind = OperationKind::kEndEra}}),
+            RefusalReason::kMalformed);
+}
+
 TEST(ClientCodecTest, RefusesOnlyTheCommandWithAnOversizedKey) {
   const std::string key(kMaxKeyBytes + 1, 'k');
   EXPECT_EQ(RefusalAmongGoodOnes({Put(key, "v")}), RefusalReason::kKeyTooLarge);

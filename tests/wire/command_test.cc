@@ -10,14 +10,14 @@
 namespace quorate {
 namespace {
 
-Operation Put(std::string_view key, std::string_view value) {
+Operation PutOf(std::string_view key, std::string_view value) {
   return {.kind = OperationKind::kPut, .key = key, .value = value};
 }
 
 CommandBatchPtr TwoCommands() {
   CommandBatchBuilder builder;
   builder.AddCommand({ClientId{7}, 3}, 1, /*origin=*/5);
-  builder.AddOperation(Put("a", "1"));
+  builder.AddOperation(PutOf("a", "1"));
   builder.AddOperation({.kind = OperationKind::kAdd, .key = "n", .number = -4});
   builder.AddCommand({ClientId{8}, 1}, 0);
   builder.AddOperation({.kind = OperationKind::kCompareAndSet,
@@ -49,7 +49,7 @@ TEST(CommandBatchBuilderTest, CopiesWhatItIsGiven) {
   std::string key = "key";
   CommandBatchBuilder builder;
   builder.AddCommand({ClientId{1}, 1}, 0);
-  builder.AddOperation(Put(key, "v"));
+  builder.AddOperation(PutOf(key, "v"));
   key = "gone";
   EXPECT_EQ(builder.Finish()->operations()[0].key, "key");
 }
@@ -64,17 +64,17 @@ TEST(CommandBatchBuilderTest, HashesEveryKey) {
 TEST(CommandBatchBuilderTest, IsEmptyAfterFinish) {
   CommandBatchBuilder builder;
   builder.AddCommand({ClientId{1}, 1}, 0);
-  builder.AddOperation(Put("key", "value"));
+  builder.AddOperation(PutOf("key", "value"));
   EXPECT_EQ(builder.byte_size(), 8u);
   builder.Finish();
   EXPECT_TRUE(builder.empty());
   EXPECT_EQ(builder.command_count(), 0u);
   EXPECT_EQ(builder.byte_size(), 0u);
   builder.AddCommand({ClientId{2}, 1}, 0);
-  builder.AddOperation(Put("k", "v"));
+  builder.AddOperation(PutOf("k", "v"));
   const CommandBatchPtr second = builder.Finish();
   EXPECT_TRUE(
-      SameContents(*second, *MakeBatch({ClientId{2}, 1}, Put("k", "v"))));
+      SameContents(*second, *MakeBatch({ClientId{2}, 1}, PutOf("k", "v"))));
 }
 
 TEST(CommandBatchBuilderTest, CopiesACommandOfAnotherBatch) {
@@ -89,8 +89,8 @@ TEST(CommandBatchBuilderTest, CopiesACommandOfAnotherBatch) {
 }
 
 TEST(CommandBatchTest, TheDigestIgnoresOrigin) {
-  const CommandBatchPtr here = MakeBatch({ClientId{1}, 1}, Put("k", "v"), 9);
-  const CommandBatchPtr there = MakeBatch({ClientId{1}, 1}, Put("k", "v"), 0);
+  const CommandBatchPtr here = MakeBatch({ClientId{1}, 1}, PutOf("k", "v"), 9);
+  const CommandBatchPtr there = MakeBatch({ClientId{1}, 1}, PutOf("k", "v"), 0);
   EXPECT_EQ(here->digest(), there->digest());
   EXPECT_TRUE(SameContents(*here, *there));
 }
@@ -134,8 +134,8 @@ TEST(CommandBatchTest, TheDigestSeesEverythingThatTravels) {
 }
 
 TEST(CommandBatchTest, TheDigestSeesWhereOneFieldEndsAndTheNextBegins) {
-  EXPECT_NE(MakeBatch({ClientId{1}, 1}, Put("ab", "c"))->digest(),
-            MakeBatch({ClientId{1}, 1}, Put("a", "bc"))->digest());
+  EXPECT_NE(MakeBatch({ClientId{1}, 1}, PutOf("ab", "c"))->digest(),
+            MakeBatch({ClientId{1}, 1}, PutOf("a", "bc"))->digest());
 }
 
 TEST(CommandBatchTest, TheDigestSeesWhichCommandAnOperationBelongsTo) {
@@ -144,7 +144,7 @@ TEST(CommandBatchTest, TheDigestSeesWhichCommandAnOperationBelongsTo) {
     builder.AddCommand({ClientId{1}, 1}, 0);
     for (int i = 0; i < 3; ++i) {
       if (i == operations_of_first) builder.AddCommand({ClientId{1}, 2}, 0);
-      builder.AddOperation(Put("k", "v"));
+      builder.AddOperation(PutOf("k", "v"));
     }
     return builder.Finish()->digest();
   };
@@ -158,16 +158,19 @@ TEST(CommandBatchTest, DigestAndKeyHashDoNotChange) {
 }
 
 TEST(CommandBatchTest, SameContentsTellsBatchesApart) {
-  const CommandBatchPtr one = MakeBatch({ClientId{1}, 1}, Put("k", "v"));
-  EXPECT_TRUE(SameContents(*one, *MakeBatch({ClientId{1}, 1}, Put("k", "v"))));
-  EXPECT_FALSE(SameContents(*one, *MakeBatch({ClientId{1}, 1}, Put("k", "w"))));
-  EXPECT_FALSE(SameContents(*one, *MakeBatch({ClientId{1}, 2}, Put("k", "v"))));
+  const CommandBatchPtr one = MakeBatch({ClientId{1}, 1}, PutOf("k", "v"));
+  EXPECT_TRUE(
+      SameContents(*one, *MakeBatch({ClientId{1}, 1}, PutOf("k", "v"))));
+  EXPECT_FALSE(
+      SameContents(*one, *MakeBatch({ClientId{1}, 1}, PutOf("k", "w"))));
+  EXPECT_FALSE(
+      SameContents(*one, *MakeBatch({ClientId{1}, 2}, PutOf("k", "v"))));
   EXPECT_FALSE(SameContents(*one, *TwoCommands()));
 }
 
 TEST(CommandBatchBuilderDeathTest, AnOperationNeedsACommand) {
   CommandBatchBuilder builder;
-  EXPECT_DEATH(builder.AddOperation(Put("k", "v")),
+  EXPECT_DEATH(builder.AddOperation(PutOf("k", "v")),
                "an operation belongs to a command");
 }
 
@@ -209,7 +212,7 @@ TEST(CommandColumnsTest, MakeTheBatchThatTheBuilderMakes) {
   ASSERT_TRUE(columns.AreABatch());
   CommandBatchBuilder builder;
   builder.AddCommand({ClientId{1}, 10}, 9);
-  builder.AddOperation(Put("k", "vv"));
+  builder.AddOperation(PutOf("k", "vv"));
   builder.AddCommand({ClientId{2}, 20}, 0);
   builder.AddOperation({.kind = OperationKind::kGet, .key = "gg"});
   builder.AddOperation({.kind = OperationKind::kAdd, .key = "n", .number = -5});
@@ -254,7 +257,7 @@ TEST(CommandColumnsTest, ValuesThatCannotBeAreRefused) {
     change(columns);
     return !columns.AreABatch();
   };
-  EXPECT_TRUE(refused([](Columns& c) { c.kinds[2] = kOperationKinds; }));
+  EXPECT_TRUE(refused([](Columns& c) { c.kinds[2] = kAllOperationKinds; }));
   EXPECT_TRUE(refused([](Columns& c) { c.operation_counts = {0, 3, 1}; }));
   EXPECT_TRUE(refused([](Columns& c) { c.unacknowledged[1] = 0; }));
   EXPECT_TRUE(refused([](Columns& c) { c.unacknowledged[1] = 21; }));

@@ -116,6 +116,20 @@ TEST(CommutationTest, WritesConflictWithEverythingOnTheirKey) {
   }
 }
 
+TEST(CommutationTest, TheEndOfAnEraConflictsWithEverything) {
+  const Operation end{.kind = OperationKind::kEndEra, .number = 3};
+  for (const ConflictMode mode :
+       {ConflictMode::kOperation, ConflictMode::kReadWrite,
+        ConflictMode::kKey}) {
+    EXPECT_TRUE(Conflict(end, end, mode));
+    for (int other = 0; other < kOperationKinds; ++other) {
+      const Operation operation = Of(static_cast<OperationKind>(other), "k");
+      EXPECT_TRUE(Conflict(end, operation, mode)) << Name(operation.kind);
+      EXPECT_TRUE(Conflict(operation, end, mode)) << Name(operation.kind);
+    }
+  }
+}
+
 TEST(CommutationTest, AScanConflictsWithWritesInsideItsRangeOnly) {
   const auto conflicts = [](std::string_view key) {
     return Conflict(Scan("b", "d"), Of(OperationKind::kPut, key),

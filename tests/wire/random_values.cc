@@ -196,7 +196,7 @@ Message RandomMessage(Random& random, std::size_t alternative, int columns) {
     case 12:
       return InquireReply{instance, RandomStatus(random), ballot,
                           random.Coin()};
-    case 13: return Frontier{deps(), deps(), deps(), random.Next()};
+    case 13: return Frontier{deps(), deps(), deps(), random.Next(), random.Next()};
     case 14: return Truncated{instance, deps()};
     case 15: return SnapshotRequest{random.Next(), random.Next()};
     case 16:
@@ -228,7 +228,8 @@ ClientMessage RandomClientMessage(Random& random, std::size_t alternative) {
           .role = random.Coin() ? PeerRole::kReplica : PeerRole::kClient,
           .cluster_id = random.Bytes(40),
           .node = ReplicaAt(static_cast<int>(random.Below(kMaxNodes))),
-          .incarnation = random.Next()};
+          .incarnation = random.Next(),
+          .era = random.Next()};
     case 1: return Reject{random.Bytes(300)};
     case 2: return ClientRequest{RandomBatch(random)};
     case 3: return RandomReplies(random);
@@ -271,6 +272,8 @@ SessionsRecord RandomSessions(Random& random) {
     SessionsRecord::Session& session = record.sessions.emplace_back();
     session.client = static_cast<ClientId>(random.Next());
     session.acknowledged = random.Next();
+    session.last_era = random.Next();
+    session.requests_hash = random.Next();
     std::uint64_t at = 0;
     for (std::uint64_t m = random.Below(5); m > 0; --m) {
       const std::uint64_t first = at + 2 + random.Below(100);
@@ -309,7 +312,7 @@ Record RandomRecord(Random& random, std::size_t alternative, int columns) {
     case 7: return CheckpointBegunRecord{random.Next()};
     case 8: {
       ExecutedRecord record{.executed = deps(),
-                            .requests_hash = random.Next()};
+                            .era = random.Next()};
       for (std::uint64_t n = random.Below(20); n > 0; --n) {
         record.above.push_back(RandomInstance(random, columns));
       }
@@ -387,7 +390,8 @@ bool Same(const Message& a, const Message& b) {
           [](const Frontier& x, const Frontier& y) {
             return x.committed == y.committed && x.executed == y.executed &&
                    x.base_floor == y.base_floor &&
-                   x.forgotten_through == y.forgotten_through;
+                   x.forgotten_through == y.forgotten_through &&
+                   x.era == y.era;
           },
           [](const Truncated& x, const Truncated& y) {
             return x.instance == y.instance && x.drop_floor == y.drop_floor;
@@ -442,20 +446,21 @@ bool Same(const ClientMessage& a, const ClientMessage& b) {
       Overloaded{
           [](const Hello& x, const Hello& y) {
             return std::tie(x.major, x.minor, x.role, x.cluster_id, x.node,
-                            x.incarnation) == std::tie(y.major, y.minor, y.role,
-                                                       y.cluster_id, y.node,
-                                                       y.incarnation);
+                            x.incarnation, x.era) ==
+                   std::tie(y.major, y.minor, y.role, y.cluster_id, y.node,
+                            y.incarnation, y.era);
           },
           [](const Reject& x, const Reject& y) { return x.reason == y.reason; },
           [](const ClientRequest& x, const ClientRequest& y) {
             return Same(x.batch, y.batch);
           },
           [](const ClientReplies& x, const ClientReplies& y) {
-            return std::ranges::equal(
-                x.replies, y.replies,
-                [](const ClientReply& p, const ClientReply& q) {
-                  return Same(p, q);
-                });
+            return x.era == y.era &&
+                   std::ranges::equal(
+                       x.replies, y.replies,
+                       [](const ClientReply& p, const ClientReply& q) {
+                         return Same(p, q);
+                       });
           },
           [](const StatusRequest&, const StatusRequest&) { return true; },
           [](const StatusReply& x, const StatusReply& y) {
@@ -500,8 +505,8 @@ bool Same(const Record& a, const Record& b) {
                    return x.through == y.through;
                  },
                  [](const ExecutedRecord& x, const ExecutedRecord& y) {
-                   return std::tie(x.executed, x.above, x.requests_hash) ==
-                          std::tie(y.executed, y.above, y.requests_hash);
+                   return std::tie(x.executed, x.above, x.era) ==
+                          std::tie(y.executed, y.above, y.era);
                  },
                  [](const InstanceRecord& x, const InstanceRecord& y) {
                    return std::tie(x.instance, x.status, x.promised_ballot,

@@ -12,13 +12,6 @@
 namespace quorate::codec {
 namespace {
 
-template <typename T>
-std::uint64_t Sum(std::span<const T> column) {
-  std::uint64_t sum = 0;
-  for (const T number : column) sum += number;
-  return sum;
-}
-
 // The sequences of one session ascend with gaps in between, from 1 on.
 bool IntervalsAscend(std::span<const SessionsRecord::Interval> intervals) {
   std::uint64_t end = 0;
@@ -32,11 +25,14 @@ bool IntervalsAscend(std::span<const SessionsRecord::Interval> intervals) {
 
 struct SessionColumns {
   std::span<const std::uint64_t> clients, acknowledged, firsts, lasts;
+  std::span<const std::uint64_t> last_eras, requests_hashes;
   std::span<const std::uint32_t> interval_counts;
 
   bool SizesAgree() const {
     return acknowledged.size() == clients.size() &&
            interval_counts.size() == clients.size() &&
+           last_eras.size() == clients.size() &&
+           requests_hashes.size() == clients.size() &&
            lasts.size() == firsts.size() &&
            Sum(interval_counts) == firsts.size();
   }
@@ -49,6 +45,8 @@ void ReadSessions(const SessionColumns& columns, SessionsRecord& record,
     SessionsRecord::Session& session = record.sessions.emplace_back();
     session.client = static_cast<ClientId>(columns.clients[i]);
     session.acknowledged = columns.acknowledged[i];
+    session.last_era = columns.last_eras[i];
+    session.requests_hash = columns.requests_hashes[i];
     for (std::uint32_t n = columns.interval_counts[i]; n > 0; --n) {
       session.executed.push_back(
           {.first = columns.firsts[interval], .last = columns.lasts[interval]});
@@ -73,7 +71,7 @@ void SetCheckpoint(const CheckpointBegunRecord& record,
 void SetCheckpoint(const ExecutedRecord& record, schema::Record::Builder root) {
   auto to = root.initExecuted();
   SetDeps(record.executed, [&](unsigned n) { return to.initExecuted(n); });
-  to.setRequestsHash(record.requests_hash);
+  to.setEra(record.era);
   if (record.above.empty()) return;
   const auto count = static_cast<unsigned>(record.above.size());
   FillColumn(to.initAboveSlots(count),
@@ -122,6 +120,10 @@ void SetCheckpoint(const SessionsRecord& record, schema::Record::Builder root) {
   });
   FillColumn(to.initAcknowledged(count),
              [&](unsigned i) { return sessions[i].acknowledged; });
+  FillColumn(to.initLastEras(count),
+             [&](unsigned i) { return sessions[i].last_era; });
+  FillColumn(to.initRequestsHashes(count),
+             [&](unsigned i) { return sessions[i].requests_hash; });
   unsigned intervals = 0;
   FillColumn(to.initIntervalCounts(count), [&](unsigned i) {
     const auto own = static_cast<std::uint32_t>(sessions[i].executed.size());
@@ -167,7 +169,7 @@ std::size_t ExtraWords(const SessionsRecord& record) {
   for (const auto& session : record.sessions) {
     intervals += session.executed.size();
   }
-  return record.sessions.size() * 3 + intervals * 2 +
+  return record.sessions.size() * 5 + intervals * 2 +
          RepliesWords(record.results);
 }
 
@@ -176,7 +178,7 @@ std::size_t ExtraWords(const SessionsRecord& record) {
 ExecutedRecord Get(const schema::ExecutedRecord::Reader& from,
                    FieldReader& fields) {
   ExecutedRecord record{.executed = fields.Deps(from.getExecuted()),
-                        .requests_hash = from.getRequestsHash()};
+                        .era = from.getEra()};
   const auto slots = from.getAboveSlots();
   const auto replicas = from.getAboveReplicas();
   if (slots.size() != replicas.size()) {
@@ -233,6 +235,9 @@ SessionsRecord Get(const schema::SessionsRecord::Reader& from,
       .acknowledged = lists.Column<std::uint64_t>(from.getAcknowledged()),
       .firsts = lists.Column<std::uint64_t>(from.getFirsts()),
       .lasts = lists.Column<std::uint64_t>(from.getLasts()),
+      .last_eras = lists.Column<std::uint64_t>(from.getLastEras()),
+      .requests_hashes =
+          lists.Column<std::uint64_t>(from.getRequestsHashes()),
       .interval_counts = lists.Column<std::uint32_t>(from.getIntervalCounts())};
   SessionsRecord record;
   if (!lists.status().ok() || !columns.SizesAgree()) {

@@ -44,6 +44,7 @@ void Append(const Hello& hello, std::string& out) {
         to.setNode(static_cast<std::uint8_t>(hello.node));
         to.setClusterId(TextOf(hello.cluster_id));
         to.setIncarnation(hello.incarnation);
+        to.setEra(hello.era);
       });
 }
 
@@ -62,7 +63,10 @@ void Append(const ClientRequest& request, std::string& out) {
 void Append(const ClientReplies& replies, std::string& out) {
   AppendMessage<schema::ClientReplies>(
       FrameType::kClientReplies, RepliesWords(replies.replies), out,
-      [&](schema::ClientReplies::Builder to) { SetReplies(replies.replies, to); });
+      [&](schema::ClientReplies::Builder to) {
+        SetReplies(replies.replies, to);
+        to.setEra(replies.era);
+      });
 }
 
 void Append(const StatusRequest&, std::string& out) {
@@ -99,6 +103,7 @@ absl::StatusOr<ClientMessage> ReadHello(const schema::Hello::Reader& from) {
   hello.node = ReplicaAt(from.getNode());
   hello.cluster_id = StringOf(from.getClusterId());
   hello.incarnation = from.getIncarnation();
+  hello.era = from.getEra();
   return hello;
 }
 
@@ -119,10 +124,14 @@ absl::StatusOr<ClientMessage> ReadClientReplies(
     const schema::ClientReplies::Reader& from) {
   absl::StatusOr<ClientReplies> replies = ReadReplies(from);
   if (!replies.ok()) return replies.status();
+  replies->era = from.getEra();
   return *std::move(replies);
 }
 
 RefusalReason CheckOperation(const Operation& operation) {
+  if (operation.kind >= static_cast<OperationKind>(kOperationKinds)) {
+    return RefusalReason::kMalformed;
+  }
   // A scan's value is the end of its range.
   const bool value_is_key = operation.kind == OperationKind::kScan;
   if (operation.key.size() > kMaxKeyBytes ||

@@ -126,6 +126,7 @@ void Set(const Frontier& message, PeerMessage::Builder root) {
   SetDeps(message.executed, [&](unsigned n) { return to.initExecuted(n); });
   SetDeps(message.base_floor, [&](unsigned n) { return to.initBaseFloor(n); });
   to.setForgottenThrough(message.forgotten_through);
+  to.setEra(message.era);
 }
 
 void Set(const Truncated& message, PeerMessage::Builder root) {
@@ -331,7 +332,8 @@ Frontier Get(const schema::Frontier::Reader& from, FieldReader& fields) {
   return {.committed = fields.Deps(from.getCommitted()),
           .executed = fields.Deps(from.getExecuted()),
           .base_floor = fields.Deps(from.getBaseFloor()),
-          .forgotten_through = from.getForgottenThrough()};
+          .forgotten_through = from.getForgottenThrough(),
+          .era = from.getEra()};
 }
 
 Truncated Get(const schema::Truncated::Reader& from, FieldReader& fields) {

@@ -13,7 +13,7 @@ namespace quorate::codec {
 namespace {
 
 constexpr auto kLastReplyStatus = ReplyStatus::kUnknown;
-constexpr auto kLastReason = RefusalReason::kNoLeader;
+constexpr auto kLastReason = RefusalReason::kSessionExpired;
 constexpr auto kLastOperationStatus = OperationStatus::kTooLarge;
 
 // What the replies add up to, and which columns hold more than defaults.
@@ -164,13 +164,6 @@ struct ReplyColumns {
   // Sum of result_counts.
   std::size_t results = 0;
 };
-
-template <typename T>
-std::uint64_t Sum(std::span<const T> column) {
-  std::uint64_t sum = 0;
-  for (const T number : column) sum += number;
-  return sum;
-}
 
 ReplyColumns ColumnsOf(const schema::ClientReplies::Reader& from,
                        ColumnReader& lists) {

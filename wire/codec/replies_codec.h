@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "absl/status/statusor.h"
@@ -13,6 +14,14 @@
 #include "wire/codec/schema/quorate.capnp.h"
 
 namespace quorate::codec {
+
+// Of a column of sizes, which so small a frame cannot make overflow.
+template <typename T>
+std::uint64_t Sum(std::span<const T> column) {
+  std::uint64_t sum = 0;
+  for (const T number : column) sum += number;
+  return sum;
+}
 
 // Words a message with these replies needs, roughly.
 std::size_t RepliesWords(std::span<const ClientReply> replies);

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "replica/client/client.h"
 #include "replica/shell/config.h"
@@ -37,6 +38,11 @@ absl::StatusOr<ClusterConfig> ChooseConfig(const std::string& path);
 
 // "quorate <command>: <problem>" on stderr.
 void PrintError(std::string_view command, std::string_view problem);
+
+// Why something is not OK.
+inline std::string_view Text(const absl::Status& status) {
+  return {status.message().data(), status.message().size()};
+}
 
 // Every node's client address, in the order of the configuration.
 ClientOptions OptionsFor(const ClusterConfig& config);

@@ -122,10 +122,6 @@ void PrintJson(const Completion& completion,
   PrintLine(json.dump(2, ' ', false, Json::error_handler_t::replace));
 }
 
-std::string_view Text(const absl::Status& status) {
-  return {status.message().data(), status.message().size()};
-}
-
 int ExplainNotDone(const Completion& completion, const SyncClient& client,
                    int timeout_ms) {
   const std::string_view connection = Text(client.connection_status());

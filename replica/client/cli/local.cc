@@ -30,10 +30,6 @@ struct LocalArguments {
   int acceptor_groups = 1;
 };
 
-std::string_view Text(const absl::Status& status) {
-  return {status.message().data(), status.message().size()};
-}
-
 int Fail(const absl::Status& status, int exit_code = kFailed) {
   PrintError("local", Text(status));
   return exit_code;

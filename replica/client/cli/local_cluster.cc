@@ -21,7 +21,6 @@ namespace quorate::cli {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr int kStopGraceMs = 5000;
 
 std::string RandomName() {
   std::random_device device;

@@ -20,7 +20,6 @@
 namespace quorate::cli {
 namespace {
 
-constexpr int kStopGraceMs = 5000;
 constexpr int kTailLines = 20;
 
 class Starter;

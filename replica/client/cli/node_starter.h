@@ -14,6 +14,9 @@
 
 namespace quorate::cli {
 
+// How long a node may take to stop before it is killed.
+inline constexpr int kStopGraceMs = 5000;
+
 struct NodeStart {
   std::string name;          // "r1"
   std::string config;        // path of cluster.toml

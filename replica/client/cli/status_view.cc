@@ -10,14 +10,15 @@
 namespace quorate::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 // What a node said, as an object with "name" and "up"; also for a node that
 // said nothing.
-Json ObjectOf(const NodeAnswer& answer) {
-  Json json;
+OrderedJson ObjectOf(const NodeAnswer& answer) {
+  OrderedJson json;
   if (answer.status.ok()) {
-    json = Json::parse(*answer.status, nullptr, /*allow_exceptions=*/false);
+    json =
+        OrderedJson::parse(*answer.status, nullptr, /*allow_exceptions=*/false);
   }
   if (json.is_object()) {
     json["name"] = answer.name;
@@ -33,72 +34,72 @@ Json ObjectOf(const NodeAnswer& answer) {
           {"error", std::string(why.data(), why.size())}};
 }
 
-std::vector<Json> ObjectsOf(std::span<const NodeAnswer> answers) {
-  std::vector<Json> objects;
+std::vector<OrderedJson> ObjectsOf(std::span<const NodeAnswer> answers) {
+  std::vector<OrderedJson> objects;
   for (const NodeAnswer& answer : answers) objects.push_back(ObjectOf(answer));
   return objects;
 }
 
-bool IsUp(const Json& node) { return node["up"].get<bool>(); }
+bool IsUp(const OrderedJson& node) { return node["up"].get<bool>(); }
 
 // Null when the node does not send it.
-const Json& Field(const Json& node, const char* name) {
-  static const Json kNull;
+const OrderedJson& Field(const OrderedJson& node, const char* name) {
+  static const OrderedJson kNull;
   const auto found = node.find(name);
   return found == node.end() ? kNull : *found;
 }
 
 // The sum over columns, as text.
-std::string Total(const Json& columns) {
+std::string Total(const OrderedJson& columns) {
   if (!columns.is_object()) return "-";
   std::uint64_t total = 0;
-  for (const Json& column : columns) {
+  for (const OrderedJson& column : columns) {
     if (column.is_number_unsigned()) total += column.get<std::uint64_t>();
   }
   return std::to_string(total);
 }
 
-std::string FastShare(const Json& node) {
-  const Json& fast = Field(node, "fast_commits");
-  const Json& slow = Field(node, "slow_commits");
+std::string FastShare(const OrderedJson& node) {
+  const OrderedJson& fast = Field(node, "fast_commits");
+  const OrderedJson& slow = Field(node, "slow_commits");
   if (!fast.is_number() || !slow.is_number()) return "-";
   const double all = fast.get<double>() + slow.get<double>();
   return all == 0 ? "-"
                   : fmt::format("{:.1f} %", 100 * fast.get<double>() / all);
 }
 
-std::string Bytes(const Json& bytes) {
+std::string Bytes(const OrderedJson& bytes) {
   if (!bytes.is_number()) return "-";
   const double mebibytes = bytes.get<double>() / (1024.0 * 1024.0);
   return fmt::format("{:.1f} MiB", mebibytes);
 }
 
-std::string Text(const Json& text) {
+std::string Text(const OrderedJson& text) {
   return text.is_string() ? text.get<std::string>() : "-";
 }
 
-std::string Waiting(const Json& node) {
-  const Json& oldest = Field(node, "oldest_waiting");
+std::string Waiting(const OrderedJson& node) {
+  const OrderedJson& oldest = Field(node, "oldest_waiting");
   if (!oldest.is_object()) return "-";
   return fmt::format("{} on {}", Text(Field(oldest, "waiting")),
                      Text(Field(oldest, "on")));
 }
 
 // Has it a state? All nodes have, but where roles are separate.
-bool Executes(const Json& node) {
-  const Json& roles = Field(node, "roles");
+bool Executes(const OrderedJson& node) {
+  const OrderedJson& roles = Field(node, "roles");
   return !roles.is_array() ||
-         std::ranges::find(roles, Json("executor")) != roles.end();
+         std::ranges::find(roles, OrderedJson("executor")) != roles.end();
 }
 
-Agreement Compare(std::span<const Json> nodes) {
-  const Json* first = nullptr;
+Agreement Compare(std::span<const OrderedJson> nodes) {
+  const OrderedJson* first = nullptr;
   bool equal = true;
-  for (const Json& node : nodes) {
+  for (const OrderedJson& node : nodes) {
     if (!IsUp(node) || !Executes(node)) continue;
     if (first == nullptr) first = &node;
-    const Json& executed = Field(node, "executed");
-    const Json& hash = Field(node, "state_hash");
+    const OrderedJson& executed = Field(node, "executed");
+    const OrderedJson& hash = Field(node, "state_hash");
     if (hash.is_null() || executed != Field(node, "committed") ||
         executed != Field(*first, "executed")) {
       return Agreement::kNotAtRest;
@@ -109,9 +110,10 @@ Agreement Compare(std::span<const Json> nodes) {
   return equal ? Agreement::kEqual : Agreement::kDifferent;
 }
 
-std::string Verdict(std::span<const Json> nodes) {
-  const auto up = std::ranges::count_if(
-      nodes, [](const Json& node) { return IsUp(node) && Executes(node); });
+std::string Verdict(std::span<const OrderedJson> nodes) {
+  const auto up = std::ranges::count_if(nodes, [](const OrderedJson& node) {
+    return IsUp(node) && Executes(node);
+  });
   const auto all = std::ranges::count_if(nodes, Executes);
   switch (Compare(nodes)) {
     case Agreement::kEqual:
@@ -128,12 +130,12 @@ std::string Verdict(std::span<const Json> nodes) {
 
 // Who is finishing this instance, and how far that is.
 std::string RecoveryOf(const std::string& instance,
-                       std::span<const Json> nodes) {
-  for (const Json& node : nodes) {
+                       std::span<const OrderedJson> nodes) {
+  for (const OrderedJson& node : nodes) {
     if (!IsUp(node)) continue;
-    const Json& shown = Field(Field(node, "recoveries"), "shown");
+    const OrderedJson& shown = Field(Field(node, "recoveries"), "shown");
     if (!shown.is_array()) continue;
-    for (const Json& recovery : shown) {
+    for (const OrderedJson& recovery : shown) {
       if (!recovery.is_object() ||
           Text(Field(recovery, "instance")) != instance) {
         continue;
@@ -142,7 +144,7 @@ std::string RecoveryOf(const std::string& instance,
           "{} recovers it at ballot {}: {}, {} answered",
           Text(Field(node, "name")), Text(Field(recovery, "ballot")),
           Text(Field(recovery, "stage")), Field(recovery, "answered").dump());
-      const Json& others = Field(recovery, "waits_for");
+      const OrderedJson& others = Field(recovery, "waits_for");
       if (others.is_array() && !others.empty()) {
         text += fmt::format(", after {}", Text(others.front()));
         if (others.size() > 1) {
@@ -157,13 +159,13 @@ std::string RecoveryOf(const std::string& instance,
 }
 
 // One line for every node on which something waits.
-std::string WhyTheyWait(std::span<const Json> nodes) {
+std::string WhyTheyWait(std::span<const OrderedJson> nodes) {
   std::string text;
-  for (const Json& node : nodes) {
-    const Json& oldest = Field(node, "oldest_waiting");
+  for (const OrderedJson& node : nodes) {
+    const OrderedJson& oldest = Field(node, "oldest_waiting");
     if (!IsUp(node) || !oldest.is_object()) continue;
     const std::string on = Text(Field(oldest, "on"));
-    const Json& holds_back = Field(node, "holds_back");
+    const OrderedJson& holds_back = Field(node, "holds_back");
     text += fmt::format(
         "{}: {} instances wait, the oldest, {}, for {}; {}{}\n",
         Text(Field(node, "name")), Field(node, "waiting_instances").dump(),
@@ -177,24 +179,24 @@ std::string WhyTheyWait(std::span<const Json> nodes) {
 
 // "18.1 MiB 4 s": size and age of the last checkpoint, or how much of one is
 // written; the age is known for those of this life of the node.
-std::string Checkpoint(const Json& node) {
-  const Json& checkpoint = Field(node, "checkpoint");
+std::string Checkpoint(const OrderedJson& node) {
+  const OrderedJson& checkpoint = Field(node, "checkpoint");
   if (!checkpoint.is_object()) return "-";
   if (Field(checkpoint, "writing") == true) {
     return "at " + Bytes(Field(checkpoint, "written_bytes"));
   }
   if (Field(checkpoint, "through") == 0) return "-";
   const std::string size = Bytes(Field(checkpoint, "bytes"));
-  const Json& age = Field(checkpoint, "age_s");
+  const OrderedJson& age = Field(checkpoint, "age_s");
   return age.is_number() ? fmt::format("{} {:.0f} s", size, age.get<double>())
                          : size;
 }
 
 // "epaxos, fast path atlas: 3 votes in one round trip, or 2 accepts": as the
 // first node that is up has it; empty when no node says.
-std::string ProtocolLine(std::span<const Json> nodes) {
-  for (const Json& node : nodes) {
-    const Json& rule = Field(node, "fast_path");
+std::string ProtocolLine(std::span<const OrderedJson> nodes) {
+  for (const OrderedJson& node : nodes) {
+    const OrderedJson& rule = Field(node, "fast_path");
     if (!IsUp(node) || !rule.is_string()) continue;
     return fmt::format(
         "{}, fast path {}: {} votes in one round trip, or {} accepts\n",
@@ -215,13 +217,13 @@ Agreement CompareStates(std::span<const NodeAnswer> answers) {
 }
 
 std::string StatusAsText(std::span<const NodeAnswer> answers) {
-  const std::vector<Json> nodes = ObjectsOf(answers);
+  const std::vector<OrderedJson> nodes = ObjectsOf(answers);
   std::string text =
       fmt::format(kRow, "node", "clients", "up", "committed", "executed",
                   "fast", "waiting", "state hash", "disk", "journal",
                   "checkpoint", "memory");
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const Json& node = nodes[i];
+    const OrderedJson& node = nodes[i];
     if (!IsUp(node)) {
       text += fmt::format("{:5} {:22} no   {}\n", answers[i].name,
                           answers[i].address, Text(Field(node, "error")));
@@ -242,15 +244,15 @@ std::string StatusAsText(std::span<const NodeAnswer> answers) {
 }
 
 std::string StatusAsJson(std::span<const NodeAnswer> answers) {
-  const std::vector<Json> nodes = ObjectsOf(answers);
+  const std::vector<OrderedJson> nodes = ObjectsOf(answers);
   const Agreement agreement = Compare(nodes);
-  Json json;
+  OrderedJson json;
   json["nodes"] = nodes;
   json["up"] = std::ranges::count_if(nodes, IsUp);
   json["state_hash_equal"] = nullptr;
   if (agreement == Agreement::kEqual) json["state_hash_equal"] = true;
   if (agreement == Agreement::kDifferent) json["state_hash_equal"] = false;
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
 
 }  // namespace quorate::cli

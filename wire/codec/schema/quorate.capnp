@@ -190,6 +190,7 @@ struct Frontier {
   executed @1 :List(UInt64);
   baseFloor @2 :List(UInt64);
   forgottenThrough @3 :UInt64;
+  era @4 :UInt64;
 }
 
 struct Truncated {
@@ -273,6 +274,7 @@ struct Hello {
   node @3 :UInt8;
   clusterId @4 :Text;
   incarnation @5 :UInt64;
+  era @6 :UInt64;
 }
 
 # Root of a Reject frame.
@@ -305,6 +307,8 @@ struct ClientReplies {
   # value, then key and value of each row, of the first result, then of the
   # second, ...
   bytes @13 :Data;
+
+  era @14 :UInt64;
 }
 
 # Root of a StatusRequest frame.
@@ -411,7 +415,7 @@ struct ExecutedRecord {
   # One entry an instance above.
   aboveSlots @1 :List(UInt64);
   aboveReplicas @2 :List(UInt8);
-  requestsHash @3 :UInt64;
+  era @3 :UInt64;
 }
 
 struct InstanceRecord {
@@ -448,6 +452,10 @@ struct SessionsRecord {
   lasts @4 :List(UInt64);
 
   results @5 :ClientReplies;
+
+  # One entry a session.
+  lastEras @6 :List(UInt64);
+  requestsHashes @7 :List(UInt64);
 }
 
 struct CheckpointEndedRecord {
