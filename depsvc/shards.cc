@@ -5,8 +5,8 @@
 namespace quorate {
 namespace {
 
-// A range may begin in one shard and end in another.
 bool Concerns(const Operation& operation, int shard, int shards) {
+  // A range may begin in one shard and end in another.
   return IsRange(operation.kind) ||
          ShardOfKey(operation.key_hash, shards) == shard;
 }
@@ -49,7 +49,6 @@ CommandBatchPtr PartOf(const CommandBatch& batch, int shard, int shards) {
       has_command = true;
       part.AddOperation({.kind = operation.kind,
                          .key = operation.key,
-                         .number = operation.number,
                          .key_hash = operation.key_hash});
     }
   }

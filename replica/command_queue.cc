@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "wire/mutation.h"
+
 namespace quorate {
 
 void RefuseAll(const CommandBatch& batch, RefusalReason reason,
@@ -21,6 +23,7 @@ void CommandQueue::Add(const ClientCommands& event, Actions& actions) {
       batcher_.Add(batch);
     } else {
       RefuseAll(*batch, RefusalReason::kBusy, actions);
+      if (Mutated("refused_and_kept")) batcher_.Add(batch);
     }
   }
 }

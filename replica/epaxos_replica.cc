@@ -4,6 +4,7 @@
 
 #include "replica/answers.h"
 #include "wire/fingerprint.h"
+#include "wire/mutation.h"
 #include "wire/overloaded.h"
 
 namespace quorate {
@@ -53,6 +54,10 @@ void EpaxosReplica::Step(const Event& event, Actions& actions) {
                    protocol_.HandleDurable(e.through, actions);
                  },
                  [&](const Tick&) {
+                   if (Mutated("executor_blocks") &&
+                       executor_.OldestBlocked().has_value()) {
+                     return;
+                   }
                    protocol_.HandleTick(executor_.executed_frontier(), actions);
                    transfer_.Tick(protocol_.committed_frontier(), actions);
                    EndEra(actions);
@@ -167,7 +172,9 @@ void EpaxosReplica::EndEra(Actions& actions) {
 }
 
 bool EpaxosReplica::HoldsBack() const {
-  return executor_.stats().waiting_instances >= settings_.max_waiting_instances;
+  return executor_.stats().waiting_instances >=
+             settings_.max_waiting_instances &&
+         !Mutated("no_admission");
 }
 
 // Feeds the decisions from `first` on to the executor and answers the clients

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "wire/mutation.h"
 
 namespace quorate {
 
@@ -57,6 +58,7 @@ absl::Status SqliteConnection::Configure() {
       "PRAGMA cell_size_check = ON;"
       "PRAGMA journal_mode = WAL;"
       "PRAGMA synchronous = FULL;");
+  if (Mutated("no_sync")) return Execute("PRAGMA synchronous = NORMAL");
   if (status.ok()) status = Require("locking_mode", "exclusive");
   if (status.ok()) status = Require("journal_mode", "wal");
   if (status.ok()) status = Require("synchronous", "2");

@@ -27,7 +27,7 @@ run() {
   echo "== $preset: configure and build"
   mkdir -p "build/$preset"
   # Many sources in one go share what they include and instantiate: a clean
-  # build takes a third of the time.
+  # build takes half of the time.
   cmake --preset "$preset" -DCMAKE_UNITY_BUILD=ON \
     -DCMAKE_UNITY_BUILD_BATCH_SIZE=16 >"build/$preset/configure.log" 2>&1 ||
     { cat "build/$preset/configure.log"; return 1; }

@@ -62,11 +62,26 @@ bool Epaxos::IsBelievable(const Message& message) const {
       message);
 }
 
+// Does it show that its sender hears us?
+static bool IsAnswer(const Message& message) {
+  return std::visit(Overloaded{[](const PreAcceptReply&) { return true; },
+                               [](const AcceptReply&) { return true; },
+                               [](const RecoverReply&) { return true; },
+                               [](const ValidateReply&) { return true; },
+                               [](const InquireReply&) { return true; },
+                               [](const Nack&) { return true; },
+                               [](const auto&) { return false; }},
+                    message);
+}
+
 void Epaxos::Handle(ReplicaId from, const Message& message, Actions& actions) {
   // A replica that has fallen so far behind learns its columns from below.
   if (IsSelf(from) || !IsBelievable(message)) {
     ++stats_.stale_messages;
     return;
+  }
+  if (IsAnswer(message)) {
+    peers_[static_cast<std::size_t>(Index(from))].mute = false;
   }
   std::visit(
       Overloaded{
@@ -159,6 +174,7 @@ void Epaxos::HandleSuspicion(ReplicaId peer, bool suspected,
                              Actions& actions) {
   if (IsSelf(peer) || Index(peer) >= quorums_.replicas) return;
   peers_[static_cast<std::size_t>(Index(peer))].suspected = suspected;
+  peers_[static_cast<std::size_t>(Index(peer))].mute = false;
   if (!suspected) return Greet(peer, actions);
   // Nobody waits for the vote of a dead peer longer than for its detection.
   for (std::uint64_t slot = committed_[self_] + 1; slot < next_slot_; ++slot) {

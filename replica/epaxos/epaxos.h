@@ -151,6 +151,8 @@ class Epaxos {
   // What was heard from a peer, and what was sent to repair its gaps.
   struct Peer {
     bool suspected = false;
+    // Has not answered a question (Inquire), nor anything since.
+    bool mute = false;
     // It reads our checkpoint, or what comes after it: ticks that it may be
     // silent for. 0: it does not.
     int reading_ticks = 0;
@@ -187,6 +189,7 @@ class Epaxos {
   ReplicaSet ChooseFastQuorumPeers() const;
   void CollectHere(InstanceId id, Instance& instance,
                    const CommandBatchPtr& batch, DependencySet& deps);
+  void DropNoops();  // what D4 forbids, for the mutants
   RecordSequence Reserve(std::uint64_t slot, bool overlap, Actions& actions);
   // accept.cc
   void StartAccept(InstanceId id, Instance& instance, Actions& actions);
@@ -281,7 +284,7 @@ class Epaxos {
   std::optional<ReplicaId> ProposerOf(ReplicaId column) const;
   int PatienceWith(ReplicaId column) const;
   int RankAfter(ReplicaId column) const;
-  bool IsSuspected(ReplicaId replica) const;
+  bool IsLost(ReplicaId replica) const;
   void DriveRecoveries(Actions& actions);
   void RepeatRecovery(InstanceId id, Instance& instance, Actions& actions);
   void SendAttempt(InstanceId id, const Instance& instance, ReplicaSet to,

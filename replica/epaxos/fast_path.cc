@@ -111,7 +111,8 @@ Ruling FastPath::EpaxosRuling(InstanceId id,
   }
   // R4: a fast quorum meets Q in at least |Q| - e members, all matching; a
   // recused command leader is one of them for certain.
-  if (recovering.Matching(quorum) < quorum.size() - quorums_.fast_faults) {
+  if (recovering.Matching(quorum) < quorum.size() - quorums_.fast_faults &&
+      !Mutated("no_r4")) {
     return {.rule = RecoveryRule::kR4};
   }
   // R5: the initial dependencies are unique per instance.

@@ -19,6 +19,7 @@ InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
   DependencySet deps = candidate_floor_;
   deps.UnionWith(drop_floor_);
   if (!Mutated("no_phantom")) deps.UnionWith(forgotten_);
+  if (Mutated("nop_drops_index") || Mutated("nopcom_drops")) DropNoops();
   index_.CollectAndAdd(id, *batch, deps);
   if (fast_path_.ClampsOwnColumn()) deps.ClampOwnColumn(id);
 
@@ -114,6 +115,7 @@ void Epaxos::CollectHere(InstanceId id, Instance& instance,
                          const CommandBatchPtr& batch, DependencySet& deps) {
   deps.UnionWith(drop_floor_);
   if (!Mutated("no_phantom")) deps.Raise(self_, forgotten_[self_]);
+  if (Mutated("nop_drops_index") || Mutated("nopcom_drops")) DropNoops();
   if (instance.initial_batch == nullptr) {
     instance.initial_batch = batch;
     if (!Mutated("no_index")) index_.CollectAndAdd(id, *batch, deps);
@@ -122,6 +124,29 @@ void Epaxos::CollectHere(InstanceId id, Instance& instance,
   }
   if (fast_path_.ClampsOwnColumn()) deps.ClampOwnColumn(id);
 }
+
+#ifdef QUORATE_MUTATIONS
+// The index cannot forget one instance: it is built anew without those that
+// have become noops, the decided ones alone or all (D4).
+void Epaxos::DropNoops() {
+  index_ = ConflictIndex(quorums_.replicas, settings_.conflicts);
+  index_.RaiseFloor(drop_floor_);
+  for (int i = 0; i < quorums_.replicas; ++i) {
+    const ReplicaId column = ReplicaAt(i);
+    for (std::uint64_t slot = log_.Dropped(column) + 1;
+         slot <= log_.Newest(column); ++slot) {
+      const Instance& instance = *log_.Find({column, slot});
+      const bool dropped = instance.value.kind == ValueKind::kNoop &&
+                           (instance.status == InstanceStatus::kCommitted ||
+                            Mutated("nop_drops_index"));
+      if (dropped || instance.initial_batch == nullptr) continue;
+      index_.Add({column, slot}, *instance.initial_batch);
+    }
+  }
+}
+#else
+void Epaxos::DropNoops() {}
+#endif
 
 void Epaxos::HandlePreAccept(ReplicaId from, const PreAccept& m,
                              Actions& actions) {
@@ -152,6 +177,9 @@ void Epaxos::HandlePreAccept(ReplicaId from, const PreAccept& m,
   }
 
   DependencySet deps = m.initial_deps;
+  if (Mutated("atlas_nod") && fast_path_.FixesQuorum()) {
+    deps = DependencySet(quorums_.replicas);
+  }
   CollectHere(m.instance, *instance, m.batch, deps);
 
   instance->status = InstanceStatus::kPreAccepted;

@@ -24,8 +24,10 @@ constexpr int kLongestPause = 200;
 
 }  // namespace
 
-bool Epaxos::IsSuspected(ReplicaId replica) const {
-  return peers_[static_cast<std::size_t>(Index(replica))].suspected;
+// Suspected by the shell, or found out to be deaf, stopped or cut off.
+bool Epaxos::IsLost(ReplicaId replica) const {
+  const Peer& peer = peers_[static_cast<std::size_t>(Index(replica))];
+  return peer.suspected || peer.mute;
 }
 
 // Those that come before us in ring order after this column and are up.
@@ -35,7 +37,7 @@ int Epaxos::RankAfter(ReplicaId column) const {
     const ReplicaId other =
         ReplicaAt((Index(column) + step) % quorums_.replicas);
     if (IsSelf(other)) break;
-    if (!IsSuspected(other)) ++rank;
+    if (!IsLost(other)) ++rank;
   }
   return rank;
 }
@@ -54,7 +56,7 @@ std::optional<ReplicaId> Epaxos::ProposerOf(ReplicaId column) const {
   }
   for (const ReplicaId candidate : candidates) {
     if (Index(candidate) < quorums_.replicas && !IsSelf(candidate) &&
-        !IsSuspected(candidate)) {
+        !IsLost(candidate)) {
       return candidate;
     }
   }
@@ -73,7 +75,7 @@ int Epaxos::PatienceWith(ReplicaId column) const {
   int patience = settings_.recovery_ticks * (1 + 4 * RankAfter(column));
   // Asking disturbs nobody, and an own instance whose round at ballot 0 a
   // recoverer has ended is that one's: no turns are taken.
-  if (IsSelf(column) || !IsSuspected(column)) {
+  if (IsSelf(column) || !IsLost(column)) {
     patience = period * kPeriodsBeforeAsking;
   }
   // Where several replicas keep overtaking each other, everybody waits longer
@@ -81,7 +83,7 @@ int Epaxos::PatienceWith(ReplicaId column) const {
   // enough to finish. With the dead nobody competes.
   const Instance* first = log_.Find({column, committed_[column] + 1});
   const bool duel = first != nullptr && !first->promised_ballot.is_initial() &&
-                    !IsSuspected(first->promised_ballot.owner());
+                    !IsLost(first->promised_ballot.owner());
   const std::uint64_t attempts = duel ? first->promised_ballot.round() : 0;
   const int doubled = patience
                       << std::min<std::uint64_t>(attempts, kMaxDoublings);
@@ -117,7 +119,10 @@ bool Epaxos::WaitsForProposer(ReplicaId column, Standstill& still,
                     (still.idle ? 0 : kPeriodsForAnAnswer);
   const int period = settings_.recovery_ticks + settings_.retransmit_ticks;
   if (still.asking_ticks >= turns * period) {
-    if (!still.idle) Count(RecoveryRule::kSilent);
+    if (!still.idle) {
+      Count(RecoveryRule::kSilent);
+      peers_[static_cast<std::size_t>(Index(*proposer))].mute = true;
+    }
     return false;
   }
   if (!still.idle && still.asking_ticks % settings_.retransmit_ticks == 0) {
@@ -175,6 +180,10 @@ void Epaxos::RecoverWhatIsStuck(Actions& actions) {
          ++slot) {
       const InstanceId id{column, slot};
       const Instance* instance = log_.Find(id);
+      if (Mutated("wait_for_ever") && instance != nullptr &&
+          instance->waiting_votes > 0) {
+        continue;
+      }
       // An own round at ballot 0 that still runs repeats itself.
       if (recoveries_.contains(id) ||
           (instance != nullptr &&
@@ -223,7 +232,8 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
       << doublings;
   // Nothing is repeated while the own disk is what it waits for.
   if (instance.last_record > outbox_.durable()) return;
-  if (age >= limit) {
+  const bool waits = recovering.stage == Recovering::Stage::kWaiting;
+  if (age >= limit && !(waits && Mutated("wait_for_ever"))) {
     StartRecovery(id, actions);  // A new ballot, perhaps with another Q.
     return;
   }

@@ -96,11 +96,14 @@ std::vector<ValidateReply::Conflict> Epaxos::FindInvalidating(
   std::vector<ValidateReply::Conflict> found;
   for (int i = 0; i < quorums_.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
-    const std::uint64_t from =
-        std::max(initial_deps[column], log_.Dropped(column)) + 1;
+    // A set has all of a column up to its watermark (latest_only).
+    const std::uint64_t covered =
+        Mutated("latest_only") ? 0 : initial_deps[column];
+    const std::uint64_t from = std::max(covered, log_.Dropped(column)) + 1;
     for (std::uint64_t slot = from; slot <= log_.Newest(column); ++slot) {
       const InstanceId other_id{column, slot};
       if (other_id == id) continue;
+      if (Mutated("latest_only") && slot == initial_deps[column]) continue;
       const Instance& other = *log_.Find(other_id);
       if (other.initial_batch == nullptr) continue;
       const bool committed = other.status == InstanceStatus::kCommitted;
@@ -277,6 +280,7 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
                              Actions& actions) {
   Recovering& recovering = *instance.recovering.get();
   if (recovering.stage != Recovering::Stage::kWaiting) return;
+  const bool for_ever = Mutated("wait_for_ever");  // W1 and W2 alone
   // W4: an answer from outside Q that settles it.
   const ReplicaSet late = recovering.answered.Minus(recovering.quorum);
   bool accepted_somewhere = false;
@@ -290,19 +294,20 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
       highest = &*answer;
     }
   }
-  if (accepted_somewhere) {
+  if (accepted_somewhere && !Mutated("no_w4") && !for_ever) {
     Count(RecoveryRule::kW4Value);
     const Value value = highest->value;
     ProposeRecovered(id, instance, value, DependencySet(highest->deps),
                      actions);
     return;
   }
-  bool give_up = late.Contains(id.replica) &&
+  bool give_up = late.Contains(id.replica) && !Mutated("no_w4") && !for_ever &&
                  (!recovering.LeaderIsRecused(id) || Mutated("rec_w4"));
   if (give_up) Count(RecoveryRule::kW4Leader);
   // W5: rule R4 over all answers so far.
-  if (recovering.Matching(recovering.answered) <
-      recovering.answered.size() - quorums_.fast_faults) {
+  if (!Mutated("no_w5") && !for_ever &&
+      recovering.Matching(recovering.answered) <
+          recovering.answered.size() - quorums_.fast_faults) {
     Count(RecoveryRule::kW5);
     give_up = true;
   }
@@ -324,7 +329,7 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
     // W3: the other has too many matching votes for ours to be fast.
     const int bound =
         quorums_.replicas - quorums_.faults - quorums_.fast_faults;
-    if (other != nullptr &&
+    if (other != nullptr && !Mutated("no_w3") && !for_ever &&
         other->waiting_votes + (Mutated("wait_ge") ? 1 : 0) > bound) {
       Count(RecoveryRule::kW3);
       give_up = true;

@@ -8,6 +8,7 @@
 #include "replica/shell/text.h"
 #include "wire/codec/codec.h"
 #include "wire/limits.h"
+#include "wire/mutation.h"
 #include "wire/overloaded.h"
 
 namespace quorate {
@@ -84,6 +85,11 @@ absl::Status ClientPort::Start() {
 // ---- connections ----------------------------------------------------------
 
 void ClientPort::Accept(uv_stream_t* listener) {
+  // Below what descriptors there are: a process without any can only spin.
+  if (free_numbers_.empty() && Mutated("no_connection_limit")) {
+    clients_.push_back(nullptr);
+    free_numbers_.push_back(static_cast<std::uint32_t>(clients_.size() - 1));
+  }
   if (free_numbers_.empty()) {
     ConnectionPtr extra(new Connection(loop_, count_, this, 0));
     refusals_.Add(Refusal::kTooManyConnections);

@@ -70,6 +70,7 @@ class Connection {
 
   uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&tcp_); }
   void StartReading();
+  void KeepTrying();
   void Read(std::size_t bytes);
   void Written(int status);
   void Fail(absl::Status why);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "replica/shell/text.h"
+#include "wire/mutation.h"
 
 namespace quorate {
 
@@ -72,7 +73,7 @@ std::optional<HelloRefusal> Handshake::CheckCluster(const Hello& hello) const {
 std::optional<HelloRefusal> Handshake::CheckReplica(const Hello& hello) {
   const auto node = static_cast<std::size_t>(Index(hello.node));
   const std::optional<std::uint64_t> known = known_.Find(hello.node);
-  if (known && *known != hello.incarnation) {
+  if (known && *known != hello.incarnation && !Mutated("amnesia")) {
     return HelloRefusal{
         Refusal::kWrongIncarnation,
         Concat("node ", NameOf(node), " has come back with incarnation ",

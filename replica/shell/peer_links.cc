@@ -19,7 +19,7 @@ constexpr std::uint64_t kMostPauseMs = 80;
 constexpr std::uint64_t kGoodMs = 1000;
 // A machine speaks every ten ticks at least.
 constexpr std::uint64_t kSuspectTicks = 50;
-constexpr std::uint64_t kSilentTicks = 200;
+constexpr std::uint64_t kSilentTicks = 100;
 // What a peer that does not read may cost us in memory.
 constexpr std::size_t kMostQueuedBytes = 16 * 1024 * 1024;
 // Callers that have not said Hello yet.

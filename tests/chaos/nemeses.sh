@@ -60,7 +60,10 @@ nemesis_kill_minority() {
   while time_left; do choose "$minority"; kill_and_start "${chosen[@]}"; done
 }
 nemesis_kill_all() {
-  while time_left; do kill_and_start "${all_nodes[@]}"; done
+  while time_left; do
+    kill_and_start "${all_nodes[@]}"
+    last_ms 100 # They answer something before they are killed again.
+  done
 }
 
 nemesis_pause() {
@@ -224,15 +227,16 @@ nemesis_sync_error() {
 # once there is room.
 nemesis_disk_full() {
   choose 1
-  local node=${chosen[0]} directory="$work/r${chosen[0]}"
+  local node=${chosen[0]} directory="$work/r${chosen[0]}" megabytes
   stop_node "$node"
+  megabytes=$(($(du -sm "$directory" | cut -f 1) + 16))
   mv "$directory" "$directory.moved"
   mkdir "$directory"
-  mount -t tmpfs -o size=32m none "$directory"
+  mount -t tmpfs -o "size=${megabytes}m" none "$directory"
   cp -a "$directory.moved/." "$directory"
   start "$node"
   while time_left; do
-    head -c 64M /dev/zero >"$directory/filler" 2>/dev/null || true
+    head -c "${megabytes}M" /dev/zero >"$directory/filler" 2>/dev/null || true
     if ends_by_its_disk "$node"; then
       grep -q 'free space on this disk' "$work/r$node.log" ||
         fault "r$node does not say that its disk is full"
@@ -241,6 +245,14 @@ nemesis_disk_full() {
     rm "$directory/filler"
     start "$node"
   done
+  # Back to where there is room for what comes later.
+  stop_node "$node"
+  rm -rf "$directory.moved"
+  cp -a "$directory" "$directory.moved"
+  umount "$directory"
+  rmdir "$directory"
+  mv "$directory.moved" "$directory"
+  start "$node"
 }
 
 # expect_refusal NODE WORDS: it does not start, and says these words.

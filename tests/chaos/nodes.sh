@@ -86,7 +86,8 @@ exit_code_of() {
 signal() {
   [ -n "${process[$1]:-}" ] || return 0
   note "r$1: signal $2"
-  kill -s "$2" "${process[$1]}"
+  kill -s "$2" "${process[$1]}" 2>/dev/null ||
+    fault "r$1 had ended by itself: $work/r$1.log"
 }
 
 kill_node() {

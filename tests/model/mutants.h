@@ -2,14 +2,28 @@
 //
 // Two programs are built from the same sources: one against the shipped core,
 // in which nothing can be planted, one against the core built with the hooks of
-// wire/mutation.h.
+// wire/mutation.h. tests/mutants.sh says which test must find which bug, and
+// which row of the lists of bugs it stands for.
 #pragma once
 
-#include <string>
+#include <span>
+#include <string_view>
 
 namespace quorate::model {
 
+struct Mutation {
+  // As in wire/mutation.h.
+  std::string_view name;
+  // The rule that is missing, in words.
+  std::string_view about;
+  // quorate-sim finds it with these options; empty where no seed is known to,
+  // because it takes a schedule that chance does not come to.
+  std::string_view found_by = {};
+};
+
+// By name. Empty in a program in which nothing can be planted.
+std::span<const Mutation> Mutations();
 // From here on the core has this bug. False when there is no such hook.
-bool PlantMutation(const std::string& name);
+bool PlantMutation(std::string_view name);
 
 }  // namespace quorate::model

@@ -2,6 +2,7 @@
 
 namespace quorate::model {
 
-bool PlantMutation(const std::string&) { return false; }
+std::span<const Mutation> Mutations() { return {}; }
+bool PlantMutation(std::string_view) { return false; }
 
 }  // namespace quorate::model

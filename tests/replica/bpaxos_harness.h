@@ -17,15 +17,10 @@
 #include "depsvc/shards.h"
 #include "replica/paxos/roles.h"
 #include "replica/replica.h"
+#include "tests/replica/in_flight.h"
 #include "wire/commutation.h"
 
 namespace quorate::bpaxos {
-
-struct InFlight {
-  ReplicaId from{};
-  ReplicaId to{};
-  Message message;
-};
 
 inline CommandBatchPtr Put(std::uint64_t sequence, const std::string& key,
                            std::uint32_t origin = 7) {
@@ -148,9 +143,11 @@ class TestCluster {
   void Suspect(int i, int peer, bool suspected = true) {
     Step(i, PeerSuspected{.peer = ReplicaAt(peer), .suspected = suspected});
   }
-  void Deliver(const InFlight& message) {
-    Step(Index(message.to),
-         MessageReceived{.from = message.from, .message = message.message});
+  void Deliver(int to, ReplicaId from, const Message& message) {
+    Step(to, MessageReceived{.from = from, .message = message});
+  }
+  void Deliver(const InFlight& each) {
+    Deliver(Index(each.to), each.from, each.message);
   }
 
   // What is not synced is gone; what is on the way stays on the way.

@@ -1,13 +1,9 @@
-// Random walks of whole BPaxos clusters through a hostile network: any message
-// may be delivered late, twice, in any order or never; nodes crash and lose
-// what they have not synced; anybody may suspect anybody. The cluster checks
+// Random walks of whole BPaxos clusters (random_walk.h). The cluster checks
 // agreement and visibility at every decision; then the network heals,
 // everything asked for must be answered, and the executors must agree on the
 // state.
-#include <cstdlib>
-#include <random>
-
 #include "tests/replica/bpaxos_harness.h"
+#include "tests/replica/random_walk.h"
 
 namespace quorate::bpaxos {
 namespace {
@@ -20,29 +16,17 @@ struct Walk {
   bool divided = false;  // Keys of two shards, and commands on both.
 };
 
-class Walker {
+class Walker final : public RandomWalk<TestCluster> {
  public:
   Walker(const Walk& walk, unsigned seed)
-      : walk_(walk), random_(seed), cluster_(WithTimers(walk.settings, seed)) {
-    // Every seed draws its own weather.
-    lost_of_16_ = Pick(6);
-    tick_weight_ = 1 + Pick(8);
-    sync_weight_ = 4 + Pick(8);
-    crash_of_8_ = Pick(4);
-  }
-
-  void Run() {
-    for (int step = 0; step < walk_.steps && !testing::Test::HasFailure();
-         ++step) {
-      Step();
-    }
-    Heal();
-  }
+      : RandomWalk(seed, WithTimers(walk.settings, seed)),
+        commands_(walk.commands),
+        divided_(walk.divided) {}
 
   std::uint64_t recovered() {
     std::uint64_t total = 0;
-    for (int i = 0; i < cluster_.size(); ++i) {
-      const ReplicaStatus status = cluster_.at(i).Status();
+    for (int i = 0; i < cluster().size(); ++i) {
+      const ReplicaStatus status = cluster().at(i).Status();
       total += status.recovered_payloads + status.recovered_noops;
     }
     return total;
@@ -57,70 +41,33 @@ class Walker {
     return settings;
   }
 
-  int Pick(int n) {
-    return static_cast<int>(random_() % static_cast<unsigned>(n));
-  }
   int PickLeader() {
     for (;;) {
-      const int node = Pick(cluster_.size());
-      if (cluster_.roles().leaders.Contains(ReplicaAt(node))) return node;
+      const int node = Pick(cluster().size());
+      if (cluster().roles().leaders.Contains(ReplicaAt(node))) return node;
     }
   }
 
-  void Step() {
-    const int node = Pick(cluster_.size());
-    const int choice = Pick(16 + tick_weight_ + sync_weight_);
-    if (choice == 0) {
-      if (asked_ == walk_.commands) return;
-      ++asked_;
-      cluster_.Submit(PickLeader(), Ask(static_cast<std::uint64_t>(asked_)));
-    } else if (choice == 1) {
-      if (Pick(8) < crash_of_8_) cluster_.CrashAndRestart(node);
-    } else if (choice == 2) {
-      const int peer = Pick(cluster_.size());
-      if (peer != node) cluster_.Suspect(node, peer, Pick(3) != 0);
-    } else if (choice < 16) {
-      DeliverOne();
-    } else if (choice < 16 + tick_weight_) {
-      cluster_.Tick(node);
-    } else {
-      cluster_.Sync(node);
-    }
+  void Ask(int) override {
+    if (asked_ == commands_) return;
+    ++asked_;
+    cluster().Submit(PickLeader(), Draw(static_cast<std::uint64_t>(asked_)));
   }
+  void Crash(int node) override { cluster().CrashAndRestart(node); }
 
-  CommandBatchPtr Ask(std::uint64_t sequence) {
-    if (!walk_.divided) return Put(sequence, Pick(4) == 0 ? "cold" : "hot");
+  CommandBatchPtr Draw(std::uint64_t sequence) {
+    if (!divided_) return Put(sequence, Pick(4) == 0 ? "cold" : "hot");
     const int choice = Pick(3);
     return choice == 2 ? PutBoth(sequence) : Put(sequence, KeyIn(choice));
   }
 
-  void DeliverOne() {
-    auto& network = cluster_.network();
-    if (network.empty()) return;
-    const auto at =
-        static_cast<std::size_t>(Pick(static_cast<int>(network.size())));
-    const InFlight message = network[at];
-    if (Pick(12) != 0) {  // Else it stays, and comes again.
-      network[at] = network.back();
-      network.pop_back();
-    }
-    if (Pick(16) < lost_of_16_) return;
-    cluster_.Deliver(message);
-  }
-
-  // Everybody up, nobody suspected, nothing lost: whatever a command waits for
-  // is decided, and the executors get even.
-  void Heal() {
-    if (testing::Test::HasFailure()) return;
-    for (int i = 0; i < cluster_.size(); ++i) {
-      for (int peer = 0; peer < cluster_.size(); ++peer) {
-        if (peer != i) cluster_.Suspect(i, peer, false);
-      }
-    }
-    cluster_.network().clear();
-    cluster_.Submit(PickLeader(), Put(1000, "hot"));
+  // Whatever a command waits for is decided, and the executors get even.
+  void Heal() override {
+    SuspectAll(false);
+    cluster().network().clear();
+    cluster().Submit(PickLeader(), Put(1000, "hot"));
     for (int round = 0; round < 40; ++round) {
-      cluster_.Run(25);
+      cluster().Run(25);
       if (testing::Test::HasFailure() || IsEven()) return;
     }
     ADD_FAILURE() << "something known was never decided or executed";
@@ -128,13 +75,13 @@ class Walker {
 
   bool IsEven() {
     std::optional<std::pair<DependencySet, std::uint64_t>> first;
-    for (int i = 0; i < cluster_.size(); ++i) {
-      const ReplicaStatus status = cluster_.at(i).Status();
+    for (int i = 0; i < cluster().size(); ++i) {
+      const ReplicaStatus status = cluster().at(i).Status();
       if (status.own_in_flight != 0 || status.queued_commands != 0 ||
           status.oldest_blocked.has_value()) {
         return false;
       }
-      if (!cluster_.roles().executors.Contains(ReplicaAt(i))) continue;
+      if (!cluster().roles().executors.Contains(ReplicaAt(i))) continue;
       if (status.executed != status.committed) return false;
       const std::pair state(status.executed, status.state_hash);
       if (first.value_or(state) != state) return false;
@@ -143,21 +90,10 @@ class Walker {
     return true;
   }
 
-  Walk walk_;
-  std::mt19937 random_;
-  TestCluster cluster_;
-  int lost_of_16_ = 0;
-  int tick_weight_ = 1;
-  int sync_weight_ = 1;
-  int crash_of_8_ = 0;
+  int commands_;
+  bool divided_;
   int asked_ = 0;
 };
-
-// QUORATE_WALK_SEEDS asks for a longer run.
-unsigned SeedCount() {
-  const char* asked = std::getenv("QUORATE_WALK_SEEDS");
-  return asked != nullptr ? static_cast<unsigned>(std::atoi(asked)) : 400;
-}
 
 // Nodes with some roles, one of them with none of the others'.
 Settings MixedSettings() {
@@ -181,13 +117,14 @@ class BpaxosRandomWalk : public testing::TestWithParam<Walk> {};
 
 TEST_P(BpaxosRandomWalk, KeepsAgreementAndVisibilityAndThenDecides) {
   std::uint64_t recovered = 0;
-  for (unsigned seed = 1; seed <= SeedCount(); ++seed) {
+  const unsigned seeds = WalkSeeds(400);
+  for (unsigned seed = 1; seed <= seeds; ++seed) {
     Walker walker(GetParam(), seed);
-    walker.Run();
+    walker.Run(GetParam().steps);
     recovered += walker.recovered();
     ASSERT_FALSE(HasFailure()) << "seed " << seed;
   }
-  EXPECT_GT(recovered, SeedCount());  // The walks do reach recovery.
+  EXPECT_GT(recovered, seeds);  // The walks do reach recovery.
 }
 
 INSTANTIATE_TEST_SUITE_P(

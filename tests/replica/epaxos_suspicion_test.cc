@@ -103,6 +103,23 @@ TEST(EpaxosSuspicion, ALeaderThatDoesNotAnswerIsFinishedForInHalfASecond) {
   for (const int i : {1, 2}) EXPECT_NE(cluster.FindCommitted(i, id), nullptr);
 }
 
+TEST(EpaxosSuspicion, WhoDidNotAnswerIsNotAskedAgainUntilItAnswersSomething) {
+  TestCluster cluster(3);
+  cluster.Propose(0, Put("a", "1"));
+  Pass(cluster, 50, /*slow=*/-1, /*deaf=*/Only(0));
+  const std::uint64_t silences = Counted(cluster, 1, RecoveryRule::kSilent);
+  const InstanceId later = cluster.Propose(0, Put("a", "2", 2));
+  Pass(cluster, 8, /*slow=*/-1, /*deaf=*/Only(0));
+  EXPECT_NE(cluster.FindCommitted(1, later), nullptr);
+  EXPECT_EQ(Counted(cluster, 1, RecoveryRule::kSilent), silences);
+  for (const int i : {1, 2}) cluster.Propose(i, Put("b", "1", 3));
+  cluster.SyncAll();
+  Pass(cluster, 1, /*slow=*/-1);  // It votes.
+  const InstanceId last = cluster.Propose(0, Put("a", "3", 4));
+  Pass(cluster, 8, /*slow=*/-1, /*deaf=*/Only(0));
+  EXPECT_EQ(cluster.FindCommitted(1, last), nullptr);
+}
+
 TEST(EpaxosSuspicion, ASuspectedLeaderIsFinishedForWithoutAQuestion) {
   TestCluster cluster(3);
   ProposedAndPreAccepted(cluster);

@@ -1,13 +1,11 @@
-// Random walks of whole machines through a hostile network: any message may be
-// delivered late, twice, in any order or never; replicas crash and lose what
-// they have not synced; anybody may suspect anybody and want to lead. Safety is
-// checked after every step against everything ever decided; then the network
-// heals and a leader must decide everything and everybody must learn it.
-#include <cstdlib>
+// Random walks of Multi-Paxos machines (random_walk.h), any of which may want
+// to lead. Safety is checked after every step against everything ever decided;
+// then the network heals and a leader must decide everything and everybody
+// learn it.
 #include <map>
-#include <random>
 
 #include "tests/replica/multipaxos_harness.h"
+#include "tests/replica/random_walk.h"
 
 namespace quorate::multipaxos {
 namespace {
@@ -18,31 +16,16 @@ struct Walk {
   int steps;
 };
 
-class Walker {
+class Walker final : public RandomWalk<TestCluster> {
  public:
   Walker(const Walk& walk, unsigned seed)
-      : walk_(walk),
-        random_(seed),
-        cluster_(walk.replicas, MakeSettings(walk, seed)) {
-    lost_of_16_ = Pick(6);
-    tick_weight_ = 1 + Pick(8);
-    sync_weight_ = 2 + Pick(6);
-    crash_of_8_ = Pick(4);
-  }
-
-  void Run() {
-    for (int step = 0; step < walk_.steps && !testing::Test::HasFailure();
-         ++step) {
-      Step();
-      CheckDecisions();
-    }
-    Heal();
-  }
+      : RandomWalk(seed, walk.replicas, MakeSettings(walk, seed)),
+        proposals_(walk.proposals) {}
 
   std::uint64_t elections_won() {
     std::uint64_t total = 0;
-    for (int i = 0; i < walk_.replicas; ++i) {
-      total += cluster_.at(i).stats().elections_won;
+    for (int i = 0; i < cluster().size(); ++i) {
+      total += cluster().at(i).stats().elections_won;
     }
     return total;
   }
@@ -61,62 +44,21 @@ class Walker {
     return settings;
   }
 
-  int Pick(int n) {
-    return static_cast<int>(random_() % static_cast<unsigned>(n));
-  }
-
-  void Step() {
-    const int replica = Pick(walk_.replicas);
-    const int choice = Pick(14 + tick_weight_ + sync_weight_);
-    if (choice == 0 && cluster_.at(replica).leads()) {
-      Propose(replica);
-    } else if (choice == 1) {
-      if (Pick(8) < crash_of_8_) Crash(replica);
-    } else if (choice == 2) {
-      const int peer = Pick(walk_.replicas);
-      if (peer != replica) cluster_.Suspect(replica, peer, Pick(3) != 0);
-    } else if (choice < 12) {
-      DeliverOne();
-    } else if (choice < 12 + tick_weight_) {
-      cluster_.Tick(replica, random_());
-    } else {
-      cluster_.Sync(replica);
-    }
-  }
-
-  void Propose(int replica) {
-    if (proposed_ == walk_.proposals) return;
+  void Ask(int replica) override {
+    if (proposed_ == proposals_ || !cluster().at(replica).leads()) return;
     ++proposed_;
-    cluster_.Propose(replica,
-                     Put("k", "v", static_cast<std::uint64_t>(proposed_)));
+    cluster().Propose(replica,
+                      Put("k", "v", static_cast<std::uint64_t>(proposed_)));
   }
-
-  // What is on the way may still arrive, however late.
-  void Crash(int replica) {
-    const std::vector<InFlight> on_the_way = cluster_.network();
-    cluster_.CrashAndRestart(replica);
-    cluster_.network() = on_the_way;
-  }
-
-  void DeliverOne() {
-    auto& network = cluster_.network();
-    if (network.empty()) return;
-    const auto at =
-        static_cast<std::size_t>(Pick(static_cast<int>(network.size())));
-    const InFlight message = network[at];
-    // One in eight stays and comes again.
-    if (Pick(8) != 0) {
-      network.erase(network.begin() + static_cast<std::ptrdiff_t>(at));
-    }
-    if (Pick(16) < lost_of_16_) return;
-    cluster_.Deliver(Index(message.to), message.from, message.message);
-  }
+  void Crash(int replica) override { cluster().CrashAlone(replica); }
+  void Tick(int replica) override { cluster().Tick(replica, Draw()); }
+  void CheckStep() override { CheckDecisions(); }
 
   // G1, and the order of the log, over all lives.
   void CheckDecisions() {
-    for (int i = 0; i < walk_.replicas; ++i) {
+    for (int i = 0; i < cluster().size(); ++i) {
       std::uint64_t expected = 0;
-      for (const CommittedInstance& decision : cluster_.committed(i)) {
+      for (const CommittedInstance& decision : cluster().committed(i)) {
         ASSERT_EQ(decision.instance.slot, ++expected);
         const auto [known, is_new] =
             decided_.try_emplace(decision.instance.slot, decision.value);
@@ -127,14 +69,10 @@ class Walker {
     }
   }
 
-  void Heal() {
-    for (int i = 0; i < walk_.replicas; ++i) {
-      for (int peer = 0; peer < walk_.replicas; ++peer) {
-        if (peer != i) cluster_.Suspect(i, peer, false);
-      }
-    }
+  void Heal() override {
+    SuspectAll(false);
     for (int round = 0; round < 400 && !Even(); ++round) {
-      cluster_.Run(1, {}, random_());
+      cluster().Run(1, {}, Draw());
     }
     CheckDecisions();
     EXPECT_TRUE(Even()) << "a healed cluster decides everything";
@@ -143,39 +81,30 @@ class Walker {
   // One leads, nothing is in flight, and everybody has as much.
   bool Even() {
     int leaders = 0;
-    for (int i = 0; i < walk_.replicas; ++i) {
-      if (cluster_.at(i).leads()) ++leaders;
-      if (cluster_.at(i).in_flight() > 0 ||
-          cluster_.at(i).committed() != cluster_.at(0).committed()) {
+    for (int i = 0; i < cluster().size(); ++i) {
+      if (cluster().at(i).leads()) ++leaders;
+      if (cluster().at(i).in_flight() > 0 ||
+          cluster().at(i).committed() != cluster().at(0).committed()) {
         return false;
       }
     }
-    return leaders == 1 && cluster_.at(0).committed() >= decided_.size();
+    return leaders == 1 && cluster().at(0).committed() >= decided_.size();
   }
 
-  Walk walk_;
-  std::mt19937_64 random_;
-  TestCluster cluster_;
-  int lost_of_16_ = 0;
-  int tick_weight_ = 1;
-  int sync_weight_ = 1;
-  int crash_of_8_ = 0;
+  int proposals_;
   int proposed_ = 0;
   std::map<std::uint64_t, Value> decided_;
 };
 
 class MultipaxosRandomWalk : public testing::TestWithParam<Walk> {};
 
-// QUORATE_WALK_SEEDS asks for more of them.
 TEST_P(MultipaxosRandomWalk, KeepsAgreementAndThenDecides) {
-  const char* wished = std::getenv("QUORATE_WALK_SEEDS");
-  const unsigned seeds =
-      wished != nullptr ? static_cast<unsigned>(std::atoi(wished)) : 150;
+  const unsigned seeds = WalkSeeds(150);
   std::uint64_t elections = 0;
   for (unsigned seed = 1; seed <= seeds && !HasFailure(); ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Walker walker(GetParam(), seed);
-    walker.Run();
+    walker.Run(GetParam().steps);
     elections += walker.elections_won();
   }
   // The walks are of use only when leaders change.

@@ -152,6 +152,8 @@ TEST(Replica, RefusesBusyWhenItsQueueIsFull) {
   EXPECT_EQ(actions.replies[0].reply.reason, RefusalReason::kBusy);
   EXPECT_EQ(actions.replies[0].reply.id.sequence, 3u);
   EXPECT_EQ(actions.replies[0].reply.origin, 5u);
+  // What was refused never happens: one waits, the first is on its way.
+  EXPECT_EQ(replica->Status().queued_commands, 1u);
 }
 
 TEST(Replica, TakesARequestThatIsLargerThanItsQueueWhenThatIsEmpty) {

@@ -81,6 +81,7 @@ void Simulation::WriteSnapshot(int index, const SnapshotWrite& write) {
     at.writes_checkpoint = false;  // One that was under way makes room.
     at.writes_snapshot = true;
     at.disk.BeginCheckpoint();
+    StrikeReader(index);
   }
   at.disk.AppendCheckpoint(write.records);
   if (!write.ends.has_value()) return;

@@ -44,8 +44,7 @@ void Simulation::Strike(FaultKind kind) {
       clients_.CloseSome();
       return;
     }
-    case FaultKind::kPartition:
-      return StrikePartition();
+    case FaultKind::kPartition: return StrikePartition();
     case FaultKind::kCrash:
       if (node(index).replica == nullptr) return;
       Count(kind);
@@ -64,20 +63,16 @@ void Simulation::Strike(FaultKind kind) {
       Count(kind);
       node(index).sync_fails = true;
       return;
-    case FaultKind::kPause:
-      return StrikePause();
-    case FaultKind::kDisk:
-      return StrikeDisk();
-    case FaultKind::kSuspect:
-      return StrikeSuspect();
+    case FaultKind::kPause: return StrikePause();
+    case FaultKind::kDisk: return StrikeDisk();
+    case FaultKind::kSuspect: return StrikeSuspect();
     case FaultKind::kCheckpoint:
       if (node(index).replica == nullptr ||
           node(index).replica->holds_checkpoint()) {
         return;
       }
       return BeginCheckpoint(index);
-    default:
-      return;
+    default: return;
   }
 }
 
@@ -85,11 +80,10 @@ void Simulation::StrikePartition() {
   Count(FaultKind::kPartition);
   const char* shape = network_.Partition();
   trace_.Note({.time = queue_.now(), .what = "partition", .name = shape});
-  queue_.After(fault_random_.HeavyTailed(plan_.outage, kTailPermille),
-               [this] {
-                 network_.HealPartition();
-                 trace_.Note({.time = queue_.now(), .what = "heal"});
-               });
+  queue_.After(fault_random_.HeavyTailed(plan_.outage, kTailPermille), [this] {
+    network_.HealPartition();
+    trace_.Note({.time = queue_.now(), .what = "heal"});
+  });
 }
 
 void Simulation::StrikePause() {
@@ -135,6 +129,17 @@ void Simulation::Suspect(int index, int peer, bool suspected) {
                .a_label = "peer"});
   Enqueue(index,
           PeerSuspected{.peer = ReplicaAt(peer), .suspected = suspected});
+}
+
+// A snapshot is written within a few milliseconds, where hardly any crash
+// strikes by chance: two in five readers are struck on purpose.
+void Simulation::StrikeReader(int index) {
+  if (faults_over_ || !plan_.faults.Contains(FaultKind::kCrash) ||
+      !fault_random_.Chance(400)) {
+    return;
+  }
+  Count(FaultKind::kCrash);
+  node(index).crashes_in_turn = true;
 }
 
 // A stopped node always comes back: see EndFaults for those still down then.

@@ -5,6 +5,10 @@
 // spoke, which values were chosen, what was decided in an earlier life. Checks
 // protocol.md 10, 1-4, 6, 9-12 and 16, and the table "what before what" of 1.2
 // from the records themselves, without trusting a machine's `rests_on`.
+//
+// ghost_agreement.cc: values and decisions; ghost_dependencies.cc: what they
+// depend on, and fast quorums; ghost_messages.cc: what is said;
+// ghost_records.cc: what is on disk.
 #pragma once
 
 #include <array>
@@ -30,34 +34,28 @@ class Ghost final : public Observer {
  public:
   Ghost(const Settings& settings, Verdict& verdict);
 
-  // A client has asked for this command; only such commands may be decided.
-  void Submitted(const CommandBatch& batch, const Command& command) override;
-
   void Sent(ReplicaId from, const Message& message) override;
   void Replied(ReplicaId from, const ClientReply& reply) override;
   void BecameDurable(ReplicaId at, std::span<const Record> records) override;
   void Committed(ReplicaId at, const CommittedInstance& decision) override;
-  // A snapshot is on the replica's disk: with it the decisions up to there, and
-  // those of its records.
   void Installed(ReplicaId at, const DependencySet& drop_floor,
                  std::span<const Record> snapshot) override;
-  // Every instance up to here has been executed at the replica.
   void SetExecutedFrontier(ReplicaId at,
                            const DependencySet& executed) override;
 
-  // Null when the instance is not decided or is a noop.
   const CommandBatch* FindDecided(InstanceId id) const override;
   CommandBatchPtr FindPayload(InstanceId id) const override;
-  std::uint64_t decided() const override { return decided_; }
-  // Decided instances that carry commands.
-  std::uint64_t decided_with_commands() const override {
-    return with_commands_;
-  }
-  // Decided at a ballot above the command leader's own.
-  std::uint64_t recovered() const override { return recovered_; }
-  const Marks& marks() const override { return marks_; }
 
  private:
+  // Of quorums; and how many members may be left out when instances are
+  // forgotten.
+  struct Sizes {
+    int faults = 0;
+    int accept_quorum = 0;
+    int fast_quorum = 0;
+    int laggards = 0;
+  };
+  static Sizes SizesOf(const Settings& settings);
   // One proposal (instance, ballot).
   struct Round {
     Ballot ballot;
@@ -105,7 +103,7 @@ class Ghost final : public Observer {
     return instance.on_disk[static_cast<std::size_t>(Index(replica))];
   }
   void Fail(const char* invariant, ReplicaId at, InstanceId id,
-            std::string detail = "");
+            const std::string& detail = "");
 
   void NotePayload(ReplicaId at, InstanceId id, const CommandBatchPtr& batch);
   void NoteAsked(ReplicaId at, InstanceId id, const CommandBatchPtr& batch);
@@ -127,7 +125,7 @@ class Ghost final : public Observer {
   void CheckUnion(ReplicaId at, const Accept& m);
   // No more than `lacking` executors lack anything up to `floor`.
   void CheckFloor(ReplicaId at, const DependencySet& floor, int lacking);
-  bool is_bpaxos() const { return settings_.protocol == Protocol::kBpaxos; }
+  bool is_bpaxos() const { return settings().protocol == Protocol::kBpaxos; }
   void CheckFastQuorum(ReplicaId at, InstanceId id, const DependencySet& deps);
   void CheckPopularity(ReplicaId at, InstanceId id, const DependencySet& deps);
   void NoteFastQuorum(ReplicaId at, InstanceId id, ReplicaSet quorum);
@@ -138,7 +136,7 @@ class Ghost final : public Observer {
   void CheckSent(ReplicaId from, const PreAcceptReply& m);
   void CheckSent(ReplicaId from, const Accept& m);
   void CheckSent(ReplicaId from, const AcceptReply& m);
-  void CheckSent(ReplicaId, const Nack&) { marks_.Note(Mark::kRefusal); }
+  void CheckSent(ReplicaId, const Nack&) { Note(Mark::kRefusal); }
   void CheckSent(ReplicaId from, const Commit& m);
   void CheckSent(ReplicaId from, const Recover& m);
   void CheckSent(ReplicaId from, const RecoverReply& m);
@@ -173,24 +171,13 @@ class Ghost final : public Observer {
     Fail("a checkpoint is not in the journal", at, {at, 0});
   }
 
-  Settings settings_;
   Cluster cluster_;
-  const Roles& roles_ = cluster_.roles;
-  int faults_;
-  int accept_quorum_;
-  int fast_quorum_;
-  int laggards_;  // that may be left out when instances are forgotten
-  Verdict& verdict_;
-  absl::flat_hash_map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>
-      submitted_;  // command -> digest of its operations
+  const Roles& roles_ = cluster_.roles;  // none empty
+  Sizes sizes_;
   // Who proposed it last.
   absl::flat_hash_map<std::pair<std::uint64_t, std::uint64_t>, InstanceId>
       proposed_;
   std::vector<std::deque<Instance>> columns_;
-  Marks marks_;
-  std::uint64_t decided_ = 0;
-  std::uint64_t with_commands_ = 0;
-  std::uint64_t recovered_ = 0;
   // Own slots that a durable reservation covers.
   std::array<std::uint64_t, kMaxNodes> reserved_{};
   // Every slot up to here is durably committed (has been executed) there.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "tests/sim/ghost.h"
 #include "wire/check.h"
 #include "wire/overloaded.h"
 
@@ -29,16 +28,8 @@ std::string Describe(const Value& value, Ballot ballot) {
 
 }  // namespace
 
-std::unique_ptr<Observer> Observer::Create(const Settings& settings,
-                                           Verdict& verdict) {
-  if (settings.protocol == Protocol::kMultipaxos) {
-    return std::make_unique<LogGhost>(settings, verdict);
-  }
-  return std::make_unique<Ghost>(settings, verdict);
-}
-
 LogGhost::LogGhost(const Settings& settings, Verdict& verdict)
-    : settings_(settings), verdict_(verdict) {}
+    : Observer(settings, verdict) {}
 
 LogGhost::Slot& LogGhost::Get(std::uint64_t slot) {
   QUORATE_CHECK(slot > 0 && slot < (1u << 24),
@@ -53,9 +44,7 @@ const LogGhost::Slot* LogGhost::Find(std::uint64_t slot) const {
 
 void LogGhost::Fail(const char* invariant, ReplicaId at, std::uint64_t slot,
                     const std::string& detail) {
-  verdict_.Fail(invariant, "slot " + std::to_string(slot) + " at r" +
-                               std::to_string(Index(at) + 1) +
-                               (detail.empty() ? "" : ": ") + detail);
+  Report(invariant, at, "slot " + std::to_string(slot), detail);
 }
 
 const CommandBatch* LogGhost::FindDecided(InstanceId id) const {
@@ -71,34 +60,18 @@ CommandBatchPtr LogGhost::FindPayload(InstanceId id) const {
 
 // ---- facts that hold for ever -----------------------------------------------
 
-void LogGhost::Submitted(const CommandBatch& batch, const Command& command) {
-  submitted_[{static_cast<std::uint64_t>(command.id.client),
-              command.id.sequence}] = DigestOf(batch.operations(command));
-}
-
 void LogGhost::NotePayload(ReplicaId at, std::uint64_t slot,
                            const Value& value) {
   if (value.kind == ValueKind::kNone) {
     Fail("G2: a proposed value is commands or a noop", at, slot);
   }
-  if (value.batch == nullptr) return;
-  for (const Command& command : value.batch->commands()) {
-    // The replicas' own.
-    if (value.batch->operations(command).front().kind == OperationKind::kEndEra) {
-      continue;
-    }
-    const auto found = submitted_.find(
-        {static_cast<std::uint64_t>(command.id.client), command.id.sequence});
-    if (found == submitted_.end() ||
-        found->second != DigestOf(value.batch->operations(command))) {
-      Fail("G2: only commands that a client submitted are proposed", at, slot);
-    }
+  if (value.batch != nullptr && !AreSubmitted(*value.batch)) {
+    Fail("G2: only commands that a client submitted are proposed", at, slot);
   }
 }
 
 LogGhost::Round& LogGhost::NoteRound(ReplicaId at, std::uint64_t number,
                                      Ballot ballot, const Value& value) {
-  NotePayload(at, number, value);
   Slot& slot = Get(number);
   if (slot.chosen && ballot > slot.chosen_ballot && *slot.chosen != value) {
     Fail("invariant 3: after a choice every higher ballot carries it", at,
@@ -112,9 +85,13 @@ LogGhost::Round& LogGhost::NoteRound(ReplicaId at, std::uint64_t number,
       Fail("invariant 4: one value per slot and ballot", at, number,
            Describe(round.value, ballot) + " and " + Describe(value, ballot));
     }
-    if (round.value.batch == nullptr) round.value.batch = value.batch;
+    if (round.value.batch == nullptr && value.batch != nullptr) {
+      NotePayload(at, number, value);
+      round.value.batch = value.batch;
+    }
     return round;
   }
+  NotePayload(at, number, value);
   return slot.rounds.emplace_back(Round{.ballot = ballot, .value = value});
 }
 
@@ -282,7 +259,7 @@ void LogGhost::Durable(ReplicaId at, const AcceptedRecord& r) {
   Round& round = NoteRound(at, r.instance.slot, r.ballot, r.value);
   round.durable_voters.Insert(at);
   Get(r.instance.slot).on_disk[static_cast<std::size_t>(Index(at))] = r.value;
-  if (IsPhase2Quorum(settings_, round.durable_voters)) {
+  if (IsPhase2Quorum(settings(), round.durable_voters)) {
     NoteChosen(at, r.instance.slot, round);
   }
 }
@@ -325,8 +302,8 @@ void LogGhost::Durable(ReplicaId at, const FloorRecord& r) {
   if (floor > At(at).decided) {
     Fail("invariant 16: only what is decided on disk is forgotten", at, floor);
   }
-  if (settings_.retained_bytes > 0) return;  // Others fetch a snapshot.
-  for (int i = 0; i < settings_.replicas; ++i) {
+  if (settings().retained_bytes > 0) return;  // Others fetch a snapshot.
+  for (int i = 0; i < settings().replicas; ++i) {
     if (At(ReplicaAt(i)).decided >= floor) continue;
     Fail("invariant 16: only what everybody has on disk is forgotten", at,
          floor, "r" + std::to_string(i + 1) + " lacks some of it");
@@ -368,9 +345,8 @@ void LogGhost::Committed(ReplicaId at, const CommittedInstance& decision) {
   if (slot.decided || !slot.chosen) return;
   slot.decided = true;
   if (slot.chosen->batch == nullptr) slot.chosen->batch = decision.value.batch;
-  ++decided_;
-  if (slot.rounds.size() > 1) ++recovered_;
-  if (slot.chosen->kind == ValueKind::kCommands) ++with_commands_;
+  CountDecision(slot.chosen->kind == ValueKind::kCommands,
+                slot.rounds.size() > 1);
 }
 
 void LogGhost::SetExecutedFrontier(ReplicaId at,

@@ -15,7 +15,6 @@
 #include <span>
 #include <string>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "tests/sim/observer.h"
 
@@ -25,7 +24,6 @@ class LogGhost final : public Observer {
  public:
   LogGhost(const Settings& settings, Verdict& verdict);
 
-  void Submitted(const CommandBatch& batch, const Command& command) override;
   void Sent(ReplicaId from, const Message& message) override;
   void Replied(ReplicaId from, const ClientReply& reply) override;
   void BecameDurable(ReplicaId at, std::span<const Record> records) override;
@@ -37,12 +35,6 @@ class LogGhost final : public Observer {
 
   const CommandBatch* FindDecided(InstanceId id) const override;
   CommandBatchPtr FindPayload(InstanceId id) const override;
-  std::uint64_t decided() const override { return decided_; }
-  std::uint64_t decided_with_commands() const override {
-    return with_commands_;
-  }
-  std::uint64_t recovered() const override { return recovered_; }
-  const Marks& marks() const override { return marks_; }
 
  private:
   // One proposal (slot, ballot).
@@ -94,17 +86,9 @@ class LogGhost final : public Observer {
   void Durable(ReplicaId at, const DecidedRecord& r);
   void Durable(ReplicaId at, const FloorRecord& r);
 
-  Settings settings_;
-  Verdict& verdict_;
-  absl::flat_hash_map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>
-      submitted_;  // command -> digest of its operations
   std::deque<Slot> slots_;
   std::array<Replica, kMaxReplicas> replicas_;
   std::uint64_t chosen_through_ = 0;
-  std::uint64_t decided_ = 0;
-  std::uint64_t with_commands_ = 0;
-  std::uint64_t recovered_ = 0;
-  Marks marks_;  // None of them is of a log.
 };
 
 }  // namespace quorate::sim

@@ -1,4 +1,5 @@
 // quorate-sim: runs seeds of the deterministic simulation (README.md).
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <memory>
@@ -6,12 +7,15 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "replica/paxos/quorum.h"
 #include "tests/model/mutants.h"
+#include "tests/sim/bugs.h"
 #include "tests/sim/runner.h"
+#include "tests/sim/toy_machine.h"
 
 namespace quorate::sim {
 namespace {
@@ -81,8 +85,49 @@ int RunRange(const SeedRange& range, const RunOptions& options, bool hashes) {
   return failures == 0 ? 0 : kViolation;
 }
 
+bool Names(const std::vector<std::string>& arguments, std::string_view option) {
+  return std::ranges::any_of(arguments, [&](const std::string& each) {
+    return each == option || each.starts_with(std::string(option) + "=");
+  });
+}
+
+bool NamesSeed(const std::vector<std::string>& arguments) {
+  return Names(arguments, "--seed") || Names(arguments, "--seeds");
+}
+
+// A bug without a seed is looked for where it is known to be found. Whoever
+// names a seed names the whole world.
+std::vector<std::string> WithKnownSeed(std::vector<std::string> arguments,
+                                       const std::optional<Bug>& bug) {
+  if (!bug.has_value() || NamesSeed(arguments)) return arguments;
+  std::vector<std::string> all = CLI::detail::split(bug->found_by, ' ');
+  std::erase(all, "");
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return all;
+}
+
 int Main(int argc, char** argv) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  const std::string name = BugAmong(arguments);
+  if (!name.empty() && name != "none" && !ParseToyBug(name).has_value()) {
+    HandOver(argv);
+  }
+  if (name == "list") {
+    std::fputs(BugList().c_str(), stdout);
+    return 0;
+  }
+  const std::optional<Bug> bug = FindBug(name);
+  if (bug.has_value() && bug->found_by.empty() && !NamesSeed(arguments)) {
+    std::fprintf(stderr,
+                 "quorate-sim: no seed is known to find %s; \"bash "
+                 "tests/mutants.sh %s\" runs what does, --seeds A..B looks "
+                 "for one\n",
+                 name.c_str(), name.c_str());
+    return kWrongUsage;
+  }
+  arguments = WithKnownSeed(std::move(arguments), bug);
   RunOptions options;
+  options.program = argv[0];
   std::uint64_t seed = 1;
   std::string seeds;
   std::string faults = "all";
@@ -94,6 +139,7 @@ int Main(int argc, char** argv) {
       "Simulates a faulty cluster in virtual time; one seed decides all.\n"
       "  quorate-sim --seed 7 --trace seven.txt\n"
       "  quorate-sim --seeds 1..100 --replicas 3 --faults crash,loss");
+  app.option_defaults()->take_last();
   app.add_option("--seed", seed, "run this seed and print its trace's hash");
   app.add_option("--seeds", seeds, "run seeds A..B and print the figures");
   app.add_option("--protocol", options.protocol,
@@ -111,14 +157,17 @@ int Main(int argc, char** argv) {
   app.add_option("--fast-path", fast_path,
                  "epaxos, atlas or unanimous; drawn when left out")
       ->check(CLI::IsMember({"epaxos", "atlas", "unanimous"}));
-  app.add_option("--bug", options.bug,
-                 "plant a bug in the toy, or, in quorate-sim-mutants, a\n"
-                 "mutation of wire/mutation.h in the real machine");
+  app.add_option(
+      "--bug", options.bug,
+      "plant a bug, and run the seed that is known to find it unless\n"
+      "a seed is given; \"list\" names the bugs of the toy and, where\n"
+      "quorate-sim-mutants is built, those of the real machine");
   app.add_option("--trace", trace, "write every event as a line");
   app.add_flag("--hashes", hashes, "print the hash of each seed's trace");
   app.add_option("--history", history, "write what the clients saw as JSON");
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> backwards(arguments.rbegin(), arguments.rend());
+    app.parse(backwards);  // CLI11 takes them from the back.
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongUsage;
   }

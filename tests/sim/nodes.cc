@@ -7,7 +7,7 @@
 namespace quorate::sim {
 namespace {
 
-constexpr int kClonePermille = 10;       // of the turns go on with a copy
+constexpr int kClonePermille = 3;        // of the turns go on with a copy
 constexpr int kInvariantPermille = 100;  // of the turns look inside
 
 }  // namespace

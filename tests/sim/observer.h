@@ -2,14 +2,18 @@
 //
 // An omniscient observer of all messages, durable records and decisions of a
 // run. Each protocol has its own, because each promises something else: Ghost
-// for EPaxos, LogGhost for Multi-Paxos. They judge from what they were told,
-// not by the code under test.
+// for EPaxos and BPaxos, LogGhost for Multi-Paxos. They judge from what they
+// were told, not by the code under test. What all of them need is here: which
+// commands clients have asked for (G2), and what has been counted.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "replica/settings.h"
 #include "tests/sim/marks.h"
 #include "tests/sim/verdict.h"
@@ -19,6 +23,8 @@ namespace quorate::sim {
 
 class Observer {
  public:
+  Observer(const Settings& settings, Verdict& verdict)
+      : settings_(settings), verdict_(verdict) {}
   virtual ~Observer() = default;
 
   // For the protocol of these settings.
@@ -26,7 +32,7 @@ class Observer {
                                           Verdict& verdict);
 
   // A client has asked for this command; only such commands may be decided.
-  virtual void Submitted(const CommandBatch& batch, const Command& command) = 0;
+  void Submitted(const CommandBatch& batch, const Command& command);
   virtual void Sent(ReplicaId from, const Message& message) = 0;
   virtual void Replied(ReplicaId from, const ClientReply& reply) = 0;
   virtual void BecameDurable(ReplicaId at, std::span<const Record> records) = 0;
@@ -42,16 +48,44 @@ class Observer {
   // Null when the instance is not decided or is a noop.
   virtual const CommandBatch* FindDecided(InstanceId id) const = 0;
   virtual CommandBatchPtr FindPayload(InstanceId id) const = 0;
-  virtual std::uint64_t decided() const = 0;
+  std::uint64_t decided() const { return decided_; }
   // Decided instances that carry commands.
-  virtual std::uint64_t decided_with_commands() const = 0;
+  std::uint64_t decided_with_commands() const { return with_commands_; }
   // Decided by somebody other than who first proposed them.
-  virtual std::uint64_t recovered() const = 0;
+  std::uint64_t recovered() const { return recovered_; }
   // Rare things that the run has seen.
-  virtual const Marks& marks() const = 0;
+  const Marks& marks() const { return marks_; }
+
+ protected:
+  const Settings& settings() const { return settings_; }
+  void Note(Mark mark) { marks_.Note(mark); }
+  void CountDecision(bool with_commands, bool recovered);
+  // Every command of it, as some client asked for it (G2)?
+  bool AreSubmitted(const CommandBatch& batch) const;
+  // As that, but perhaps not with all that was asked for.
+  bool AreKnown(const CommandBatch& batch) const;
+  void Report(const char* invariant, ReplicaId at, const std::string& what,
+              const std::string& detail);
+
+ private:
+  Settings settings_;
+  Verdict& verdict_;
+  absl::flat_hash_map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>
+      submitted_;  // command -> digest of its operations
+  std::uint64_t decided_ = 0;
+  std::uint64_t with_commands_ = 0;
+  std::uint64_t recovered_ = 0;
+  Marks marks_;
 };
 
-// Of a command's operations, to tell one submitted command from another.
-std::uint64_t DigestOf(std::span<const Operation> operations);
+// The end of an era, which no client asks for.
+inline bool IsOfReplicas(const CommandBatch& batch, const Command& command) {
+  return batch.operations(command).front().kind == OperationKind::kEndEra;
+}
+
+// A command among others.
+inline std::pair<std::uint64_t, std::uint64_t> KeyOf(CommandId id) {
+  return {static_cast<std::uint64_t>(id.client), id.sequence};
+}
 
 }  // namespace quorate::sim

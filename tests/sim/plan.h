@@ -55,6 +55,7 @@ class FaultSet {
   void Insert(FaultKind kind) { bits_ |= 1u << Bit(kind); }
   void Erase(FaultKind kind) { bits_ &= ~(1u << Bit(kind)); }
   bool empty() const { return bits_ == 0; }
+  bool operator==(const FaultSet&) const = default;
   std::string ToString() const;
 
  private:

@@ -10,11 +10,13 @@
 namespace quorate::sim {
 namespace {
 
-// The picture of a machine: a whole checkpoint of it. Of a copy: the machine
-// itself must not believe that one was written.
-std::vector<Record> PictureOf(const Replica& replica) {
-  const std::unique_ptr<Machine> copy = replica.Clone();
-  auto& machine = static_cast<Replica&>(*copy);
+// Lives of a node between two whose records all go through the codec: it is
+// the dearest part of a restart, and mostly sees what it has seen before.
+constexpr std::uint64_t kCodecLives = 4;
+
+// The picture of a machine: a whole checkpoint of it. The machine itself
+// believes that one was written.
+std::vector<Record> TakePicture(Replica& machine) {
   std::vector<Record> records;
   if (!machine.BeginCheckpoint().has_value()) return records;
   while (machine.NextCheckpointRecords(std::size_t{1} << 30, records)) {
@@ -39,7 +41,7 @@ void Simulation::Restore(int index) {
   }
   if (at.disk.found() != nullptr) {
     CompareFound(index, records);
-  } else {
+  } else if (at.life % kCodecLives == 2) {
     RecordsThroughCodec(ColumnsOf(plan_.settings), records, verdict_);
   }
   std::span<const Record> rest = records;
@@ -93,12 +95,13 @@ void Simulation::CheckAgainstFullReplay(int index) {
     }
   }
   shadow->Restore(records);
-  const std::vector<Record> expected = PictureOf(*shadow);
-  const std::vector<Record> found = PictureOf(*at.replica);
   std::string difference;
   if (shadow->Fingerprint() != at.replica->Fingerprint()) {
     difference = "the fingerprints differ";
   }
+  const std::vector<Record> expected = TakePicture(*shadow);
+  const std::unique_ptr<Machine> copy = at.replica->Clone();
+  const std::vector<Record> found = TakePicture(static_cast<Replica&>(*copy));
   if (expected.size() != found.size()) difference = "not as many records";
   for (std::size_t i = 0; difference.empty() && i < expected.size(); ++i) {
     // Keys and sessions lie in any order; the fingerprint has them.

@@ -93,13 +93,9 @@ absl::Status CheckOptions(const RunOptions& options) {
   if (options.planted && protocol.has_value()) return absl::OkStatus();
   const std::optional<ToyBug> bug = ParseToyBug(options.bug);
   if (!bug.has_value()) {
-    std::string known;
-    for (int i = 0; i < kToyBugs; ++i) {
-      absl::StrAppend(&known, i > 0 ? ", " : "",
-                      std::string(Name(static_cast<ToyBug>(i))));
-    }
     return absl::InvalidArgumentError(
-        absl::StrCat("unknown bug \"", options.bug, "\"; known: ", known));
+        absl::StrCat("no bug \"", options.bug, "\" can be planted in ",
+                     options.protocol, " by this program; see --bug list"));
   }
   if (*bug != ToyBug::kNone && options.protocol != kToy) {
     return absl::InvalidArgumentError(
@@ -138,9 +134,9 @@ SeedResult RunSeed(std::uint64_t seed, const RunOptions& options) {
 
 std::string ReplayLine(std::uint64_t seed, const RunOptions& options) {
   std::string line = absl::StrCat(
-      options.planted ? "quorate-sim-mutants" : "quorate-sim",
-      " --protocol=", options.protocol, " --replicas=", options.replicas,
-      " --seed=", seed, " --faults=", options.faults.ToString());
+      options.program, " --protocol=", options.protocol,
+      " --replicas=", options.replicas, " --seed=", seed, " --faults=",
+      options.faults == FaultSet::All() ? "all" : options.faults.ToString());
   if (options.operations > 0) {
     absl::StrAppend(&line, " --operations=", options.operations);
   }

@@ -16,6 +16,8 @@
 namespace quorate::sim {
 
 struct RunOptions {
+  // For the line that replays a failure.
+  std::string program = "quorate-sim";
   // As in cluster.toml, or "toy" for the simulator's own test machine.
   std::string protocol = "epaxos";
   // A bug planted in the toy, or, where `planted`, in the core itself; "none"

@@ -184,6 +184,7 @@ class Simulation {
   void StrikePause();
   void StrikeDisk();
   void StrikeSuspect();
+  void StrikeReader(int index);
   void CrashNow(int index);
   void SuspectStopped(int index);
   void KillSome();
