@@ -35,6 +35,9 @@ inline ReplicaSet Nodes(std::initializer_list<int> indexes) {
   return nodes;
 }
 
+// The leader's first instance.
+inline InstanceId First(int leader) { return {ReplicaAt(leader), 1}; }
+
 // Leaders 0 1, dependency nodes 2 3 4, acceptors 5 6 7, executors 8 9.
 inline Settings SeparateSettings() {
   return {.protocol = Protocol::kBpaxos,

@@ -8,8 +8,6 @@
 namespace quorate::bpaxos {
 namespace {
 
-InstanceId First(int leader) { return {ReplicaAt(leader), 1}; }
-
 DependencyRequest RequestOf(const InFlight& each) {
   return std::get<DependencyRequest>(each.message);
 }

@@ -12,8 +12,6 @@ bool Is(const InFlight& each) {
 
 bool Goes(const InFlight& each, int to) { return each.to == ReplicaAt(to); }
 
-InstanceId First(int leader) { return {ReplicaAt(leader), 1}; }
-
 const CommittedInstance* Decided(const TestCluster& cluster, InstanceId id) {
   const auto found = cluster.decided().find(id);
   return found == cluster.decided().end() ? nullptr : &found->second;

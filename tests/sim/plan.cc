@@ -191,7 +191,7 @@ void DrawSeparateRoles(Random& random, Settings& settings) {
   const int shards = f == 1 && random.Chance(400) ? 2 : 1;
   const int groups = f == 1 && random.Chance(400) ? 2 : 1;
   const int spare = f == 1 && shards + groups < 4 ? 1 : 0;
-  const bool four = f == 1 && shards + groups == 2 && random.Chance(500);
+  const bool four = f == 1 && shards + groups == 2 && random.Chance(700);
   int first = 0;
   const auto take = [&](int least, int more) {
     const int count = least + static_cast<int>(random.Between(

@@ -175,13 +175,12 @@ TEST(Plan, ASeedDrawsOnlyFaultsThatAreAllowed) {
             (std::set<std::string>{"none", "crash", "pause", "crash,pause"}));
 }
 
-// Seeds that a short run gets to.
 TEST(Plan, WorldsOfBpaxosHavePartsAndQuorumsOfEveryKind) {
   PlanLimits limits;
   limits.protocol = Protocol::kBpaxos;
   std::set<std::pair<int, int>> parts;
   std::set<std::string> quorums;
-  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
     const Settings settings = DrawPlan(Random(seed), limits).settings;
     ASSERT_TRUE(ValidateSettings(settings).ok()) << seed;
     const Cluster cluster(settings);
