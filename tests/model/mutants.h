@@ -16,9 +16,10 @@ struct Mutation {
   std::string_view name;
   // The rule that is missing, in words.
   std::string_view about;
-  // quorate-sim finds it with these options; empty where no seed is known to,
-  // because it takes a schedule that chance does not come to.
-  std::string_view found_by = {};
+  // "--seed ...": quorate-sim finds it with these options. Where no seed does,
+  // because it takes a schedule that chance does not come to: "replay" of the
+  // recorded one (scenarios/), "explore SCOPE", or "unit TEST".
+  std::string_view found_by;
 };
 
 // By name. Empty in a program in which nothing can be planted.

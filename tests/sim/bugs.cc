@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -16,7 +18,8 @@ namespace quorate::sim {
 namespace {
 
 constexpr char kMutants[] = "quorate-sim-mutants";
-constexpr char kNoSeed[] = "no seed is known: see tests/mutants.sh";
+constexpr char kExplorer[] = "quorate-explore-mutants";
+constexpr char kUnitTests[] = "quorate-unit-mutants";
 
 // By ToyBug. With three replicas one vote of another is a majority, however
 // often it is counted; without r1 the toy does nothing, so nobody dies.
@@ -51,6 +54,11 @@ std::vector<Bug> AllBugs() {
   return bugs;
 }
 
+std::filesystem::path OwnFolder() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+}
+
 }  // namespace
 
 std::optional<Bug> FindBug(std::string_view name) {
@@ -64,7 +72,7 @@ std::string BugList() {
   std::string list;
   for (const Bug& bug : AllBugs()) {
     absl::StrAppendFormat(&list, "%-22s %s\n%22s   %s\n", bug.name, bug.about,
-                          "", bug.found_by.empty() ? kNoSeed : bug.found_by);
+                          "", bug.found_by);
   }
   return list;
 }
@@ -84,12 +92,43 @@ std::string BugAmong(const std::vector<std::string>& arguments) {
 
 void HandOver(char** argv) {
   if (!model::Mutations().empty()) return;
-  std::error_code error;
-  const std::filesystem::path self =
-      std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) return;
   // The name stays that of this program: a replay line comes back here.
-  execv((self.parent_path() / kMutants).c_str(), argv);
+  execv((OwnFolder() / kMutants).c_str(), argv);
+}
+
+void FindElsewhere(const Bug& bug) {
+  const std::size_t space =
+      std::min(bug.found_by.find(' '), bug.found_by.size());
+  const std::string how = bug.found_by.substr(0, space);
+  const std::string what =
+      bug.found_by.substr(std::min(space + 1, bug.found_by.size()));
+  const std::filesystem::path model =
+      (OwnFolder() / ".." / "model").lexically_normal();
+  std::vector<std::string> words;
+  if (how == "unit") {
+    words = {(model / kUnitTests).string(), "--gtest_filter=" + what};
+    setenv("QUORATE_MUTATION", bug.name.c_str(), /*overwrite=*/1);
+  } else {
+    words = {(model / kExplorer).string(), "--mutation", bug.name, "--endings",
+             "0"};
+    const std::string schedule =
+        absl::StrCat(QUORATE_SCENARIOS "/", bug.name, ".txt");
+    words.push_back(how == "replay" ? "--replay" : "--scope");
+    words.push_back(how == "replay" ? schedule : what);
+  }
+  std::string line = how == "unit" ? "QUORATE_MUTATION=" + bug.name : "";
+  std::vector<char*> argv;
+  for (std::string& word : words) {
+    const bool quoted = word.find(' ') != std::string::npos;
+    absl::StrAppend(&line, line.empty() ? "" : " ", quoted ? "'" : "", word,
+                    quoted ? "'" : "");
+    argv.push_back(word.data());
+  }
+  argv.push_back(nullptr);
+  std::printf("no seed of the simulator finds %s, this does\nreplay: %s\n",
+              bug.name.c_str(), line.c_str());
+  std::fflush(stdout);
+  execv(argv[0], argv.data());
 }
 
 }  // namespace quorate::sim

@@ -17,8 +17,11 @@ namespace quorate::sim {
 struct Bug {
   std::string name;
   std::string about;
-  // Options of this program, "--seed 3 --replicas 5"; empty: no seed is known.
+  // Options of this program, "--seed 3 --replicas 5", or what else finds it
+  // (model::Mutation).
   std::string found_by;
+
+  bool has_seed() const { return found_by.starts_with("--"); }
 };
 
 std::optional<Bug> FindBug(std::string_view name);
@@ -32,5 +35,10 @@ std::string BugAmong(const std::vector<std::string>& arguments);
 // this one has none of the machine's bugs. Returns only when there is nothing
 // to hand over or nobody to hand it to.
 void HandOver(char** argv);
+
+// For a bug without a seed: says and runs, in place of this program, the command
+// of the explorer or of the unit tests that finds it. Returns only when there is
+// nobody beside it to run.
+void FindElsewhere(const Bug& bug);
 
 }  // namespace quorate::sim

@@ -117,12 +117,12 @@ int Main(int argc, char** argv) {
     return 0;
   }
   const std::optional<Bug> bug = FindBug(name);
-  if (bug.has_value() && bug->found_by.empty() && !NamesSeed(arguments)) {
+  if (bug.has_value() && !bug->has_seed() && !NamesSeed(arguments)) {
+    FindElsewhere(*bug);
     std::fprintf(stderr,
-                 "quorate-sim: no seed is known to find %s; \"bash "
-                 "tests/mutants.sh %s\" runs what does, --seeds A..B looks "
-                 "for one\n",
-                 name.c_str(), name.c_str());
+                 "quorate-sim: what finds %s (%s) is not built; \"bash "
+                 "tests/mutants.sh %s\" builds and runs it\n",
+                 name.c_str(), bug->found_by.c_str(), name.c_str());
     return kWrongUsage;
   }
   arguments = WithKnownSeed(std::move(arguments), bug);
