@@ -45,14 +45,9 @@ absl::Status BpaxosReplica::CheckInvariants() const {
 
 ReplicaStatus BpaxosReplica::Status() const {
   ReplicaStatus status;
-  status.committed = executor_.committed_frontier();
-  status.executed = executor_.executed_frontier();
+  Describe(executor_, status);
   status.base_floor = floors_.base();
   status.drop_floor = floors_.drop();
-  status.state_hash = executor_.state_hash();
-  status.keys = executor_.state_machine().size();
-  status.sessions = executor_.sessions().sessions();
-  status.expired_sessions = executor_.sessions().expired_sessions();
   status.era = era();
   status.queued_commands = queue_.waiting_commands();
   status.slow_commits = shared_.stats.decided;
@@ -61,8 +56,6 @@ ReplicaStatus BpaxosReplica::Status() const {
   status.recoveries_started = shared_.stats.recoveries_started;
   status.recovered_payloads = shared_.stats.recovered_payloads;
   status.recovered_noops = shared_.stats.recovered_noops;
-  status.executor = executor_.stats();
-  status.oldest_blocked = executor_.OldestBlocked();
   if (executing_) status.instances_in_memory += executing_->size();
   if (acceptor_) status.instances_in_memory += acceptor_->size();
   if (dependencies_) {

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "replica/answers.h"
-#include "wire/fingerprint.h"
 #include "wire/mutation.h"
 #include "wire/overloaded.h"
 
@@ -36,12 +35,7 @@ RecoveryStatus StatusOf(InstanceId id, const epaxos::Instance& instance) {
 }  // namespace
 
 EpaxosReplica::EpaxosReplica(const Settings& settings)
-    : settings_(settings),
-      protocol_(settings),
-      executor_(settings.replicas, settings.conflicts),
-      queue_(settings),
-      era_timer_(settings),
-      transfer_(settings) {}
+    : SnapshotReplica(settings) {}
 
 void EpaxosReplica::Step(const Event& event, Actions& actions) {
   const std::size_t first = actions.committed.size();
@@ -77,7 +71,7 @@ void EpaxosReplica::Step(const Event& event, Actions& actions) {
   Propose(actions);
 }
 
-// ---- restart and checkpoints ------------------------------------------------
+// ---- restart ----------------------------------------------------------------
 
 void EpaxosReplica::Restore(std::span<const Record> records) {
   for (const Record& record : records) {
@@ -93,37 +87,10 @@ void EpaxosReplica::Restore(std::span<const Record> records) {
   executed_.Clear();
 }
 
-std::optional<RecordSequence> EpaxosReplica::BeginCheckpoint() {
-  if (transfer_.received() > 0) return std::nullopt;
-  const RecordSequence through = protocol_.last_record();
-  protocol_.NoteCheckpoint(through);
-  checkpoint_.Begin(through, executor_, [this](std::vector<Record>& records) {
-    protocol_.Save(records);
-  });
-  return through;
-}
-
-bool EpaxosReplica::NextCheckpointRecords(std::size_t bytes,
-                                          std::vector<Record>& records) {
-  return checkpoint_.Next(bytes, executor_, records);
-}
-
-void EpaxosReplica::AbandonCheckpoint() {
-  if (checkpoint_.Abandon(executor_)) protocol_.NoteCheckpoint(0);
-}
-
 // ---- checks -----------------------------------------------------------------
 
 std::unique_ptr<Machine> EpaxosReplica::Clone() const {
   return std::make_unique<EpaxosReplica>(*this);
-}
-
-std::uint64_t EpaxosReplica::Fingerprint() const {
-  quorate::Fingerprint print;
-  print.Mix(protocol_.Fingerprint());
-  print.Mix(executor_.Fingerprint());
-  print.Mix(queue_.waiting_commands());
-  return print.value();
 }
 
 absl::Status EpaxosReplica::CheckInvariants() const {
@@ -141,12 +108,11 @@ void EpaxosReplica::Propose(Actions& actions) {
   while (protocol_.own_in_flight() < settings_.max_in_flight) {
     if (holds_back ? !queue_.has_unasked() : queue_.empty()) return;
     CommandBatchPtr batch =
-        holds_back
-            ? queue_.TakeOnly([this](const CommandBatch& of,
-                                     const Command& command) {
-                return IsUnaffected(of.operations(command));
-              })
-            : queue_.Take();
+        holds_back ? queue_.TakeOnly([this](const CommandBatch& of,
+                                            const Command& command) {
+          return IsUnaffected(of.operations(command));
+        })
+                   : queue_.Take();
     if (batch != nullptr) protocol_.Propose(std::move(batch), actions);
   }
 }
@@ -211,22 +177,6 @@ void EpaxosReplica::Resubmit(InstanceId id) {
 
 // ---- a snapshot of a peer ---------------------------------------------------
 
-void EpaxosReplica::TakePart(const SnapshotPart& part, Actions& actions) {
-  SnapshotWrite write;
-  const SnapshotFetch::Outcome outcome = transfer_.Take(part, write, actions);
-  if (outcome == SnapshotFetch::Outcome::kIgnored ||
-      outcome == SnapshotFetch::Outcome::kBroken) {
-    return;
-  }
-  // There is room for one checkpoint at a time.
-  AbandonCheckpoint();
-  if (outcome == SnapshotFetch::Outcome::kWhole) {
-    protocol_.SaveWith(transfer_.fetched().facts(), write.records);
-    transfer_.Seal(protocol_.last_record(), write);
-  }
-  actions.snapshot_writes.push_back(std::move(write));
-}
-
 // Own commands that the snapshot has executed, and whose clients wait, are
 // proposed again: the session table has their results.
 void EpaxosReplica::Install(Actions& actions) {
@@ -250,18 +200,10 @@ void EpaxosReplica::Install(Actions& actions) {
 // ---- status -----------------------------------------------------------------
 
 ReplicaStatus EpaxosReplica::Status() const {
-  ReplicaStatus status;
-  status.committed = protocol_.committed_frontier();
-  status.executed = executor_.executed_frontier();
+  ReplicaStatus status = StatusOfParts();
   status.base_floor = protocol_.base_floor();
   status.drop_floor = protocol_.drop_floor();
-  status.state_hash = executor_.state_hash();
-  status.keys = executor_.state_machine().size();
-  status.sessions = executor_.sessions().sessions();
-  status.expired_sessions = executor_.sessions().expired_sessions();
-  status.era = era();
   status.own_in_flight = protocol_.own_in_flight();
-  status.queued_commands = queue_.waiting_commands();
   status.instances_in_memory = protocol_.log().size();
   status.index_entries = protocol_.index().entries();
   status.fast_commits = protocol_.stats().fast_commits;
@@ -271,12 +213,7 @@ ReplicaStatus EpaxosReplica::Status() const {
   status.stale_messages = protocol_.stats().stale_messages;
   status.holds_back = HoldsBack();
   AddRecoveries(status);
-  status.fetches_snapshot = transfer_.under_way();
-  status.snapshot_parts = transfer_.received();
-  status.snapshot_parts_of = transfer_.chunks();
   status.snapshots_installed = protocol_.stats().snapshots_installed;
-  status.executor = executor_.stats();
-  status.oldest_blocked = executor_.OldestBlocked();
   return status;
 }
 

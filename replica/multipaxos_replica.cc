@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "replica/answers.h"
-#include "wire/fingerprint.h"
 #include "wire/overloaded.h"
 
 namespace quorate {
@@ -34,12 +33,7 @@ ReadsAndOthers SplitReads(const CommandBatchPtr& batch) {
 }  // namespace
 
 MultipaxosReplica::MultipaxosReplica(const Settings& settings)
-    : settings_(settings),
-      protocol_(settings),
-      executor_(settings.replicas, settings.conflicts),
-      queue_(settings),
-      era_timer_(settings),
-      transfer_(settings) {}
+    : SnapshotReplica(settings) {}
 
 void MultipaxosReplica::Step(const Event& event, Actions& actions) {
   const std::size_t first = actions.committed.size();
@@ -77,7 +71,7 @@ void MultipaxosReplica::Step(const Event& event, Actions& actions) {
   Propose(actions);
 }
 
-// ---- restart and checkpoints ------------------------------------------------
+// ---- restart ----------------------------------------------------------------
 
 void MultipaxosReplica::Restore(std::span<const Record> records) {
   for (const Record& record : records) {
@@ -90,37 +84,10 @@ void MultipaxosReplica::Restore(std::span<const Record> records) {
   executed_.Clear();
 }
 
-std::optional<RecordSequence> MultipaxosReplica::BeginCheckpoint() {
-  if (transfer_.received() > 0) return std::nullopt;
-  const RecordSequence through = protocol_.last_record();
-  protocol_.NoteCheckpoint(through);
-  checkpoint_.Begin(through, executor_, [this](std::vector<Record>& records) {
-    protocol_.Save(records);
-  });
-  return through;
-}
-
-bool MultipaxosReplica::NextCheckpointRecords(std::size_t bytes,
-                                              std::vector<Record>& records) {
-  return checkpoint_.Next(bytes, executor_, records);
-}
-
-void MultipaxosReplica::AbandonCheckpoint() {
-  if (checkpoint_.Abandon(executor_)) protocol_.NoteCheckpoint(0);
-}
-
 // ---- checks -----------------------------------------------------------------
 
 std::unique_ptr<Machine> MultipaxosReplica::Clone() const {
   return std::make_unique<MultipaxosReplica>(*this);
-}
-
-std::uint64_t MultipaxosReplica::Fingerprint() const {
-  quorate::Fingerprint print;
-  print.Mix(protocol_.Fingerprint());
-  print.Mix(executor_.Fingerprint());
-  print.Mix(queue_.waiting_commands());
-  return print.value();
 }
 
 absl::Status MultipaxosReplica::CheckInvariants() const {
@@ -232,22 +199,6 @@ void MultipaxosReplica::ServeReads(Actions& actions) {
 
 // ---- a snapshot of a peer ---------------------------------------------------
 
-void MultipaxosReplica::TakePart(const SnapshotPart& part, Actions& actions) {
-  SnapshotWrite write;
-  const SnapshotFetch::Outcome outcome = transfer_.Take(part, write, actions);
-  if (outcome == SnapshotFetch::Outcome::kIgnored ||
-      outcome == SnapshotFetch::Outcome::kBroken) {
-    return;
-  }
-  // There is room for one checkpoint at a time.
-  AbandonCheckpoint();
-  if (outcome == SnapshotFetch::Outcome::kWhole) {
-    protocol_.SaveWith(transfer_.fetched().facts(), write.records);
-    transfer_.Seal(protocol_.last_record(), write);
-  }
-  actions.snapshot_writes.push_back(std::move(write));
-}
-
 void MultipaxosReplica::Install(Actions& actions) {
   if (!transfer_.is_sealed()) return;
   SnapshotFetch& fetched = transfer_.fetched();
@@ -266,18 +217,10 @@ void MultipaxosReplica::Install(Actions& actions) {
 
 ReplicaStatus MultipaxosReplica::Status() const {
   const multipaxos::Stats& stats = protocol_.stats();
-  ReplicaStatus status;
-  status.committed = protocol_.committed_frontier();
-  status.executed = executor_.executed_frontier();
+  ReplicaStatus status = StatusOfParts();
   status.base_floor = protocol_.Column(protocol_.base_floor());
   status.drop_floor = protocol_.Column(protocol_.drop_floor());
-  status.state_hash = executor_.state_hash();
-  status.keys = executor_.state_machine().size();
-  status.sessions = executor_.sessions().sessions();
-  status.expired_sessions = executor_.sessions().expired_sessions();
-  status.era = era();
   status.own_in_flight = protocol_.in_flight();
-  status.queued_commands = queue_.waiting_commands();
   status.instances_in_memory = protocol_.log().size();
   status.slow_commits = stats.decided_here;
   status.retransmissions = stats.retransmissions;
@@ -291,11 +234,7 @@ ReplicaStatus MultipaxosReplica::Status() const {
   status.ballot = protocol_.ballot();
   status.elections_won = stats.elections_won;
   status.leader_reads = stats.leader_reads;
-  status.fetches_snapshot = transfer_.under_way();
-  status.snapshot_parts = transfer_.received();
-  status.snapshot_parts_of = transfer_.chunks();
   status.snapshots_installed = stats.snapshots_installed;
-  status.executor = executor_.stats();
   return status;
 }
 

@@ -9,6 +9,17 @@
 
 namespace quorate {
 
+void Describe(const Executor& executor, ReplicaStatus& status) {
+  status.committed = executor.committed_frontier();
+  status.executed = executor.executed_frontier();
+  status.state_hash = executor.state_hash();
+  status.keys = executor.state_machine().size();
+  status.sessions = executor.sessions().sessions();
+  status.expired_sessions = executor.sessions().expired_sessions();
+  status.executor = executor.stats();
+  status.oldest_blocked = executor.OldestBlocked();
+}
+
 std::unique_ptr<Replica> Replica::Create(const Settings& settings) {
   QUORATE_CHECK(ValidateSettings(settings).ok(), "settings are valid");
   switch (settings.protocol) {

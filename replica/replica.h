@@ -78,6 +78,9 @@ struct ReplicaStatus {
   std::optional<Executor::Blocked> oldest_blocked;
 };
 
+// Fills in what an executor knows, its frontiers among it.
+void Describe(const Executor& executor, ReplicaStatus& status);
+
 class Replica : public Machine {
  public:
   // The machine for settings.protocol rules; the settings must be valid

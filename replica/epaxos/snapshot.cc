@@ -80,18 +80,7 @@ void Epaxos::SaveWith(const SnapshotFacts& snapshot,
                       std::vector<Record>& records) const {
   const std::size_t first = records.size();
   Save(records);
-  auto& floors = std::get<FloorRecord>(records[first]);
-  floors.base_floor.UnionWith(snapshot.drop_floor);
-  floors.drop_floor.UnionWith(snapshot.drop_floor);
-  for (const InstanceRecord& decision : snapshot.decisions) {
-    // Votes and promises stay each replica's own.
-    records.emplace_back(
-        InstanceRecord{.instance = decision.instance,
-                       .status = decision.status,
-                       .value = decision.value,
-                       .deps = decision.deps,
-                       .initial_batch = decision.initial_batch});
-  }
+  snapshot.JoinTo(records, first);
 }
 
 // B-R3'. The base floor may follow the drop floor at once: all but g of the

@@ -200,18 +200,7 @@ void Multipaxos::SaveWith(const SnapshotFacts& snapshot,
                           std::vector<Record>& records) const {
   const std::size_t first = records.size();
   Save(records);
-  auto& floors = std::get<FloorRecord>(records[first]);
-  floors.base_floor.UnionWith(snapshot.drop_floor);
-  floors.drop_floor.UnionWith(snapshot.drop_floor);
-  for (const InstanceRecord& decision : snapshot.decisions) {
-    // Votes and promises stay each replica's own.
-    records.emplace_back(
-        InstanceRecord{.instance = decision.instance,
-                       .status = decision.status,
-                       .value = decision.value,
-                       .deps = decision.deps,
-                       .initial_batch = decision.initial_batch});
-  }
+  snapshot.JoinTo(records, first);
 }
 
 // The decisions need no records: the snapshot is theirs.

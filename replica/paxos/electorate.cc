@@ -34,19 +34,8 @@ ReplicaSet Electorate::Choose(ReplicaId self, ReplicaSet suspected) const {
       }
     }
   }
-  ReplicaSet chosen;
-  for (const ReplicaId node : order) {
-    if (IsQuorum(chosen)) break;
-    chosen.Insert(node);
-  }
-  // The latest may make an earlier one superfluous: a grid's whole row does.
-  for (auto at = order.rbegin(); at != order.rend(); ++at) {
-    if (!chosen.Contains(*at)) continue;
-    ReplicaSet fewer = chosen;
-    fewer.Erase(*at);
-    if (IsQuorum(fewer)) chosen = fewer;
-  }
-  return chosen;
+  return FillUp(ReplicaSet(), order,
+                [this](ReplicaSet set) { return IsQuorum(set); });
 }
 
 ReplicaSet Electorate::PlusOne(ReplicaSet answered) const {

@@ -297,20 +297,9 @@ ReplicaSet QuorumSystem::Choose(ReplicaId self, ReplicaSet preferred) const {
       if (preferred.Contains(other) == is_preferred) order.push_back(other);
     }
   }
-  ReplicaSet chosen;
-  chosen.Insert(self);
-  for (const ReplicaId other : order) {
-    if (IsQuorum(chosen)) break;
-    chosen.Insert(other);
-  }
-  // The latest may make an earlier one superfluous: a grid's whole row does.
-  for (auto at = order.rbegin(); at != order.rend(); ++at) {
-    if (!chosen.Contains(*at)) continue;
-    ReplicaSet fewer = chosen;
-    fewer.Erase(*at);
-    if (IsQuorum(fewer)) chosen = fewer;
-  }
-  return chosen;
+  ReplicaSet own;
+  own.Insert(self);
+  return FillUp(own, order, [this](ReplicaSet set) { return IsQuorum(set); });
 }
 
 std::string QuorumSystem::Describe() const {

@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -34,6 +35,24 @@ namespace quorate {
 absl::StatusOr<QuorumSpec> ParseQuorumSpec(std::string_view text);
 // The text that ParseQuorumSpec reads back.
 std::string ToString(const QuorumSpec& spec);
+
+// The first of `order` that `chosen` lacks to be a quorum, without the members
+// that later ones have made superfluous: a grid's whole row does.
+template <typename IsQuorum>
+ReplicaSet FillUp(ReplicaSet chosen, const std::vector<ReplicaId>& order,
+                  const IsQuorum& is_quorum) {
+  for (const ReplicaId node : order) {
+    if (is_quorum(chosen)) break;
+    chosen.Insert(node);
+  }
+  for (auto at = order.rbegin(); at != order.rend(); ++at) {
+    if (!chosen.Contains(*at)) continue;
+    ReplicaSet fewer = chosen;
+    fewer.Erase(*at);
+    if (is_quorum(fewer)) chosen = fewer;
+  }
+  return chosen;
+}
 
 class QuorumSystem {
  public:

@@ -5,7 +5,9 @@
 // promises are not in it: they stay each replica's own. Plain values.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <variant>
 #include <vector>
 
 #include "wire/dependency_set.h"
@@ -17,6 +19,22 @@ struct SnapshotFacts {
   DependencySet drop_floor;
   // Committed ones only.
   std::vector<InstanceRecord> decisions;
+
+  // Joins these facts to a protocol's own, which begin with its floors at
+  // records[first]. Votes and promises stay each replica's own.
+  void JoinTo(std::vector<Record>& records, std::size_t first) const {
+    auto& floors = std::get<FloorRecord>(records[first]);
+    floors.base_floor.UnionWith(drop_floor);
+    floors.drop_floor.UnionWith(drop_floor);
+    for (const InstanceRecord& decision : decisions) {
+      records.emplace_back(
+          InstanceRecord{.instance = decision.instance,
+                         .status = decision.status,
+                         .value = decision.value,
+                         .deps = decision.deps,
+                         .initial_batch = decision.initial_batch});
+    }
+  }
 };
 
 // A slot further than this above the newest known one is not believed: one
