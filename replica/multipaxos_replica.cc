@@ -67,7 +67,9 @@ void MultipaxosReplica::Step(const Event& event, Actions& actions) {
   }
   Answer(actions);
   ServeReads(actions);
-  AnswerOrphans(actions);
+  for (const CommandBatchPtr& batch : protocol_.TakeOrphans()) {
+    AnswerUnknown(*batch, actions);
+  }
   Propose(actions);
 }
 
@@ -150,18 +152,6 @@ void MultipaxosReplica::SendToLeader(Actions& actions) {
     if (!leader) continue;
     for (std::size_t i = first; i < actions.replies.size(); ++i) {
       actions.replies[i].reply.instance.replica = *leader;
-    }
-  }
-}
-
-// Others may have decided them, or may yet.
-void MultipaxosReplica::AnswerOrphans(Actions& actions) {
-  for (const CommandBatchPtr& batch : protocol_.TakeOrphans()) {
-    for (const Command& command : batch->commands()) {
-      if (command.origin == 0) continue;
-      actions.replies.push_back({.reply = {.id = command.id,
-                                           .origin = command.origin,
-                                           .status = ReplyStatus::kUnknown}});
     }
   }
 }
