@@ -284,6 +284,41 @@ TEST_F(SnapshotFetchTest, VotesAndReservationsOfTheServerAreItsOwn) {
   EXPECT_EQ(write_.records.size(), 2u);
 }
 
+// A server of BPaxos has other roles as well, and their facts: its own. But a
+// payload that one of them has recorded is not written with the decision.
+TEST_F(SnapshotFetchTest, TakesPayloadsFromTheAnswersOfADependencyService) {
+  settings_.protocol = Protocol::kBpaxos;
+  SnapshotFetch fetch(settings_, kServer, Slots(0, 2, 0));
+  InstanceRecord decision = Decision(5);
+  const DependencyRecord answer{.instance = decision.instance,
+                                .batch = decision.initial_batch,
+                                .deps = Slots(0, 0, 0)};
+  decision.initial_batch = nullptr;
+  SnapshotPart part = Part(0);
+  part.records.push_back(PromisedRecord{.instance = {kServer, 9},
+                                        .ballot = Ballot::Of(1, kServer)});
+  part.records.push_back(answer);
+  part.records.push_back(decision);
+  write_ = {};
+  ASSERT_EQ(fetch.Take(part, write_), Outcome::kTaken);
+  EXPECT_EQ(write_.records.size(), 2u);
+  ASSERT_EQ(fetch.facts().decisions.size(), 2u);
+  EXPECT_EQ(fetch.facts().decisions[1].initial_batch, answer.batch);
+}
+
+TEST_F(SnapshotFetchTest, AnAnswerAboutOtherCommandsIsNoPayload) {
+  settings_.protocol = Protocol::kBpaxos;
+  SnapshotFetch fetch(settings_, kServer, Slots(0, 2, 0));
+  InstanceRecord decision = Decision(5);
+  decision.initial_batch = nullptr;
+  SnapshotPart part = Part(0);
+  part.records.push_back(DependencyRecord{.instance = decision.instance,
+                                          .batch = Put("part", 99),
+                                          .deps = Slots(0, 0, 0)});
+  part.records.push_back(decision);
+  EXPECT_EQ(fetch.Take(part, write_), Outcome::kBroken);
+}
+
 TEST_F(SnapshotFetchTest, IsAValueThatCanBeCopied) {
   Take(Part(0));
   SnapshotFetch copy = fetch_;
