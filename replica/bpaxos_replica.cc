@@ -34,6 +34,7 @@ BpaxosReplica::BpaxosReplica(const Settings& settings)
 void BpaxosReplica::Step(const Event& event, Actions& actions) {
   Effects effects(shared_, actions);
   const std::size_t first = actions.messages.size();
+  const std::size_t first_reply = actions.replies.size();
   std::visit(
       Overloaded{
           [&](const MessageReceived& e) { Handle(e.from, e.message, effects); },
@@ -47,6 +48,7 @@ void BpaxosReplica::Step(const Event& event, Actions& actions) {
   DeliverHere(first, effects);
   Propose(effects);
   DeliverHere(first, effects);
+  queue_.ReviewReplies(first_reply, actions);
 }
 
 // ---- messages ---------------------------------------------------------------

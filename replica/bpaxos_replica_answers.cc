@@ -41,7 +41,7 @@ void BpaxosReplica::Enqueue(const ClientCommands& event, Actions& actions) {
 void BpaxosReplica::Propose(Effects& effects) {
   if (!leader_) return;
   for (CommandBatchPtr& batch : leader_->TakeResubmissions()) {
-    queue_.AddAgain(std::move(batch));
+    queue_.AddInDoubt(std::move(batch));
   }
   while (!queue_.empty() && !HoldsBack() &&
          leader_->in_flight() < settings_.max_in_flight) {

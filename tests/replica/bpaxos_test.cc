@@ -378,6 +378,28 @@ TEST(BpaxosTest, ALostReplyIsAskedForUnderANewInstance) {
   EXPECT_EQ(cluster.replies()[0].status, ReplyStatus::kDone);
 }
 
+// It was executed, and then its session was forgotten: that nothing was done
+// would be untrue.
+TEST(BpaxosTest, ACommandProposedAgainAfterItsSessionExpiredIsUnknown) {
+  Settings settings = SeparateSettings();
+  settings.session_idle_ms = 50;
+  TestCluster cluster(settings);
+  cluster.Run(20);
+  const std::uint64_t sequence = FirstSequence(cluster.at(0).era());
+  cluster.Submit(0, Put(sequence, "k"));
+  cluster.Settle(
+      [](const InFlight& each) { return Is<InstanceReplies>(each); });
+  cluster.Run(60);
+  ASSERT_EQ(cluster.replies().size(), 1u);
+  EXPECT_EQ(cluster.replies()[0].status, ReplyStatus::kUnknown);
+  // Who asks once more hears why.
+  cluster.replies().clear();
+  cluster.Submit(0, Put(sequence, "k"));
+  cluster.Settle();
+  ASSERT_EQ(cluster.replies().size(), 1u);
+  EXPECT_EQ(cluster.replies()[0].reason, RefusalReason::kSessionExpired);
+}
+
 // ---- what is forgotten ------------------------------------------------------
 
 TEST(BpaxosTest, ForgetsWhatIsExecutedAndSaysSo) {
