@@ -4,11 +4,19 @@
 // counts durable decisions only). Two floors, a column at a time:
 //   base: f+1 executors have executed it, so one that lives can always serve
 //         it; leaders, dependency nodes and acceptors forget it.
-//   drop: every executor has; executors forget its decision.
+//   drop: every executor has; or most have, no fewer than f+1, and to keep it
+//         for the others would take too much. Executors forget its decision.
 // A node that executes keeps what its own executor has not learned yet, payload
 // included. The floors are durable before anything is forgotten, so that a
 // restart forgets the same. While f+1 executors are up, only executors keep
 // anything for one that is down; with no more than f+1 in all, every role does.
+//
+// Two executors that pass each other must not be left with halves of the state.
+// So what is dropped was all executed, at one moment of theirs, by the same
+// executors (f+1 and a majority, this one among them), none of which knew more
+// at that moment than this one does. Any two that drop share a witness, and the
+// one that saw it last has all that the other has dropped: whoever hears of a
+// floor that it does not cover can take over that peer's state.
 // Pure, copyable.
 #pragma once
 
@@ -27,13 +35,22 @@ class Floors {
 
   void HandleFrontier(ReplicaId from, const DependencySet& executed);
 
+  // Every executor has executed it for good.
+  DependencySet HeldByAll() const { return ReachedByAllBut(0); }
+  // This node's executor has, and enough others that the rest may be passed.
+  DependencySet HeldByEnough();
+  // Are there more executors than that takes?
+  bool MayPass() const { return enough_ < cluster_.roles.executors.size(); }
+
   // The next floors, if they are higher than the last ones and these are
   // durable; the caller makes them so. `committed`: the own executor's
-  // frontier, if there is one.
-  std::optional<FloorRecord> Raise(const DependencySet* committed);
+  // frontier, if there is one. `drop`: held by all, or by enough.
+  std::optional<FloorRecord> Raise(const DependencySet* committed,
+                                   const DependencySet& drop);
   void NoteRecord(RecordSequence sequence) { record_ = sequence; }
   // True when new floors are durable, and to be applied.
   bool HandleDurable(RecordSequence through);
+  // Of an earlier life, or of a peer's snapshot that is durable here.
   void Restore(const FloorRecord& record);
 
   const DependencySet& base() const { return base_; }
@@ -46,9 +63,24 @@ class Floors {
   // The watermark that all but `skipped` of the executors have reached.
   DependencySet ReachedByAllBut(int skipped) const;
 
+  // What an executor has said of itself, which only grows.
+  struct Report {
+    DependencySet executed;
+    // An earlier one, all of which is executed here as well; and the one that
+    // takes its place as soon as that is true of it.
+    DependencySet matched;
+    DependencySet to_match;
+  };
+
+  const Report& ReportOf(int node) const {
+    return reports_[static_cast<std::size_t>(node)];
+  }
+
   Cluster cluster_;
+  ReplicaId self_;
   bool executes_;
-  std::array<DependencySet, kMaxNodes> reports_;
+  int enough_;
+  std::array<Report, kMaxNodes> reports_;
   DependencySet base_;  // durable
   DependencySet drop_;
   DependencySet next_base_;  // persisted, not yet durable

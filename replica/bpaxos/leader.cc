@@ -207,7 +207,7 @@ void Leader::Settle(InstanceId id, Vertex& vertex, Value value,
 void Leader::SettleUnknown(Vertex& vertex) {
   vertex.stage = Vertex::Stage::kDecided;
   --in_flight_;
-  if (SomebodyWaits(*vertex.batch)) resubmissions_.push_back(vertex.batch);
+  ProposeAgain(vertex.batch);
 }
 
 void Leader::HandleTruncated(const Truncated& m) {
@@ -285,6 +285,10 @@ void Leader::AgeUnanswered(InstanceId id, Vertex& vertex) {
   vertex.awaits_replies = false;
   --awaiting_replies_;
   resubmissions_.push_back(vertex.batch);
+}
+
+void Leader::ProposeAgain(CommandBatchPtr batch) {
+  if (SomebodyWaits(*batch)) resubmissions_.push_back(std::move(batch));
 }
 
 std::vector<CommandBatchPtr> Leader::TakeResubmissions() {

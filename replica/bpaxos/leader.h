@@ -83,6 +83,10 @@ class Leader {
   // Everything up to there is executed by f+1 executors, for good.
   void RaiseFloor(const DependencySet& floor);
 
+  // Its clients, if they still wait, were not answered when it was executed:
+  // the executor of this node has taken over a state in which it was.
+  void ProposeAgain(CommandBatchPtr batch);
+
   // Batches whose clients wait although their instance came to nothing, or was
   // executed without a reply: they go into new instances under their old
   // numbers (protocol.md 2.8). Empties the list.
