@@ -41,6 +41,11 @@ DependencySet Floors::ReachedByAllBut(int skipped) const {
   return reached;
 }
 
+// Two executors that pass each other must not be left with halves of the
+// state. So this was all executed, at one moment of theirs, by the same
+// executors, none of which knew more at that moment than this one does now. Any
+// two that drop something share such a witness, and who has matched its later
+// moment has executed all that the other has dropped.
 DependencySet Floors::HeldByEnough() {
   const DependencySet own = ReportOf(Index(self_)).executed;
   std::vector<DependencySet> matched;

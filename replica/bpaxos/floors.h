@@ -4,19 +4,13 @@
 // counts durable decisions only). Two floors, a column at a time:
 //   base: f+1 executors have executed it, so one that lives can always serve
 //         it; leaders, dependency nodes and acceptors forget it.
-//   drop: every executor has; or most have, no fewer than f+1, and to keep it
-//         for the others would take too much. Executors forget its decision.
+//   drop: every executor has; or f+1 and a majority have, and to keep it for
+//         the others would take too much. Executors forget its decision.
+//         Whoever lacks some of it can take over the state of who dropped it.
 // A node that executes keeps what its own executor has not learned yet, payload
 // included. The floors are durable before anything is forgotten, so that a
 // restart forgets the same. While f+1 executors are up, only executors keep
 // anything for one that is down; with no more than f+1 in all, every role does.
-//
-// Two executors that pass each other must not be left with halves of the state.
-// So what is dropped was all executed, at one moment of theirs, by the same
-// executors (f+1 and a majority, this one among them), none of which knew more
-// at that moment than this one does. Any two that drop share a witness, and the
-// one that saw it last has all that the other has dropped: whoever hears of a
-// floor that it does not cover can take over that peer's state.
 // Pure, copyable.
 #pragma once
 
