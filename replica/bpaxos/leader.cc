@@ -141,6 +141,18 @@ void Leader::HandleAcceptReply(ReplicaId from, const AcceptReply& m,
   }
 }
 
+void Leader::HandleRecoverReply(ReplicaId from, const RecoverReply& m,
+                                Effects& effects) {
+  if (!MayBeDecided(m.instance, m.value)) return effects.Stale();
+  proposer_.HandleRecoverReply(from, m, effects);
+}
+
+bool Leader::MayBeDecided(InstanceId id, const Value& value) const {
+  const CommandBatchPtr batch = FindPayload(id);
+  return batch == nullptr || value.kind != ValueKind::kCommands ||
+         value.digest == batch->digest();
+}
+
 void Leader::Decide(Decision decision, Effects& effects) {
   const InstanceId id = decision.instance;
   Vertex* vertex = IsOwn(id) ? vertices_.Find(id) : nullptr;
@@ -219,26 +231,23 @@ void Leader::HandleTruncated(const Truncated& m) {
   if (!open) proposer_.Abandon(m.instance);
 }
 
-void Leader::HandleCommit(const Commit& m, Effects& effects) {
+bool Leader::HandleCommit(const Commit& m, Effects& effects) {
   Vertex* vertex = IsOwn(m.instance) ? vertices_.Find(m.instance) : nullptr;
   if (vertex == nullptr || vertex->batch == nullptr) {
     proposer_.Abandon(m.instance);
-    return;
+    return true;
   }
+  if (!MayBeDecided(m.instance, m.value)) return false;
   if (vertex->stage == Vertex::Stage::kDecided) {
-    if (vertex->value.kind == ValueKind::kNone) return;
+    if (vertex->value.kind == ValueKind::kNone) return true;
     QUORATE_CHECK(vertex->value == m.value && vertex->deps == m.deps,
                   "G1: all commits of one instance carry the same decision");
-    return;
+    return true;
   }
   Value value = m.value;
   if (value.payload_missing()) value.batch = vertex->batch;
-  if (value.kind == ValueKind::kCommands &&
-      value.digest != vertex->batch->digest()) {
-    effects.Stale();
-    return;
-  }
   Settle(m.instance, *vertex, std::move(value), m.deps, effects);
+  return true;
 }
 
 // ---- replies ----------------------------------------------------------------

@@ -64,14 +64,13 @@ class Leader {
   void HandleAcceptReply(ReplicaId from, const AcceptReply& m,
                          Effects& effects);
   void HandleRecoverReply(ReplicaId from, const RecoverReply& m,
-                          Effects& effects) {
-    proposer_.HandleRecoverReply(from, m, effects);
-  }
+                          Effects& effects);
   void HandleNack(const Nack& m, Effects& effects) {
     proposer_.HandleNack(m, effects);
   }
-  // Somebody has decided it.
-  void HandleCommit(const Commit& m, Effects& effects);
+  // Somebody has decided it. False when nobody can have: an own instance of
+  // this life with another payload.
+  bool HandleCommit(const Commit& m, Effects& effects);
   // An executor waits for it.
   void HandleInquire(ReplicaId from, const Inquire& m, Effects& effects);
   void HandleTruncated(const Truncated& m);
@@ -118,6 +117,8 @@ class Leader {
   };
 
   bool IsOwn(InstanceId id) const { return id.replica == settings_.self; }
+  // Of another instance, or what this one may carry: one payload an instance.
+  bool MayBeDecided(InstanceId id, const Value& value) const;
   bool ExecutesHere() const {
     return cluster_.roles.executors.Contains(settings_.self);
   }
