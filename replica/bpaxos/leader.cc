@@ -219,7 +219,7 @@ void Leader::Settle(InstanceId id, Vertex& vertex, Value value,
 void Leader::SettleUnknown(Vertex& vertex) {
   vertex.stage = Vertex::Stage::kDecided;
   --in_flight_;
-  if (SomebodyWaits(*vertex.batch)) resubmissions_.push_back(vertex.batch);
+  if (SomebodyWaits(*vertex.batch)) AskAgain(vertex.batch);
 }
 
 void Leader::HandleTruncated(const Truncated& m) {
@@ -273,6 +273,12 @@ void Leader::HandleInstanceReplies(const InstanceReplies& m, Effects& effects) {
     ClientReply answer = reply;
     answer.origin = commands[at].origin;
     answer.instance = m.instance;
+    // A refusal is for the client who asked once: it would take it for certain.
+    if (perhaps_done_.erase(reply.id) > 0 &&
+        reply.status == ReplyStatus::kRefused) {
+      answer.status = ReplyStatus::kUnknown;
+      answer.reason = RefusalReason::kNone;
+    }
     effects.actions().replies.push_back({.reply = std::move(answer)});
   }
   if (std::ranges::find(vertex->replied, false) != vertex->replied.end()) {
@@ -293,7 +299,15 @@ void Leader::AgeUnanswered(InstanceId id, Vertex& vertex) {
   if (++vertex.age_ticks < kReplyPeriods * settings_.retransmit_ticks) return;
   vertex.awaits_replies = false;
   --awaiting_replies_;
-  resubmissions_.push_back(vertex.batch);
+  AskAgain(vertex.batch);
+}
+
+// What was executed and not answered.
+void Leader::AskAgain(const CommandBatchPtr& batch) {
+  for (const Command& command : batch->commands()) {
+    perhaps_done_.insert(command.id);
+  }
+  resubmissions_.push_back(batch);
 }
 
 std::vector<CommandBatchPtr> Leader::TakeResubmissions() {
@@ -516,6 +530,10 @@ std::uint64_t Leader::Fingerprint() const {
       print.Mix(watermark);
     }
   });
+  for (const CommandId id : perhaps_done_) {
+    print.Mix(static_cast<std::uint64_t>(id.client));
+    print.Mix(id.sequence);
+  }
   print.Mix(proposer_.Fingerprint());
   return print.value();
 }

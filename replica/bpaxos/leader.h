@@ -16,6 +16,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <set>
 #include <vector>
 
 #include "depsvc/shards.h"
@@ -137,6 +138,7 @@ class Leader {
   void AdvanceFirstOpen();
   void AgeVertices(Effects& effects);
   void AgeUnanswered(InstanceId id, Vertex& vertex);
+  void AskAgain(const CommandBatchPtr& batch);
   void RecoverEarlierLives(Effects& effects);
   void RepairExecutors(Effects& effects);
   void Repair(ReplicaId executor, ExecutorState& state, Effects& effects);
@@ -168,6 +170,10 @@ class Leader {
   std::uint64_t overdue_next_ = 0;
   std::uint64_t ticks_ = 0;
   std::vector<CommandBatchPtr> resubmissions_;
+  // Commands among them, and of those taken since, that an earlier instance may
+  // have executed: their session may be forgotten before they are executed
+  // again, and then nobody knows.
+  std::set<CommandId> perhaps_done_;
 };
 
 }  // namespace quorate::bpaxos
