@@ -180,7 +180,7 @@ void BpaxosReplica::HandleDependencyRequest(ReplicaId from,
       .instance = m.instance, .batch = m.batch, .deps = answer.deps});
   effects.Send(from,
                DependencyReply{.instance = m.instance, .deps = answer.deps},
-               answer.record);
+               Mutated("d_answer") ? 0 : answer.record);
 }
 
 // Another group's votes on it would never be met by a later ballot.

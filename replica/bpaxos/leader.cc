@@ -82,7 +82,7 @@ void Leader::Ask(InstanceId id, Vertex& vertex, int shard, bool again,
     effects.SendAgain(nodes, std::move(request), reserved);
   } else {
     effects.Send(nodes, std::move(request),
-                 Mutated("ballot0_twice") ? 0 : reserved);
+                 Mutated("d_reserve") ? 0 : reserved);
   }
 }
 
