@@ -12,6 +12,17 @@
 
 namespace quorate {
 
+// Others may have executed these, or may yet; whoever waits for them may ask
+// again, under the same numbers.
+inline void AnswerUnknown(const CommandBatch& batch, Actions& actions) {
+  for (const Command& command : batch.commands()) {
+    if (command.origin == 0) continue;  // Not taken in here.
+    actions.replies.push_back({.reply = {.id = command.id,
+                                         .origin = command.origin,
+                                         .status = ReplyStatus::kUnknown}});
+  }
+}
+
 // Turns what was executed into replies and empties it.
 // `answers_here(instance)`: has this replica taken its commands in?
 template <typename AnswersHere>

@@ -177,15 +177,20 @@ void EpaxosReplica::Resubmit(InstanceId id) {
 
 // ---- a snapshot of a peer ---------------------------------------------------
 
-// Own commands that the snapshot has executed, and whose clients wait, are
-// proposed again: the session table has their results.
+// Own commands that the snapshot has executed: their results are in the session
+// table, as long as their sessions are. Whoever still waits asks for them, and
+// is not told that a command of a forgotten session was never done.
 void EpaxosReplica::Install(Actions& actions) {
   if (!transfer_.is_sealed()) return;
   SnapshotFetch& fetched = transfer_.fetched();
   for (std::uint64_t slot = protocol_.log().Dropped(settings_.self) + 1;
        slot <= protocol_.log().Newest(settings_.self); ++slot) {
     const InstanceId id{settings_.self, slot};
-    if (fetched.HasExecuted(id) && !executor_.IsExecuted(id)) Resubmit(id);
+    if (!fetched.HasExecuted(id) || executor_.IsExecuted(id)) continue;
+    const epaxos::Instance* instance = protocol_.log().Find(id);
+    if (instance != nullptr && instance->initial_batch != nullptr) {
+      AnswerUnknown(*instance->initial_batch, actions);
+    }
   }
   protocol_.Install(fetched.facts(), actions);
   executor_ = std::move(fetched.executor());

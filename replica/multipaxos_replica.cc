@@ -67,7 +67,9 @@ void MultipaxosReplica::Step(const Event& event, Actions& actions) {
   }
   Answer(actions);
   ServeReads(actions);
-  AnswerOrphans(actions);
+  for (const CommandBatchPtr& batch : protocol_.TakeOrphans()) {
+    AnswerUnknown(*batch, actions);
+  }
   Propose(actions);
 }
 
@@ -154,18 +156,6 @@ void MultipaxosReplica::SendToLeader(Actions& actions) {
   }
 }
 
-// Others may have decided them, or may yet.
-void MultipaxosReplica::AnswerOrphans(Actions& actions) {
-  for (const CommandBatchPtr& batch : protocol_.TakeOrphans()) {
-    for (const Command& command : batch->commands()) {
-      if (command.origin == 0) continue;
-      actions.replies.push_back({.reply = {.id = command.id,
-                                           .origin = command.origin,
-                                           .status = ReplyStatus::kUnknown}});
-    }
-  }
-}
-
 // ---- answers out ------------------------------------------------------------
 
 // In order, so nothing ever waits for another slot.
@@ -207,8 +197,9 @@ void MultipaxosReplica::Install(Actions& actions) {
   const multipaxos::Log& log = protocol_.log();
   for (std::uint64_t slot = executor_.executed_frontier()[kLogColumn] + 1;
        slot <= protocol_.committed(); ++slot) {
-    executor_.Commit(multipaxos::InstanceOf(slot), log.Find(slot)->value.batch,
-                     DependencySet(settings_.replicas), executed_);
+    actions.committed.push_back({.instance = multipaxos::InstanceOf(slot),
+                                 .value = log.Find(slot)->value,
+                                 .deps = protocol_.Column(slot - 1)});
   }
   transfer_.NoteInstalled();
 }

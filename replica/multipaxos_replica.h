@@ -32,7 +32,6 @@ class MultipaxosReplica final : public SnapshotReplica<multipaxos::Multipaxos> {
   void Propose(Actions& actions);
   void EndEra(Actions& actions);
   void SendToLeader(Actions& actions);
-  void AnswerOrphans(Actions& actions);
   void Execute(const CommittedInstance& decision);
   void ServeReads(Actions& actions);
   void Answer(Actions& actions);

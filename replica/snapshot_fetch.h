@@ -58,6 +58,8 @@ class SnapshotFetch {
   bool TakeRecord(const Record& record, SnapshotWrite& write);
   bool TakeExecuted(const ExecutedRecord& record);
   bool TakeInstance(const InstanceRecord& record);
+  // Every instance above the floor that was executed is decided here.
+  bool DecidesWhatItExecuted() const;
 
   Settings settings_;
   ReplicaId server_;

@@ -36,12 +36,7 @@ void Epaxos::HandleAccept(ReplicaId from, const Accept& m, Actions& actions) {
   Instance* instance = log_.FindOrCreate(m.instance);
   if (AnswerIfSettled(from, m.instance, instance, actions)) return;
   if (instance->promised_ballot > m.ballot && !Mutated("acc_bal")) {
-    SendAgain(
-        from,
-        Nack{.instance = m.instance,
-             .promised_ballot = instance->promised_ballot},
-        instance->last_record, actions);
-    return;
+    return SayPromised(from, m.instance, *instance, actions);
   }
   Value value = m.value;
   if (!FillPayload(*instance, value)) {

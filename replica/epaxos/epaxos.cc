@@ -170,8 +170,7 @@ void Epaxos::HandleDurable(RecordSequence through, Actions& actions) {
   }
 }
 
-void Epaxos::HandleSuspicion(ReplicaId peer, bool suspected,
-                             Actions& actions) {
+void Epaxos::HandleSuspicion(ReplicaId peer, bool suspected, Actions& actions) {
   if (IsSelf(peer) || Index(peer) >= quorums_.replicas) return;
   peers_[static_cast<std::size_t>(Index(peer))].suspected = suspected;
   peers_[static_cast<std::size_t>(Index(peer))].mute = false;
@@ -194,10 +193,8 @@ RecordSequence Epaxos::Persist(Record record, Actions& actions) {
 void Epaxos::Await(RecordSequence record, InstanceId id, OnDurable then,
                    Actions& actions, Ballot ballot) {
   actions.persist_is_lazy = false;
-  awaited_.push_back({.sequence = record,
-                      .instance = id,
-                      .then = then,
-                      .ballot = ballot});
+  awaited_.push_back(
+      {.sequence = record, .instance = id, .then = then, .ballot = ballot});
 }
 
 void Epaxos::Send(ReplicaId to, Message message, RecordSequence rests_on,
@@ -265,6 +262,13 @@ bool Epaxos::AnswerIfSettled(ReplicaId from, InstanceId id,
       Commit{.instance = id, .value = instance->value, .deps = instance->deps},
       instance->last_record, actions);
   return true;
+}
+
+void Epaxos::SayPromised(ReplicaId to, InstanceId id, const Instance& instance,
+                         Actions& actions) {
+  SendAgain(to,
+            Nack{.instance = id, .promised_ballot = instance.promised_ballot},
+            instance.last_record, actions);
 }
 
 ReplicaSet Epaxos::Others() const {

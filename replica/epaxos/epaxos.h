@@ -319,6 +319,9 @@ class Epaxos {
   // Answers a message about a decided or forgotten instance. True if it did.
   bool AnswerIfSettled(ReplicaId from, InstanceId id, const Instance* instance,
                        Actions& actions);
+  // To a message of a ballot that is too low: how high it must be.
+  void SayPromised(ReplicaId to, InstanceId id, const Instance& instance,
+                   Actions& actions);
   bool IsSelf(ReplicaId replica) const { return replica == self_; }
   ReplicaSet Everybody() const { return ReplicaSet::FirstN(quorums_.replicas); }
   ReplicaSet Others() const;

@@ -168,12 +168,7 @@ void Epaxos::HandlePreAccept(ReplicaId from, const PreAccept& m,
   }
   if ((!instance->promised_ballot.is_initial() && !Mutated("pre_bal")) ||
       instance->status != InstanceStatus::kUnknown) {
-    SendAgain(
-        from,
-        Nack{.instance = m.instance,
-             .promised_ballot = instance->promised_ballot},
-        instance->last_record, actions);
-    return;
+    return SayPromised(from, m.instance, *instance, actions);
   }
 
   DependencySet deps = m.initial_deps;

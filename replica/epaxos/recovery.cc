@@ -120,11 +120,7 @@ void Epaxos::HandleRecover(ReplicaId from, const Recover& m, Actions& actions) {
                 instance->last_record, actions);
       return;
     }
-    SendAgain(from,
-              Nack{.instance = m.instance,
-                   .promised_ballot = instance->promised_ballot},
-              instance->last_record, actions);
-    return;
+    return SayPromised(from, m.instance, *instance, actions);
   }
   YieldTo(m.instance, *instance, m.ballot);
   if (Mutated("single_bal")) AcceptAtPromise(*instance);

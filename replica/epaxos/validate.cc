@@ -151,12 +151,7 @@ void Epaxos::HandleValidate(ReplicaId from, const Validate& m,
     return;
   }
   if (instance->promised_ballot != m.ballot) {
-    SendAgain(
-        from,
-        Nack{.instance = m.instance,
-             .promised_ballot = instance->promised_ballot},
-        instance->last_record, actions);
-    return;
+    return SayPromised(from, m.instance, *instance, actions);
   }
   if (instance->initial_known && instance->payload_recorded) {
     // On record already: by our vote, or by this message when it came before.

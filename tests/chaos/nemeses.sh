@@ -31,7 +31,26 @@ choose() {
   done
   others=("${rest[@]}")
 }
-minority=0 # set by run.sh
+
+# choose_minority: as many as may be down at once; of roles apart, one of each.
+choose_minority() {
+  if [ "$roles" = together ]; then
+    choose $(((${#all_nodes[@]} - 1) / 2))
+    return
+  fi
+  local role node candidates
+  chosen=() others=()
+  for role in $(printf '%s\n' "${role_of[@]}" | uniq); do
+    candidates=()
+    for node in "${all_nodes[@]}"; do
+      [ "${role_of[node - 1]}" != "$role" ] || candidates+=("$node")
+    done
+    chosen+=("${candidates[RANDOM % ${#candidates[@]}]}")
+  done
+  for node in "${all_nodes[@]}"; do
+    [[ " ${chosen[*]} " == *" $node "* ]] || others+=("$node")
+  done
+}
 
 # draw_period: sets $drawn to how long a fault lasts. Most are over before anybody
 # is suspected for its silence; one in seven is not.
@@ -57,7 +76,7 @@ nemesis_kill_one() {
   while time_left; do choose 1; kill_and_start "${chosen[@]}"; done
 }
 nemesis_kill_minority() {
-  while time_left; do choose "$minority"; kill_and_start "${chosen[@]}"; done
+  while time_left; do choose_minority; kill_and_start "${chosen[@]}"; done
 }
 nemesis_kill_all() {
   while time_left; do
@@ -68,7 +87,7 @@ nemesis_kill_all() {
 
 nemesis_pause() {
   while time_left; do
-    choose "$minority"
+    choose_minority
     for node in "${chosen[@]}"; do signal "$node" STOP; done
     draw_period
     last_ms "$drawn"
@@ -106,7 +125,7 @@ partitions() {
 }
 shape_halves() {
   local a b
-  choose "$minority"
+  choose_minority
   for a in "${chosen[@]}"; do for b in "${others[@]}"; do cut "$a" "$b"; done; done
 }
 shape_isolated() {
@@ -310,4 +329,4 @@ nemesis_wiped() {
   done
   meet
 }
-refusals_said() { cat "$work"/r?.log | grep -c 'it has lost its data' || true; }
+refusals_said() { cat "$work"/r*.log | grep -c 'it has lost its data' || true; }

@@ -10,8 +10,9 @@ write_config() {
   local node
   if [ "$namespaces" = no ]; then
     # For ports that are free.
-    "$quorate" local up --nodes "${#all_nodes[@]}" --protocol "$protocol" \
-      --dir "$work/ports" >/dev/null
+    local words=(--nodes "${#all_nodes[@]}" --protocol "$protocol")
+    [ "$roles" = together ] || words=(--protocol bpaxos --leaders 2)
+    "$quorate" local up "${words[@]}" --dir "$work/ports" >/dev/null
     "$quorate" local down --dir "$work/ports" >/dev/null
     cp "$work/ports/cluster.toml" "$config"
     return
@@ -22,6 +23,8 @@ write_config() {
       printf '[[node]]\nname = "r%s"\npeer = "%s:7001"\nclient = "%s:7002"\n' \
         "$node" "$(address_of "$node")" "$(address_of "$node")"
       printf 'dir = "r%s"\n' "$node"
+      [ "$roles" = together ] ||
+        printf 'roles = ["%s"]\n' "${role_of[node - 1]}"
     done
   } >"$config"
 }

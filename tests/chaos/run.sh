@@ -6,6 +6,7 @@
 #   bash tests/chaos/run.sh --nemesis pause+partition,kill_all   two at once, then one
 #   bash tests/chaos/run.sh --soak                  everything, 3 and 5 nodes
 #   bash tests/chaos/run.sh --protocol multipaxos   any of these, another protocol
+#   bash tests/chaos/run.sh --roles apart           BPaxos, a node a role
 #
 # --keep leaves the folder with histories and logs. Exit code 0: every promise
 # was kept.
@@ -20,10 +21,16 @@ wanted=""
 mode=mix
 keep=no
 protocol=epaxos
+roles=together
 build=$here/../../build/release
+# With --roles apart: what each node is, from the first; one fault a role is
+# survived.
+role_of=(leader leader depsvc depsvc depsvc acceptor acceptor acceptor executor
+  executor)
 usage() {
   echo "usage: run.sh [--nemesis NAME[+NAME][:SECONDS][,...]] [--seed N]" \
-    "[--seconds N] [--nodes N] [--protocol P] [--soak] [--keep] [--build FOLDER]" >&2
+    "[--seconds N] [--nodes N] [--protocol P] [--roles apart] [--soak]" \
+    "[--keep] [--build FOLDER]" >&2
   exit 2
 }
 while [ $# -gt 0 ]; do
@@ -33,6 +40,11 @@ while [ $# -gt 0 ]; do
     --seconds) seconds=${2:?N}; shift 2 ;;
     --nodes) nodes=${2:?N}; shift 2 ;;
     --protocol) protocol=${2:?P}; shift 2 ;;
+    --roles)
+      [ "${2:?apart}" = apart ] || usage
+      roles=apart protocol=bpaxos nodes=${#role_of[@]}
+      shift 2
+      ;;
     --build) build=${2:?FOLDER}; shift 2 ;;
     --soak) mode=soak; shift ;;
     --keep) keep=yes; shift ;;
@@ -83,7 +95,7 @@ cleanup() {
   [ "$finished" = yes ] || echo "run.sh ended early, with $code" >&2
   stop_all_nodes
   [ -n "$work" ] && [ "$keep" = no ] && [ "$broken" = 0 ] || return 0
-  umount "$work"/r? 2>/dev/null || true
+  umount "$work"/r[0-9]* 2>/dev/null || true
   rm -rf "$work"
 }
 trap cleanup EXIT
@@ -100,10 +112,12 @@ load() {
     --zipf 0.9 --keys 24 --key-prefix "$name." --quiet "$@" >/dev/null
 }
 
-# Reads every key at every node: what was acknowledged is there, everywhere.
+# Reads every key at every node that takes commands: what was acknowledged is
+# there, everywhere.
 read_everything() {
   local node
   for node in "${all_nodes[@]}"; do
+    [ "$roles" = together ] || [ "${role_of[node - 1]}" = leader ] || continue
     load "$1" 20 --reads 100 --operations 120 --clients 4 --node "r$node" \
       --seed "$node" --history "$work/reads.jsonl" --out "$work/reads.json" ||
       fault "the last reads at r$node failed"
@@ -197,7 +211,7 @@ run_nemesis() {
   [ "$verdict" != BROKEN ] || {
     sed 's/^/    /' "$work/faults"
     echo "    again: bash tests/chaos/run.sh --nemesis $name --seed $seed" \
-      "--seconds $duration --nodes ${#all_nodes[@]} --protocol $protocol"
+      "--seconds $duration $(cluster_words "${#all_nodes[@]}")"
   }
 }
 
@@ -207,7 +221,6 @@ run_cluster() {
   local count=$1 duration=$2 node name
   shift 2
   all_nodes=($(seq "$count"))
-  minority=$(((count - 1) / 2))
   work=$(mktemp -d "${TMPDIR:-/tmp}/quorate-chaos-XXXXXX")
   config=$work/cluster.toml
   network_up
@@ -227,7 +240,7 @@ run_cluster() {
   done
   for node in "${all_nodes[@]}"; do stop_node "$node"; done
   if [ "$broken" = 0 ] && [ "$keep" = no ]; then
-    umount "$work"/r? 2>/dev/null || true
+    umount "$work"/r[0-9]* 2>/dev/null || true
     rm -rf "$work"
   else
     echo "left in $work"
@@ -235,30 +248,45 @@ run_cluster() {
   network_down
 }
 
+# cluster_words NODES: the words that ask for such a cluster.
+cluster_words() {
+  if [ "$roles" = apart ]; then
+    echo "--roles apart"
+  else
+    echo "--nodes $1 --protocol $protocol"
+  fi
+}
+
 headings() {
-  echo "$protocol, seed $seed, namespaces: $namespaces"
+  echo "$protocol, roles $roles, seed $seed, namespaces: $namespaces"
   printf '%-24s %5s %6s %10s %8s %12s  %s\n' nemesis nodes cycles operations \
     unknown "silence (ms)" "promises"
 }
 
-# another_run PROTOCOL NODES NEMESES: this script with a cluster of its own.
+# another_run NEMESES WORD...: this script with a cluster of its own.
 another_run() {
+  local nemeses=$1
+  shift
   env -u CHAOS_NAMESPACES CHAOS_TALLY="$tally" bash "${BASH_SOURCE[0]}" \
-    --protocol "$1" --nodes "$2" --nemesis "$3" --seed "$seed" \
-    --build "$build" $([ "$keep" = no ] || echo --keep)
+    "$@" --nemesis "$nemeses" --seed "$seed" --build "$build" \
+    $([ "$keep" = no ] || echo --keep)
 }
 
 # Three nodes and five, each on networks of their own and side by side.
 mix_of_three() {
   local kept=0
-  another_run "$protocol" 3 "$three" || kept=1
-  [ "$protocol" != epaxos ] || another_run multipaxos 3 "$log" || kept=1
+  another_run "$three" --protocol "$protocol" --nodes 3 || kept=1
+  [ "$protocol" != epaxos ] ||
+    another_run "$log" --protocol multipaxos --nodes 3 || kept=1
   return $kept
 }
 mix_of_five() {
   local kept=0
-  another_run "$protocol" 5 "$five" || kept=1
-  [ "$protocol" != epaxos ] || another_run bpaxos 3 "$roles" || kept=1
+  another_run "$five" --protocol "$protocol" --nodes 5 || kept=1
+  [ "$protocol" != epaxos ] || {
+    another_run "$all_roles" --protocol bpaxos --nodes 3 || kept=1
+    another_run "$a_role" --roles apart || kept=1
+  }
   return $kept
 }
 three=kill_one:10,kill_all:4,partition_isolated:2,partition_one_way:2
@@ -267,7 +295,8 @@ three+=,wiped:2
 log=kill_one:2,sync_error:1,disk_full:1,refusals:1,wiped:1
 five=kill_minority:4,partition_halves:2,partition_ring:2,partition_bridge:2
 five+=,pause+partition:9,kill_one+partition:5,reset+loss:7
-roles=kill_one:2,pause+partition:2
+all_roles=kill_one:2,pause+partition:2
+a_role=kill_minority:3,pause+partition_isolated:2
 mix() {
   local beside=0 kept=0
   tally=$(mktemp "${TMPDIR:-/tmp}/quorate-chaos-tally-XXXXXX")

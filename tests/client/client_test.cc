@@ -81,6 +81,11 @@ class ClientTest : public testing::Test {
   void RunUntilCompleted(std::size_t count) {
     RunUntil([&] { return completed_.size() >= count; });
   }
+  void RunOneCommand() {
+    StartClient();
+    Submit("k");
+    RunUntilCompleted(1);
+  }
 
   uv_loop_t loop_;
   ClientOptions options_{.cluster_id = "test"};
@@ -136,9 +141,7 @@ TEST_F(ClientTest, SendsMoreThanASocketTakesAtOnce) {
 TEST_F(ClientTest, GoesToTheNextNodeWhenOneCannotBeReached) {
   AddDeadNode();
   AddNode();
-  StartClient();
-  Submit("k");
-  RunUntilCompleted(1);
+  RunOneCommand();
   EXPECT_EQ(completed_[0].status, ReplyStatus::kDone);
   EXPECT_EQ(client_->current_node(), 1u);
 }
@@ -162,9 +165,7 @@ TEST_F(ClientTest, LeavesANodeThatDoesNotAnswer) {
   options_.retry_timeout_ms = 20;
   AddNode([](ScriptedNode&, const ClientMessage&) {});
   AddNode();
-  StartClient();
-  Submit("k");
-  RunUntilCompleted(1);
+  RunOneCommand();
   EXPECT_EQ(completed_[0].status, ReplyStatus::kDone);
   EXPECT_EQ(client_->current_node(), 1u);
 }
@@ -173,9 +174,7 @@ TEST_F(ClientTest, LeavesANodeThatNeverSaysHello) {
   options_.retry_timeout_ms = 20;
   AddNode().set_greeting("");
   AddNode();
-  StartClient();
-  Submit("k");
-  RunUntilCompleted(1);
+  RunOneCommand();
   EXPECT_EQ(completed_[0].status, ReplyStatus::kDone);
   EXPECT_EQ(client_->stats().retried, 0u);
 }
@@ -186,9 +185,7 @@ TEST_F(ClientTest, LeavesANodeThatShutsDown) {
                    RefusalReason::kShuttingDown);
   });
   AddNode();
-  StartClient();
-  Submit("k");
-  RunUntilCompleted(1);
+  RunOneCommand();
   EXPECT_EQ(completed_[0].status, ReplyStatus::kDone);
   EXPECT_EQ(client_->current_node(), 1u);
 }
@@ -201,9 +198,7 @@ TEST_F(ClientTest, TriesABusyNodeAgain) {
                    busy ? ReplyStatus::kRefused : ReplyStatus::kDone,
                    busy ? RefusalReason::kBusy : RefusalReason::kNone);
   });
-  StartClient();
-  Submit("k");
-  RunUntilCompleted(1);
+  RunOneCommand();
   EXPECT_EQ(completed_[0].status, ReplyStatus::kDone);
   EXPECT_EQ(refusals, 4);
   EXPECT_EQ(client_->stats().reconnects, 0u);
@@ -212,9 +207,7 @@ TEST_F(ClientTest, TriesABusyNodeAgain) {
 TEST_F(ClientTest, RefusesInTheEndWhatNoNodeCouldHaveTaken) {
   options_.give_up_timeout_ms = 50;
   AddDeadNode();
-  StartClient();
-  Submit("k");
-  RunUntilCompleted(1);
+  RunOneCommand();
   EXPECT_EQ(completed_[0].status, ReplyStatus::kRefused);
   EXPECT_EQ(completed_[0].reason, RefusalReason::kNone);
   EXPECT_NE(client_->connection_status().message().find("refused"),
@@ -225,9 +218,7 @@ TEST_F(ClientTest, GivesUpAsUnknownWhatANodeMayHaveTaken) {
   options_.retry_timeout_ms = 20;
   options_.give_up_timeout_ms = 60;
   AddNode([](ScriptedNode&, const ClientMessage&) {});
-  StartClient();
-  Submit("k");
-  RunUntilCompleted(1);
+  RunOneCommand();
   EXPECT_EQ(completed_[0].status, ReplyStatus::kUnknown);
   EXPECT_EQ(client_->stats().unknown, 1u);
 }
@@ -245,9 +236,7 @@ TEST_F(ClientTest, ComesBackToANodeThatHungUp) {
     }
     self.AnswerAll(std::get<ClientRequest>(message), ReplyStatus::kDone);
   });
-  StartClient();
-  Submit("k");
-  RunUntilCompleted(1);
+  RunOneCommand();
   EXPECT_EQ(completed_[0].status, ReplyStatus::kDone);
   EXPECT_EQ(node->connections(), 2);
   node->Close();
@@ -259,9 +248,7 @@ TEST_F(ClientTest, RefusesTheNodeOfAnotherCluster) {
   options_.cluster_id = "mine";
   options_.give_up_timeout_ms = 30;
   const ScriptedNode& node = AddNode();
-  StartClient();
-  Submit("k");
-  RunUntilCompleted(1);
+  RunOneCommand();
   EXPECT_EQ(completed_[0].status, ReplyStatus::kRefused);
   EXPECT_TRUE(node.requests().empty());
   EXPECT_NE(client_->connection_status().message().find(
@@ -274,9 +261,7 @@ TEST_F(ClientTest, PassesOnWhyANodeRejectsIt) {
   std::string reject;
   EncodeClientMessage(Reject{.reason = "no clients today"}, reject);
   AddNode().set_greeting(reject);
-  StartClient();
-  Submit("k");
-  RunUntilCompleted(1);
+  RunOneCommand();
   EXPECT_NE(client_->connection_status().message().find("no clients today"),
             std::string::npos);
 }
@@ -287,9 +272,7 @@ TEST_F(ClientTest, LeavesANodeThatSendsGarbage) {
     node.SendBytes(std::string(100, 'y'));
   });
   AddNode();
-  StartClient();
-  Submit("k");
-  RunUntilCompleted(1);
+  RunOneCommand();
   EXPECT_EQ(completed_[0].status, ReplyStatus::kDone);
   EXPECT_EQ(client_->current_node(), 2u);
 }

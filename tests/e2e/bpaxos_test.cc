@@ -100,7 +100,7 @@ TEST(BpaxosTest, TooFewNodesOfARoleAreRefusedWithTheArithmetic) {
   const Folder folder;
   const Output up = Quorate({"local", "up", "--protocol", "bpaxos", "--leaders",
                              "1", "--dir", folder.path("c")});
-  EXPECT_NE(up.exit_code, 0);
+  EXPECT_EQ(up.exit_code, 2);
   EXPECT_NE(up.err.find("f+1 = 2 nodes with the role \"leader\", not 1"),
             std::string::npos)
       << up.err;
@@ -111,7 +111,7 @@ TEST(BpaxosTest, TooFewNodesForTheShardsAreRefusedWithTheArithmetic) {
   const Output up = Quorate({"local", "up", "--protocol", "bpaxos", "--nodes",
                              "5", "--depsvc-shards", "2", "--dir",
                              folder.path("c")});
-  EXPECT_NE(up.exit_code, 0);
+  EXPECT_EQ(up.exit_code, 2);
   EXPECT_NE(up.err.find("2f+1 = 3 nodes in depsvc shard 2 of 2, not 2"),
             std::string::npos)
       << up.err;

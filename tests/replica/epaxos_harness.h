@@ -4,6 +4,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <utility>
 
 #include "replica/epaxos/epaxos.h"
 #include "tests/replica/machine_cluster.h"
@@ -21,6 +22,15 @@ class TestCluster : public MachineCluster<Epaxos> {
   explicit TestCluster(int n, const Settings& base = {})
       : MachineCluster(n, base) {}
 
+  // One round trip: `leader` asks everybody and hears from `voter`.
+  InstanceId ProposeAndVote(int leader, CommandBatchPtr batch, int voter) {
+    const InstanceId id = Propose(leader, std::move(batch));
+    Sync(leader);
+    DeliverAll<PreAccept>(voter);
+    Sync(voter);
+    DeliverAll<PreAcceptReply>(leader);
+    return id;
+  }
   void SyncAll() {
     for (int i = 0; i < size(); ++i) Sync(i);
   }

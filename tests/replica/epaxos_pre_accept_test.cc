@@ -24,11 +24,7 @@ TEST(EpaxosPreAccept, VotesOnlyOnceTheVoteIsDurable) {
 
 TEST(EpaxosPreAccept, CommitsInOneRoundTripWhenNothingConflicts) {
   TestCluster cluster(3);
-  const InstanceId id = cluster.Propose(0, Put("a", "1"));
-  cluster.Sync(0);
-  cluster.DeliverAll<PreAccept>(1);
-  cluster.Sync(1);
-  cluster.DeliverAll<PreAcceptReply>(0);
+  const InstanceId id = cluster.ProposeAndVote(0, Put("a", "1"), 1);
   EXPECT_EQ(cluster.FindCommitted(0, id), nullptr);  // Its record comes first.
   EXPECT_TRUE(cluster.Queued<Commit>(1).empty());
   cluster.Sync(0);

@@ -18,11 +18,7 @@ void Suspect(TestCluster& cluster, ReplicaSet down) {
 
 TEST(EpaxosRecovery, KeepsACommandThatItsDeadLeaderMayHaveCommittedFast) {
   TestCluster cluster(3);
-  const InstanceId id = cluster.Propose(0, Put("a", "1"));
-  cluster.Sync(0);
-  cluster.DeliverAll<PreAccept>(1);
-  cluster.Sync(1);
-  cluster.DeliverAll<PreAcceptReply>(0);
+  const InstanceId id = cluster.ProposeAndVote(0, Put("a", "1"), 1);
   cluster.Sync(0);  // Committed and answered; the Commit never arrives.
   ASSERT_NE(cluster.FindCommitted(0, id), nullptr);
   cluster.network().clear();

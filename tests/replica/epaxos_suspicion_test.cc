@@ -23,18 +23,6 @@ void Pass(TestCluster& cluster, int ticks, int slow, ReplicaSet deaf = {}) {
   }
 }
 
-void Suspect(TestCluster& cluster, int at, int peer) {
-  Actions actions;
-  cluster.at(at).HandleSuspicion(ReplicaAt(peer), true, actions);
-  cluster.TakeActions(at, actions);
-}
-
-ReplicaSet Only(int replica) {
-  ReplicaSet set;
-  set.Insert(ReplicaAt(replica));
-  return set;
-}
-
 std::uint64_t Recoveries(TestCluster& cluster) {
   std::uint64_t all = 0;
   for (int i = 0; i < cluster.size(); ++i) {
@@ -98,7 +86,7 @@ TEST(EpaxosSuspicion, ALeaderThatSaysItIsAtWorkIsNotBelievedForEver) {
 TEST(EpaxosSuspicion, ALeaderThatDoesNotAnswerIsFinishedForInHalfASecond) {
   TestCluster cluster(3);
   const InstanceId id = cluster.Propose(0, Put("a", "1"));
-  Pass(cluster, 50, /*slow=*/-1, /*deaf=*/Only(0));
+  Pass(cluster, 50, /*slow=*/-1, /*deaf=*/Set({0}));
   EXPECT_GT(Counted(cluster, 1, RecoveryRule::kSilent), 0u);
   for (const int i : {1, 2}) EXPECT_NE(cluster.FindCommitted(i, id), nullptr);
 }
@@ -106,24 +94,24 @@ TEST(EpaxosSuspicion, ALeaderThatDoesNotAnswerIsFinishedForInHalfASecond) {
 TEST(EpaxosSuspicion, WhoDidNotAnswerIsNotAskedAgainUntilItAnswersSomething) {
   TestCluster cluster(3);
   cluster.Propose(0, Put("a", "1"));
-  Pass(cluster, 50, /*slow=*/-1, /*deaf=*/Only(0));
+  Pass(cluster, 50, /*slow=*/-1, /*deaf=*/Set({0}));
   const std::uint64_t silences = Counted(cluster, 1, RecoveryRule::kSilent);
   const InstanceId later = cluster.Propose(0, Put("a", "2", 2));
-  Pass(cluster, 8, /*slow=*/-1, /*deaf=*/Only(0));
+  Pass(cluster, 8, /*slow=*/-1, /*deaf=*/Set({0}));
   EXPECT_NE(cluster.FindCommitted(1, later), nullptr);
   EXPECT_EQ(Counted(cluster, 1, RecoveryRule::kSilent), silences);
   for (const int i : {1, 2}) cluster.Propose(i, Put("b", "1", 3));
   cluster.SyncAll();
   Pass(cluster, 1, /*slow=*/-1);  // It votes.
   const InstanceId last = cluster.Propose(0, Put("a", "3", 4));
-  Pass(cluster, 8, /*slow=*/-1, /*deaf=*/Only(0));
+  Pass(cluster, 8, /*slow=*/-1, /*deaf=*/Set({0}));
   EXPECT_EQ(cluster.FindCommitted(1, last), nullptr);
 }
 
 TEST(EpaxosSuspicion, ASuspectedLeaderIsFinishedForWithoutAQuestion) {
   TestCluster cluster(3);
   ProposedAndPreAccepted(cluster);
-  Suspect(cluster, 1, 0);
+  cluster.Suspect(1, 0);
   EXPECT_LE(TicksUntilRecovery(cluster, 1, 100), Settings().recovery_ticks + 1);
   EXPECT_TRUE(cluster.Queued<Inquire>(0).empty());
 }
@@ -131,8 +119,8 @@ TEST(EpaxosSuspicion, ASuspectedLeaderIsFinishedForWithoutAQuestion) {
 TEST(EpaxosSuspicion, ARecovererThatIsAtWorkIsNotOvertaken) {
   TestCluster cluster(5);
   const InstanceId id = ProposedAndPreAccepted(cluster);
-  Suspect(cluster, 1, 0);
-  Suspect(cluster, 2, 0);
+  cluster.Suspect(1, 0);
+  cluster.Suspect(2, 0);
   const Recover recover{.instance = id, .ballot = Ballot::Of(1, ReplicaAt(1))};
   cluster.Deliver(2, ReplicaAt(1), recover);
   while (cluster.Queued<Inquire>(1).empty()) cluster.Tick(2);
@@ -140,14 +128,14 @@ TEST(EpaxosSuspicion, ARecovererThatIsAtWorkIsNotOvertaken) {
                   InquireReply{.instance = id, .working_on_it = true});
   EXPECT_GT(TicksUntilRecovery(cluster, 2, 300), 300);
   // Unless it dies.
-  Suspect(cluster, 2, 1);
+  cluster.Suspect(2, 1);
   EXPECT_LE(TicksUntilRecovery(cluster, 2, 10), 1);
 }
 
 TEST(EpaxosSuspicion, ARecovererThatSaysItIsIdleIsOvertakenAtOnce) {
   TestCluster cluster(5);
   const InstanceId id = ProposedAndPreAccepted(cluster);
-  Suspect(cluster, 2, 0);
+  cluster.Suspect(2, 0);
   cluster.Deliver(
       2, ReplicaAt(1),
       Recover{.instance = id, .ballot = Ballot::Of(1, ReplicaAt(1))});
@@ -159,7 +147,7 @@ TEST(EpaxosSuspicion, ARecovererThatSaysItIsIdleIsOvertakenAtOnce) {
 TEST(EpaxosSuspicion, AnAnswerThatNobodyAskedForChangesNothing) {
   TestCluster cluster(3);
   const InstanceId id = ProposedAndPreAccepted(cluster);
-  Suspect(cluster, 1, 0);
+  cluster.Suspect(1, 0);
   for (int i = 0; i < 10; ++i) {
     cluster.Deliver(1, ReplicaAt(2),
                     InquireReply{.instance = id, .working_on_it = true});
@@ -179,11 +167,7 @@ TEST(EpaxosSuspicion, ADecisionIsTheAnswerOfWhoeverHasIt) {
 // The record of its fast commit is on its way to the disk.
 TEST(EpaxosSuspicion, ADecisionThatIsNotDurableIsWork) {
   TestCluster cluster(3);
-  const InstanceId id = cluster.Propose(0, Put("a", "1"));
-  cluster.Sync(0);
-  cluster.DeliverAll<PreAccept>(1);
-  cluster.Sync(1);
-  cluster.DeliverAll<PreAcceptReply>(0);
+  const InstanceId id = cluster.ProposeAndVote(0, Put("a", "1"), 1);
   cluster.network().clear();
   cluster.Deliver(0, ReplicaAt(2), Inquire{.instance = id});
   ASSERT_EQ(cluster.Queued<InquireReply>(2).size(), 1u);

@@ -34,11 +34,7 @@ TEST(EpaxosTick, RepeatsLessAndLessOften) {
 
 TEST(EpaxosTick, BringsALostCommitToThePeerThatLacksIt) {
   TestCluster cluster(3);
-  const InstanceId id = cluster.Propose(0, Put("a", "1"));
-  cluster.Sync(0);
-  cluster.DeliverAll<PreAccept>(1);
-  cluster.Sync(1);
-  cluster.DeliverAll<PreAcceptReply>(0);
+  const InstanceId id = cluster.ProposeAndVote(0, Put("a", "1"), 1);
   cluster.Sync(0);
   cluster.network().clear();  // Replica 2 has heard nothing at all.
   cluster.Run(30);

@@ -3,6 +3,8 @@
 // MachineCluster, and time, reads and elections.
 #pragma once
 
+#include <string>
+
 #include "replica/multipaxos/multipaxos.h"
 #include "tests/replica/machine_cluster.h"
 
@@ -52,6 +54,13 @@ class TestCluster : public MachineCluster<Multipaxos> {
   }
   void Suspect(int i, int peer, bool suspected = true) {
     at(i).HandleSuspicion(ReplicaAt(peer), suspected);
+  }
+  // Puts 1 to `count`, one after the other; replicas in `down` miss them.
+  void ProposeMany(int i, std::uint64_t count, ReplicaSet down = {}) {
+    for (std::uint64_t number = 1; number <= count; ++number) {
+      Propose(i, Put("a", std::to_string(number), number));
+      Settle(down);
+    }
   }
   // Everybody believes that it is gone.
   void SuspectEverywhere(int peer) {

@@ -170,10 +170,7 @@ TEST(MultipaxosLog, ThriftyTellsTheOthersWhatIsDecided) {
 TEST(MultipaxosLog, RepairsWhatAFollowerMissed) {
   TestCluster cluster(3);
   cluster.Elect(0);
-  for (std::uint64_t i = 1; i <= 20; ++i) {
-    cluster.Propose(0, Put("a", std::to_string(i), i));
-    cluster.Settle(Only(2));
-  }
+  cluster.ProposeMany(0, 20, Only(2));
   EXPECT_EQ(cluster.at(2).committed(), 0u);
   cluster.Run(40);
   EXPECT_EQ(cluster.at(2).committed(), 20u);
@@ -182,10 +179,7 @@ TEST(MultipaxosLog, RepairsWhatAFollowerMissed) {
 TEST(MultipaxosLog, ForgetsWhatEverybodyHasExecuted) {
   TestCluster cluster(3);
   cluster.Elect(0);
-  for (std::uint64_t i = 1; i <= 20; ++i) {
-    cluster.Propose(0, Put("a", std::to_string(i), i));
-    cluster.Settle();
-  }
+  cluster.ProposeMany(0, 20);
   cluster.Run(60);
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(cluster.at(i).drop_floor(), 20u) << i;
@@ -198,10 +192,7 @@ TEST(MultipaxosLog, KeepsWhatAMemberThatIsDownMayStillNeed) {
   settings.retained_bytes = 0;  // Nobody is left out.
   TestCluster cluster(3, settings);
   cluster.Elect(0);
-  for (std::uint64_t i = 1; i <= 20; ++i) {
-    cluster.Propose(0, Put("a", std::to_string(i), i));
-    cluster.Settle(Only(2));
-  }
+  cluster.ProposeMany(0, 20, Only(2));
   cluster.Run(60, Only(2));
   EXPECT_EQ(cluster.at(0).drop_floor(), 0u);
 }
@@ -229,10 +220,7 @@ TEST(MultipaxosLog, NobodyLeadsByAPromiseThatLeavesOutForgottenSlots) {
   settings.retained_bytes = 1;
   TestCluster cluster(3, settings);
   cluster.Elect(0);
-  for (std::uint64_t i = 1; i <= 10; ++i) {
-    cluster.Propose(0, Put("a", std::to_string(i), i));
-    cluster.Settle(Only(2));
-  }
+  cluster.ProposeMany(0, 10, Only(2));
   cluster.Run(60, Only(2));
   ASSERT_GT(cluster.at(1).drop_floor(), 0u);
   cluster.network().clear();
@@ -245,10 +233,7 @@ TEST(MultipaxosLog, NobodyLeadsByAPromiseThatLeavesOutForgottenSlots) {
 TEST(MultipaxosLog, RebuildsEqualStateFromTheJournal) {
   TestCluster cluster(3);
   cluster.Elect(0);
-  for (std::uint64_t i = 1; i <= 10; ++i) {
-    cluster.Propose(0, Put("a", std::to_string(i), i));
-    cluster.Settle();
-  }
+  cluster.ProposeMany(0, 10);
   cluster.Run(20);
   cluster.Propose(0, Put("a", "last", 11));
   cluster.Settle();
@@ -269,10 +254,7 @@ TEST(MultipaxosLog, RebuildsEqualStateFromTheJournal) {
 TEST(MultipaxosLog, ACheckpointGivesWhatTheJournalGives) {
   TestCluster cluster(3);
   cluster.Elect(0);
-  for (std::uint64_t i = 1; i <= 10; ++i) {
-    cluster.Propose(0, Put("a", std::to_string(i), i));
-    cluster.Settle();
-  }
+  cluster.ProposeMany(0, 10);
   cluster.Run(20);
   cluster.Propose(0, Put("a", "undecided", 11));
   cluster.DeliverAll<Accept>(1);

@@ -79,6 +79,7 @@ int Up(const LocalArguments& arguments, const ClusterWishes& wishes) {
       LocalCluster::Open(arguments.directory, /*create=*/true);
   if (!cluster.ok()) return Fail(cluster.status());
   const absl::Status up = cluster->Up(wishes, arguments.timeout_ms);
+  if (absl::IsInvalidArgument(up)) return Fail(up, kWrongUsage);
   if (!up.ok()) return Fail(up, ExitCodeOf(*cluster));
   const bool durable = cluster->config().durability == Durability::kFsync;
   fmt::print("{} nodes, {}, durability {}\n", cluster->config().nodes.size(),
