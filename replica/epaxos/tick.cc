@@ -184,6 +184,11 @@ Frontier Epaxos::OwnFrontier() const {
 
 void Epaxos::HandleFrontier(ReplicaId from, const Frontier& m,
                             Actions& actions) {
+  if (m.forgotten_through > log_.Newest(from) + InstanceLog::kMaxGap) {
+    // Nobody would believe what we propose to depend on it.
+    ++stats_.stale_messages;
+    return;
+  }
   Peer& peer = peers_[static_cast<std::size_t>(Index(from))];
   peer.base_floor.UnionWith(m.base_floor);
   forgotten_.Raise(from, m.forgotten_through);

@@ -378,6 +378,29 @@ TEST(BpaxosTest, ALostReplyIsAskedForUnderANewInstance) {
   EXPECT_EQ(cluster.replies()[0].status, ReplyStatus::kDone);
 }
 
+// Its session may be forgotten in between: a refusal would then be taken for
+// the word that it was never done.
+TEST(BpaxosTest, WhatALostReplyWasAboutIsNotRefusedForCertain) {
+  TestCluster cluster(SeparateSettings());
+  cluster.Submit(0, Put(1, "a"));
+  const InstanceId again{ReplicaAt(0), 2};
+  for (int tick = 0; tick < 100 && !cluster.decided().contains(again); ++tick) {
+    for (int i = 0; i < cluster.size(); ++i) cluster.Tick(i);
+    cluster.Settle([](const InFlight& each) {
+      return Is<InstanceReplies>(each);
+    });
+  }
+  ASSERT_TRUE(cluster.decided().contains(again));
+  cluster.Deliver(
+      0, ReplicaAt(8),
+      InstanceReplies{.instance = again,
+                      .replies = {{.id = {ClientId{9}, 1},
+                                   .status = ReplyStatus::kRefused,
+                                   .reason = RefusalReason::kSessionExpired}}});
+  ASSERT_EQ(cluster.replies().size(), 1u);
+  EXPECT_EQ(cluster.replies()[0].status, ReplyStatus::kUnknown);
+}
+
 // ---- what is forgotten ------------------------------------------------------
 
 TEST(BpaxosTest, ForgetsWhatIsExecutedAndSaysSo) {
