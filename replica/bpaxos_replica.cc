@@ -36,7 +36,6 @@ BpaxosReplica::BpaxosReplica(const Settings& settings)
 void BpaxosReplica::Step(const Event& event, Actions& actions) {
   Effects effects(shared_, actions);
   const std::size_t first = actions.messages.size();
-  const std::size_t first_reply = actions.replies.size();
   std::visit(
       Overloaded{
           [&](const MessageReceived& e) { Handle(e.from, e.message, effects); },
@@ -50,7 +49,6 @@ void BpaxosReplica::Step(const Event& event, Actions& actions) {
   DeliverHere(first, effects);
   Propose(effects);
   DeliverHere(first, effects);
-  queue_.ReviewReplies(first_reply, actions);
 }
 
 // ---- messages ---------------------------------------------------------------
@@ -81,16 +79,20 @@ void BpaxosReplica::DeliverHere(std::size_t first, Effects& effects) {
 }
 
 bool BpaxosReplica::IsBelievable(const Message& message) const {
-  if (!leader_) return true;
+  const auto is_given_out = [this](ReplicaId column, std::uint64_t slot) {
+    return !leader_ || column != settings_.self || leader_->HasGivenOut(slot);
+  };
   return std::visit(
-      [this](const auto& m) {
+      [&](const auto& m) {
         bool believed = true;
         if constexpr (requires { m.instance; }) {
-          believed = m.instance.replica != settings_.self ||
-                     leader_->HasGivenOut(m.instance.slot);
+          believed = is_given_out(m.instance.replica, m.instance.slot);
         }
         if constexpr (requires { m.deps; }) {
-          believed = believed && leader_->HasGivenOut(m.deps[settings_.self]);
+          believed = believed && (!executing_ || executing_->Believes(m.deps));
+          if (leader_) {
+            believed = believed && leader_->HasGivenOut(m.deps[settings_.self]);
+          }
         }
         return believed;
       },
@@ -119,6 +121,7 @@ void BpaxosReplica::Handle(ReplicaId from, const Message& message,
                  [&](const Accept& m) { HandleAccept(from, m, effects); },
                  [&](const AcceptReply& m) {
                    at_leader([&](bpaxos::Leader& leader) {
+                     if (EndsKnown(m.instance, effects)) return;
                      leader.HandleAcceptReply(from, m, effects);
                    });
                  },
@@ -136,11 +139,13 @@ void BpaxosReplica::Handle(ReplicaId from, const Message& message,
                  },
                  [&](const RecoverReply& m) {
                    at_leader([&](bpaxos::Leader& leader) {
+                     if (EndsKnown(m.instance, effects)) return;
                      leader.HandleRecoverReply(from, m, effects);
                    });
                  },
                  [&](const Inquire& m) {
                    at_leader([&](bpaxos::Leader& leader) {
+                     if (TellKnown(from, m.instance, effects)) return;
                      leader.HandleInquire(from, m, effects);
                    });
                  },
@@ -180,7 +185,7 @@ void BpaxosReplica::HandleDependencyRequest(ReplicaId from,
       .instance = m.instance, .batch = m.batch, .deps = answer.deps});
   effects.Send(from,
                DependencyReply{.instance = m.instance, .deps = answer.deps},
-               answer.record);
+               Mutated("d_answer") ? 0 : answer.record);
 }
 
 // Another group's votes on it would never be met by a later ballot.
@@ -204,10 +209,32 @@ void BpaxosReplica::HandleAccept(ReplicaId from, Accept m, Effects& effects) {
   acceptor_->HandleAccept(from, m, IsRecorded(m.instance, m.value), effects);
 }
 
+// What the executor beside the leader knows is decided is not proposed any
+// more: whatever might come of that, nobody may hear of a second decision.
+bool BpaxosReplica::EndsKnown(InstanceId id, Effects& effects) {
+  const bpaxos::KnownDecision* known =
+      executing_ ? executing_->Find(id) : nullptr;
+  if (known == nullptr) return false;
+  effects.Stale();
+  leader_->HandleCommit(
+      {.instance = id, .value = known->value, .deps = known->deps}, effects);
+  return true;
+}
+
+bool BpaxosReplica::TellKnown(ReplicaId to, InstanceId id, Effects& effects) {
+  const bpaxos::KnownDecision* known =
+      executing_ ? executing_->Find(id) : nullptr;
+  if (known == nullptr) return false;
+  effects.SendAgain(
+      to, Commit{.instance = id, .value = known->value, .deps = known->deps},
+      0);
+  return true;
+}
+
 // Valid at any ballot: the value is decided.
 void BpaxosReplica::HandleCommit(Commit m, Effects& effects) {
   if (m.value.kind == ValueKind::kNone) return effects.Stale();
-  if (leader_) leader_->HandleCommit(m, effects);
+  if (leader_ && !leader_->HandleCommit(m, effects)) return effects.Stale();
   if (!executing_) return;
   // An own payload that others have proposed to the end knows its clients here
   // only.

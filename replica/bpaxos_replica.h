@@ -58,7 +58,8 @@ class BpaxosReplica final : public Replica {
 
   // ---- messages (bpaxos_replica.cc) ----
   void Handle(ReplicaId from, const Message& message, Effects& effects);
-  // It names no own slot that has not been given out.
+  // It names no own slot that has not been given out, and nothing that no
+  // executor here could wait for.
   bool IsBelievable(const Message& message) const;
   // Hands what is addressed to this node, from `first` on, to its roles.
   void DeliverHere(std::size_t first, Effects& effects);
@@ -67,6 +68,9 @@ class BpaxosReplica final : public Replica {
   bool VotesOn(InstanceId id) const;
   void HandleAccept(ReplicaId from, Accept m, Effects& effects);
   void HandleCommit(Commit m, Effects& effects);
+  // False when the executor here does not know the decision.
+  bool EndsKnown(InstanceId id, Effects& effects);
+  bool TellKnown(ReplicaId to, InstanceId id, Effects& effects);
   void HandleFrontier(ReplicaId from, const Frontier& m, Effects& effects);
   void HandleTick(Effects& effects);
   void RaiseFloors(Effects& effects);

@@ -41,7 +41,7 @@ void BpaxosReplica::Enqueue(const ClientCommands& event, Actions& actions) {
 void BpaxosReplica::Propose(Effects& effects) {
   if (!leader_) return;
   for (CommandBatchPtr& batch : leader_->TakeResubmissions()) {
-    queue_.AddInDoubt(std::move(batch));
+    queue_.AddAgain(std::move(batch));
   }
   while (!queue_.empty() && !HoldsBack() &&
          leader_->in_flight() < settings_.max_in_flight) {
@@ -78,6 +78,7 @@ void BpaxosReplica::Answer(Effects& effects) {
                       .instance = command.instance};
     if (leader == settings_.self) {
       reply.results = std::move(command.results);
+      if (leader_) leader_->Review(reply);
       effects.actions().replies.push_back({.reply = std::move(reply)});
       continue;
     }

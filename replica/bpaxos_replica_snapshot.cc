@@ -1,22 +1,13 @@
 // An executor that was left out when others forgot: what they keep for it, how
 // it learns of that, and what it takes over.
-#include <algorithm>
 #include <utility>
 
 #include "replica/bpaxos_replica.h"
+#include "replica/paxos/snapshot_facts.h"
 #include "wire/check.h"
 #include "wire/mutation.h"
 
 namespace quorate {
-namespace {
-
-// While somebody fetches a snapshot, so many times the usual is kept, and no
-// less than this: a checkpoint is of no use if something above it is forgotten
-// before it is whole.
-constexpr std::size_t kReaderShare = 8;
-constexpr std::size_t kLeastForReaders = 64 * 1024;
-
-}  // namespace
 
 // ---- at the executor that has forgotten -------------------------------------
 
@@ -36,8 +27,7 @@ DependencySet BpaxosReplica::DroppableFloor() {
   const std::size_t kept = settings_.retained_bytes;
   if (!executing_->RetainsMoreThan(kept, all, enough)) return all;
   if (!readers_.empty() &&
-      !executing_->RetainsMoreThan(
-          std::max(kReaderShare * kept, kLeastForReaders), all, enough)) {
+      !executing_->RetainsMoreThan(KeptForReaders(kept), all, enough)) {
     // They need what follows the checkpoint.
     enough.IntersectWith(readers_.cut());
   }
@@ -116,7 +106,7 @@ void BpaxosReplica::ProposeAgainWhatIsExecuted(const SnapshotFetch& fetched) {
   executing_->ForEach([&](InstanceId id, const bpaxos::KnownDecision& known) {
     if (id.replica != settings_.self || known.value.batch == nullptr) return;
     if (fetched.HasExecuted(id) && !executor_.IsExecuted(id)) {
-      leader_->ProposeAgain(known.value.batch);
+      leader_->AskAgain(known.value.batch);
     }
   });
 }
@@ -145,7 +135,7 @@ void BpaxosReplica::TakeDecisions(const SnapshotFetch& fetched,
         {.instance = id, .value = value, .deps = decision.deps}, effects);
     if (id.replica == settings_.self && value.batch != nullptr &&
         fetched.HasExecuted(id)) {
-      leader_->ProposeAgain(value.batch);
+      leader_->AskAgain(value.batch);
     }
   }
 }

@@ -28,24 +28,6 @@ void CommandQueue::Add(const ClientCommands& event, Actions& actions) {
   }
 }
 
-void CommandQueue::AddInDoubt(CommandBatchPtr batch) {
-  for (const Command& command : batch->commands()) {
-    doubtful_.insert(command.id);
-  }
-  batcher_.Add(std::move(batch));
-}
-
-void CommandQueue::ReviewReplies(std::size_t first, Actions& actions) {
-  if (doubtful_.empty()) return;
-  for (std::size_t i = first; i < actions.replies.size(); ++i) {
-    ClientReply& reply = actions.replies[i].reply;
-    if (doubtful_.erase(reply.id) == 0) continue;
-    if (reply.reason != RefusalReason::kSessionExpired) continue;
-    reply.status = ReplyStatus::kUnknown;
-    reply.reason = RefusalReason::kNone;
-  }
-}
-
 CommandBatchPtr CommandQueue::Take() {
   if (aside_.empty()) return batcher_.Take();
   CommandBatchPtr batch = std::move(aside_.front());

@@ -2,16 +2,12 @@
 //
 // The commands of this node's clients between their receipt and their proposal:
 // a bounded queue in front of the Batcher. What does not fit is refused as busy
-// at once. What is proposed a second time, under its old number, may have been
-// executed the first time and its session been forgotten since: then its client
-// hears that nobody knows, not that nothing was done. Used by every protocol's
-// replica. Pure, copyable.
+// at once. Used by every protocol's replica. Pure, copyable.
 #pragma once
 
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <set>
 #include <utility>
 
 #include "replica/batcher.h"
@@ -34,11 +30,6 @@ class CommandQueue {
   void Add(const ClientCommands& event, Actions& actions);
   // A batch that was taken before; it is never refused.
   void AddAgain(CommandBatchPtr batch) { batcher_.Add(std::move(batch)); }
-  // The same, and it may have been executed.
-  void AddInDoubt(CommandBatchPtr batch);
-  // Of replies to clients, from `first` on: whoever adds in doubt passes all of
-  // them by here.
-  void ReviewReplies(std::size_t first, Actions& actions);
   // What the next instance carries. Must not be empty.
   CommandBatchPtr Take();
 
@@ -62,8 +53,6 @@ class CommandQueue {
   // Taken from the batcher, and not allowed to go yet.
   std::deque<CommandBatchPtr> aside_;
   std::size_t commands_aside_ = 0;
-  // Added in doubt, not answered yet.
-  std::set<CommandId> doubtful_;
 };
 
 }  // namespace quorate

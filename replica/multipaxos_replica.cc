@@ -197,8 +197,9 @@ void MultipaxosReplica::Install(Actions& actions) {
   const multipaxos::Log& log = protocol_.log();
   for (std::uint64_t slot = executor_.executed_frontier()[kLogColumn] + 1;
        slot <= protocol_.committed(); ++slot) {
-    executor_.Commit(multipaxos::InstanceOf(slot), log.Find(slot)->value.batch,
-                     DependencySet(settings_.replicas), executed_);
+    actions.committed.push_back({.instance = multipaxos::InstanceOf(slot),
+                                 .value = log.Find(slot)->value,
+                                 .deps = protocol_.Column(slot - 1)});
   }
   transfer_.NoteInstalled();
 }

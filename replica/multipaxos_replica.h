@@ -24,6 +24,8 @@ class MultipaxosReplica final : public SnapshotReplica<multipaxos::Multipaxos> {
   std::unique_ptr<Machine> Clone() const override;
   absl::Status CheckInvariants() const override;
   ReplicaStatus Status() const override;
+  // For checkers: what is decided above a gap shows in no effect.
+  const multipaxos::Log& log() const { return protocol_.log(); }
 
  private:
   void TakeIn(const ClientCommands& event, Actions& actions);

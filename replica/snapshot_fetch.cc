@@ -1,6 +1,7 @@
 #include "replica/snapshot_fetch.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "wire/overloaded.h"
@@ -48,8 +49,9 @@ SnapshotFetch::Outcome SnapshotFetch::Take(const SnapshotPart& part,
     if (ended_ || !TakeRecord(record, write)) return Outcome::kBroken;
   }
   if (next_ < chunks_) return ended_ ? Outcome::kBroken : Outcome::kTaken;
-  const bool right =
-      ended_ && executed_.has_value() && executor_.state_hash() == state_hash_;
+  const bool right = ended_ && executed_.has_value() &&
+                     executor_.state_hash() == state_hash_ &&
+                     DecidesWhatItExecuted();
   return right ? Outcome::kWhole : Outcome::kBroken;
 }
 
@@ -130,6 +132,25 @@ bool SnapshotFetch::TakeInstance(const InstanceRecord& record) {
 bool SnapshotFetch::TakeAnswer(const DependencyRecord& record) {
   payloads_[record.instance] = record.batch;
   return record.batch != nullptr;
+}
+
+// Otherwise the state is of one checkpoint and the decisions are of another.
+bool SnapshotFetch::DecidesWhatItExecuted() const {
+  std::set<InstanceId> decided;
+  for (const InstanceRecord& decision : facts_.decisions) {
+    decided.insert(decision.instance);
+  }
+  for (int i = 0; i < facts_.drop_floor.columns(); ++i) {
+    const ReplicaId column = ReplicaAt(i);
+    const std::uint64_t frontier = executed_->executed[column];
+    // Ends at the first one that is missing, however high the frontier is.
+    for (std::uint64_t slot = facts_.drop_floor[column]; slot < frontier;) {
+      if (!decided.contains({column, ++slot})) return false;
+    }
+  }
+  return std::ranges::all_of(executed_->above, [&](InstanceId id) {
+    return facts_.drop_floor.Contains(id) || decided.contains(id);
+  });
 }
 
 bool SnapshotFetch::HasExecuted(InstanceId id) const {

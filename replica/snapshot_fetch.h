@@ -61,6 +61,8 @@ class SnapshotFetch {
   bool TakeExecuted(const ExecutedRecord& record);
   bool TakeAnswer(const DependencyRecord& record);
   bool TakeInstance(const InstanceRecord& record);
+  // Every instance above the floor that was executed is decided here.
+  bool DecidesWhatItExecuted() const;
 
   Settings settings_;
   ReplicaId server_;

@@ -13,7 +13,9 @@
 # mutations of the protocol's own model check by name ("=": the mutant's own);
 # the test that must kill it. The lists are spelled out below, and a row without
 # a mutant is a failure. `sim` is the seed that `quorate-sim --bug NAME` runs,
-# `unit` a test of the product's own, with the mutant linked in.
+# `unit` a test of the product's own, with the mutant linked in. A mutant whose
+# rule several protocols or roles have has a line for each: what follows `sim`
+# then names the world.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -91,6 +93,8 @@ amnesia            1    M16                 unit HandshakeTest.RefusesAReplicaTh
 commit_as_execution -   M18                 unit ResultTest.FiguresAreThoseOfTheRecords
 rows_before_facts  -    S2                  unit PowerTest.EveryOperationOfAWorkloadMayBeTheLastAndAnySectorsSurvive
 no_sync            1.2  S3                  sim
+no_sync            1.2  S3                  sim --protocol bpaxos --roles separate --real-store --replicas 3 --operations 150 --faults crash,power,sync --seed 1
+no_sync            1.2  S3                  sim --protocol multipaxos --real-store --replicas 3 --operations 150 --faults crash,power,sync --seed 1
 refused_and_kept   2.8  S4                  unit Replica.RefusesBusyWhenItsQueueIsFull
 no_checksum        -    S5                  unit SqliteStoreTest.NamesFileAndRowOfAFlippedBit
 no_connection_limit -   S6                  unit NodeClientsTest.RefusesConnectionsBeyondItsLimit
@@ -147,6 +151,11 @@ d_collect          1.2  -                   explore X1 fast_path=atlas recoverie
 unanimous_majority 3.5  -                   explore X1 fast_path=unanimous recoveries=1 impatience=0
 unanimous_some     3.5  -                   walk 45 X4 fast_path=unanimous recoveries=3
 deps_from_f        3.2  bp_depq             sim
+d_answer           1.2  -                   sim
+d_reserve          1.2  -                   sim
+d_accept           1.2  -                   sim --protocol bpaxos --roles separate --real-store --replicas 3 --operations 150 --seed 1
+d_promise          1.2  -                   sim --protocol bpaxos --roles separate --real-store --replicas 3 --operations 150 --seed 1
+d_resume0          1.2  -                   sim --protocol bpaxos --roles separate --real-store --replicas 3 --operations 150 --seed 1
 dep_changes_mind   3.2  -                   sim
 ballot0_twice      3.2  -                   sim
 own_column_clamp   3.2  bp_clamp            sim

@@ -62,6 +62,10 @@ class ExecutorRole {
   bool Restore(InstanceId id, Value value, const DependencySet& deps,
                RecordSequence sequence);
   const KnownDecision* Find(InstanceId id) const;
+  // Could it wait for these?
+  bool Believes(const DependencySet& deps) const {
+    return decisions_.Believes(deps);
+  }
   // Calls visit(id, decision), kNone included, by column and slot.
   template <typename Visit>
   void ForEach(const Visit& visit) const {

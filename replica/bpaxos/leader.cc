@@ -82,7 +82,7 @@ void Leader::Ask(InstanceId id, Vertex& vertex, int shard, bool again,
     effects.SendAgain(nodes, std::move(request), reserved);
   } else {
     effects.Send(nodes, std::move(request),
-                 Mutated("ballot0_twice") ? 0 : reserved);
+                 Mutated("d_reserve") ? 0 : reserved);
   }
 }
 
@@ -139,6 +139,18 @@ void Leader::HandleAcceptReply(ReplicaId from, const AcceptReply& m,
   if (auto decision = proposer_.HandleAcceptReply(from, m, effects)) {
     Decide(*std::move(decision), effects);
   }
+}
+
+void Leader::HandleRecoverReply(ReplicaId from, const RecoverReply& m,
+                                Effects& effects) {
+  if (!MayBeDecided(m.instance, m.value)) return effects.Stale();
+  proposer_.HandleRecoverReply(from, m, effects);
+}
+
+bool Leader::MayBeDecided(InstanceId id, const Value& value) const {
+  const CommandBatchPtr batch = FindPayload(id);
+  return batch == nullptr || value.kind != ValueKind::kCommands ||
+         value.digest == batch->digest();
 }
 
 void Leader::Decide(Decision decision, Effects& effects) {
@@ -207,7 +219,7 @@ void Leader::Settle(InstanceId id, Vertex& vertex, Value value,
 void Leader::SettleUnknown(Vertex& vertex) {
   vertex.stage = Vertex::Stage::kDecided;
   --in_flight_;
-  ProposeAgain(vertex.batch);
+  AskAgain(vertex.batch);
 }
 
 void Leader::HandleTruncated(const Truncated& m) {
@@ -219,26 +231,23 @@ void Leader::HandleTruncated(const Truncated& m) {
   if (!open) proposer_.Abandon(m.instance);
 }
 
-void Leader::HandleCommit(const Commit& m, Effects& effects) {
+bool Leader::HandleCommit(const Commit& m, Effects& effects) {
   Vertex* vertex = IsOwn(m.instance) ? vertices_.Find(m.instance) : nullptr;
   if (vertex == nullptr || vertex->batch == nullptr) {
     proposer_.Abandon(m.instance);
-    return;
+    return true;
   }
+  if (!MayBeDecided(m.instance, m.value)) return false;
   if (vertex->stage == Vertex::Stage::kDecided) {
-    if (vertex->value.kind == ValueKind::kNone) return;
+    if (vertex->value.kind == ValueKind::kNone) return true;
     QUORATE_CHECK(vertex->value == m.value && vertex->deps == m.deps,
                   "G1: all commits of one instance carry the same decision");
-    return;
+    return true;
   }
   Value value = m.value;
   if (value.payload_missing()) value.batch = vertex->batch;
-  if (value.kind == ValueKind::kCommands &&
-      value.digest != vertex->batch->digest()) {
-    effects.Stale();
-    return;
-  }
   Settle(m.instance, *vertex, std::move(value), m.deps, effects);
+  return true;
 }
 
 // ---- replies ----------------------------------------------------------------
@@ -264,6 +273,7 @@ void Leader::HandleInstanceReplies(const InstanceReplies& m, Effects& effects) {
     ClientReply answer = reply;
     answer.origin = commands[at].origin;
     answer.instance = m.instance;
+    Review(answer);
     effects.actions().replies.push_back({.reply = std::move(answer)});
   }
   if (std::ranges::find(vertex->replied, false) != vertex->replied.end()) {
@@ -284,11 +294,24 @@ void Leader::AgeUnanswered(InstanceId id, Vertex& vertex) {
   if (++vertex.age_ticks < kReplyPeriods * settings_.retransmit_ticks) return;
   vertex.awaits_replies = false;
   --awaiting_replies_;
-  resubmissions_.push_back(vertex.batch);
+  AskAgain(vertex.batch);
 }
 
-void Leader::ProposeAgain(CommandBatchPtr batch) {
-  if (SomebodyWaits(*batch)) resubmissions_.push_back(std::move(batch));
+void Leader::AskAgain(const CommandBatchPtr& batch) {
+  if (!SomebodyWaits(*batch)) return;
+  for (const Command& command : batch->commands()) {
+    perhaps_done_.insert(command.id);
+  }
+  resubmissions_.push_back(batch);
+}
+
+void Leader::Review(ClientReply& reply) {
+  if (perhaps_done_.erase(reply.id) == 0 ||
+      reply.status != ReplyStatus::kRefused) {
+    return;
+  }
+  reply.status = ReplyStatus::kUnknown;
+  reply.reason = RefusalReason::kNone;
 }
 
 std::vector<CommandBatchPtr> Leader::TakeResubmissions() {
@@ -511,6 +534,10 @@ std::uint64_t Leader::Fingerprint() const {
       print.Mix(watermark);
     }
   });
+  for (const CommandId id : perhaps_done_) {
+    print.Mix(static_cast<std::uint64_t>(id.client));
+    print.Mix(id.sequence);
+  }
   print.Mix(proposer_.Fingerprint());
   return print.value();
 }

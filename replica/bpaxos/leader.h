@@ -16,6 +16,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <set>
 #include <vector>
 
 #include "depsvc/shards.h"
@@ -64,14 +65,13 @@ class Leader {
   void HandleAcceptReply(ReplicaId from, const AcceptReply& m,
                          Effects& effects);
   void HandleRecoverReply(ReplicaId from, const RecoverReply& m,
-                          Effects& effects) {
-    proposer_.HandleRecoverReply(from, m, effects);
-  }
+                          Effects& effects);
   void HandleNack(const Nack& m, Effects& effects) {
     proposer_.HandleNack(m, effects);
   }
-  // Somebody has decided it.
-  void HandleCommit(const Commit& m, Effects& effects);
+  // Somebody has decided it. False when nobody can have: an own instance of
+  // this life with another payload.
+  bool HandleCommit(const Commit& m, Effects& effects);
   // An executor waits for it.
   void HandleInquire(ReplicaId from, const Inquire& m, Effects& effects);
   void HandleTruncated(const Truncated& m);
@@ -83,9 +83,11 @@ class Leader {
   // Everything up to there is executed by f+1 executors, for good.
   void RaiseFloor(const DependencySet& floor);
 
-  // Its clients, if they still wait, were not answered when it was executed:
-  // the executor of this node has taken over a state in which it was.
-  void ProposeAgain(CommandBatchPtr batch);
+  // Its clients, if they wait, were not answered when it was executed.
+  void AskAgain(const CommandBatchPtr& batch);
+  // Of a command that was perhaps done before, on its way to the client, who
+  // has asked once and would take a refusal for certain.
+  void Review(ClientReply& reply);
 
   // Batches whose clients wait although their instance came to nothing, or was
   // executed without a reply: they go into new instances under their old
@@ -122,6 +124,8 @@ class Leader {
   };
 
   bool IsOwn(InstanceId id) const { return id.replica == settings_.self; }
+  // Of another instance, or what this one may carry: one payload an instance.
+  bool MayBeDecided(InstanceId id, const Value& value) const;
   bool ExecutesHere() const {
     return cluster_.roles.executors.Contains(settings_.self);
   }
@@ -171,6 +175,10 @@ class Leader {
   std::uint64_t overdue_next_ = 0;
   std::uint64_t ticks_ = 0;
   std::vector<CommandBatchPtr> resubmissions_;
+  // Commands among them, and of those taken since, that an earlier instance may
+  // have executed: their session may be forgotten before they are executed
+  // again, and then nobody knows.
+  std::set<CommandId> perhaps_done_;
 };
 
 }  // namespace quorate::bpaxos

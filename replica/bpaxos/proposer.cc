@@ -13,6 +13,11 @@ namespace {
 constexpr int kMaxDoublings = 6;
 constexpr int kLongestPause = 200;
 
+// An acceptor has what it voted for (A2).
+bool IsWhole(const Value& value) {
+  return value.kind != ValueKind::kNone && !value.payload_missing();
+}
+
 }  // namespace
 
 void Proposer::Propose(InstanceId id, const Value& value,
@@ -127,7 +132,8 @@ void Proposer::HandleRecoverReply(ReplicaId from, const RecoverReply& m,
   if (at == proposals_.end() ||
       at->second.stage != Proposal::Stage::kPromising ||
       at->second.ballot != m.ballot ||
-      !GroupOf(m.instance, at->second).members().Contains(from)) {
+      !GroupOf(m.instance, at->second).members().Contains(from) ||
+      (m.status == InstanceStatus::kAccepted && !IsWhole(m.value))) {
     effects.Stale();
     return;
   }

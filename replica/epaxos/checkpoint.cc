@@ -15,6 +15,13 @@ bool IsBlank(const Instance& instance) {
          instance.initial_batch == nullptr && !instance.initial_known;
 }
 
+// Left out is only what restore.cc fills in again: the instance's one payload.
+Value SavedValue(const Instance& instance) {
+  const bool known = instance.initial_batch != nullptr &&
+                     instance.initial_batch->digest() == instance.value.digest;
+  return known ? instance.value.WithoutPayload() : instance.value;
+}
+
 }  // namespace
 
 // Floors first: what lies below them is not made again. The newest ones count,
@@ -40,7 +47,7 @@ void Epaxos::Save(std::vector<Record>& records) const {
                          .status = instance.status,
                          .promised_ballot = instance.promised_ballot,
                          .accepted_ballot = instance.accepted_ballot,
-                         .value = instance.value.WithoutPayload(),
+                         .value = SavedValue(instance),
                          .deps = instance.deps,
                          .initial_batch = instance.initial_batch,
                          .initial_known = instance.initial_known,

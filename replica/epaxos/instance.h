@@ -59,6 +59,7 @@ struct Recovering {
   // whether one of them was reported as committed.
   std::map<InstanceId, bool> conflicts;
   int age_ticks = 0;
+  int next_repeat_ticks = 0;
 
   // How many of these match the command leader's initial dependencies.
   int Matching(ReplicaSet among) const;

@@ -27,6 +27,7 @@ void Epaxos::StartRecovery(InstanceId id, Actions& actions) {
   YieldTo(id, *instance, ballot);
   if (Mutated("single_bal")) AcceptAtPromise(*instance);
   Recovering& recovering = instance->recovering.Emplace();
+  recovering.next_repeat_ticks = settings_.retransmit_ticks;
   recovering.ballot = ballot;
   if (fast_path_.CollectsInRecovery()) {
     recovering.batch = instance->initial_batch;

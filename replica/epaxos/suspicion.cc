@@ -19,7 +19,11 @@ constexpr int kMostAnswersBelieved = 3;
 // progress is begun again at a new ballot.
 constexpr int kAttemptPeriods = 8;
 constexpr std::uint64_t kMaxDoublings = 6;
-// Ticks between two attempts at most, where only their number makes it longer.
+// An attempt is repeated when it has grown older by one of so many shares of its
+// age: where messages take longer than retransmit_ticks they would pile up.
+constexpr int kSharesOfAge = 4;
+// Ticks between two attempts at most, where only their number makes it longer;
+// so many more for each rank, because those who wait equally long meet again.
 constexpr int kLongestPause = 200;
 
 }  // namespace
@@ -79,15 +83,16 @@ int Epaxos::PatienceWith(ReplicaId column) const {
     patience = period * kPeriodsBeforeAsking;
   }
   // Where several replicas keep overtaking each other, everybody waits longer
-  // and longer, each by its own rank: at last somebody is left alone for long
-  // enough to finish. With the dead nobody competes.
+  // and longer, and each differently by its rank: at last somebody is left alone
+  // for long enough to finish. With the dead nobody competes.
   const Instance* first = log_.Find({column, committed_[column] + 1});
   const bool duel = first != nullptr && !first->promised_ballot.is_initial() &&
                     !IsLost(first->promised_ballot.owner());
   const std::uint64_t attempts = duel ? first->promised_ballot.round() : 0;
   const int doubled = patience
                       << std::min<std::uint64_t>(attempts, kMaxDoublings);
-  return std::max(patience, std::min(doubled, kLongestPause));
+  const int longest = kLongestPause * (1 + RankAfter(column));
+  return std::max(patience, std::min(doubled, longest));
 }
 
 // Has this column stood still for long enough, and will nobody else help?
@@ -237,7 +242,9 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
     StartRecovery(id, actions);  // A new ballot, perhaps with another Q.
     return;
   }
-  if (age % settings_.retransmit_ticks != 0) return;
+  if (age < recovering.next_repeat_ticks) return;
+  recovering.next_repeat_ticks =
+      age + std::max(settings_.retransmit_ticks, age / kSharesOfAge);
   SendAttempt(id, instance, Others(), actions);
   if (recovering.stage != Recovering::Stage::kWaiting) return;
   // Those whose fate we wait for must be decided by somebody.

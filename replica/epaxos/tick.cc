@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "replica/epaxos/epaxos.h"
+#include "replica/paxos/snapshot_facts.h"
 #include "wire/check.h"
 
 namespace quorate::epaxos {
@@ -14,8 +15,6 @@ constexpr int kMaxRetransmitTicks = 100;
 // Commits resent to one peer for one of its frontiers.
 constexpr int kMaxResentCommits = 256;
 constexpr std::size_t kMaxResentBytes = 1024 * 1024;
-// While somebody fetches a snapshot, so many times the usual is kept.
-constexpr std::size_t kReaderShare = 8;
 
 }  // namespace
 
@@ -184,6 +183,11 @@ Frontier Epaxos::OwnFrontier() const {
 
 void Epaxos::HandleFrontier(ReplicaId from, const Frontier& m,
                             Actions& actions) {
+  if (m.forgotten_through > log_.Newest(from) + InstanceLog::kMaxGap) {
+    // Nobody would believe what we propose to depend on it.
+    ++stats_.stale_messages;
+    return;
+  }
   Peer& peer = peers_[static_cast<std::size_t>(Index(from))];
   peer.base_floor.UnionWith(m.base_floor);
   forgotten_.Raise(from, m.forgotten_through);
@@ -339,7 +343,8 @@ DependencySet Epaxos::DroppableFloor() const {
   if (everybody.Covers(most)) return everybody;
   const std::size_t kept = settings_.retained_bytes;
   if (!RetainsMoreThan(kept, everybody, most)) return everybody;
-  if (has_readers() && !RetainsMoreThan(kReaderShare * kept, everybody, most)) {
+  if (has_readers() &&
+      !RetainsMoreThan(KeptForReaders(kept), everybody, most)) {
     // They need what follows the checkpoint.
     most.IntersectWith(cut_committed_);
     most.UnionWith(everybody);

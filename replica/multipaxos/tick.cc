@@ -19,8 +19,6 @@ constexpr std::uint64_t kIdleFrontierTicks = 20;
 // Decisions resent to one peer for one of its frontiers.
 constexpr int kMaxResent = 256;
 constexpr std::size_t kMaxResentBytes = 1024 * 1024;
-// While somebody fetches a snapshot, so many times the usual is kept.
-constexpr std::size_t kReaderShare = 8;
 
 std::size_t RoughBytes(const Slot& slot) {
   return sizeof(Slot) +
@@ -213,7 +211,7 @@ std::uint64_t Multipaxos::DroppableFloor() const {
   if (floor > everybody && has_readers()) {
     // They need what follows the checkpoint.
     floor = std::max(std::min(floor, cut_committed_),
-                     FloorThatRetains(kReaderShare * kept, everybody));
+                     FloorThatRetains(KeptForReaders(kept), everybody));
   }
   return floor;
 }

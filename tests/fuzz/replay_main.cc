@@ -1,5 +1,5 @@
 // Replays seeded mutations of a fuzz target's seeds: the same inputs on every
-// machine. Usage: program [MUTATIONS].
+// machine. Usage: program [MUTATIONS [SEED]].
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -13,6 +13,7 @@ namespace quorate::fuzz {
 namespace {
 
 constexpr std::uint64_t kDefaultMutations = 100'000;
+constexpr std::uint64_t kDefaultSeed = 20'260'101;
 
 // Numbers that are pointers, lengths or counts of consequence somewhere.
 constexpr std::uint64_t kSpiteful[] = {0,
@@ -58,14 +59,14 @@ void Mutate(Random& random, const std::vector<std::string>& seeds,
   }
 }
 
-void Replay(std::uint64_t mutations) {
+void Replay(std::uint64_t mutations, std::uint64_t seed) {
   const std::vector<std::string> seeds = Seeds();
   const auto run = [](const std::string& input) {
     LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()),
                            input.size());
   };
-  for (const std::string& seed : seeds) run(seed);
-  Random random(20'260'101);
+  for (const std::string& each : seeds) run(each);
+  Random random(seed);
   std::string input;
   for (std::uint64_t i = 0; i < mutations; ++i) {
     // Mutations pile up on one seed for a while.
@@ -81,6 +82,9 @@ void Replay(std::uint64_t mutations) {
 }  // namespace quorate::fuzz
 
 int main(int argc, char** argv) {
-  quorate::fuzz::Replay(argc > 1 ? std::strtoull(argv[1], nullptr, 10)
-                                 : quorate::fuzz::kDefaultMutations);
+  const auto number = [&](int at, std::uint64_t otherwise) {
+    return argc > at ? std::strtoull(argv[at], nullptr, 10) : otherwise;
+  };
+  quorate::fuzz::Replay(number(1, quorate::fuzz::kDefaultMutations),
+                        number(2, quorate::fuzz::kDefaultSeed));
 }

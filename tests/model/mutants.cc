@@ -45,6 +45,9 @@ constexpr Mutation kMutations[] = {
      "--replicas 3 --operations 150 --fast-path epaxos --seed 6"},
     {"d_accept", "an accept is answered before it is on disk",
      "--replicas 3 --operations 150 --fast-path epaxos --seed 1"},
+    {"d_answer", "BPaxos: a dependency node's answer is not yet on disk",
+     "--protocol bpaxos --roles separate --real-store --replicas 3 "
+     "--operations 150 --seed 1"},
     {"d_collect", "Atlas: what a recovery was told is not on disk",
      "--replicas 3 --operations 150 --fast-path atlas --seed 1"},
     {"d_coord_pre", "a PreAccept leaves before its record is on disk",
@@ -53,6 +56,9 @@ constexpr Mutation kMutations[] = {
      "--replicas 3 --operations 150 --fast-path epaxos --seed 1"},
     {"d_promise", "a promise is given before it is on disk",
      "--replicas 3 --operations 150 --fast-path epaxos --seed 1"},
+    {"d_reserve", "BPaxos: slots are used before that is on disk",
+     "--protocol bpaxos --roles separate --real-store --replicas 3 "
+     "--operations 150 --seed 1"},
     {"d_resume0", "a restarted command leader goes on at ballot 0",
      "--replicas 3 --operations 150 --fast-path epaxos --seed 1"},
     {"d_validate", "a Validate is answered before it is on disk",

@@ -61,9 +61,9 @@ std::vector<std::vector<Record>> ServedParts(Executor& executor) {
   const ExecutedRecord executed = executor.BeginSave();
   while (executor.SaveNext(1 << 20, state)) {
   }
-  const DependencySet floor = Slots(0, 3, 0);
+  const DependencySet floor = Slots(0, 4, 0);
   return {{CheckpointBegunRecord{.through = kThrough}, executed,
-           FloorRecord{.base_floor = floor, .drop_floor = floor}, Decision(4)},
+           FloorRecord{.base_floor = floor, .drop_floor = floor}, Decision(5)},
           std::move(state),
           {CheckpointEndedRecord{.through = kThrough,
                                  .state_hash = executor.state_hash()}}};
@@ -110,9 +110,9 @@ TEST_F(SnapshotFetchTest, PartsInOrderGiveTheServersState) {
 
 TEST_F(SnapshotFetchTest, KeepsFloorsAndDecisionsForTheProtocol) {
   Take(Part(0));
-  EXPECT_EQ(fetch_.facts().drop_floor, Slots(0, 3, 0));
+  EXPECT_EQ(fetch_.facts().drop_floor, Slots(0, 4, 0));
   ASSERT_EQ(fetch_.facts().decisions.size(), 1u);
-  EXPECT_EQ(fetch_.facts().decisions.front().instance.slot, 4u);
+  EXPECT_EQ(fetch_.facts().decisions.front().instance.slot, 5u);
 }
 
 TEST_F(SnapshotFetchTest, WritesTheStateOnlyAndBeginsItsOwnCheckpoint) {
@@ -211,6 +211,22 @@ TEST_F(SnapshotFetchTest, AStateWithAnotherHashIsBroken) {
   EXPECT_EQ(Take(last), Outcome::kBroken);
 }
 
+// Two checkpoints may stand for the same records: one that was fetched, and one
+// that was made next.
+TEST_F(SnapshotFetchTest, AStateWhoseDecisionsAreOfAnotherOneIsBroken) {
+  parts_[0].pop_back();
+  Take(Part(0));
+  Take(Part(1));
+  EXPECT_EQ(Take(Part(2)), Outcome::kBroken);
+}
+
+TEST_F(SnapshotFetchTest, AStateWithoutItsFloorIsBroken) {
+  parts_[0].erase(parts_[0].begin() + 2);
+  Take(Part(0));
+  Take(Part(1));
+  EXPECT_EQ(Take(Part(2)), Outcome::kBroken);
+}
+
 TEST_F(SnapshotFetchTest, AStateThatLacksEntriesIsBroken) {
   Take(Part(0));
   SnapshotPart second = Part(1);
@@ -259,7 +275,7 @@ TEST_F(SnapshotFetchTest, ADecisionHasThePayloadItNames) {
 }
 
 TEST_F(SnapshotFetchTest, ADecisionIsCommandsOrANoop) {
-  InstanceRecord noop = Decision(5);
+  InstanceRecord noop = Decision(6);
   noop.value = Value::Noop();
   EXPECT_EQ(TakeFirstWith(noop), Outcome::kTaken);
   EXPECT_EQ(fetch_.facts().decisions.size(), 2u);

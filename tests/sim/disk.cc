@@ -4,6 +4,7 @@
 
 #include "wire/check.h"
 #include "wire/codec/codec.h"
+#include "wire/overloaded.h"
 
 namespace quorate::sim {
 namespace {
@@ -26,12 +27,12 @@ std::span<const Record> SimulatedDisk::EndSync() {
   return Since(before);
 }
 
-std::span<const Record> SimulatedDisk::Crash(Random& random) {
+std::span<const Record> SimulatedDisk::Crash(Random& random, bool power) {
   const RecordSequence unsynced = last() - durable_;
   if (unsynced > 0) marks_.Note(Mark::kCrashUnsynced);
   if (sync_fails_) marks_.Note(Mark::kSyncFailed);
   const std::span<const Record> kept =
-      store_ != nullptr ? CrashStore(random) : CrashInMemory(random);
+      store_ != nullptr ? CrashStore(random, power) : CrashInMemory(random);
   if (kept.size() < unsynced) marks_.Note(Mark::kCrashLost);
   if (!kept.empty()) marks_.Note(Mark::kCrashKept);
   syncing_through_ = durable_;
@@ -47,13 +48,28 @@ std::span<const Record> SimulatedDisk::CrashInMemory(Random& random) {
   const int kept = random.Pick(3);
   if (kept == 1) durable_ = last();
   if (kept == 2) durable_ += random.Below(last() - durable_ + 1);
-  journal_.resize(durable_);
+  LoseUnsynced();
   return Since(before);
+}
+
+void SimulatedDisk::LoseUnsynced() {
+  const Overloaded note{
+      [this](const ReservedRecord&) { marks_.Note(Mark::kLostReservation); },
+      [this](const DependencyRecord&) { marks_.Note(Mark::kLostAnswer); },
+      [this](const AcceptedRecord&) { marks_.Note(Mark::kLostVote); },
+      [this](const PromisedRecord&) { marks_.Note(Mark::kLostPromise); },
+      [this](const CommittedRecord&) { marks_.Note(Mark::kLostDecision); },
+      [this](const DecidedRecord&) { marks_.Note(Mark::kLostDecision); },
+      [](const auto&) {}};
+  for (std::size_t i = durable_; i < journal_.size(); ++i) {
+    std::visit(note, journal_[i]);
+  }
+  journal_.resize(durable_);
 }
 
 // The group under way is there or not, and so is a checkpoint that is whole;
 // nothing else can have changed.
-std::span<const Record> SimulatedDisk::CrashStore(Random& random) {
+std::span<const Record> SimulatedDisk::CrashStore(Random& random, bool power) {
   const RecordSequence before = durable_;
   StoreDisk::Unfinished unfinished{.sync_fails = sync_fails_};
   if (syncing()) {
@@ -64,7 +80,7 @@ std::span<const Record> SimulatedDisk::CrashStore(Random& random) {
   if (written_.whole && written_.through <= syncing_through_) {
     unfinished.checkpoint = written_.through;
   }
-  StoreDisk::Found found = store_->Crash(unfinished, random);
+  StoreDisk::Found found = store_->Crash(unfinished, random, power);
   const bool finished = unfinished.checkpoint.has_value() &&
                         found.checkpoint == *unfinished.checkpoint;
   found_is_possible_ =
@@ -72,7 +88,7 @@ std::span<const Record> SimulatedDisk::CrashStore(Random& random) {
       (finished || found.checkpoint == checkpoint_.through) &&
       found.checkpoint <= found.durable;
   if (found_is_possible_) durable_ = found.durable;
-  journal_.resize(durable_);
+  LoseUnsynced();
   if (finished) TakeOverCheckpoint();
   found_ = std::move(found.records);
   return Since(before);

@@ -48,8 +48,12 @@ class SimulatedDisk {
   void FailSync() { sync_fails_ = true; }
   // It ends with the node (crash or failed sync): each record after the durable
   // ones survives only if all before it do. Returns the survivors that were not
-  // durable before.
-  std::span<const Record> Crash(Random& random);
+  // durable before. `power`: as StoreDisk's.
+  std::span<const Record> Crash(Random& random, bool power = false);
+  // The last crash took the power of a real store.
+  bool power_was_cut() const {
+    return store_ != nullptr && store_->power_was_cut();
+  }
 
   // Every record there ever was.
   std::span<const Record> journal() const { return journal_; }
@@ -101,7 +105,8 @@ class SimulatedDisk {
   };
 
   std::span<const Record> CrashInMemory(Random& random);
-  std::span<const Record> CrashStore(Random& random);
+  std::span<const Record> CrashStore(Random& random, bool power);
+  void LoseUnsynced();
   void FinishInStore();
   void TakeOverCheckpoint();
   std::span<const Record> Since(RecordSequence through) const {

@@ -52,12 +52,7 @@ void Simulation::Strike(FaultKind kind) {
       if (fault_random_.Chance(500)) return CrashNow(index);
       node(index).crashes_in_turn = true;
       return;
-    case FaultKind::kPower:
-      Count(kind);
-      for (int i = 0; i < n; ++i) {
-        if (node(i).replica != nullptr) CrashNow(i);
-      }
-      return;
+    case FaultKind::kPower: return StrikePower();
     case FaultKind::kSync:
       if (node(index).replica == nullptr) return;
       Count(kind);
@@ -73,6 +68,14 @@ void Simulation::Strike(FaultKind kind) {
       }
       return BeginCheckpoint(index);
     default: return;
+  }
+}
+
+void Simulation::StrikePower() {
+  Count(FaultKind::kPower);
+  if (plan_.real_store) statistics_.marks.Note(Mark::kStorePowerOfAll);
+  for (int i = 0; i < plan_.settings.replicas; ++i) {
+    if (node(i).replica != nullptr) CrashNow(i, /*power=*/true);
   }
 }
 
@@ -143,8 +146,9 @@ void Simulation::StrikeReader(int index) {
 }
 
 // A stopped node always comes back: see EndFaults for those still down then.
-void Simulation::CrashNow(int index) {
+void Simulation::CrashNow(int index, bool power) {
   Note("crash", index);
+  const std::vector<Mark> parts = PartsUnderWay(index);
   if (node(index).writes_checkpoint) {
     statistics_.marks.Note(Mark::kCheckpointInterrupted);
   }
@@ -152,7 +156,13 @@ void Simulation::CrashNow(int index) {
     statistics_.marks.Note(Mark::kSnapshotInterrupted);
   }
   const std::span<const Record> survivors =
-      node(index).disk.Crash(fault_random_);
+      node(index).disk.Crash(fault_random_, power);
+  for (const Mark part : parts) {
+    statistics_.marks.Note(part);
+    if (node(index).disk.power_was_cut()) {
+      statistics_.marks.Note(PowerCutOf(part));
+    }
+  }
   ghost_.BecameDurable(ReplicaAt(index), survivors);
   trace_.Note({.time = queue_.now(),
                .what = "journal",

@@ -29,6 +29,11 @@ const Ghost::Instance* Ghost::Find(InstanceId id) const {
   return &column[id.slot - 1];
 }
 
+bool Ghost::IsDecided(InstanceId id) const {
+  const Instance* instance = Find(id);
+  return instance != nullptr && instance->decided.has_value();
+}
+
 const CommandBatch* Ghost::FindDecided(InstanceId id) const {
   const Instance* instance = Find(id);
   if (instance == nullptr || !instance->decided.has_value() ||

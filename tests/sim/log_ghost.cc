@@ -47,6 +47,11 @@ void LogGhost::Fail(const char* invariant, ReplicaId at, std::uint64_t slot,
   Report(invariant, at, "slot " + std::to_string(slot), detail);
 }
 
+bool LogGhost::IsDecided(InstanceId id) const {
+  const Slot* slot = Find(id.slot);
+  return slot != nullptr && slot->decided;
+}
+
 const CommandBatch* LogGhost::FindDecided(InstanceId id) const {
   const Slot* slot = Find(id.slot);
   return slot == nullptr || !slot->decided ? nullptr

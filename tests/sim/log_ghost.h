@@ -33,6 +33,7 @@ class LogGhost final : public Observer {
   void SetExecutedFrontier(ReplicaId at,
                            const DependencySet& executed) override;
 
+  bool IsDecided(InstanceId id) const override;
   const CommandBatch* FindDecided(InstanceId id) const override;
   CommandBatchPtr FindPayload(InstanceId id) const override;
 

@@ -135,6 +135,7 @@ int Main(int argc, char** argv) {
   bool hashes = false;
   std::string history;
   std::string fast_path;
+  std::string roles;
   CLI::App app(
       "Simulates a faulty cluster in virtual time; one seed decides all.\n"
       "  quorate-sim --seed 7 --trace seven.txt\n"
@@ -157,6 +158,10 @@ int Main(int argc, char** argv) {
   app.add_option("--fast-path", fast_path,
                  "epaxos, atlas or unanimous; drawn when left out")
       ->check(CLI::IsMember({"epaxos", "atlas", "unanimous"}));
+  app.add_option("--roles", roles,
+                 "bpaxos: every node has all roles (together), one (separate)\n"
+                 "or any (mixed); drawn when left out")
+      ->check(CLI::IsMember({"together", "separate", "mixed"}));
   app.add_option(
       "--bug", options.bug,
       "plant a bug, and run the seed that is known to find it unless\n"
@@ -188,6 +193,7 @@ int Main(int argc, char** argv) {
   }
   options.faults = *allowed;
   options.fast_path = ParseFastPathRule(fast_path);
+  options.roles = ParseRoleLayout(roles);
 
   const File trace_file = Open(trace);
   const File history_file = Open(history);

@@ -34,13 +34,26 @@ enum class Mark : std::uint8_t {
   kBusy,
   kSessionExpired,  // forgotten, at one replica
   kExpiredCommand,  // refused to its client for that
-  kCycle,  // commands that depend on each other are executed
+  kCycle,           // commands that depend on each other are executed
   // Crashes.
   kCrashInTurn,    // between two effects of one turn
   kCrashUnsynced,  // between an append and the end of its sync
   kCrashLost,      // records that were appended are gone
   kCrashKept,      // records are there that nobody was told of
   kSyncFailed,
+  // Crashes of a node that had a part in an instance under way, by role.
+  kCrashOfLeader,
+  kCrashOfDependencyNode,
+  kCrashOfAcceptor,
+  kCrashOfExecutor,
+  kCrashOfLogLeader,
+  kCrashOfLogFollower,
+  // Appended, heard of by nobody, and gone with a crash.
+  kLostReservation,
+  kLostAnswer,  // of a dependency node
+  kLostVote,
+  kLostPromise,
+  kLostDecision,
   // Checkpoints.
   kCheckpoint,
   kCheckpointInterrupted,  // by a crash
@@ -61,10 +74,26 @@ enum class Mark : std::uint8_t {
   kStoreGroupLost,  // of a group that was being written
   kStoreGroupKept,
   kStoreCutInRecovery,
-  kStoreChunkRead,  // for a peer
-  kStoreTruncated,  // what a checkpoint stands for was deleted
+  kStoreChunkRead,   // for a peer
+  kStoreTruncated,   // what a checkpoint stands for was deleted
+  kStorePowerOfAll,  // every node that was up lost its power at once
+  // Power cuts of a node that had a part in an instance under way, by role; in
+  // the order of the crashes above.
+  kStorePowerOfLeader,
+  kStorePowerOfDependencyNode,
+  kStorePowerOfAcceptor,
+  kStorePowerOfExecutor,
+  kStorePowerOfLogLeader,
+  kStorePowerOfLogFollower,
 };
-inline constexpr std::size_t kMarks = 38;
+inline constexpr std::size_t kMarks = 56;
+
+// Of a crash of some role: the same with the power.
+constexpr Mark PowerCutOf(Mark crash) {
+  constexpr int kApart = static_cast<int>(Mark::kStorePowerOfLeader) -
+                         static_cast<int>(Mark::kCrashOfLeader);
+  return static_cast<Mark>(static_cast<int>(crash) + kApart);
+}
 
 class Marks {
  public:

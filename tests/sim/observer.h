@@ -45,6 +45,7 @@ class Observer {
   virtual void SetExecutedFrontier(ReplicaId at,
                                    const DependencySet& executed) = 0;
 
+  virtual bool IsDecided(InstanceId id) const = 0;
   // Null when the instance is not decided or is a noop.
   virtual const CommandBatch* FindDecided(InstanceId id) const = 0;
   virtual CommandBatchPtr FindPayload(InstanceId id) const = 0;

@@ -19,6 +19,9 @@ constexpr std::array<std::string_view, kFaultKinds> kFaultNames = {
     "crash",   "power",     "sync",    "pause",     "disk",  "clock",
     "suspect", "timers",    "death",   "checkpoint"};
 
+constexpr std::array<std::string_view, 3> kLayoutNames = {"together",
+                                                          "separate", "mixed"};
+
 constexpr int kRealStorePermille = 50;  // of the worlds
 
 std::optional<FaultKind> FindFault(std::string_view name) {
@@ -265,7 +268,7 @@ void DrawPartsOfAll(Random random, Settings& settings) {
 }
 
 // From a stream of its own, as with the checkpoints.
-void DrawBpaxos(Random random, Plan& plan) {
+void DrawBpaxos(Random random, const PlanLimits& limits, Plan& plan) {
   Settings& settings = plan.settings;
   settings.thrifty = random.Chance(300);
   // Two round trips an instance, and perhaps one leader left: clients must not
@@ -273,10 +276,11 @@ void DrawBpaxos(Random random, Plan& plan) {
   settings.max_in_flight = std::max<std::size_t>(settings.max_in_flight, 4);
   plan.workload.retry =
       std::max(plan.workload.retry, 20 * (plan.network.delay + plan.disk.sync));
-  switch (random.Pick(3)) {
-    case 0: DrawPartsOfAll(random.Fork(1), settings); break;
-    case 1: DrawSeparateRoles(random, settings); break;
-    default: DrawMixedRoles(random, settings); break;
+  const auto drawn = static_cast<RoleLayout>(random.Pick(3));
+  switch (limits.roles.value_or(drawn)) {
+    case RoleLayout::kTogether: DrawPartsOfAll(random.Fork(1), settings); break;
+    case RoleLayout::kSeparate: DrawSeparateRoles(random, settings); break;
+    case RoleLayout::kMixed: DrawMixedRoles(random, settings); break;
   }
   const auto tick = static_cast<Micros>(settings.tick_ms) * 1000;
   for (NodePlan& node : std::span(plan.nodes).subspan(kMaxReplicas)) {
@@ -402,6 +406,16 @@ std::string_view Name(FaultKind kind) {
   return kFaultNames[static_cast<std::size_t>(kind)];
 }
 
+std::string_view Name(RoleLayout layout) {
+  return kLayoutNames[static_cast<std::size_t>(layout)];
+}
+
+std::optional<RoleLayout> ParseRoleLayout(std::string_view name) {
+  const auto found = std::ranges::find(kLayoutNames, name);
+  if (found == kLayoutNames.end()) return std::nullopt;
+  return static_cast<RoleLayout>(found - kLayoutNames.begin());
+}
+
 absl::StatusOr<FaultSet> FaultSet::Parse(std::string_view text) {
   if (text == "all") return All();
   FaultSet faults = None();
@@ -457,7 +471,7 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
   }
   DrawCheckpoints(random.Fork(1), limits.allowed, plan);
   switch (limits.protocol) {
-    case Protocol::kBpaxos: DrawBpaxos(random.Fork(3), plan); break;
+    case Protocol::kBpaxos: DrawBpaxos(random.Fork(3), limits, plan); break;
     case Protocol::kMultipaxos: DrawMultipaxos(random.Fork(2), plan); break;
     case Protocol::kEpaxos: DrawFastPath(random.Fork(2), limits, plan); break;
   }
@@ -486,10 +500,10 @@ std::string Describe(const Plan& plan) {
       settings.faults == 1 ? ", one fault" : "",
       settings.overlap_sync ? ", overlap" : "",
       settings.lazy_fast_commit ? ", lazy" : "", ", sessions kept ms ",
-      settings.session_idle_ms, ", retained bytes ",
-      settings.retained_bytes, plan.real_store ? ", real store" : "", "; ",
-      work.clients, " clients x ", work.pipeline, ", requests of ", work.batch,
-      ", ", work.groups, " groups", DescribeRoles(settings));
+      settings.session_idle_ms, ", retained bytes ", settings.retained_bytes,
+      plan.real_store ? ", real store" : "", "; ", work.clients, " clients x ",
+      work.pipeline, ", requests of ", work.batch, ", ", work.groups, " groups",
+      DescribeRoles(settings));
 }
 
 }  // namespace quorate::sim

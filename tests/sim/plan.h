@@ -121,6 +121,13 @@ struct Plan {
   bool real_store = false;
 };
 
+// Who has which role of BPaxos: every node all of them, perhaps in parts; a node
+// one; any node any.
+enum class RoleLayout : std::uint8_t { kTogether, kSeparate, kMixed };
+// "together", ...
+std::string_view Name(RoleLayout layout);
+std::optional<RoleLayout> ParseRoleLayout(std::string_view name);
+
 struct PlanLimits {
   Protocol protocol = Protocol::kEpaxos;
   // Where roles are drawn, the cluster may have more nodes.
@@ -134,6 +141,7 @@ struct PlanLimits {
   bool contended = false;
   // Drawn when empty.
   std::optional<FastPathRule> fast_path;
+  std::optional<RoleLayout> roles;
 };
 
 Plan DrawPlan(Random random, const PlanLimits& limits);

@@ -114,7 +114,8 @@ SeedResult RunSeed(std::uint64_t seed, const RunOptions& options) {
                   .operations = options.operations,
                   .real_store = options.real_store,
                   .contended = options.contended,
-                  .fast_path = FastPathOf(options)},
+                  .fast_path = FastPathOf(options),
+                  .roles = options.roles},
        .trace = options.trace,
        .history = options.history},
       FactoryFor(options));
@@ -145,6 +146,9 @@ std::string ReplayLine(std::uint64_t seed, const RunOptions& options) {
   if (options.fast_path.has_value()) {
     absl::StrAppend(&line,
                     " --fast-path=", std::string(Name(*options.fast_path)));
+  }
+  if (options.roles.has_value()) {
+    absl::StrAppend(&line, " --roles=", std::string(Name(*options.roles)));
   }
   if (options.bug != "none") absl::StrAppend(&line, " --bug=", options.bug);
   return line;

@@ -31,6 +31,7 @@ struct RunOptions {
   bool real_store = false;
   bool contended = false;
   std::optional<FastPathRule> fast_path;  // drawn
+  std::optional<RoleLayout> roles;        // drawn; of BPaxos
   std::FILE* trace = nullptr;
   // Gets what the clients saw, for quorate-lincheck; before it is judged.
   std::FILE* history = nullptr;

@@ -232,6 +232,79 @@ Range RealStore() {
                  AtLeast(15, kRestartFromCheckpoint)}};
 }
 
+// The power of one node, or of all, goes again and again while any role is at
+// work.
+RunOptions RealStoreOf(const char* protocol, int operations) {
+  return {.protocol = protocol,
+          .replicas = 3,
+          .faults = Faults("crash,power,sync,checkpoint,pause,loss,death"),
+          .operations = operations,
+          .real_store = true,
+          .contended = true};
+}
+
+Range RealStoreOfMultipaxos() {
+  return {.last = 8,
+          .options = RealStoreOf("multipaxos", 200),
+          .floors = {AtLeast(300, kStorePowerCut), AtLeast(30, kStoreGroupLost),
+                     AtLeast(200, kStorePowerOfAll),
+                     AtLeast(10, kStorePowerOfLogLeader),
+                     AtLeast(150, kStorePowerOfLogFollower),
+                     AtLeast(20, kCrashOfLogLeader),
+                     AtLeast(250, kCrashOfLogFollower), AtLeast(10, kLostVote),
+                     AtLeast(25, kLostPromise), AtLeast(80, kLostDecision),
+                     AtLeast(1, kSnapshotInstalled)}};
+}
+
+Range RealStoreOfBpaxos() {
+  RunOptions options = RealStoreOf("bpaxos", 60);
+  options.roles = RoleLayout::kTogether;
+  return {
+      .last = 2,
+      .options = options,
+      .floors = {AtLeast(150, kStorePowerCut), AtLeast(20, kStoreGroupLost),
+                 AtLeast(100, kStorePowerOfAll),
+                 AtLeast(80, kStorePowerOfLeader),
+                 AtLeast(150, kStorePowerOfDependencyNode),
+                 AtLeast(150, kStorePowerOfAcceptor),
+                 AtLeast(100, kStorePowerOfExecutor),
+                 AtLeast(2, kLostReservation), AtLeast(8, kLostAnswer)}};
+}
+
+// Here a node that dies is of one role.
+Range RealStoreOfEachRole() {
+  RunOptions options = RealStoreOf("bpaxos", 60);
+  options.roles = RoleLayout::kSeparate;
+  return {.last = 5,
+          .options = options,
+          .floors = {AtLeast(800, kStorePowerCut), AtLeast(25, kStoreGroupLost),
+                     AtLeast(150, kStorePowerOfAll),
+                     AtLeast(80, kStorePowerOfLeader),
+                     AtLeast(150, kStorePowerOfDependencyNode),
+                     AtLeast(250, kStorePowerOfAcceptor),
+                     AtLeast(20, kStorePowerOfExecutor),
+                     AtLeast(1, kLostReservation), AtLeast(15, kLostAnswer),
+                     AtLeast(10, kLostVote), AtLeast(100, kLostPromise),
+                     AtLeast(250, kLostDecision),
+                     AtLeast(500, kRestartFromCheckpoint)}};
+}
+
+// Leaders, dependency nodes, acceptors and executors die in the middle of an
+// instance, one at a time, some, or all at once.
+Range CrashesOf(RoleLayout roles) {
+  return {
+      .last = 8,
+      .options = {.protocol = "bpaxos",
+                  .replicas = 3,
+                  .faults = Faults("crash,power,sync,checkpoint,loss,suspect"),
+                  .operations = 300,
+                  .roles = roles},
+      .floors = {AtLeast(5, kCrashOfLeader), AtLeast(10, kCrashOfDependencyNode),
+                 AtLeast(5, kCrashOfAcceptor), AtLeast(5, kCrashOfExecutor),
+                 AtLeast(12, kRestartFromCheckpoint),
+                 AtLeast(100, kRecoveredNoop)}};
+}
+
 class Seeds : public testing::Test {
  protected:
   static void SetUpTestSuite() { ReportOnAbort(); }
@@ -279,13 +352,20 @@ TEST_F(Seeds, OfSnapshots) { Run(Snapshots()); }
 TEST_F(Seeds, OfContention) { Run(Contention()); }
 TEST_F(Seeds, OfContentionOfSeven) { Run(ContentionOfSeven()); }
 TEST_F(Seeds, OfTheRealStore) { Run(RealStore()); }
+TEST_F(Seeds, OfTheRealStoreOfMultipaxos) { Run(RealStoreOfMultipaxos()); }
+TEST_F(Seeds, OfTheRealStoreOfBpaxos) { Run(RealStoreOfBpaxos()); }
+TEST_F(Seeds, OfTheRealStoreOfEachRole) { Run(RealStoreOfEachRole()); }
+TEST_F(Seeds, OfCrashesOfEachRole) { Run(CrashesOf(RoleLayout::kSeparate)); }
+TEST_F(Seeds, OfCrashesOfMixedRoles) { Run(CrashesOf(RoleLayout::kMixed)); }
 
 TEST(Marks, EachHasAFloorSomewhere) {
   std::set<std::size_t> marks;
   for (const Range& range :
        {ThreeReplicas(), FiveReplicas(), SevenReplicas(), DeadMinorities(),
         NoFaults(), CrashesAlone(), Checkpoints(), Snapshots(), Contention(),
-        ContentionOfSeven(), RealStore()}) {
+        ContentionOfSeven(), RealStore(), RealStoreOfMultipaxos(),
+        RealStoreOfBpaxos(), RealStoreOfEachRole(),
+        CrashesOf(RoleLayout::kSeparate), CrashesOf(RoleLayout::kMixed)}) {
     for (const Floor& floor : range.floors) marks.insert(floor.mark);
   }
   // A waiting recovery asks everybody again, so that W5, which counts all

@@ -114,8 +114,7 @@ void Simulation::Run() {
   EndFaults();
   if (!plan_.dead.empty()) RunWithoutTheDead();
   const auto settled = [this] { return Settled(); };
-  // Clients may have work left that takes as long as the storm did.
-  if (RunUntil(settled, LongestStorm(plan_.workload) + kHealingTime)) {
+  if (RunUntil(settled, kHealingTime)) {
     for (int i = 0; i < plan_.settings.replicas; ++i) {
       if (roles_.leaders.Contains(ReplicaAt(i))) clients_.AddReader(i);
     }

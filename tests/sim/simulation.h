@@ -9,7 +9,7 @@
 //
 // simulation.cc: phases and final checks; nodes.cc: turns; effects.cc: what
 // comes of them; messages.cc, checkpoints.cc, restarts.cc; faults.cc: when and
-// how faults strike.
+// how faults strike; crash_marks.cc: whom they found at work.
 #pragma once
 
 #include <array>
@@ -122,6 +122,12 @@ class Simulation {
   Random Stream(int name) const { return random_.Fork(
       static_cast<std::uint64_t>(name)); }
 
+  // crash_marks.cc
+  // The marks of crashes of the roles in which the node has a part in an
+  // instance that is under way.
+  std::vector<Mark> PartsUnderWay(int index);
+  bool HasUndecided(int index, bool (*is_part)(const Record&)) const;
+
   // simulation.cc
   bool RunUntil(const std::function<bool()>& done, Micros patience);
   bool Settled();
@@ -185,7 +191,8 @@ class Simulation {
   void StrikeDisk();
   void StrikeSuspect();
   void StrikeReader(int index);
-  void CrashNow(int index);
+  void StrikePower();
+  void CrashNow(int index, bool power = false);
   void SuspectStopped(int index);
   void KillSome();
   void Revive();

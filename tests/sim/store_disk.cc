@@ -132,8 +132,8 @@ void StoreDisk::WriteUnfinished(const Unfinished& unfinished) {
   if (status.ok()) status = store_->Maintain();
 }
 
-StoreDisk::Found StoreDisk::Crash(const Unfinished& unfinished,
-                                  Random& random) {
+StoreDisk::Found StoreDisk::Crash(const Unfinished& unfinished, Random& random,
+                                  bool power) {
   if (store_ == nullptr) return {};
   const std::uint64_t call =
       random.Below(random.Chance(500) ? kCallsOfAppend : kCallsWithUpkeep);
@@ -148,7 +148,8 @@ StoreDisk::Found StoreDisk::Crash(const Unfinished& unfinished,
   disk_.Cut();
   store_.reset();
   // A node whose sync failed stops by itself; the power may fail later.
-  if (random.Chance(unfinished.sync_fails ? 200 : 700)) {
+  power_was_cut_ = random.Chance(unfinished.sync_fails ? 200 : 700) || power;
+  if (power_was_cut_) {
     marks_.Note(Mark::kStorePowerCut);
     disk_.PowerOn(static_cast<power::Tear>(random.Pick(power::kTears)),
                   random.Next());

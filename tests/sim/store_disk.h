@@ -52,7 +52,10 @@ class StoreDisk {
     // Of the checkpoint, and behind it.
     std::vector<Record> records;
   };
-  Found Crash(const Unfinished& unfinished, Random& random);
+  // `power`: the power is gone for certain, not only the process.
+  Found Crash(const Unfinished& unfinished, Random& random, bool power);
+  // The last crash was a power cut.
+  bool power_was_cut() const { return power_was_cut_; }
 
   // Of the last whole checkpoint; nullopt when it has no such chunk.
   std::optional<std::string> ReadChunk(std::uint64_t index);
@@ -75,6 +78,7 @@ class StoreDisk {
   Verdict& verdict_;
   power::Disk disk_;
   std::unique_ptr<SqliteStore> store_;
+  bool power_was_cut_ = false;
   Marks marks_;
 };
 

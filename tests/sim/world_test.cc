@@ -101,6 +101,26 @@ TEST(SimulatedDisk, WithARealStoreACheckpointOutlivesACrashOrDoesNot) {
   EXPECT_EQ(finished, (std::set<RecordSequence>{0, 2}));
 }
 
+TEST(SimulatedDisk, WithARealStoreThePowerIsGoneForCertainWhereAllLoseIt) {
+  std::set<bool> otherwise;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    for (const bool power : {false, true}) {
+      Verdict verdict;
+      SimulatedDisk disk;
+      disk.UseStore(std::make_unique<StoreDisk>(0, 3, verdict));
+      Random random(seed);
+      disk.Crash(random, power);
+      EXPECT_FALSE(verdict.failed()) << verdict.detail();
+      if (power) {
+        EXPECT_TRUE(disk.power_was_cut());
+      } else {
+        otherwise.insert(disk.power_was_cut());
+      }
+    }
+  }
+  EXPECT_EQ(otherwise, (std::set<bool>{false, true}));
+}
+
 TEST(Network, KeepsTheOrderOfALinkUnlessReorderingExists) {
   for (const bool in_order : {true, false}) {
     Network network({.delay = 1000, .tail_permille = 300, .in_order = in_order},
@@ -194,6 +214,28 @@ TEST(Plan, WorldsOfBpaxosHavePartsAndQuorumsOfEveryKind) {
   EXPECT_EQ(quorums, (std::set<std::string>{
                          "majority", "even", "weights 2 1 1 1", "size 3",
                          "size 2", "rows 2x2", "columns 2x2"}));
+}
+
+TEST(Plan, RolesAreLaidOutAsAskedFor) {
+  PlanLimits limits;
+  limits.protocol = Protocol::kBpaxos;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    limits.roles = RoleLayout::kTogether;
+    EXPECT_EQ(DrawPlan(Random(seed), limits).settings.roles, Roles());
+    limits.roles = RoleLayout::kSeparate;
+    const Settings apart = DrawPlan(Random(seed), limits).settings;
+    const Roles& roles = apart.roles;
+    EXPECT_EQ(roles.leaders.size() + roles.dependency_nodes.size() +
+                  roles.acceptors.size() + roles.executors.size(),
+              apart.replicas);
+    limits.roles = RoleLayout::kMixed;
+    EXPECT_NE(DrawPlan(Random(seed), limits).settings.roles, Roles());
+  }
+  for (const RoleLayout layout :
+       {RoleLayout::kTogether, RoleLayout::kSeparate, RoleLayout::kMixed}) {
+    EXPECT_EQ(ParseRoleLayout(Name(layout)), layout);
+  }
+  EXPECT_EQ(ParseRoleLayout("alone"), std::nullopt);
 }
 
 }  // namespace
