@@ -357,10 +357,10 @@ TEST_F(BpaxosSnapshot, RolesBesideTheExecutorKeepTheirVotesAndAnswers) {
   }
 }
 
-// Its own command is decided and executed by the others while it is down.
-TEST_F(BpaxosSnapshot, AnOwnCommandThatTheSnapshotHasExecutedIsAnswered) {
-  TestCluster cluster(Retaining(ColocatedSettings(), 1));
-  const CommandId mine{ClientId{4}, 1};
+// An own command is decided and executed by the others while the node is down.
+// What its client is told when the node comes back with a snapshot.
+std::vector<ClientReply> AnswersToAnOwnCommand(TestCluster& cluster,
+                                               CommandId mine) {
   cluster.Submit(kDown,
                  MakeBatch(mine, {.kind = OperationKind::kPut, .key = "mine"},
                            /*origin=*/4));
@@ -369,21 +369,46 @@ TEST_F(BpaxosSnapshot, AnOwnCommandThatTheSnapshotHasExecutedIsAnswered) {
            std::holds_alternative<AcceptReply>(each.message);
   });
   EXPECT_TRUE(cluster.replies().empty());
+  const auto first =
+      std::ranges::find_if(cluster.journal(0), [&](const Record& record) {
+        const auto* vote = std::get_if<AcceptedRecord>(&record);
+        return vote != nullptr && vote->instance.replica == ReplicaAt(kDown);
+      });
+  const InstanceId id = std::get<AcceptedRecord>(*first).instance;
   // Conflicts with it, so that somebody asks for it.
   for (const int i : {0, 1}) cluster.Suspect(i, kDown);
-  cluster.Submit(0, Put(++sequence_, "mine", /*origin=*/0));
-  cluster.RunWithout(kDown, 100);
-  ASSERT_TRUE(cluster.decided().contains(First(kDown)));
-  Miss(cluster, kDown);
-  ASSERT_TRUE(cluster.at(0).Status().drop_floor.Contains(First(kDown)));
-  cluster.replies().clear();
+  for (std::uint64_t i = 1; i <= 20; ++i) {
+    cluster.Submit(0, Put(i, "mine", /*origin=*/0));
+  }
+  cluster.RunWithout(kDown, 160);
+  EXPECT_TRUE(cluster.decided().contains(id));
+  EXPECT_TRUE(cluster.at(0).Status().drop_floor.Contains(id));
   for (const int i : {0, 1}) cluster.Suspect(i, kDown, false);
   cluster.Run(80);
   EXPECT_EQ(cluster.at(kDown).Status().snapshots_installed, 1u);
+  return cluster.replies();
+}
+
+TEST_F(BpaxosSnapshot, AnOwnCommandThatTheSnapshotHasExecutedIsAnswered) {
+  TestCluster cluster(Retaining(ColocatedSettings(), 1));
+  const CommandId mine{ClientId{4}, 1};
+  const auto replies = AnswersToAnOwnCommand(cluster, mine);
   ExpectEven(cluster);
-  ASSERT_EQ(cluster.replies().size(), 1u);
-  EXPECT_EQ(cluster.replies()[0].id, mine);
-  EXPECT_EQ(cluster.replies()[0].status, ReplyStatus::kDone);
+  ASSERT_EQ(replies.size(), 1u);
+  EXPECT_EQ(replies[0].id, mine);
+  EXPECT_EQ(replies[0].status, ReplyStatus::kDone);
+}
+
+TEST_F(BpaxosSnapshot, NorIsOneOfAForgottenSessionRefusedForCertain) {
+  Settings settings = Retaining(ColocatedSettings(), 1);
+  settings.session_idle_ms = 100;
+  TestCluster cluster(settings);
+  cluster.Run(30);
+  const CommandId mine{ClientId{4}, FirstSequence(cluster.at(kDown).era())};
+  const auto replies = AnswersToAnOwnCommand(cluster, mine);
+  ASSERT_EQ(replies.size(), 1u);
+  EXPECT_EQ(replies[0].id, mine);
+  EXPECT_EQ(replies[0].status, ReplyStatus::kUnknown);
 }
 
 // ---- who serves -------------------------------------------------------------
