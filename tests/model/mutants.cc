@@ -192,7 +192,7 @@ constexpr Mutation kMutations[] = {
      "unit "
      "PowerTest.EveryOperationOfAWorkloadMayBeTheLastAndAnySectorsSurvive"},
     {"session_begins_again", "what is left of a forgotten session is new",
-     "--replicas 3 --seed 41"},
+     "--replicas 3 --seed 57"},
     {"single_bal", "one ballot an instance, not a promised and an accepted",
      "explore X6"},
     {"skip_instance", "the executor leaves out an instance",
