@@ -14,7 +14,9 @@ BpaxosReplica::BpaxosReplica(const Settings& settings)
       floors_(cluster_, settings.self),
       executor_(cluster_.columns, settings.conflicts),
       queue_(settings),
-      era_timer_(settings) {
+      era_timer_(settings),
+      transfer_(settings),
+      readers_(cluster_.columns) {
   const Roles& roles = cluster_.roles;
   if (roles.leaders.Contains(settings.self)) {
     leader_.emplace(settings, cluster_);
@@ -41,8 +43,8 @@ void BpaxosReplica::Step(const Event& event, Actions& actions) {
           [&](const RecordsDurable& e) { HandleDurable(e.through, effects); },
           [&](const Tick&) { HandleTick(effects); },
           [&](const PeerSuspected& e) { HandleSuspicion(e.peer, e.suspected); },
-          [&](const SnapshotPart&) { effects.Stale(); },
-          [&](const SnapshotDurable&) { effects.Stale(); }},
+          [&](const SnapshotPart& e) { TakePart(e, effects); },
+          [&](const SnapshotDurable&) { Install(effects); }},
       event);
   DeliverHere(first, effects);
   Propose(effects);
@@ -153,6 +155,9 @@ void BpaxosReplica::Handle(ReplicaId from, const Message& message,
                      leader.HandleTruncated(m);
                    });
                  },
+                 [&](const SnapshotRequest& m) {
+                   HandleSnapshotRequest(from, m, effects);
+                 },
                  [&](const InstanceReplies& m) {
                    at_leader([&](bpaxos::Leader& leader) {
                      leader.HandleInstanceReplies(m, effects);
@@ -253,7 +258,10 @@ void BpaxosReplica::HandleFrontier(ReplicaId from, const Frontier& m,
   floors_.HandleFrontier(from, m.executed);
   era_ = std::max(era_, m.era);
   if (leader_) leader_->HandleFrontier(from, m);
-  if (executing_) executing_->HandleFrontier(from, m, effects);
+  if (!executing_ || !cluster_.roles.executors.Contains(from)) return;
+  readers_.HandleFrontier(from, m, floors_.base());
+  executing_->HandleFrontier(from, m, readers_.Contains(from), effects);
+  FetchIfPassed(from, m.base_floor, effects);
 }
 
 void BpaxosReplica::HandleTick(Effects& effects) {
@@ -263,12 +271,19 @@ void BpaxosReplica::HandleTick(Effects& effects) {
     era_ = std::max(era_, executor_.sessions().era());
     executing_->HandleTick(executor_.committed_frontier(),
                            executor_.executed_frontier(), era_, effects);
+    readers_.HandleTick();
+    transfer_.Tick(executor_.committed_frontier(), effects.actions());
   }
   EndEra(effects);
-  if (ticks_ % static_cast<std::uint64_t>(settings_.floor_ticks) != 0) return;
-  if (const auto floors = floors_.Raise(&executor_.committed_frontier())) {
-    floors_.NoteRecord(effects.Persist(*floors));
+  if (ticks_ % static_cast<std::uint64_t>(settings_.floor_ticks) == 0) {
+    RaiseFloors(effects);
   }
+}
+
+void BpaxosReplica::RaiseFloors(Effects& effects) {
+  const auto floors =
+      floors_.Raise(&executor_.committed_frontier(), DroppableFloor());
+  if (floors) floors_.NoteRecord(effects.Persist(*floors));
 }
 
 void BpaxosReplica::HandleDurable(RecordSequence through, Effects& effects) {
@@ -288,6 +303,7 @@ void BpaxosReplica::HandleSuspicion(ReplicaId peer, bool suspected) {
   if (peer == settings_.self || !cluster_.everybody.Contains(peer)) return;
   if (suspected) {
     shared_.suspected.Insert(peer);
+    transfer_.LoseServer(peer);
   } else {
     shared_.suspected.Erase(peer);
   }

@@ -20,11 +20,13 @@
 #include "replica/bpaxos/executor_role.h"
 #include "replica/bpaxos/floors.h"
 #include "replica/bpaxos/leader.h"
+#include "replica/bpaxos/readers.h"
 #include "replica/checkpointing.h"
 #include "replica/command_queue.h"
 #include "replica/era_timer.h"
 #include "replica/paxos/roles.h"
 #include "replica/replica.h"
+#include "replica/state_transfer.h"
 
 namespace quorate {
 
@@ -39,6 +41,8 @@ class BpaxosReplica final : public Replica {
   bool NextCheckpointRecords(std::size_t bytes,
                              std::vector<Record>& records) override;
   void AbandonCheckpoint() override;
+  bool wants_checkpoint() const override { return readers_.wants_checkpoint(); }
+  bool holds_checkpoint() const override { return !readers_.empty(); }
 
   std::unique_ptr<Machine> Clone() const override;
   std::uint64_t Fingerprint() const override;
@@ -69,6 +73,7 @@ class BpaxosReplica final : public Replica {
   bool TellKnown(ReplicaId to, InstanceId id, Effects& effects);
   void HandleFrontier(ReplicaId from, const Frontier& m, Effects& effects);
   void HandleTick(Effects& effects);
+  void RaiseFloors(Effects& effects);
   void HandleDurable(RecordSequence through, Effects& effects);
   void HandleSuspicion(ReplicaId peer, bool suspected);
 
@@ -95,6 +100,19 @@ class BpaxosReplica final : public Replica {
   void Save(std::vector<Record>& records) const;
   void ApplyFloors();
 
+  // ---- snapshots (bpaxos_replica_snapshot.cc) ----
+  // Can an executor be left out, and come back with a snapshot?
+  bool MayLeaveOut() const;
+  DependencySet DroppableFloor();
+  void HandleSnapshotRequest(ReplicaId from, const SnapshotRequest& m,
+                             Effects& effects);
+  void FetchIfPassed(ReplicaId by, const DependencySet& forgotten,
+                     Effects& effects);
+  void TakePart(const SnapshotPart& part, Effects& effects);
+  void Install(Effects& effects);
+  void ProposeAgainWhatIsExecuted(const SnapshotFetch& fetched);
+  void TakeDecisions(const SnapshotFetch& fetched, Effects& effects);
+
   Settings settings_;
   Cluster cluster_;
   bpaxos::Shared shared_;
@@ -111,6 +129,8 @@ class BpaxosReplica final : public Replica {
   std::uint64_t era_ = 0;
   ReplicaId sent_to_{};  // the leader last named to clients, if none leads here
   CheckpointWriter checkpoint_;
+  StateTransfer transfer_;
+  bpaxos::Readers readers_;
   StateReader reader_;
   std::vector<CommittedInstance> restored_;
   Executed executed_;  // Scratch, empty between steps.

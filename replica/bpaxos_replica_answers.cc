@@ -78,6 +78,7 @@ void BpaxosReplica::Answer(Effects& effects) {
                       .instance = command.instance};
     if (leader == settings_.self) {
       reply.results = std::move(command.results);
+      if (leader_) leader_->Review(reply);
       effects.actions().replies.push_back({.reply = std::move(reply)});
       continue;
     }

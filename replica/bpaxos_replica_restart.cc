@@ -89,7 +89,10 @@ void BpaxosReplica::RestoreInstance(const InstanceRecord& record) {
     return;
   }
   RestorePromise(record.instance, record.promised_ballot);
-  if (!acceptor_ || record.status != InstanceStatus::kAccepted) return;
+  if (!acceptor_ || record.status != InstanceStatus::kAccepted ||
+      floors_.base().Contains(record.instance)) {
+    return;  // A snapshot's floor may be above what is saved with it.
+  }
   QUORATE_CHECK(FillPayload(record.instance, value),
                 "a checkpoint has the payloads of its instances");
   acceptor_->RestoreVote(record.instance, record.accepted_ballot,
@@ -97,6 +100,9 @@ void BpaxosReplica::RestoreInstance(const InstanceRecord& record) {
 }
 
 std::optional<RecordSequence> BpaxosReplica::BeginCheckpoint() {
+  // There is room for one at a time, and a snapshot is on its way.
+  if (transfer_.received() > 0) return std::nullopt;
+  readers_.NoteCheckpoint(shared_.last_record, executor_.executed_frontier());
   checkpoint_.Begin(shared_.last_record, executor_,
                     [this](std::vector<Record>& records) { Save(records); });
   return shared_.last_record;
@@ -107,7 +113,10 @@ bool BpaxosReplica::NextCheckpointRecords(std::size_t bytes,
   return checkpoint_.Next(bytes, executor_, records);
 }
 
-void BpaxosReplica::AbandonCheckpoint() { checkpoint_.Abandon(executor_); }
+void BpaxosReplica::AbandonCheckpoint() {
+  if (!checkpoint_.Abandon(executor_)) return;
+  readers_.NoteCheckpoint(0, DependencySet(cluster_.columns));
+}
 
 // Floors first: what lies below them is not made again. The newest ones count,
 // durable or not, because their record is among those that this stands for.

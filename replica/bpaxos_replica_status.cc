@@ -56,6 +56,10 @@ ReplicaStatus BpaxosReplica::Status() const {
   status.recoveries_started = shared_.stats.recoveries_started;
   status.recovered_payloads = shared_.stats.recovered_payloads;
   status.recovered_noops = shared_.stats.recovered_noops;
+  status.fetches_snapshot = transfer_.under_way();
+  status.snapshot_parts = transfer_.received();
+  status.snapshot_parts_of = transfer_.chunks();
+  status.snapshots_installed = shared_.stats.snapshots_installed;
   if (executing_) status.instances_in_memory += executing_->size();
   if (acceptor_) status.instances_in_memory += acceptor_->size();
   if (dependencies_) {

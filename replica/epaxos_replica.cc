@@ -63,8 +63,8 @@ void EpaxosReplica::Step(const Event& event, Actions& actions) {
                  [&](const SnapshotPart& e) { TakePart(e, actions); },
                  [&](const SnapshotDurable&) { Install(actions); }},
       event);
-  if (const auto server = protocol_.TakeBehind()) {
-    transfer_.Begin(*server, protocol_.newest_drop_floor(), actions);
+  if (const auto passed = protocol_.TakePassed()) {
+    transfer_.Begin(*passed, protocol_.newest_drop_floor(), actions);
   }
   protocol_.HoldDropFloor(transfer_.under_way());
   Execute(first, actions);

@@ -57,8 +57,8 @@ void MultipaxosReplica::Step(const Event& event, Actions& actions) {
                         [&](const SnapshotPart& e) { TakePart(e, actions); },
                         [&](const SnapshotDurable&) { Install(actions); }},
              event);
-  if (const auto server = protocol_.TakeBehind()) {
-    transfer_.Begin(*server, protocol_.Column(protocol_.newest_drop_floor()),
+  if (const auto passed = protocol_.TakePassed()) {
+    transfer_.Begin(*passed, protocol_.Column(protocol_.newest_drop_floor()),
                     actions);
   }
   protocol_.HoldDropFloor(transfer_.under_way());

@@ -149,9 +149,9 @@ struct Settings {
   // be forgotten.
   int floor_ticks = 10;
   // Bytes of decided instances that are kept for members that are down or slow.
-  // Beyond it as many of them as is safe are left out (quorum.h: Laggards) and
-  // fetch a snapshot when they are back. 0, or kEpaxos with lazy_fast_commit:
-  // everything is kept for everybody.
+  // Beyond it as many of them as is safe are left out (quorum.h: Laggards;
+  // bpaxos/floors.h) and fetch a snapshot when they are back. 0, or kEpaxos with
+  // lazy_fast_commit: everything is kept for everybody.
   std::size_t retained_bytes = 32 * 1024 * 1024;
   // A session is forgotten when it has had no command for one to two times so
   // long, and its client then opens another. 0: never.

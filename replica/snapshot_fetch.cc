@@ -13,7 +13,7 @@ SnapshotFetch::SnapshotFetch(const Settings& settings, ReplicaId server,
     : settings_(settings),
       server_(server),
       forgotten_(forgotten),
-      executor_(settings.replicas, settings.conflicts) {}
+      executor_(ColumnsOf(settings), settings.conflicts) {}
 
 SnapshotRequest SnapshotFetch::Request() const {
   return {.through = through_, .first = next_};
@@ -23,9 +23,10 @@ void SnapshotFetch::Begin(std::uint64_t through) {
   through_ = through;
   next_ = chunks_ = 0;
   ended_ = false;
-  executor_ = Executor(settings_.replicas, settings_.conflicts);
+  executor_ = Executor(ColumnsOf(settings_), settings_.conflicts);
   executed_.reset();
-  facts_ = {.drop_floor = DependencySet(settings_.replicas)};
+  payloads_.clear();
+  facts_ = {.drop_floor = DependencySet(ColumnsOf(settings_))};
 }
 
 SnapshotFetch::Outcome SnapshotFetch::Take(const SnapshotPart& part,
@@ -55,31 +56,35 @@ SnapshotFetch::Outcome SnapshotFetch::Take(const SnapshotPart& part,
 }
 
 bool SnapshotFetch::TakeRecord(const Record& record, SnapshotWrite& write) {
-  const auto take =
-      Overloaded{[&](const CheckpointBegunRecord&) { return true; },
-                 [&](const ExecutedRecord& r) { return TakeExecuted(r); },
-                 [&](const EntriesRecord& r) {
-                   executor_.Restore(r);
-                   return true;
-                 },
-                 [&](const SessionsRecord& r) {
-                   executor_.Restore(r);
-                   return true;
-                 },
-                 [&](const FloorRecord& r) {
-                   facts_.drop_floor = r.drop_floor;
-                   return true;
-                 },
-                 [&](const InstanceRecord& r) { return TakeInstance(r); },
-                 // Of the server's own slots.
-                 [](const ReservedRecord&) { return true; },
-                 [&](const CheckpointEndedRecord& r) {
-                   ended_ = true;
-                   state_hash_ = r.state_hash;
-                   return true;
-                 },
-                 // Facts of a journal have no place in a checkpoint.
-                 [](const auto&) { return false; }};
+  const bool has_roles = settings_.protocol == Protocol::kBpaxos;
+  const auto take = Overloaded{
+      [&](const CheckpointBegunRecord&) { return true; },
+      [&](const ExecutedRecord& r) { return TakeExecuted(r); },
+      [&](const EntriesRecord& r) {
+        executor_.Restore(r);
+        return true;
+      },
+      [&](const SessionsRecord& r) {
+        executor_.Restore(r);
+        return true;
+      },
+      [&](const FloorRecord& r) {
+        facts_.drop_floor = r.drop_floor;
+        return true;
+      },
+      [&](const InstanceRecord& r) { return TakeInstance(r); },
+      // Of the server's own slots.
+      [](const ReservedRecord&) { return true; },
+      // Of its other roles.
+      [&](const DependencyRecord& r) { return has_roles && TakeAnswer(r); },
+      [&](const PromisedRecord&) { return has_roles; },
+      [&](const CheckpointEndedRecord& r) {
+        ended_ = true;
+        state_hash_ = r.state_hash;
+        return true;
+      },
+      // Facts of a journal have no place in a checkpoint.
+      [](const auto&) { return false; }};
   if (!std::visit(take, record)) return false;
   if (std::holds_alternative<ExecutedRecord>(record) ||
       std::holds_alternative<EntriesRecord>(record) ||
@@ -95,8 +100,7 @@ bool SnapshotFetch::TakeExecuted(const ExecutedRecord& record) {
   }
   for (const InstanceId id : record.above) {
     const std::uint64_t frontier = record.executed[id.replica];
-    if (id.slot <= frontier ||
-        id.slot - frontier > kMaxSlotGap) {
+    if (id.slot <= frontier || id.slot - frontier > kMaxSlotGap) {
       return false;
     }
   }
@@ -108,15 +112,26 @@ bool SnapshotFetch::TakeExecuted(const ExecutedRecord& record) {
 // Only decisions count: votes and promises are each replica's own.
 bool SnapshotFetch::TakeInstance(const InstanceRecord& record) {
   if (record.status != InstanceStatus::kCommitted) return true;
+  InstanceRecord decision = record;
+  if (decision.initial_batch == nullptr &&
+      decision.value.kind == ValueKind::kCommands) {
+    const auto answer = payloads_.find(decision.instance);
+    if (answer != payloads_.end()) decision.initial_batch = answer->second;
+  }
   const bool has_payload =
-      record.initial_batch != nullptr &&
-      record.initial_batch->digest() == record.value.digest;
-  if (record.value.kind == ValueKind::kNone ||
-      (record.value.kind == ValueKind::kCommands && !has_payload)) {
+      decision.initial_batch != nullptr &&
+      decision.initial_batch->digest() == decision.value.digest;
+  if (decision.value.kind == ValueKind::kNone ||
+      (decision.value.kind == ValueKind::kCommands && !has_payload)) {
     return false;
   }
-  facts_.decisions.push_back(record);
+  facts_.decisions.push_back(std::move(decision));
   return true;
+}
+
+bool SnapshotFetch::TakeAnswer(const DependencyRecord& record) {
+  payloads_[record.instance] = record.batch;
+  return record.batch != nullptr;
 }
 
 // Otherwise the state is of one checkpoint and the decisions are of another.

@@ -4,12 +4,14 @@
 // time, and goes on where it was when messages are lost. Keys, values and
 // sessions go into an executor that is made aside and, the same records, to the
 // disk as this replica's next checkpoint; decisions and floors are kept for the
-// protocol. Nothing of it is used before all of it is here, has the hash that
-// the peer says, and is durable. What comes from outside is refused, not
-// trusted: a part that makes no sense ends the attempt. Pure, copyable.
+// protocol; what else the server is, a voter or a leader, stays its own.
+// Nothing of it is used before all of it is here, has the hash that the peer
+// says, and is durable. What comes from outside is refused, not trusted: a part
+// that makes no sense ends the attempt. Pure, copyable.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -57,6 +59,7 @@ class SnapshotFetch {
   void Begin(std::uint64_t through);
   bool TakeRecord(const Record& record, SnapshotWrite& write);
   bool TakeExecuted(const ExecutedRecord& record);
+  bool TakeAnswer(const DependencyRecord& record);
   bool TakeInstance(const InstanceRecord& record);
   // Every instance above the floor that was executed is decided here.
   bool DecidesWhatItExecuted() const;
@@ -71,6 +74,9 @@ class SnapshotFetch {
   std::uint64_t state_hash_ = 0;
   Executor executor_;
   std::optional<ExecutedRecord> executed_;
+  // BPaxos: payloads that the server's dependency service has recorded, and
+  // that decisions therefore leave out.
+  std::map<InstanceId, CommandBatchPtr> payloads_;
   SnapshotFacts facts_;
 };
 

@@ -11,14 +11,15 @@ constexpr int kServerPatience = 3000;
 
 }  // namespace
 
-void StateTransfer::Begin(ReplicaId server, const DependencySet& forgotten,
+void StateTransfer::Begin(const Passed& passed, const DependencySet& forgotten,
                           Actions& actions) {
+  lacked_.UnionWith(passed.floor);
   // What was forgotten comes with the snapshot, what followed by repair: as
   // long as that gets on, another snapshot would only lose time.
   if (fetch_ || installed_ticks_ < kRepairPatience) return;
   // Another one first, if there is another.
-  if (server == avoided_ && avoid_ticks_ > 0) return;
-  fetch_.emplace(settings_, server, forgotten);
+  if (passed.by == avoided_ && avoid_ticks_ > 0) return;
+  fetch_.emplace(settings_, passed.by, forgotten);
   Request(actions);
 }
 
@@ -46,8 +47,8 @@ void StateTransfer::NoteInstalled() {
 void StateTransfer::Tick(const DependencySet& committed, Actions& actions) {
   if (avoid_ticks_ > 0) --avoid_ticks_;
   if (installed_ticks_ < kRepairPatience) ++installed_ticks_;
-  if (committed != last_committed_ && installed_ticks_ < kRepairPatience) {
-    installed_ticks_ = 0;  // Repair gets on.
+  if (GetsOn(committed) && installed_ticks_ < kRepairPatience) {
+    installed_ticks_ = 0;
   }
   last_committed_ = committed;
   if (!fetch_ || fetch_->is_writing) return;
@@ -56,6 +57,17 @@ void StateTransfer::Tick(const DependencySet& committed, Actions& actions) {
   } else if (fetch_->silent_ticks % (4 * settings_.retransmit_ticks) == 0) {
     Request(actions);
   }
+}
+
+bool StateTransfer::GetsOn(const DependencySet& committed) const {
+  for (int i = 0; i < committed.columns(); ++i) {
+    const ReplicaId column = ReplicaAt(i);
+    if (last_committed_[column] < lacked_[column] &&
+        committed[column] != last_committed_[column]) {
+      return true;
+    }
+  }
+  return false;
 }
 
 SnapshotFetch::Outcome StateTransfer::Take(const SnapshotPart& part,

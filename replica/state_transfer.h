@@ -19,15 +19,17 @@ namespace quorate {
 class StateTransfer {
  public:
   explicit StateTransfer(const Settings& settings)
-      : settings_(settings), last_committed_(settings.replicas) {}
+      : settings_(settings),
+        lacked_(ColumnsOf(settings)),
+        last_committed_(ColumnsOf(settings)) {}
 
-  // `server` has forgotten what is needed here. `forgotten`: what this replica
-  // cannot commit again, its own floor.
-  void Begin(ReplicaId server, const DependencySet& forgotten,
+  // `forgotten`: what this replica cannot commit again, its own floor.
+  void Begin(const Passed& passed, const DependencySet& forgotten,
              Actions& actions);
   // The failure detector suspects a peer.
   void LoseServer(ReplicaId peer);
-  // `committed`: this replica's frontier, which shows whether repair gets on.
+  // `committed`: this replica's frontier. Repair gets on where it was behind
+  // what a peer has forgotten; that other columns move says nothing.
   void Tick(const DependencySet& committed, Actions& actions);
 
   // What is to be written of the part is in `write`; the caller hands it on
@@ -54,6 +56,7 @@ class StateTransfer {
 
   void Request(Actions& actions);
   void GiveUp();
+  bool GetsOn(const DependencySet& committed) const;
 
   Settings settings_;
   std::optional<SnapshotFetch> fetch_;
@@ -62,6 +65,7 @@ class StateTransfer {
   // The last server that was given up, and for how long others go first.
   ReplicaId avoided_{};
   int avoid_ticks_ = 0;
+  DependencySet lacked_;  // up to there, when a peer last said so
   DependencySet last_committed_;
 };
 

@@ -172,7 +172,8 @@ struct Frontier {
   DependencySet committed;
   // Every instance up to here is committed *stably* and executed there.
   DependencySet executed;
-  // truncation.md B: every instance the sender may still need lies above.
+  // truncation.md B: every instance the sender may still need lies above. In
+  // BPaxos, what the sender has forgotten: who lacks some of it must fetch it.
   DependencySet base_floor;
   // Own slots of the sender up to here may have been proposed in an earlier
   // life and forgotten: every proposal is to depend on them (protocol.md 1.3).

@@ -30,6 +30,7 @@ struct Stats {
   std::uint64_t recoveries_started = 0;
   std::uint64_t recovered_payloads = 0;
   std::uint64_t recovered_noops = 0;
+  std::uint64_t snapshots_installed = 0;
 };
 
 struct Shared {

@@ -94,8 +94,8 @@ void ExecutorRole::HandleDurable(RecordSequence through) {
 }
 
 void ExecutorRole::HandleTick(const DependencySet& committed,
-                              const DependencySet& executed,
-                              std::uint64_t era, Effects& effects) {
+                              const DependencySet& executed, std::uint64_t era,
+                              Effects& effects) {
   ++ticks_;
   if (executing_record_ == 0 && effects.last_record() != 0) {
     executing_ = executed;
@@ -122,7 +122,7 @@ void ExecutorRole::SendFrontier(const DependencySet& committed,
   effects.Send(cluster_.everybody,
                Frontier{.committed = committed,
                         .executed = stable_executed_,
-                        .base_floor = stable_executed_,
+                        .base_floor = Forgotten(),
                         .era = era},
                0);
 }
@@ -164,15 +164,15 @@ void ExecutorRole::Ask(ReplicaId column, std::uint64_t frontier,
 // ---- what is missing at other executors -------------------------------------
 
 void ExecutorRole::HandleFrontier(ReplicaId from, const Frontier& m,
-                                  Effects& effects) {
+                                  bool reads_here, Effects& effects) {
   if (IsSelf(from) || !cluster_.roles.executors.Contains(from)) return;
   Peer& peer = peers_[static_cast<std::size_t>(Index(from))];
   peer.committed = m.committed;
   for (int i = 0; i < cluster_.columns; ++i) {
     const ReplicaId column = ReplicaAt(i);
     const InstanceId lacked{column, m.committed[column] + 1};
-    if (peer.overdue.Contains(lacked) &&
-        IsRepairerOf(lacked, effects.suspected())) {
+    if (peer.overdue.Contains(lacked) && Find(lacked) != nullptr &&
+        (reads_here || IsRepairerOf(lacked, effects.suspected()))) {
       Resend(from, column, m.committed[column], effects);
     }
   }
@@ -182,7 +182,6 @@ void ExecutorRole::HandleFrontier(ReplicaId from, const Frontier& m,
 // is up and has what the other lacks next. Two that lack the same would wait
 // for each other.
 bool ExecutorRole::IsRepairerOf(InstanceId lacked, ReplicaSet suspected) const {
-  if (Find(lacked) == nullptr) return false;
   ReplicaSet able;
   able.Insert(settings_.self);
   for (int i = 0; i < kMaxNodes; ++i) {
@@ -223,6 +222,35 @@ void ExecutorRole::BeginRepairPeriod() {
       peer.overdue_next.Set(ReplicaAt(i), decisions_.Newest(ReplicaAt(i)));
     }
   }
+}
+
+// ---- what is forgotten ------------------------------------------------------
+
+DependencySet ExecutorRole::Forgotten() const {
+  DependencySet forgotten(cluster_.columns);
+  for (int i = 0; i < cluster_.columns; ++i) {
+    forgotten.Set(ReplicaAt(i), decisions_.Dropped(ReplicaAt(i)));
+  }
+  return forgotten;
+}
+
+bool ExecutorRole::RetainsMoreThan(std::size_t bytes, const DependencySet& from,
+                                   const DependencySet& to) const {
+  std::size_t total = 0;
+  for (int i = 0; i < cluster_.columns; ++i) {
+    const ReplicaId column = ReplicaAt(i);
+    std::uint64_t slot = std::max(from[column], decisions_.Dropped(column));
+    while (slot < to[column]) {
+      const KnownDecision* known = Find({column, ++slot});
+      if (known == nullptr) continue;
+      total += sizeof(KnownDecision);
+      if (known->value.batch != nullptr) {
+        total += known->value.batch->memory_size();
+      }
+      if (total > bytes) return true;
+    }
+  }
+  return false;
 }
 
 // ---- replies ----------------------------------------------------------------

@@ -2,15 +2,17 @@
 // those that it misses?
 //
 // The executor's side of the protocol; the order of execution is executor/'s.
-// Learns decisions, keeps each until every executor has executed it for good,
+// Learns decisions, keeps each until it is below the drop floor (floors.h),
 // resends them to executors that miss some, tells everybody how far it is
-// (which is what all roles forget by), and asks a leader for an instance that
+// (which is what all roles forget by) and what it has forgotten (for those that
+// need it: they fetch a snapshot), and asks a leader for an instance that
 // holds up a column: first the column's own, then the next in ring order.
 // A decision's record is lazy: the votes it rests on are durable. Pure,
 // copyable.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -35,8 +37,10 @@ class ExecutorRole {
   // `m` with its payload. `payload_recorded`: some record of this node has it.
   // True when it is new, and to be given to the executor.
   bool Learn(const Commit& m, bool payload_recorded, Effects& effects);
-  // Of an executor; its own as well.
-  void HandleFrontier(ReplicaId from, const Frontier& m, Effects& effects);
+  // Of an executor; its own as well. `reads_here`: it fetches this executor's
+  // snapshot, and gets what follows from here.
+  void HandleFrontier(ReplicaId from, const Frontier& m, bool reads_here,
+                      Effects& effects);
   // Everything up to `through` is durable.
   void HandleDurable(RecordSequence through);
   // `committed`, `executed`: the executor's frontiers; `era`: of sessions.
@@ -48,10 +52,13 @@ class ExecutorRole {
   // executors that it suspects.
   bool AnswersFor(InstanceId id, ReplicaSet suspected) const;
 
-  // Every executor has executed everything up to there, for good.
+  // Everything up to there is executed here, or by a state taken over.
   void RaiseFloor(const DependencySet& floor) { decisions_.DropThrough(floor); }
+  // Do the decisions above `from`, up to `to`, take more memory than that?
+  bool RetainsMoreThan(std::size_t bytes, const DependencySet& from,
+                       const DependencySet& to) const;
 
-  // `value` with its payload. True when it is new.
+  // Of a record that is durable. `value` with its payload. True when it is new.
   bool Restore(InstanceId id, Value value, const DependencySet& deps,
                RecordSequence sequence);
   const KnownDecision* Find(InstanceId id) const;
@@ -81,6 +88,7 @@ class ExecutorRole {
 
   bool IsSelf(ReplicaId node) const { return node == settings_.self; }
   void Note(InstanceId id, const DependencySet& deps);
+  DependencySet Forgotten() const;
   void SendFrontier(const DependencySet& committed, std::uint64_t era,
                     Effects& effects);
   void AskForMissing(ReplicaId column, std::uint64_t frontier,

@@ -4,7 +4,9 @@
 // counts durable decisions only). Two floors, a column at a time:
 //   base: f+1 executors have executed it, so one that lives can always serve
 //         it; leaders, dependency nodes and acceptors forget it.
-//   drop: every executor has; executors forget its decision.
+//   drop: every executor has; or f+1 and a majority have, and to keep it for
+//         the others would take too much. Executors forget its decision.
+//         Whoever lacks some of it can take over the state of who dropped it.
 // A node that executes keeps what its own executor has not learned yet, payload
 // included. The floors are durable before anything is forgotten, so that a
 // restart forgets the same. While f+1 executors are up, only executors keep
@@ -27,13 +29,22 @@ class Floors {
 
   void HandleFrontier(ReplicaId from, const DependencySet& executed);
 
+  // Every executor has executed it for good.
+  DependencySet HeldByAll() const { return ReachedByAllBut(0); }
+  // This node's executor has, and enough others that the rest may be passed.
+  DependencySet HeldByEnough();
+  // Are there more executors than that takes?
+  bool MayPass() const { return enough_ < cluster_.roles.executors.size(); }
+
   // The next floors, if they are higher than the last ones and these are
   // durable; the caller makes them so. `committed`: the own executor's
-  // frontier, if there is one.
-  std::optional<FloorRecord> Raise(const DependencySet* committed);
+  // frontier, if there is one. `drop`: held by all, or by enough.
+  std::optional<FloorRecord> Raise(const DependencySet* committed,
+                                   const DependencySet& drop);
   void NoteRecord(RecordSequence sequence) { record_ = sequence; }
   // True when new floors are durable, and to be applied.
   bool HandleDurable(RecordSequence through);
+  // Of an earlier life, or of a peer's snapshot that is durable here.
   void Restore(const FloorRecord& record);
 
   const DependencySet& base() const { return base_; }
@@ -46,9 +57,24 @@ class Floors {
   // The watermark that all but `skipped` of the executors have reached.
   DependencySet ReachedByAllBut(int skipped) const;
 
+  // What an executor has said of itself, which only grows.
+  struct Report {
+    DependencySet executed;
+    // An earlier one, all of which is executed here as well; and the one that
+    // takes its place as soon as that is true of it.
+    DependencySet matched;
+    DependencySet to_match;
+  };
+
+  const Report& ReportOf(int node) const {
+    return reports_[static_cast<std::size_t>(node)];
+  }
+
   Cluster cluster_;
+  ReplicaId self_;
   bool executes_;
-  std::array<DependencySet, kMaxNodes> reports_;
+  int enough_;
+  std::array<Report, kMaxNodes> reports_;
   DependencySet base_;  // durable
   DependencySet drop_;
   DependencySet next_base_;  // persisted, not yet durable

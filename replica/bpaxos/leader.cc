@@ -219,7 +219,7 @@ void Leader::Settle(InstanceId id, Vertex& vertex, Value value,
 void Leader::SettleUnknown(Vertex& vertex) {
   vertex.stage = Vertex::Stage::kDecided;
   --in_flight_;
-  if (SomebodyWaits(*vertex.batch)) AskAgain(vertex.batch);
+  AskAgain(vertex.batch);
 }
 
 void Leader::HandleTruncated(const Truncated& m) {
@@ -273,12 +273,7 @@ void Leader::HandleInstanceReplies(const InstanceReplies& m, Effects& effects) {
     ClientReply answer = reply;
     answer.origin = commands[at].origin;
     answer.instance = m.instance;
-    // A refusal is for the client who asked once: it would take it for certain.
-    if (perhaps_done_.erase(reply.id) > 0 &&
-        reply.status == ReplyStatus::kRefused) {
-      answer.status = ReplyStatus::kUnknown;
-      answer.reason = RefusalReason::kNone;
-    }
+    Review(answer);
     effects.actions().replies.push_back({.reply = std::move(answer)});
   }
   if (std::ranges::find(vertex->replied, false) != vertex->replied.end()) {
@@ -302,12 +297,21 @@ void Leader::AgeUnanswered(InstanceId id, Vertex& vertex) {
   AskAgain(vertex.batch);
 }
 
-// What was executed and not answered.
 void Leader::AskAgain(const CommandBatchPtr& batch) {
+  if (!SomebodyWaits(*batch)) return;
   for (const Command& command : batch->commands()) {
     perhaps_done_.insert(command.id);
   }
   resubmissions_.push_back(batch);
+}
+
+void Leader::Review(ClientReply& reply) {
+  if (perhaps_done_.erase(reply.id) == 0 ||
+      reply.status != ReplyStatus::kRefused) {
+    return;
+  }
+  reply.status = ReplyStatus::kUnknown;
+  reply.reason = RefusalReason::kNone;
 }
 
 std::vector<CommandBatchPtr> Leader::TakeResubmissions() {

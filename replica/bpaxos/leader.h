@@ -83,6 +83,12 @@ class Leader {
   // Everything up to there is executed by f+1 executors, for good.
   void RaiseFloor(const DependencySet& floor);
 
+  // Its clients, if they wait, were not answered when it was executed.
+  void AskAgain(const CommandBatchPtr& batch);
+  // Of a command that was perhaps done before, on its way to the client, who
+  // has asked once and would take a refusal for certain.
+  void Review(ClientReply& reply);
+
   // Batches whose clients wait although their instance came to nothing, or was
   // executed without a reply: they go into new instances under their old
   // numbers (protocol.md 2.8). Empties the list.
@@ -138,7 +144,6 @@ class Leader {
   void AdvanceFirstOpen();
   void AgeVertices(Effects& effects);
   void AgeUnanswered(InstanceId id, Vertex& vertex);
-  void AskAgain(const CommandBatchPtr& batch);
   void RecoverEarlierLives(Effects& effects);
   void RepairExecutors(Effects& effects);
   void Repair(ReplicaId executor, ExecutorState& state, Effects& effects);

@@ -90,7 +90,7 @@ class Epaxos {
   bool wants_checkpoint() const { return wants_checkpoint_; }
   bool has_readers() const;
   // Who told us, since the last call, that it has forgotten what we lack.
-  std::optional<ReplicaId> TakeBehind();
+  std::optional<Passed> TakePassed();
   // While a snapshot is fetched nothing more is forgotten here: the server need
   // not have executed it.
   void HoldDropFloor(bool hold) { holds_drop_floor_ = hold; }
@@ -381,7 +381,7 @@ class Epaxos {
   RecordSequence cut_through_ = 0;
   DependencySet cut_committed_;
   bool wants_checkpoint_ = false;
-  std::optional<ReplicaId> behind_;
+  std::optional<Passed> passed_;
   bool holds_drop_floor_ = false;
 
   std::uint64_t ticks_ = 0;

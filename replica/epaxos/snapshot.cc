@@ -69,11 +69,11 @@ void Epaxos::HandleTruncated(ReplicaId from, const Truncated& m) {
     ++stats_.stale_messages;
     return;
   }
-  behind_ = from;
+  passed_ = {.by = from, .floor = m.drop_floor};
 }
 
-std::optional<ReplicaId> Epaxos::TakeBehind() {
-  return std::exchange(behind_, std::nullopt);
+std::optional<Passed> Epaxos::TakePassed() {
+  return std::exchange(passed_, std::nullopt);
 }
 
 void Epaxos::SaveWith(const SnapshotFacts& snapshot,

@@ -143,7 +143,7 @@ class Multipaxos {
   void NoteCheckpoint(RecordSequence through);
   bool wants_checkpoint() const { return wants_checkpoint_; }
   bool has_readers() const;
-  std::optional<ReplicaId> TakeBehind();
+  std::optional<Passed> TakePassed();
   void HoldDropFloor(bool hold) { holds_drop_floor_ = hold; }
   void SaveWith(const SnapshotFacts& snapshot,
                 std::vector<Record>& records) const;
@@ -325,7 +325,7 @@ class Multipaxos {
   RecordSequence cut_through_ = 0;
   std::uint64_t cut_committed_ = 0;
   bool wants_checkpoint_ = false;
-  std::optional<ReplicaId> behind_;
+  std::optional<Passed> passed_;
 
   std::vector<CommandBatchPtr> orphans_;
   std::uint64_t ticks_ = 0;

@@ -189,11 +189,11 @@ void Multipaxos::HandleTruncated(ReplicaId from, const Truncated& m) {
     ++stats_.stale_messages;
     return;
   }
-  behind_ = from;
+  passed_ = {.by = from, .floor = m.drop_floor};
 }
 
-std::optional<ReplicaId> Multipaxos::TakeBehind() {
-  return std::exchange(behind_, std::nullopt);
+std::optional<Passed> Multipaxos::TakePassed() {
+  return std::exchange(passed_, std::nullopt);
 }
 
 void Multipaxos::SaveWith(const SnapshotFacts& snapshot,

@@ -16,6 +16,12 @@
 
 namespace quorate {
 
+// A peer has forgotten everything up to `floor`, some of which is needed here.
+struct Passed {
+  ReplicaId by{};
+  DependencySet floor;
+};
+
 struct SnapshotFacts {
   DependencySet drop_floor;
   // Committed ones only.

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <future>
 
+#include "replica/settings.h"
 #include "tests/e2e/program.h"
 #include "tests/lincheck/check.h"
 #include "tests/lincheck/history.h"
@@ -117,29 +118,33 @@ TEST(KillUnderLoadTest, WithinCheckpoints) {
   EXPECT_EQ(cluster.Status()[0]["state_hash"], before[0]["state_hash"]);
 }
 
+// Under every protocol.
+class LeftOutUnderLoadTest : public testing::TestWithParam<Protocol> {};
+
 // A node stands still while the others forget what it lacks; it comes back with
 // a snapshot, while clients work.
-TEST(KillUnderLoadTest, AStoppedNodeComesBackWithASnapshot) {
-  const Cluster cluster;
+TEST_P(LeftOutUnderLoadTest, AStoppedNodeComesBackWithASnapshot) {
+  const Cluster cluster({"--protocol", std::string(Name(GetParam()))});
   cluster.Reconfigure("retained_bytes = 33554432", "retained_bytes = 20000");
   const Folder folder;
   // No history: what waits for the stopped node for seconds leaves more orders
   // open than can be searched.
   std::future<Output> load = std::async(std::launch::async, [&] {
     return Quorate({"bench", "--config", cluster.config_path(), "--rate",
-                    "1500", "--duration", "4", "--warmup", "0", "--out",
+                    "1500", "--duration", "2", "--warmup", "0", "--out",
                     folder.path("result.json"), "--quiet"});
   });
   ExpectDone(cluster.Kv({"put", "before", "1"}));
   ExpectDone(cluster.Local({"pause", "3"}));
   // Long enough for the others to suspect it, to finish what it had begun and
   // to forget what is above 20 kB.
-  const auto at_pause = cluster.Status()[0]["committed"]["r1"];
+  const char* column = GetParam() == Protocol::kMultipaxos ? "log" : "r1";
+  const auto at_pause = cluster.Status()[0]["committed"][column];
   for (int round = 0; round < 20; ++round) {
     for (int i = 0; i < 50; ++i) {
       ExpectDone(cluster.Kv({"put", "round", "x", "--node", "r1"}));
     }
-    if (cluster.Status()[0]["drop_floor"]["r1"] > at_pause) break;
+    if (cluster.Status()[0]["drop_floor"][column] > at_pause) break;
   }
   ExpectDone(cluster.Local({"resume", "3"}));
   load.wait();
@@ -153,6 +158,12 @@ TEST(KillUnderLoadTest, AStoppedNodeComesBackWithASnapshot) {
   EXPECT_TRUE(cluster.Settles(3));
   EXPECT_EQ(cluster.Kv({"get", "before", "--node", "r3"}).out, "1\n");
 }
+
+INSTANTIATE_TEST_SUITE_P(AllProtocols, LeftOutUnderLoadTest,
+                         testing::ValuesIn(kProtocols),
+                         [](const auto& protocol) {
+                           return std::string(Name(protocol.param));
+                         });
 
 // The index of the node that leads; nodes that are down say nothing.
 std::size_t LeaderOf(const Cluster& cluster) {

@@ -110,6 +110,8 @@ constexpr Mutation kMutations[] = {
      "crash,pause,suspect,loss,delay --seed 1"},
     {"ign_votes", "Multi-Paxos: a new leader ignores votes",
      "--protocol multipaxos --replicas 3 --seed 1"},
+    {"install_no_votes", "BPaxos: with a peer's state votes are lost",
+     "unit BpaxosSnapshot.RolesBesideTheExecutorKeepTheirVotesAndAnswers"},
     {"latest_only", "validation takes a set for the last of each column",
      "--replicas 5 --contended --fast-path epaxos --operations 300 --faults "
      "crash,pause,suspect,loss,delay --seed 1"},
@@ -160,6 +162,8 @@ constexpr Mutation kMutations[] = {
     {"nopcom_drops", "decided noops leave the conflict index", "replay"},
     {"own_column_clamp", "BPaxos: a later instance of a column is left out",
      "--protocol bpaxos --replicas 3 --operations 150 --seed 1"},
+    {"passed_with_f", "BPaxos: an executor is passed with f disks",
+     "--protocol bpaxos --replicas 3 --operations 150 --seed 1"},
     {"phases_apart", "Multi-Paxos: the quorums of two phases do not meet",
      "--protocol multipaxos --replicas 3 --seed 1"},
     {"post_ignore_dep", "W2 takes any commit for one that depends on us",
@@ -188,7 +192,7 @@ constexpr Mutation kMutations[] = {
      "unit "
      "PowerTest.EveryOperationOfAWorkloadMayBeTheLastAndAnySectorsSurvive"},
     {"session_begins_again", "what is left of a forgotten session is new",
-     "--replicas 3 --seed 41"},
+     "--replicas 3 --seed 57"},
     {"single_bal", "one ballot an instance, not a promised and an accepted",
      "explore X6"},
     {"skip_instance", "the executor leaves out an instance",

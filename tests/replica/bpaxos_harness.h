@@ -2,14 +2,19 @@
 //
 // Whole replicas, each with a journal that syncs when asked and a network whose
 // messages lie in a list until somebody delivers or drops them. Nothing happens
-// by itself. Every decision is compared with every other one: agreement and
-// visibility hold after each step, or the test fails.
+// by itself, but that a node which wants a checkpoint writes it at once, in
+// small chunks; a snapshot is the node's with its next sync. Every decision is
+// compared with every other one: agreement and visibility hold after each step,
+// or the test fails.
 #pragma once
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -126,6 +131,11 @@ class TestCluster {
     for (OutgoingReply& out : actions.replies) {
       replies_.push_back(std::move(out.reply));
     }
+    for (const SnapshotRead& read : actions.snapshot_reads) SendChunks(i, read);
+    for (SnapshotWrite& write : actions.snapshot_writes) {
+      WriteSnapshot(i, std::move(write));
+    }
+    if (at(i).wants_checkpoint()) WriteCheckpoint(i);
     for (const CommittedInstance& decision : actions.committed) {
       CheckDecision(decision);
     }
@@ -135,10 +145,20 @@ class TestCluster {
     Step(leader, ClientCommands{.batches = {std::move(batch)}});
   }
   void Sync(int i) {
-    if (node(i).durable == node(i).journal.size()) return;
-    node(i).durable = node(i).journal.size();
+    const bool installs = node(i).snapshot.has_value();
+    if (!installs && node(i).durable == node(i).journal.size()) return;
+    SyncUnheard(i);
+    if (installs) Step(i, SnapshotDurable{});
     Step(i, RecordsDurable{.through = node(i).durable});
   }
+  // The node does not hear of it.
+  void SyncUnheard(int i) {
+    node(i).durable = node(i).journal.size();
+    if (!node(i).snapshot.has_value()) return;
+    node(i).checkpoint = *std::exchange(node(i).snapshot, std::nullopt);
+  }
+  // All of a peer's snapshot has come, and waits for the next sync.
+  bool HasSnapshot(int i) { return node(i).snapshot.has_value(); }
   void Tick(int i) { Step(i, quorate::Tick{}); }
   void Suspect(int i, int peer, bool suspected = true) {
     Step(i, PeerSuspected{.peer = ReplicaAt(peer), .suspected = suspected});
@@ -147,16 +167,44 @@ class TestCluster {
     Step(to, MessageReceived{.from = from, .message = message});
   }
   void Deliver(const InFlight& each) {
-    Deliver(Index(each.to), each.from, each.message);
+    const auto* chunk = std::get_if<SnapshotChunk>(&each.message);
+    if (chunk == nullptr) {
+      return Deliver(Index(each.to), each.from, each.message);
+    }
+    const Checkpoint& of = node(Index(each.from)).checkpoint;
+    if (of.through != chunk->through) return;
+    Step(Index(each.to), SnapshotPart{.from = each.from,
+                                      .through = chunk->through,
+                                      .index = chunk->index,
+                                      .chunks = chunk->chunks,
+                                      .records = of.chunks[chunk->index]});
   }
 
   // What is not synced is gone; what is on the way stays on the way.
   void CrashAndRestart(int i) {
     node(i).journal.resize(node(i).durable);
+    node(i).written = {};
+    node(i).snapshot.reset();
     Create(i);
-    std::vector<Record> records = node(i).journal;
-    at(i).Restore(records);
+    for (const std::vector<Record>& chunk : node(i).checkpoint.chunks) {
+      at(i).Restore(chunk);
+    }
+    const std::span<const Record> journal = node(i).journal;
+    at(i).Restore(journal.subspan(node(i).checkpoint.through));
     EXPECT_EQ(at(i).last_record(), node(i).journal.size());
+  }
+  void WriteCheckpoint(int i) {
+    const std::optional<RecordSequence> through = at(i).BeginCheckpoint();
+    if (!through.has_value()) return;
+    Checkpoint& of = node(i).checkpoint;
+    of = {.through = *through};
+    std::vector<Record> chunk;
+    while (at(i).NextCheckpointRecords(kChunkBytes, chunk)) {
+      of.chunks.push_back(std::exchange(chunk, {}));
+    }
+    // It stands for records that are on their way to the disk before it.
+    node(i).durable = node(i).journal.size();
+    Step(i, RecordsDurable{.through = node(i).durable});
   }
 
   // Delivers and syncs until nothing is left; drops what `lost` says.
@@ -182,6 +230,18 @@ class TestCluster {
     }
   }
 
+  // The same without one node, which neither hears nor is heard of.
+  void RunWithout(int down, int ticks) {
+    for (int tick = 0; tick < ticks; ++tick) {
+      for (int i = 0; i < size(); ++i) {
+        if (i != down) Tick(i);
+      }
+      Settle([&](const InFlight& each) {
+        return each.from == ReplicaAt(down) || each.to == ReplicaAt(down);
+      });
+    }
+  }
+
   // The messages of one kind that are on the way.
   template <typename M>
   std::vector<InFlight> OnTheWay() const {
@@ -193,10 +253,20 @@ class TestCluster {
   }
 
  private:
+  static constexpr std::size_t kChunkBytes = 200;
+
+  struct Checkpoint {
+    RecordSequence through = 0;
+    std::vector<std::vector<Record>> chunks;
+  };
   struct Node {
     std::unique_ptr<Replica> replica;
-    std::vector<Record> journal;
+    std::vector<Record> journal;  // all there ever was
     RecordSequence durable = 0;
+    Checkpoint checkpoint;
+    // A peer's: as far as it has come, and all of it, to be synced.
+    Checkpoint written;
+    std::optional<Checkpoint> snapshot;
   };
 
   Node& node(int i) { return nodes_[static_cast<std::size_t>(i)]; }
@@ -205,6 +275,30 @@ class TestCluster {
     Settings settings = settings_;
     settings.self = ReplicaAt(i);
     node(i).replica = Replica::Create(settings);
+  }
+
+  // What is in a chunk is looked up when it arrives.
+  void SendChunks(int i, const SnapshotRead& read) {
+    const Checkpoint& of = node(i).checkpoint;
+    if (of.through != read.through) return;
+    const std::uint64_t end =
+        std::min(read.first + kSnapshotWindow, of.chunks.size());
+    for (std::uint64_t index = read.first; index < end; ++index) {
+      network_.push_back(
+          {.from = ReplicaAt(i),
+           .to = read.to,
+           .message = SnapshotChunk{.through = read.through,
+                                    .index = index,
+                                    .chunks = of.chunks.size()}});
+    }
+  }
+
+  void WriteSnapshot(int i, SnapshotWrite write) {
+    if (write.begins) node(i).written = {};
+    node(i).written.chunks.push_back(std::move(write.records));
+    if (!write.ends.has_value()) return;
+    node(i).written.through = *write.ends;
+    node(i).snapshot = std::exchange(node(i).written, {});
   }
 
   void CheckDecision(const CommittedInstance& c) {

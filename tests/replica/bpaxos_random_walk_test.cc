@@ -2,6 +2,7 @@
 // agreement and visibility at every decision; then the network heals,
 // everything asked for must be answered, and the executors must agree on the
 // state.
+#include "replica/bpaxos/floors.h"
 #include "tests/replica/bpaxos_harness.h"
 #include "tests/replica/random_walk.h"
 
@@ -24,12 +25,13 @@ class Walker final : public RandomWalk<TestCluster> {
         divided_(walk.divided) {}
 
   std::uint64_t recovered() {
-    std::uint64_t total = 0;
-    for (int i = 0; i < cluster().size(); ++i) {
-      const ReplicaStatus status = cluster().at(i).Status();
-      total += status.recovered_payloads + status.recovered_noops;
-    }
-    return total;
+    return Total([](const ReplicaStatus& status) {
+      return status.recovered_payloads + status.recovered_noops;
+    });
+  }
+  std::uint64_t snapshots() {
+    return Total(
+        [](const ReplicaStatus& status) { return status.snapshots_installed; });
   }
 
  private:
@@ -38,7 +40,17 @@ class Walker final : public RandomWalk<TestCluster> {
     settings.retransmit_ticks = 3;
     settings.recovery_ticks = 1;
     settings.floor_ticks = 4;
+    if (seed % 2 == 0) settings.retained_bytes = 1;
     return settings;
+  }
+
+  template <typename Figure>
+  std::uint64_t Total(const Figure& of) {
+    std::uint64_t total = 0;
+    for (int i = 0; i < cluster().size(); ++i) {
+      total += of(cluster().at(i).Status());
+    }
+    return total;
   }
 
   int PickLeader() {
@@ -117,14 +129,19 @@ class BpaxosRandomWalk : public testing::TestWithParam<Walk> {};
 
 TEST_P(BpaxosRandomWalk, KeepsAgreementAndVisibilityAndThenDecides) {
   std::uint64_t recovered = 0;
+  std::uint64_t snapshots = 0;
   const unsigned seeds = WalkSeeds(400);
   for (unsigned seed = 1; seed <= seeds; ++seed) {
     Walker walker(GetParam(), seed);
     walker.Run(GetParam().steps);
     recovered += walker.recovered();
+    snapshots += walker.snapshots();
     ASSERT_FALSE(HasFailure()) << "seed " << seed;
   }
   EXPECT_GT(recovered, seeds);  // The walks do reach recovery.
+  if (Floors(Cluster(GetParam().settings), ReplicaAt(0)).MayPass()) {
+    EXPECT_GT(snapshots, seeds / 20);  // And snapshots.
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(

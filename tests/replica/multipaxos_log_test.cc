@@ -211,7 +211,7 @@ TEST(MultipaxosLog, LeavesOutAMemberForWhichTooMuchWouldBeKept) {
   EXPECT_LT(cluster.at(0).drop_floor(), 40u);
   // It hears of that when it is back.
   cluster.Run(60);
-  EXPECT_TRUE(cluster.at(2).TakeBehind().has_value());
+  EXPECT_TRUE(cluster.at(2).TakePassed().has_value());
 }
 
 // What was chosen in a forgotten slot is not known any more.
@@ -227,7 +227,7 @@ TEST(MultipaxosLog, NobodyLeadsByAPromiseThatLeavesOutForgottenSlots) {
   cluster.SuspectEverywhere(0);
   cluster.Elect(2, Only(0));
   EXPECT_FALSE(cluster.at(2).leads());
-  EXPECT_EQ(cluster.at(2).TakeBehind(), ReplicaAt(1));
+  EXPECT_EQ(cluster.at(2).TakePassed()->by, ReplicaAt(1));
 }
 
 TEST(MultipaxosLog, RebuildsEqualStateFromTheJournal) {

@@ -1,5 +1,5 @@
 // Fetching a peer's checkpoint, part by part: what is taken, what is ignored,
-// and what makes no sense.
+// and what makes no sense; and when it is fetched.
 #include "replica/snapshot_fetch.h"
 
 #include <gtest/gtest.h>
@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "replica/epaxos/instance_log.h"
+#include "replica/state_transfer.h"
 #include "wire/command.h"
 
 namespace quorate {
@@ -299,6 +300,41 @@ TEST_F(SnapshotFetchTest, VotesAndReservationsOfTheServerAreItsOwn) {
   EXPECT_EQ(write_.records.size(), 2u);
 }
 
+// A server of BPaxos has other roles as well, and their facts: its own. But a
+// payload that one of them has recorded is not written with the decision.
+TEST_F(SnapshotFetchTest, TakesPayloadsFromTheAnswersOfADependencyService) {
+  settings_.protocol = Protocol::kBpaxos;
+  SnapshotFetch fetch(settings_, kServer, Slots(0, 2, 0));
+  InstanceRecord decision = Decision(5);
+  const DependencyRecord answer{.instance = decision.instance,
+                                .batch = decision.initial_batch,
+                                .deps = Slots(0, 0, 0)};
+  decision.initial_batch = nullptr;
+  SnapshotPart part = Part(0);
+  part.records.push_back(PromisedRecord{.instance = {kServer, 9},
+                                        .ballot = Ballot::Of(1, kServer)});
+  part.records.push_back(answer);
+  part.records.push_back(decision);
+  write_ = {};
+  ASSERT_EQ(fetch.Take(part, write_), Outcome::kTaken);
+  EXPECT_EQ(write_.records.size(), 2u);
+  ASSERT_EQ(fetch.facts().decisions.size(), 2u);
+  EXPECT_EQ(fetch.facts().decisions[1].initial_batch, answer.batch);
+}
+
+TEST_F(SnapshotFetchTest, AnAnswerAboutOtherCommandsIsNoPayload) {
+  settings_.protocol = Protocol::kBpaxos;
+  SnapshotFetch fetch(settings_, kServer, Slots(0, 2, 0));
+  InstanceRecord decision = Decision(5);
+  decision.initial_batch = nullptr;
+  SnapshotPart part = Part(0);
+  part.records.push_back(DependencyRecord{.instance = decision.instance,
+                                          .batch = Put("part", 99),
+                                          .deps = Slots(0, 0, 0)});
+  part.records.push_back(decision);
+  EXPECT_EQ(fetch.Take(part, write_), Outcome::kBroken);
+}
+
 TEST_F(SnapshotFetchTest, IsAValueThatCanBeCopied) {
   Take(Part(0));
   SnapshotFetch copy = fetch_;
@@ -307,6 +343,50 @@ TEST_F(SnapshotFetchTest, IsAValueThatCanBeCopied) {
   write_ = {};
   EXPECT_EQ(copy.Take(Part(1), write_), Outcome::kTaken);
   EXPECT_EQ(copy.Take(Part(2), write_), Outcome::kWhole);
+}
+
+// ---- when -------------------------------------------------------------------
+
+class StateTransferTest : public SnapshotFetchTest {
+ protected:
+  // Asks for the state of the server when it has forgotten `floor`.
+  bool BeginsWhenPassed(const DependencySet& floor) {
+    Actions actions;
+    transfer_.Begin({.by = kServer, .floor = floor}, Slots(0, 2, 0), actions);
+    return !actions.messages.empty();
+  }
+  void Install() {
+    ASSERT_TRUE(BeginsWhenPassed(Slots(0, 3, 0)));
+    Actions actions;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      write_ = {};
+      transfer_.Take(Part(i), write_, actions);
+    }
+    transfer_.Seal(kThrough, write_);
+    transfer_.NoteInstalled();
+  }
+  void Tick(const DependencySet& committed, int times = 1) {
+    Actions actions;
+    while (times-- > 0) transfer_.Tick(committed, actions);
+  }
+
+  StateTransfer transfer_{settings_};
+};
+
+TEST_F(StateTransferTest, LeavesRepairItsTimeAfterASnapshot) {
+  Install();
+  EXPECT_FALSE(BeginsWhenPassed(Slots(0, 900, 0)));
+  for (std::uint64_t slot = 4; slot < 300; ++slot) Tick(Slots(0, slot, 0));
+  EXPECT_FALSE(BeginsWhenPassed(Slots(0, 900, 0)));
+  Tick(Slots(0, 300, 0), 120);
+  EXPECT_TRUE(BeginsWhenPassed(Slots(0, 900, 0)));
+}
+
+TEST_F(StateTransferTest, ThatAnotherColumnGetsOnIsNoRepair) {
+  Install();
+  EXPECT_FALSE(BeginsWhenPassed(Slots(5, 900, 0)));
+  for (std::uint64_t slot = 6; slot < 300; ++slot) Tick(Slots(slot, 4, 0));
+  EXPECT_TRUE(BeginsWhenPassed(Slots(5, 900, 0)));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@ Ghost::Ghost(const Settings& settings, Verdict& verdict)
       columns_(static_cast<std::size_t>(ColumnsOf(settings))) {
   stable_.fill(DependencySet(ColumnsOf(settings)));
   executed_.fill(DependencySet(ColumnsOf(settings)));
+  forgotten_.fill(DependencySet(ColumnsOf(settings)));
 }
 
 Ghost::Instance& Ghost::Get(InstanceId id) {

@@ -126,6 +126,7 @@ class Ghost final : public Observer {
   void CheckUnion(ReplicaId at, const Accept& m);
   // No more than `lacking` executors lack anything up to `floor`.
   void CheckFloor(ReplicaId at, const DependencySet& floor, int lacking);
+  void NoteForgotten(ReplicaId at, const DependencySet& floor);
   bool is_bpaxos() const { return settings().protocol == Protocol::kBpaxos; }
   void CheckFastQuorum(ReplicaId at, InstanceId id, const DependencySet& deps);
   void CheckPopularity(ReplicaId at, InstanceId id, const DependencySet& deps);
@@ -184,6 +185,8 @@ class Ghost final : public Observer {
   // Every slot up to here is durably committed (has been executed) there.
   std::array<DependencySet, kMaxNodes> stable_;
   std::array<DependencySet, kMaxNodes> executed_;
+  // BPaxos: what executors may have forgotten.
+  std::array<DependencySet, kMaxNodes> forgotten_;
 };
 
 }  // namespace quorate::sim

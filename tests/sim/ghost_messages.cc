@@ -107,6 +107,11 @@ void Ghost::CheckSent(ReplicaId from, const Frontier& m) {
     Fail("invariant 17: a frontier claims no more than was executed", from,
          {from, 0}, ToString(m.executed));
   }
+  if (is_bpaxos() &&
+      !forgotten_[static_cast<std::size_t>(Index(from))].Covers(m.base_floor)) {
+    Fail("3.3: what a frontier says is forgotten, a floor on disk allows", from,
+         {from, 0}, ToString(m.base_floor));
+  }
 }
 
 void Ghost::CheckSent(ReplicaId from, const DependencyRequest& m) {

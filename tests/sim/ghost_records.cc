@@ -35,9 +35,8 @@ void Ghost::BecameDurable(ReplicaId at, const AcceptedRecord& r) {
   if (group != nullptr && !group->members().Contains(at)) {
     Fail("3.2: only its group votes on an instance", at, r.instance);
   }
-  if (group != nullptr
-          ? group->phase2.IsQuorum(round.durable_voters)
-          : round.durable_voters.size() >= sizes_.accept_quorum) {
+  if (group != nullptr ? group->phase2.IsQuorum(round.durable_voters)
+                       : round.durable_voters.size() >= sizes_.accept_quorum) {
     NoteChosen(at, r.instance, r.ballot, r.value, r.deps);
   }
 }
@@ -90,12 +89,17 @@ void Ghost::BecameDurable(ReplicaId at, const DependencyRecord& r) {
 }
 
 // Invariant 16: what one replica may forget, all but g have executed for good;
-// in BPaxos f+1 executors have, and what executors forget, all of them.
+// in BPaxos f+1 executors have, and what executors forget, all or most of them.
 void Ghost::BecameDurable(ReplicaId at, const FloorRecord& r) {
   Note(Mark::kFloorRaised);
   if (is_bpaxos()) {
-    CheckFloor(at, r.base_floor, roles_.executors.size() - sizes_.faults - 1);
-    CheckFloor(at, r.drop_floor, 0);
+    const int executors = roles_.executors.size();
+    const bool passes =
+        settings().retained_bytes > 0 && roles_.executors.Contains(at);
+    const int enough = std::max(sizes_.faults, executors / 2) + 1;
+    CheckFloor(at, r.base_floor, executors - sizes_.faults - 1);
+    CheckFloor(at, r.drop_floor, passes ? executors - enough : 0);
+    NoteForgotten(at, r.drop_floor);
   } else {
     CheckFloor(at, r.drop_floor, sizes_.laggards);
   }
@@ -121,6 +125,23 @@ void Ghost::CheckFloor(ReplicaId at, const DependencySet& floor, int lacking) {
   }
 }
 
+// 3.3: of two executors that have forgotten something, one has all that the
+// other forgot, so that it can hand out its state.
+void Ghost::NoteForgotten(ReplicaId at, const DependencySet& floor) {
+  DependencySet& forgotten = forgotten_[static_cast<std::size_t>(Index(at))];
+  forgotten.UnionWith(floor);
+  if (!roles_.executors.Contains(at)) return;
+  for (int i = 0; i < settings().replicas; ++i) {
+    const ReplicaId other = ReplicaAt(i);
+    if (!roles_.executors.Contains(other) || HasStable(other, forgotten) ||
+        HasStable(at, forgotten_[static_cast<std::size_t>(i)])) {
+      continue;
+    }
+    Fail("3.3: of two that forget, one can give its state to the other", at,
+         {other, 0}, ToString(forgotten));
+  }
+}
+
 void Ghost::Installed(ReplicaId at, const DependencySet& drop_floor,
                       std::span<const Record> snapshot) {
   for (int i = 0; i < ColumnsOf(settings()); ++i) {
@@ -137,6 +158,7 @@ void Ghost::Installed(ReplicaId at, const DependencySet& drop_floor,
     NoteDecided(at, instance->instance, instance->value, instance->deps);
     DiskOf(at, Get(instance->instance)).committed = true;
   }
+  if (is_bpaxos()) NoteForgotten(at, drop_floor);
 }
 
 void Ghost::BecameDurable(ReplicaId at, const ReservedRecord& r) {

@@ -130,6 +130,18 @@ Range BpaxosWithDeadNodesOfEachRole() {
           .floors = {}};
 }
 
+// Executors that lag are passed, and take over a peer's state; the roles beside
+// them keep their own.
+Range BpaxosSnapshots() {
+  return {.last = 12,
+          .options = {.protocol = "bpaxos",
+                      .replicas = 3,
+                      .faults = Faults("checkpoint,death,crash")},
+          .floors = {AtLeast(5, kSnapshotInstalled),
+                     AtLeast(2, kSnapshotInterrupted),
+                     AtLeast(10, kSnapshotRead), AtLeast(500, kLeftOut)}};
+}
+
 // Whoever leads proposes, and leaders change.
 Range Multipaxos() {
   return {.last = 60,
@@ -322,6 +334,7 @@ TEST_F(Seeds, OfBpaxos) { Run(Bpaxos()); }
 TEST_F(Seeds, OfBpaxosWithDeadNodesOfEachRole) {
   Run(BpaxosWithDeadNodesOfEachRole());
 }
+TEST_F(Seeds, OfSnapshotsOfBpaxos) { Run(BpaxosSnapshots()); }
 TEST_F(Seeds, OfMultipaxos) { Run(Multipaxos()); }
 TEST_F(Seeds, OfMultipaxosOfFive) { Run(MultipaxosOfFive()); }
 TEST_F(Seeds, OfAWorldWithoutFaults) { Run(NoFaults()); }
