@@ -82,6 +82,7 @@ void Clients::AddSession(int node, bool pinned, int commands) {
 
 void Clients::Begin(Session& session) {
   // Random, as the client library draws it.
+  if (session.id != ClientId{}) session.former_ids.insert(session.id);
   session.id = static_cast<ClientId>(random_.Next() | 1);
   session.first_sequence = session.next_sequence = FirstSequence(session.era);
   session.acknowledged = session.next_sequence - 1;
@@ -239,6 +240,7 @@ void Clients::Receive(std::uint32_t connection, std::uint64_t era,
   const std::size_t index = connections_[connection - 1].session;
   Session& session = sessions_[index];
   session.era = std::max(session.era, era);
+  if (session.former_ids.contains(reply.id.client)) return;  // Late.
   if (reply.id.client != session.id) {
     world_.verdict.Fail("C1: an answer goes to the connection that asked",
                         "sequence " + std::to_string(reply.id.sequence));

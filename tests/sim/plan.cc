@@ -218,19 +218,20 @@ void DrawSeparateRoles(Random& random, Settings& settings) {
 // Any node may have any roles; f is 1.
 void DrawMixedRoles(Random& random, Settings& settings) {
   const int n = settings.replicas + random.Pick(4);
-  const auto draw = [&](int least) {
+  const auto draw = [&](int least, int among) {
     ReplicaSet nodes;
-    while (nodes.size() < least || (random.Chance(300) && nodes.size() < n)) {
-      nodes.Insert(ReplicaAt(random.Pick(n)));
+    while (nodes.size() < least ||
+           (random.Chance(300) && nodes.size() < among)) {
+      nodes.Insert(ReplicaAt(random.Pick(among)));
     }
     return nodes;
   };
   settings.replicas = n;
   settings.faults = 1;
-  settings.roles = {.leaders = draw(2),
-                    .dependency_nodes = draw(3),
-                    .acceptors = draw(3),
-                    .executors = draw(2)};
+  settings.roles = {.leaders = draw(2, std::min(n, kMaxReplicas)),
+                    .dependency_nodes = draw(3, n),
+                    .acceptors = draw(3, n),
+                    .executors = draw(2, n)};
 }
 
 // As many as no role, and no part of one, loses more than f.

@@ -87,7 +87,7 @@ Range FiveReplicas() {
                      AtLeast(150, kR5),
                      AtLeast(40, kV1),
                      AtLeast(10, kV2),
-                     AtLeast(50, kV3),
+                     AtLeast(30, kV3),
                      AtLeast(20, kV4),
                      AtLeast(8, kW2),
                      AtLeast(1, kW5),
