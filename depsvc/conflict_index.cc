@@ -90,8 +90,7 @@ void ConflictIndex::MakeRoom(Shard& shard) {
   }
 }
 
-void ConflictIndex::CollectEntry(const std::uint64_t* entry,
-                                 AccessClass access,
+void ConflictIndex::CollectEntry(const std::uint64_t* entry, AccessClass access,
                                  DependencySet& deps) const {
   if (Mutated("no_conflicts")) return;
   const auto columns = static_cast<std::size_t>(columns_);
@@ -148,8 +147,7 @@ void ConflictIndex::Collect(std::span<const Operation> operations,
 void ConflictIndex::MarkOperation(InstanceId instance,
                                   const Operation& operation) {
   const auto column = static_cast<std::size_t>(Index(instance.replica));
-  const auto access =
-      static_cast<std::size_t>(ClassOf(operation.kind, mode_));
+  const auto access = static_cast<std::size_t>(ClassOf(operation.kind, mode_));
   if (IsUnderEveryKey(operation.kind)) {
     std::uint64_t& mark = scans_[access][column];
     mark = std::max(mark, instance.slot);

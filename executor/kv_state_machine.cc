@@ -193,8 +193,7 @@ void KvStateMachine::Restore(const EntriesRecord& record) {
     const std::string_view value = rest.substr(0, record.value_sizes[i]);
     rest.remove_prefix(value.size());
     bool inserted = false;
-    EntryTable::Slot& slot =
-        Insert(key, HashKey(key), value.size(), inserted);
+    EntryTable::Slot& slot = Insert(key, HashKey(key), value.size(), inserted);
     EntryTable::SetValue(slot, value);
     Rehash(slot);
   }

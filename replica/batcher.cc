@@ -19,8 +19,7 @@ bool Batcher::FrontGoesAlone() const {
     return false;
   }
   return queue_.size() == 1 ||
-         front.commands().size() + queue_[1]->commands().size() >
-             max_commands_;
+         front.commands().size() + queue_[1]->commands().size() > max_commands_;
 }
 
 CommandBatchPtr Batcher::Take() {

@@ -23,11 +23,11 @@ std::size_t RoughBytes(const Record& record) {
 
 void CheckpointWriter::Hold(RecordSequence through, std::uint64_t state_hash,
                             std::vector<Record> records) {
-  picture_ = Picture{
-      .through = through,
-      .state_hash = state_hash,
-      .at_once = std::deque<Record>(std::move_iterator(records.begin()),
-                                    std::move_iterator(records.end()))};
+  picture_ =
+      Picture{.through = through,
+              .state_hash = state_hash,
+              .at_once = std::deque<Record>(std::move_iterator(records.begin()),
+                                            std::move_iterator(records.end()))};
 }
 
 bool CheckpointWriter::Next(std::size_t bytes, Executor& executor,

@@ -41,8 +41,8 @@ constexpr std::optional<Protocol> ParseProtocol(std::string_view name) {
   return std::nullopt;
 }
 
-// Which sets of replicas are enough; replica/paxos/quorum_system.h says how it is
-// written and what it means.
+// Which sets of replicas are enough; replica/paxos/quorum_system.h says how it
+// is written and what it means.
 struct QuorumSpec {
   enum class Kind : std::uint8_t {
     kMajority,
@@ -125,7 +125,8 @@ struct Settings {
   // may stay undecided until a further replica that is down comes back. Costs
   // nothing with kUnanimous; not with kAtlas.
   bool lazy_fast_commit = false;
-  // Commands and bytes that may share an instance; 1 command turns batching off.
+  // Commands and bytes that may share an instance; 1 command turns batching
+  // off.
   std::size_t batch_commands = 1024;
   std::size_t batch_bytes = 512 * 1024;
   // Own instances that may be undecided at once; further commands gather into
@@ -150,8 +151,8 @@ struct Settings {
   int floor_ticks = 10;
   // Bytes of decided instances that are kept for members that are down or slow.
   // Beyond it as many of them as is safe are left out (quorum.h: Laggards;
-  // bpaxos/floors.h) and fetch a snapshot when they are back. 0, or kEpaxos with
-  // lazy_fast_commit: everything is kept for everybody.
+  // bpaxos/floors.h) and fetch a snapshot when they are back. 0, or kEpaxos
+  // with lazy_fast_commit: everything is kept for everybody.
   std::size_t retained_bytes = 32 * 1024 * 1024;
   // A session is forgotten when it has had no command for one to two times so
   // long, and its client then opens another. 0: never.

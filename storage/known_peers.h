@@ -1,9 +1,9 @@
 // Answers: is this the replica that we met before, or one that lost its disk?
 //
 // The incarnation of every replica that this node has ever met, in the file
-// `peers` of its directory. It is on disk before the meeting counts: a node that
-// restarts must not take a wiped replica for the one it knew, or the two would
-// make a quorum that remembers nothing (M16). Used by one thread.
+// `peers` of its directory. It is on disk before the meeting counts: a node
+// that restarts must not take a wiped replica for the one it knew, or the two
+// would make a quorum that remembers nothing (M16). Used by one thread.
 #pragma once
 
 #include <array>

@@ -131,8 +131,8 @@ absl::StatusOr<std::string> SqliteCheckpoint::Read(std::uint64_t index) {
   }
   const std::int64_t number =
       facts_.first_chunk + static_cast<std::int64_t>(index);
-  auto row = connection_.Prepare(
-      "SELECT checksum, bytes FROM chunk WHERE row = ?");
+  auto row =
+      connection_.Prepare("SELECT checksum, bytes FROM chunk WHERE row = ?");
   if (!row.ok()) return row.status();
   sqlite3_bind_int64(row->get(), 1, number);
   if (sqlite3_step(row->get()) != SQLITE_ROW) {

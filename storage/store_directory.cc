@@ -147,8 +147,7 @@ std::optional<StoreIdentity> ParseIdentity(const std::string& text) {
   StoreIdentity identity;
   identity.cluster_id = field(1, "cluster ");
   int node = 0;
-  if (!ParseNumber(field(2, "node r"), node) || node < 1 ||
-      node > kMaxNodes ||
+  if (!ParseNumber(field(2, "node r"), node) || node < 1 || node > kMaxNodes ||
       !ParseNumber(field(3, "incarnation "), identity.incarnation)) {
     return std::nullopt;
   }

@@ -11,8 +11,9 @@
 
 namespace quorate {
 
-[[noreturn]] inline void CheckFailed(const char* condition, const char* invariant,
-                                     const char* file, int line) {
+[[noreturn]] inline void CheckFailed(const char* condition,
+                                     const char* invariant, const char* file,
+                                     int line) {
   std::fprintf(stderr, "quorate: invariant broken: %s\n  %s\n  at %s:%d\n",
                invariant, condition, file, line);
   std::fflush(stderr);
@@ -23,8 +24,8 @@ namespace quorate {
 
 // `invariant` is a sentence, opened by the invariant's name where it has one:
 // QUORATE_CHECK(a == b, "E1: one value per instance").
-#define QUORATE_CHECK(condition, invariant)                                  \
-  do {                                                                       \
-    if (!(condition)) [[unlikely]]                                           \
-      ::quorate::CheckFailed(#condition, (invariant), __FILE__, __LINE__);   \
+#define QUORATE_CHECK(condition, invariant)                                \
+  do {                                                                     \
+    if (!(condition)) [[unlikely]]                                         \
+      ::quorate::CheckFailed(#condition, (invariant), __FILE__, __LINE__); \
   } while (false)

@@ -58,14 +58,14 @@ std::uint64_t CommandBatch::ComputeDigest() const {
   std::size_t used = 0;
   std::uint64_t digest = XXH3_64bits(arena_.data(), arena_.size());
   const auto flush = [&] {
-    digest = XXH3_64bits_withSeed(words.data(), used * sizeof(words[0]),
-                                  digest);
+    digest =
+        XXH3_64bits_withSeed(words.data(), used * sizeof(words[0]), digest);
     used = 0;
   };
   for (const Operation& operation : operations_) {
     if (used + 3 > words.size()) flush();
-    words[used] = (std::uint64_t{operation.key.size()} << 32) |
-                  operation.value.size();
+    words[used] =
+        (std::uint64_t{operation.key.size()} << 32) | operation.value.size();
     words[used + 1] = (std::uint64_t{operation.expected.size()} << 8) |
                       static_cast<std::uint64_t>(operation.kind);
     words[used + 2] = static_cast<std::uint64_t>(operation.number);
@@ -93,12 +93,12 @@ void CommandBatchBuilder::Reserve(std::size_t commands, std::size_t operations,
 
 void CommandBatchBuilder::AddCommand(CommandId id, std::uint64_t acknowledged,
                                      std::uint32_t origin) {
-  commands_.push_back(Command{
-      .id = id,
-      .acknowledged = acknowledged,
-      .first_operation = static_cast<std::uint32_t>(operations_.size()),
-      .operation_count = 0,
-      .origin = origin});
+  commands_.push_back(
+      Command{.id = id,
+              .acknowledged = acknowledged,
+              .first_operation = static_cast<std::uint32_t>(operations_.size()),
+              .operation_count = 0,
+              .origin = origin});
 }
 
 void CommandBatchBuilder::AddOperation(const Operation& operation) {
@@ -112,9 +112,8 @@ void CommandBatchBuilder::AddOperation(const Operation& operation) {
                       static_cast<std::uint32_t>(operation.expected.size())});
   const std::uint64_t hash =
       operation.key_hash != 0 ? operation.key_hash : HashKey(operation.key);
-  operations_.push_back(Operation{.kind = operation.kind,
-                                  .number = operation.number,
-                                  .key_hash = hash});
+  operations_.push_back(Operation{
+      .kind = operation.kind, .number = operation.number, .key_hash = hash});
   bytes_ = arena_.size();
 }
 

@@ -157,8 +157,7 @@ bool SameContents(const CommandBatch& a, const CommandBatch& b);
 class CommandBatchBuilder {
  public:
   // Room for what is known to come; optional.
-  void Reserve(std::size_t commands, std::size_t operations,
-               std::size_t bytes);
+  void Reserve(std::size_t commands, std::size_t operations, std::size_t bytes);
   void AddCommand(CommandId id, std::uint64_t acknowledged,
                   std::uint32_t origin = 0);
   // Adds to the last command. Ignores operation.key_hash unless it is non-zero,

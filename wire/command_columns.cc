@@ -75,7 +75,8 @@ absl::Status CheckCommands(const CommandColumns& columns) {
 
 absl::Status CheckOperations(const CommandColumns& columns) {
   bool known = true;
-  for (const std::uint8_t kind : columns.kinds) known &= kind < kAllOperationKinds;
+  for (const std::uint8_t kind : columns.kinds)
+    known &= kind < kAllOperationKinds;
   if (!known) {
     return absl::InvalidArgumentError(
         absl::StrCat("a batch has an operation of a kind above ",

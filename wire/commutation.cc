@@ -23,8 +23,7 @@ bool Conflict(const Operation& a, const Operation& b, ConflictMode mode) {
          ShareAKey(a, b);
 }
 
-bool Conflict(const CommandBatch& a, const CommandBatch& b,
-              ConflictMode mode) {
+bool Conflict(const CommandBatch& a, const CommandBatch& b, ConflictMode mode) {
   for (const Operation& x : a.operations()) {
     for (const Operation& y : b.operations()) {
       if (Conflict(x, y, mode)) return true;
@@ -43,9 +42,9 @@ std::string_view Name(ConflictMode mode) {
 }
 
 std::optional<ConflictMode> ParseConflictMode(std::string_view text) {
-  for (const ConflictMode mode : {ConflictMode::kOperation,
-                                  ConflictMode::kReadWrite,
-                                  ConflictMode::kKey}) {
+  for (const ConflictMode mode :
+       {ConflictMode::kOperation, ConflictMode::kReadWrite,
+        ConflictMode::kKey}) {
     if (text == Name(mode)) return mode;
   }
   return std::nullopt;

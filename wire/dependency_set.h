@@ -87,8 +87,8 @@ inline std::string ToString(const DependencySet& deps) {
   for (int i = 0; i < deps.columns(); ++i) {
     if (deps[ReplicaAt(i)] == 0) continue;
     if (text.size() > 1) text += ' ';
-    text += "r" + std::to_string(i + 1) + ":" +
-            std::to_string(deps[ReplicaAt(i)]);
+    text +=
+        "r" + std::to_string(i + 1) + ":" + std::to_string(deps[ReplicaAt(i)]);
   }
   return text + "}";
 }

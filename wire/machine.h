@@ -56,7 +56,8 @@ struct Tick {
 };
 
 // The shell's failure detector changed its mind about a peer, or a connection
-// with it has come up: a peer that is not suspected may lack what was sent last.
+// with it has come up: a peer that is not suspected may lack what was sent
+// last.
 struct PeerSuspected {
   ReplicaId peer{};
   bool suspected = true;
@@ -74,9 +75,8 @@ struct SnapshotPart {
 // What Actions::snapshot_writes ended with is this node's checkpoint now.
 struct SnapshotDurable {};
 
-using Event =
-    std::variant<MessageReceived, ClientCommands, RecordsDurable, Tick,
-                 PeerSuspected, SnapshotPart, SnapshotDurable>;
+using Event = std::variant<MessageReceived, ClientCommands, RecordsDurable,
+                           Tick, PeerSuspected, SnapshotPart, SnapshotDurable>;
 
 // ---- effects --------------------------------------------------------------
 

@@ -1,10 +1,11 @@
 // Answers: what do replicas say to each other?
 //
 // The messages of EPaxos, recovery's included (protocol.md 2.4), and of
-// Multi-Paxos (6), as plain values. The sender of a message is the connection it came on, never a field.
-// Deliveries may be lost, repeated and reordered; every handler is idempotent.
-// Payloads are shared, immutable batches; a null payload inside a Value means
-// that it was left out for a receiver that should have it already.
+// Multi-Paxos (6), as plain values. The sender of a message is the connection
+// it came on, never a field. Deliveries may be lost, repeated and reordered;
+// every handler is idempotent. Payloads are shared, immutable batches; a null
+// payload inside a Value means that it was left out for a receiver that should
+// have it already.
 #pragma once
 
 #include <cstdint>

@@ -18,9 +18,7 @@ std::string_view Name(const Record& record) {
                  [](const InstanceRecord&) { return "Instance"; },
                  [](const EntriesRecord&) { return "Entries"; },
                  [](const SessionsRecord&) { return "Sessions"; },
-                 [](const CheckpointEndedRecord&) {
-                   return "CheckpointEnded";
-                 },
+                 [](const CheckpointEndedRecord&) { return "CheckpointEnded"; },
                  [](const DependencyRecord&) { return "Dependency"; },
                  [](const DecidedRecord&) { return "Decided"; }},
       record);

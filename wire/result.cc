@@ -22,8 +22,7 @@ std::string_view Explain(RefusalReason reason) {
              "no longer kept";
     case RefusalReason::kShuttingDown:
       return "shutting down: send the command to another node";
-    case RefusalReason::kMalformed:
-      return "malformed command";
+    case RefusalReason::kMalformed: return "malformed command";
     case RefusalReason::kNotLeader:
       return "not the leader: send the command to the node that leads";
     case RefusalReason::kNoLeader:

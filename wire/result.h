@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
-#include "wire/ids.h"
 #include "wire/command.h"
+#include "wire/ids.h"
 
 namespace quorate {
 
@@ -48,16 +48,16 @@ enum class ReplyStatus : std::uint8_t {
 // Why a command was not done.
 enum class RefusalReason : std::uint8_t {
   kNone,
-  kBusy,            // a queue is full; try again later
-  kKeyTooLarge,     // kMaxKeyBytes
-  kValueTooLarge,   // kMaxValueBytes, or kMaxBatchBytes in one command
+  kBusy,               // a queue is full; try again later
+  kKeyTooLarge,        // kMaxKeyBytes
+  kValueTooLarge,      // kMaxValueBytes, or kMaxBatchBytes in one command
   kTooManyOperations,  // kMaxOperationsPerCommand
-  kPipelineFull,    // kMaxPipelinePerSession
-  kStaleSequence,   // executed and acknowledged earlier; its result is gone
+  kPipelineFull,       // kMaxPipelinePerSession
+  kStaleSequence,      // executed and acknowledged earlier; its result is gone
   kShuttingDown,
   kMalformed,
-  kNotLeader,  // ask the node that ClientReply::instance.replica names
-  kNoLeader,   // nobody leads, as far as the node knows; try again later
+  kNotLeader,       // ask the node that ClientReply::instance.replica names
+  kNoLeader,        // nobody leads, as far as the node knows; try again later
   kSessionExpired,  // the session has been idle for long; open another one
 };
 // "busy: the node's queue is full; try again later", ...: names limit and

@@ -46,9 +46,10 @@ LoadRun::LoadRun(uv_loop_s* loop, const LoadOptions& options)
 void LoadRun::OpenConnections(uv_loop_s* loop) {
   const std::size_t count = std::min(options_.connections, options_.clients);
   for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t turn = options_.leaders.empty()
-                                 ? i % options_.nodes.size()
-                                 : options_.leaders[i % options_.leaders.size()];
+    const std::size_t turn =
+        options_.leaders.empty()
+            ? i % options_.nodes.size()
+            : options_.leaders[i % options_.leaders.size()];
     const std::size_t node = options_.only_node.value_or(turn);
     connections_.push_back(
         {.client = std::make_unique<Client>(

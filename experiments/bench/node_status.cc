@@ -63,8 +63,8 @@ std::string JoinRoles(const StatusJson* roles) {
 }
 
 // "shard 2 of 3"; "" where there is no number, or nothing is divided.
-std::string PartText(const StatusJson& root, const char* name, const char* number,
-                     const char* of) {
+std::string PartText(const StatusJson& root, const char* name,
+                     const char* number, const char* of) {
   const auto own = FindCount(root, {number});
   const auto all = FindCount(root, {of});
   if (!own || !all || *all < 2) return "";

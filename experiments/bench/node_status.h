@@ -23,8 +23,8 @@ struct NodeStatus {
   std::optional<std::uint64_t> messages_sent;  // to other nodes
   // "leader+acceptor"; "all" for a node that has every role; "" if unknown.
   std::string roles;
-  // Where a role is divided, the node's part: "shard 2 of 2", "group 1 of 2", or
-  // both; else "".
+  // Where a role is divided, the node's part: "shard 2 of 2", "group 1 of 2",
+  // or both; else "".
   std::string part;
   // As JSON text, to be compared only.
   std::string committed;

@@ -31,8 +31,7 @@ struct Workload {
     laid_out.order = order;
     for (const Vertex v : order) {
       const auto of_v = TargetsOf(v);
-      laid_out.targets.insert(laid_out.targets.end(), of_v.begin(),
-                              of_v.end());
+      laid_out.targets.insert(laid_out.targets.end(), of_v.begin(), of_v.end());
       laid_out.EndVertex();
     }
     return laid_out;

@@ -24,10 +24,9 @@ class Workload {
     for (std::size_t i = 0; i < commands; ++i) {
       ++sequence_;
       const ClientId client{1 + sequence_ % 64};
-      builder.AddCommand({client, 1 + sequence_ / 64},
-                         sequence_ / 64, /*origin=*/1);
-      const bool hot =
-          static_cast<int>(random_() % 100) < hot_percent_;
+      builder.AddCommand({client, 1 + sequence_ / 64}, sequence_ / 64,
+                         /*origin=*/1);
+      const bool hot = static_cast<int>(random_() % 100) < hot_percent_;
       key_ = hot ? "hot" : "key" + std::to_string(random_() % 100000);
       builder.AddOperation({.kind = OperationKind::kPut,
                             .key = key_,

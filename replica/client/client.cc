@@ -211,9 +211,9 @@ void Client::Impl::LoseNode(const absl::Status& reason) {
   const std::int64_t pause_ms =
       rounds > kBriskRounds
           ? kLargestReconnectMs
-          : std::min(kFirstReconnectMs
-                         << std::min<std::uint64_t>(rounds - 1, 10),
-                     kBriskReconnectMs);
+          : std::min(
+                kFirstReconnectMs << std::min<std::uint64_t>(rounds - 1, 10),
+                kBriskReconnectMs);
   // Half of it at random, so that many clients do not come back as one.
   const std::uint64_t half_ms = static_cast<std::uint64_t>(pause_ms) / 2;
   uv_timer_start(

@@ -28,8 +28,8 @@ struct uv_loop_s;
 namespace quorate {
 
 struct ClientOptions {
-  // In the order of cluster.toml, where a node may send the client on to the one
-  // that leads.
+  // In the order of cluster.toml, where a node may send the client on to the
+  // one that leads.
   std::vector<Endpoint> nodes;
   // Index of the node to begin with; others are tried in order after it.
   std::size_t first_node = 0;

@@ -12,12 +12,12 @@ void Epaxos::StartAccept(InstanceId id, Instance& instance, Actions& actions) {
   instance.accepted_ballot = Ballot();
   instance.deps = Mutated("slow_initdep") ? instance.initial_deps
                                           : instance.leading->voted_deps;
-  instance.last_record = Persist(
-      AcceptedRecord{.instance = id,
-                     .ballot = instance.accepted_ballot,
-                     .value = ValueForRecord(instance),
-                     .deps = instance.deps},
-      actions);
+  instance.last_record =
+      Persist(AcceptedRecord{.instance = id,
+                             .ballot = instance.accepted_ballot,
+                             .value = ValueForRecord(instance),
+                             .deps = instance.deps},
+              actions);
   // The proposer accepts first (d_resume0).
   Await(instance.last_record, id, OnDurable::kCountOwnAccept, actions);
 
@@ -60,12 +60,12 @@ void Epaxos::HandleAccept(ReplicaId from, const Accept& m, Actions& actions) {
   instance->status = InstanceStatus::kAccepted;
   instance->value = std::move(value);
   instance->deps = m.deps;
-  instance->last_record = Persist(
-      AcceptedRecord{.instance = m.instance,
-                     .ballot = m.ballot,
-                     .value = ValueForRecord(*instance),
-                     .deps = m.deps},
-      actions);
+  instance->last_record =
+      Persist(AcceptedRecord{.instance = m.instance,
+                             .ballot = m.ballot,
+                             .value = ValueForRecord(*instance),
+                             .deps = m.deps},
+              actions);
   Send(from, AcceptReply{.instance = m.instance, .ballot = m.ballot},
        Mutated("d_accept") ? 0 : instance->last_record, actions);
 }
@@ -85,8 +85,7 @@ void Epaxos::HandleAcceptReply(ReplicaId from, const AcceptReply& m,
   DecideAccept(m.instance, *instance, actions);
 }
 
-void Epaxos::DecideAccept(InstanceId id, Instance& instance,
-                          Actions& actions) {
+void Epaxos::DecideAccept(InstanceId id, Instance& instance, Actions& actions) {
   if (instance.status != InstanceStatus::kAccepted) return;
   const bool recovered = !instance.accepted_ballot.is_initial();
   const ReplicaSet& voters = instance.leading->accept_voters;
@@ -97,11 +96,11 @@ void Epaxos::DecideAccept(InstanceId id, Instance& instance,
   MarkCommitted(id, instance, instance.value, instance.deps);
   // Nothing waits for this record: the accepts that chose the value are durable
   // already, so the decision can be found again without it.
-  instance.last_record = Persist(
-      CommittedRecord{.instance = id,
-                      .value = ValueForRecord(instance),
-                      .deps = instance.deps},
-      actions);
+  instance.last_record =
+      Persist(CommittedRecord{.instance = id,
+                              .value = ValueForRecord(instance),
+                              .deps = instance.deps},
+              actions);
   AnnounceCommit(id, instance, /*rests_on=*/0, actions);
   if (!recovered) {
     ++stats_.slow_commits;

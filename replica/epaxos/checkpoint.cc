@@ -31,9 +31,8 @@ void Epaxos::Save(std::vector<Record>& records) const {
                                    .drop_floor = next_drop_floor_});
   records.emplace_back(ReservedRecord{
       .through = std::max(forgotten_[self_], reservation_.through),
-      .lazy_fast_commit =
-          lazy_before_ ||
-          (settings_.lazy_fast_commit && reservation_.record != 0)});
+      .lazy_fast_commit = lazy_before_ || (settings_.lazy_fast_commit &&
+                                           reservation_.record != 0)});
   for (int i = 0; i < quorums_.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
     const std::uint64_t below =

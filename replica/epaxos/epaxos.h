@@ -363,14 +363,14 @@ class Epaxos {
   std::array<Standstill, kMaxReplicas> standstills_;  // by column
 
   // Floors (truncation.md B.2).
-  DependencySet base_floor_;        // announced: its record is durable
-  DependencySet drop_floor_;        // durable: what lies below may go
-  DependencySet candidate_floor_;   // every new own proposal covers it
+  DependencySet base_floor_;          // announced: its record is durable
+  DependencySet drop_floor_;          // durable: what lies below may go
+  DependencySet candidate_floor_;     // every new own proposal covers it
   std::uint64_t candidate_mark_ = 0;  // own slots below must commit first
   // Newest slots known when the candidate was taken: votes on them may miss
   // what it covers (B-R1c').
   DependencySet candidate_votes_;
-  DependencySet next_base_floor_;   // persisted, not yet durable
+  DependencySet next_base_floor_;  // persisted, not yet durable
   DependencySet next_drop_floor_;
   RecordSequence floor_record_ = 0;  // 0: none under way
   DependencySet stable_executed_;    // executed, and its commits durable

@@ -19,7 +19,8 @@ class InstanceLog {
  public:
   static constexpr std::uint64_t kMaxGap = kMaxSlotGap;
 
-  explicit InstanceLog(int columns) : columns_(static_cast<std::size_t>(columns)) {}
+  explicit InstanceLog(int columns)
+      : columns_(static_cast<std::size_t>(columns)) {}
 
   // Null when the slot was dropped or never touched.
   Instance* Find(InstanceId id);

@@ -12,9 +12,9 @@ namespace quorate::epaxos {
 InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
   const InstanceId id{self_, next_slot_++};
   Instance* instance = log_.FindOrCreate(id);
-  QUORATE_CHECK(instance != nullptr &&
-                    instance->status == InstanceStatus::kUnknown,
-                "invariant 12: no slot is used twice");
+  QUORATE_CHECK(
+      instance != nullptr && instance->status == InstanceStatus::kUnknown,
+      "invariant 12: no slot is used twice");
   // B-R1b: every own proposal covers the floor that is being raised.
   DependencySet deps = candidate_floor_;
   deps.UnionWith(drop_floor_);
@@ -264,11 +264,11 @@ void Epaxos::DecidePreAccept(InstanceId id, Instance& instance,
 void Epaxos::CommitFast(InstanceId id, Instance& instance, Actions& actions) {
   MarkCommitted(id, instance, instance.value,
                 fast_path_.FastDeps(instance, *instance.leading.get()));
-  instance.last_record = Persist(
-      CommittedRecord{.instance = id,
-                      .value = instance.value.WithoutPayload(),
-                      .deps = instance.deps},
-      actions);
+  instance.last_record =
+      Persist(CommittedRecord{.instance = id,
+                              .value = instance.value.WithoutPayload(),
+                              .deps = instance.deps},
+              actions);
   ++stats_.fast_commits;
   if (settings_.lazy_fast_commit) {
     // After a crash this replica recuses itself (IsRecused).

@@ -1,7 +1,7 @@
 // Answers: which rules decide the recoveries of this replica?
 //
-// One name a rule of protocol.md 2.6 and a way in which a command leader goes on
-// after a restart, and a count of each since the process started. For an
+// One name a rule of protocol.md 2.6 and a way in which a command leader goes
+// on after a restart, and a count of each since the process started. For an
 // operator who wonders how recoveries end, and for the tests that demand that
 // every rule is reached; the protocol itself never reads them. Pure.
 #pragma once
@@ -46,11 +46,10 @@ inline constexpr std::size_t kRecoveryRules = 24;
 // "R1", ..., "W5", "salvage", ...
 constexpr std::string_view Name(RecoveryRule rule) {
   constexpr std::array<std::string_view, kRecoveryRules> kNames = {
-      "R1",       "R2",        "R3",       "R4",       "R5",        "V1",
-      "V2",       "V3",        "V4",       "W1",       "W2",        "W3",
-      "W4 value", "W4 leader", "W5",       "salvage",  "noop",      "overtaken",
-      "recused",  "resumed",   "promised", "forgotten",
-      "at work",  "silent"};
+      "R1",       "R2",        "R3",       "R4",        "R5",      "V1",
+      "V2",       "V3",        "V4",       "W1",        "W2",      "W3",
+      "W4 value", "W4 leader", "W5",       "salvage",   "noop",    "overtaken",
+      "recused",  "resumed",   "promised", "forgotten", "at work", "silent"};
   return kNames[static_cast<std::size_t>(rule)];
 }
 

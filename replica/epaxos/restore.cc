@@ -77,8 +77,7 @@ void Epaxos::RestoreInstance(const InstanceRecord& record,
   instance->status = record.status;
   instance->value = std::move(value);
   instance->deps = record.deps;
-  instance->restored_pre_accept =
-      record.status == InstanceStatus::kPreAccepted;
+  instance->restored_pre_accept = record.status == InstanceStatus::kPreAccepted;
 }
 
 void Epaxos::Restore(const Record& record,

@@ -19,8 +19,8 @@ constexpr int kMostAnswersBelieved = 3;
 // progress is begun again at a new ballot.
 constexpr int kAttemptPeriods = 8;
 constexpr std::uint64_t kMaxDoublings = 6;
-// An attempt is repeated when it has grown older by one of so many shares of its
-// age: where messages take longer than retransmit_ticks they would pile up.
+// An attempt is repeated when it has grown older by one of so many shares of
+// its age: where messages take longer than retransmit_ticks they would pile up.
 constexpr int kSharesOfAge = 4;
 // Ticks between two attempts at most, where only their number makes it longer;
 // so many more for each rank, because those who wait equally long meet again.
@@ -83,8 +83,8 @@ int Epaxos::PatienceWith(ReplicaId column) const {
     patience = period * kPeriodsBeforeAsking;
   }
   // Where several replicas keep overtaking each other, everybody waits longer
-  // and longer, and each differently by its rank: at last somebody is left alone
-  // for long enough to finish. With the dead nobody competes.
+  // and longer, and each differently by its rank: at last somebody is left
+  // alone for long enough to finish. With the dead nobody competes.
   const Instance* first = log_.Find({column, committed_[column] + 1});
   const bool duel = first != nullptr && !first->promised_ballot.is_initial() &&
                     !IsLost(first->promised_ballot.owner());

@@ -19,8 +19,7 @@ class Footprint {
       if (IsRange(operation.kind)) {
         has_scans_ = true;
       } else {
-        keys_.emplace_back(operation.key_hash,
-                           ClassOf(operation.kind, mode));
+        keys_.emplace_back(operation.key_hash, ClassOf(operation.kind, mode));
       }
     }
     std::sort(keys_.begin(), keys_.end());
@@ -33,8 +32,7 @@ class Footprint {
       if (has_scans_ || IsRange(operation.kind)) {
         // A scan counts as touching every key, as in the conflict index.
         for (const Operation& mine : batch_.operations()) {
-          const bool one_scans = IsRange(mine.kind) ||
-                                 IsRange(operation.kind);
+          const bool one_scans = IsRange(mine.kind) || IsRange(operation.kind);
           if (one_scans && Conflict(ClassOf(mine.kind, mode_),
                                     ClassOf(operation.kind, mode_))) {
             return true;
@@ -43,9 +41,9 @@ class Footprint {
       }
       if (IsRange(operation.kind)) continue;
       const AccessClass access = ClassOf(operation.kind, mode_);
-      auto at = std::lower_bound(
-          keys_.begin(), keys_.end(),
-          std::pair{operation.key_hash, AccessClass::kRead});
+      auto at =
+          std::lower_bound(keys_.begin(), keys_.end(),
+                           std::pair{operation.key_hash, AccessClass::kRead});
       for (; at != keys_.end() && at->first == operation.key_hash; ++at) {
         if (Conflict(at->second, access)) return true;
       }
@@ -108,13 +106,12 @@ std::vector<ValidateReply::Conflict> Epaxos::FindInvalidating(
       if (other.initial_batch == nullptr) continue;
       const bool committed = other.status == InstanceStatus::kCommitted;
       const bool sees_us =
-          committed ? other.value.kind == ValueKind::kNoop ||
-                          other.deps.Contains(id) ||
-                          Mutated("ign_committed_inv")
-                    : !other.initial_known || Mutated("ign_uncomm_inv") ||
-                          (Mutated("val_use_dep") ? other.deps
-                                                  : other.initial_deps)
-                              .Contains(id);
+          committed
+              ? other.value.kind == ValueKind::kNoop ||
+                    other.deps.Contains(id) || Mutated("ign_committed_inv")
+              : !other.initial_known || Mutated("ign_uncomm_inv") ||
+                    (Mutated("val_use_dep") ? other.deps : other.initial_deps)
+                        .Contains(id);
       if (sees_us || !footprint.ConflictsWith(*other.initial_batch)) continue;
       found.push_back({.instance = other_id, .committed = committed});
     }
@@ -134,11 +131,10 @@ ValidateReply Epaxos::ValidateHere(InstanceId id, Instance& instance,
   instance.initial_known = true;
   instance.payload_recorded = true;
   // The status does not change.
-  instance.last_record = Persist(ValidatedRecord{.instance = id,
-                                                 .batch = m.batch,
-                                                 .initial_deps =
-                                                     m.initial_deps},
-                                 actions);
+  instance.last_record = Persist(
+      ValidatedRecord{
+          .instance = id, .batch = m.batch, .initial_deps = m.initial_deps},
+      actions);
   return reply;
 }
 
@@ -158,8 +154,8 @@ void Epaxos::HandleValidate(ReplicaId from, const Validate& m,
     SendAgain(from,
               ValidateReply{.instance = m.instance,
                             .ballot = m.ballot,
-                            .conflicts = FindInvalidating(
-                                m.instance, *m.batch, m.initial_deps)},
+                            .conflicts = FindInvalidating(m.instance, *m.batch,
+                                                          m.initial_deps)},
               instance->last_record, actions);
     return;
   }
@@ -210,9 +206,8 @@ void Epaxos::DecideValidation(InstanceId id, Instance& instance,
             recovering.quorum.size() - quorums_.fast_faults ||
         Mutated("nopcoord_any");
     if (committed || Mutated("skip_wait_nop") ||
-        (all_outside_needed &&
-         (!recovering.quorum.Contains(other.replica) ||
-          Mutated("nopcoord_inq")))) {
+        (all_outside_needed && (!recovering.quorum.Contains(other.replica) ||
+                                Mutated("nopcoord_inq")))) {
       Count(committed ? RecoveryRule::kV2 : RecoveryRule::kV3);
       GiveUp(id, instance, actions);
       return;

@@ -17,8 +17,8 @@ void Outbox::Send(ReplicaSet to, Message message, RecordSequence rests_on,
       {.to = to, .message = std::move(message), .rests_on = rests_on});
 }
 
-void Outbox::SendAgain(ReplicaSet to, Message message,
-                       RecordSequence rests_on, Actions& actions) {
+void Outbox::SendAgain(ReplicaSet to, Message message, RecordSequence rests_on,
+                       Actions& actions) {
   if (rests_on > durable_) return;
   Send(to, std::move(message), rests_on, actions);
 }

@@ -81,9 +81,10 @@ static absl::Status CheckRule(const Settings& settings) {
   if (settings.fast_path == FastPathRule::kEpaxos) return absl::OkStatus();
   const std::string rule(Name(settings.fast_path));
   if (settings.protocol != Protocol::kEpaxos) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "fast_path = \"", rule, "\" is a rule of protocol \"epaxos\"; leave it "
-        "out, or choose that protocol"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("fast_path = \"", rule,
+                     "\" is a rule of protocol \"epaxos\"; leave it "
+                     "out, or choose that protocol"));
   }
   if (settings.fast_faults != 0) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -108,8 +109,7 @@ absl::Status ValidateSettings(const Settings& settings) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a cluster has 3 to ", most, " nodes, not ", settings.replicas));
   }
-  if (!has_roles &&
-      (settings.roles != Roles() || settings.parts != Parts())) {
+  if (!has_roles && (settings.roles != Roles() || settings.parts != Parts())) {
     return absl::InvalidArgumentError(
         "only bpaxos knows roles: set protocol to \"bpaxos\", or leave the "
         "nodes' roles out");

@@ -86,8 +86,8 @@ std::string FormatConfig(const ClusterConfig& config) {
   text += Concat(
       "\n[checkpoint]\njournal_bytes = ", config.checkpoint_journal_bytes,
       "\npercent = ", config.checkpoint_percent, "\n");
-  text += Concat("\n[sessions]\nidle_s = ", settings.session_idle_ms / 1000,
-                 "\n");
+  text +=
+      Concat("\n[sessions]\nidle_s = ", settings.session_idle_ms / 1000, "\n");
   for (std::size_t i = 0; i < config.nodes.size(); ++i) {
     text += FormatNode(config.nodes[i]) + FormatRoles(config, i) +
             FormatParts(config, i);

@@ -16,8 +16,8 @@
 namespace quorate {
 namespace {
 
-constexpr std::string_view kTables[] = {"cluster", "protocol", "paxos",
-                                        "batch", "checkpoint", "sessions"};
+constexpr std::string_view kTables[] = {"cluster", "protocol",   "paxos",
+                                        "batch",   "checkpoint", "sessions"};
 constexpr std::string_view kNodes = "node";
 
 int LineOf(const toml::node& node) {
@@ -155,7 +155,8 @@ void ConfigTable::Choices(std::string_view key,
   const toml::node* node = FindIn(table_, key);
   if (node == nullptr) return;
   if (!node->is_array()) {
-    document_->RefuseLine(LineOf(*node), WrongKind(NameOf(key), "a list", *node));
+    document_->RefuseLine(LineOf(*node),
+                          WrongKind(NameOf(key), "a list", *node));
     return;
   }
   values.emplace();

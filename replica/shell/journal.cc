@@ -247,8 +247,7 @@ void Journal::Run() {
 // Under the mutex. What nobody waits for is left undone at the end.
 bool Journal::HasWork() const {
   return !queue_.empty() || maintain_ ||
-         (!ending_ &&
-          (slice_.has_value() || needs_upkeep_ || !reads_.empty()));
+         (!ending_ && (slice_.has_value() || needs_upkeep_ || !reads_.empty()));
 }
 
 bool Journal::Take(std::vector<Record>& group, RecordSequence& last,

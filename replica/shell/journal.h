@@ -5,10 +5,11 @@
 // appends them as one group (group commit). The loop reads durable() once a
 // turn and is woken for it. After work has come in quick succession the thread
 // looks out for more for a few microseconds before it sleeps: waking a thread
-// costs 25-30 us, which a command pays twice. While the thread has nothing to do
-// and the disk is quick, the loop may sync a turn's records itself (AppendNow):
-// that saves both wake-ups. Slices of a checkpoint are written in between, one
-// for each group that waits. The first error is the last thing the thread does.
+// costs 25-30 us, which a command pays twice. While the thread has nothing to
+// do and the disk is quick, the loop may sync a turn's records itself
+// (AppendNow): that saves both wake-ups. Slices of a checkpoint are written in
+// between, one for each group that waits. The first error is the last thing the
+// thread does.
 #pragma once
 
 #include <uv.h>
@@ -149,8 +150,8 @@ class Journal {
   bool ending_ = false;     // Write what is queued, then close.
   bool abandoned_ = false;  // Leave at once.
   bool exited_ = false;
-  bool busy_ = false;  // The thread uses the store.
-  bool lent_ = false;  // The loop does.
+  bool busy_ = false;   // The thread uses the store.
+  bool lent_ = false;   // The loop does.
   bool quick_ = false;  // So was the last sync.
   // The loop has written much: the thread should look after the store.
   bool maintain_ = false;

@@ -58,8 +58,7 @@ struct Node::Running {
     if (node.store_ == nullptr) return;
     journal = std::make_unique<Journal>(
         loop, node.count_, std::move(node.store_),
-        node.options_.journal_look_out_us,
-        [&node] { node.OnJournalChange(); });
+        node.options_.journal_look_out_us, [&node] { node.OnJournalChange(); });
   }
 
   Handshake handshake;

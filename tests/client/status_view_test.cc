@@ -77,13 +77,12 @@ TEST(StatusViewTest, ShowsWhyInstancesWaitAndWhoRecovers) {
   waits["waiting_instances"] = 12;
   waits["oldest_waiting"] = {{"waiting", "r1.5"}, {"on", "r3.9"}};
   Json recovers = Json::parse(*Up("r2", 5, 5, "0xb").status);
-  recovers["recoveries"] = {
-      {"shown",
-       {{{"instance", "r3.9"},
-         {"ballot", "1@r2"},
-         {"stage", "waiting"},
-         {"answered", 2},
-         {"waits_for", {"r1.7", "r2.3"}}}}}};
+  recovers["recoveries"] = {{"shown",
+                             {{{"instance", "r3.9"},
+                               {"ballot", "1@r2"},
+                               {"stage", "waiting"},
+                               {"answered", 2},
+                               {"waits_for", {"r1.7", "r2.3"}}}}}};
   const std::string text = StatusAsText(std::vector<NodeAnswer>{
       {"r1", "a", waits.dump()}, {"r2", "b", recovers.dump()}, Down("r3")});
   EXPECT_NE(text.find("r1: 12 instances wait, the oldest, r1.5, for r3.9; r2 "

@@ -66,10 +66,10 @@ TEST(ConflictIndex, DoesNotLoseAnOlderReadWhenABatchReadsAndWritesOneKey) {
   ConflictIndex index(3, ConflictMode::kOperation);
   index.Add(Id(0, 3), *Batch({Op(OperationKind::kGet, "a")}));
   DependencySet deps(3);
-  index.CollectAndAdd(Id(0, 9),
-                      *Batch({Op(OperationKind::kGet, "a"),
-                              Op(OperationKind::kPut, "a", "1")}),
-                      deps);
+  index.CollectAndAdd(
+      Id(0, 9),
+      *Batch({Op(OperationKind::kGet, "a"), Op(OperationKind::kPut, "a", "1")}),
+      deps);
   EXPECT_EQ(ToString(deps), "{r1:3}");
 }
 

@@ -108,9 +108,9 @@ TEST(BpaxosTest, TooFewNodesOfARoleAreRefusedWithTheArithmetic) {
 
 TEST(BpaxosTest, TooFewNodesForTheShardsAreRefusedWithTheArithmetic) {
   const Folder folder;
-  const Output up = Quorate({"local", "up", "--protocol", "bpaxos", "--nodes",
-                             "5", "--depsvc-shards", "2", "--dir",
-                             folder.path("c")});
+  const Output up =
+      Quorate({"local", "up", "--protocol", "bpaxos", "--nodes", "5",
+               "--depsvc-shards", "2", "--dir", folder.path("c")});
   EXPECT_EQ(up.exit_code, 2);
   EXPECT_NE(up.err.find("2f+1 = 3 nodes in depsvc shard 2 of 2, not 2"),
             std::string::npos)

@@ -20,12 +20,16 @@ class Load {
   Load(const Cluster& cluster, const Folder& folder, const char* seconds)
       : history_(folder.path("history.jsonl")) {
     done_ = std::async(std::launch::async, [&cluster, &folder, seconds, this] {
-      return Quorate({"bench", "--config", cluster.config_path(), "--rate",
-                      "1500", "--clients", "24", "--duration", seconds,
-                      "--warmup", "0", "--zipf", "0.9", "--keys", "24",
-                      "--reads", "40", "--cas", "10", "--adds", "2",
-                      "--appends", "5", "--history", history_, "--out",
-                      folder.path("result.json"), "--quiet"});
+      return Quorate({"bench",     "--config",   cluster.config_path(),
+                      "--rate",    "1500",       "--clients",
+                      "24",        "--duration", seconds,
+                      "--warmup",  "0",          "--zipf",
+                      "0.9",       "--keys",     "24",
+                      "--reads",   "40",         "--cas",
+                      "10",        "--adds",     "2",
+                      "--appends", "5",          "--history",
+                      history_,    "--out",      folder.path("result.json"),
+                      "--quiet"});
     });
   }
 

@@ -205,8 +205,9 @@ TEST(SessionTableTest, GivesThePlacesOfForgottenSessionsToNewOnes) {
   std::uint64_t client = 0;
   for (std::uint64_t era = 0; era < 50; ++era) {
     for (int i = 0; i < 100; ++i) {
-      Execute(table, Numbered(FirstSequence(era), FirstSequence(era) - 1,
-                              ClientId{++client}),
+      Execute(table,
+              Numbered(FirstSequence(era), FirstSequence(era) - 1,
+                       ClientId{++client}),
               WithValue("v"));
     }
     table.EndEra(era);

@@ -167,10 +167,9 @@ void MachineCluster::Send(ReplicaId from, const OutgoingMessage& outgoing) {
   QUORATE_CHECK(!outgoing.to.Contains(from), "nobody writes to himself");
   const std::optional<Message> read =
       ThroughTheWire(outgoing.message, ColumnsOf(settings_));
-  QUORATE_CHECK(read.has_value(),
-                ("what a replica says can be read: " +
-                 std::string(Name(outgoing.message)))
-                    .c_str());
+  QUORATE_CHECK(read.has_value(), ("what a replica says can be read: " +
+                                   std::string(Name(outgoing.message)))
+                                      .c_str());
   for (int i = 0; i < size(); ++i) {
     if (!outgoing.to.Contains(ReplicaAt(i))) continue;
     if (network_.size() == kMostInFlight) network_.erase(network_.begin());

@@ -111,8 +111,8 @@ void ChangeLists(Script& script, int columns, Body& body) {
   }
 }
 
-// A slot within SlotLog's gap is believed, and costs memory up to there: many of
-// them would make a slow test, and be no more of a lie than one.
+// A slot within SlotLog's gap is believed, and costs memory up to there: many
+// of them would make a slow test, and be no more of a lie than one.
 template <typename Body>
 void BringNear(Script& script, int columns, Body& body) {
   const auto near = [&](DependencySet& deps) {

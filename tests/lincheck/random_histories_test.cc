@@ -187,10 +187,9 @@ TEST(LargeHistories, DecidesTenThousandAppends) {
 }
 
 TEST(LargeHistories, DecidesTenThousandOperationsThatWriteThreeValues) {
-  ExpectLinearizable({.clients = 16,
-                      .operations = 10000,
-                      .weights = {4, 3, 2, 2, 0, 0, 0}},
-                     1);
+  ExpectLinearizable(
+      {.clients = 16, .operations = 10000, .weights = {4, 3, 2, 2, 0, 0, 0}},
+      1);
 }
 
 TEST(LargeHistories, DecidesWithHundredsOfUnknownOperations) {

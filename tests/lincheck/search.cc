@@ -236,7 +236,8 @@ bool Search::AdvanceUnknown() {
 
 // A known operation that returns earlier; for an unknown one (`event` -1) any
 // known one. Twins can change places in every order in which this operation
-// comes next: both have been called, and the one that returns later may be later.
+// comes next: both have been called, and the one that returns later may be
+// later.
 bool Search::TwinComesFirst(int operation, int event) const {
   const int twins = twins_[static_cast<std::size_t>(operation)];
   if (twins == kNoTwin) return false;

@@ -160,8 +160,7 @@ Ending EndingOf(const Scope& scope, std::uint64_t number) {
   Ending ending{.lost = number % 2 == 1};
   number /= 2;
   const auto n = static_cast<std::uint64_t>(scope.replicas);
-  const bool pairs =
-      scope.replicas >= 5 && scope.protocol != Protocol::kBpaxos;
+  const bool pairs = scope.replicas >= 5 && scope.protocol != Protocol::kBpaxos;
   const std::uint64_t choice = number % (pairs ? 2 * n + 1 : n + 1);
   if (choice == 0) return ending;
   ending.dead.Insert(ReplicaAt(static_cast<int>((choice - 1) % n)));
@@ -306,7 +305,8 @@ int Main(int argc, char** argv) {
       "  quorate-explore --scope X1 --scope X2\n"
       "  quorate-explore --scope 'X1 recoveries=1 restarts=1'\n"
       "  quorate-explore --scope X4 --walks 100000 --seed 7\n"
-      "  quorate-explore --replay tests/model/scenarios/no_r3.txt --mutation none");
+      "  quorate-explore --replay tests/model/scenarios/no_r3.txt --mutation "
+      "none");
   app.add_option("--scope", options.scopes,
                  "the world, with budgets that differ from its own");
   app.add_flag("--list", options.list, "name the scopes");

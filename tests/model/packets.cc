@@ -63,12 +63,12 @@ Words Describe(const Message& message) {
             return {ToString(m.instance), ToString(m.deps)};
           },
           [](const Accept& m) -> Words {
-            return {ToString(m.instance) + " " + Text(m.ballot),
-                    Text(m.value) + " " + ToString(m.deps) +
-                        (m.committed > 0 ? " after " + std::to_string(
-                                                           m.committed)
-                                         : ""),
-                    m.value.digest};
+            return {
+                ToString(m.instance) + " " + Text(m.ballot),
+                Text(m.value) + " " + ToString(m.deps) +
+                    (m.committed > 0 ? " after " + std::to_string(m.committed)
+                                     : ""),
+                m.value.digest};
           },
           [](const AcceptReply& m) -> Words {
             return {ToString(m.instance) + " " + Text(m.ballot)};

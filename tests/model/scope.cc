@@ -71,18 +71,18 @@ std::vector<Scope> MakeScopes() {
                     .recoveries = 2,
                     .impatience = false});
   // "z" is a key of the first shard, "x" one of the second.
-  Scope divided = {.protocol = Protocol::kBpaxos,
-                   .replicas = 6,
-                   .roles = {.leaders = ReplicaSet::FromBits(0b001001),
-                             .dependency_nodes = ReplicaSet::FromBits(0b111111),
-                             .acceptors = ReplicaSet::FromBits(0b111111),
-                             .executors = ReplicaSet::FromBits(0b001001)},
-                   .parts = {.shard = {0, 0, 0, 1, 1, 1},
-                             .group = {0, 0, 0, 1, 1, 1}},
-                   .thrifty = true,
-                   .impatience = false,
-                   .recoverers = ReplicaSet::FromBits(0b001001),
-                   .recovered = ReplicaSet::FromBits(0b001001)};
+  Scope divided = {
+      .protocol = Protocol::kBpaxos,
+      .replicas = 6,
+      .roles = {.leaders = ReplicaSet::FromBits(0b001001),
+                .dependency_nodes = ReplicaSet::FromBits(0b111111),
+                .acceptors = ReplicaSet::FromBits(0b111111),
+                .executors = ReplicaSet::FromBits(0b001001)},
+      .parts = {.shard = {0, 0, 0, 1, 1, 1}, .group = {0, 0, 0, 1, 1, 1}},
+      .thrifty = true,
+      .impatience = false,
+      .recoverers = ReplicaSet::FromBits(0b001001),
+      .recovered = ReplicaSet::FromBits(0b001001)};
   scopes.push_back(with(divided, "B3",
                         "BPaxos: two shards and two groups of three, a command "
                         "on a key of each shard and one that conflicts"));

@@ -57,8 +57,9 @@ struct Scope {
   // The journal is synced by steps of its own and a restart loses the rest;
   // otherwise each step is synced as it ends.
   bool separate_sync = false;
-  // The settings of these names: a proposal leaves before its record is durable,
-  // a fast commit is announced before. They matter where syncs are steps.
+  // The settings of these names: a proposal leaves before its record is
+  // durable, a fast commit is announced before. They matter where syncs are
+  // steps.
   bool overlap = false;
   bool lazy = false;
   // A command leader may give up the fast path before all have answered.

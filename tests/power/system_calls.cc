@@ -317,8 +317,7 @@ void RedirectSqlite() {
 void MountDisk(const std::string& directory, Disk* disk) {
   [[maybe_unused]] static const bool once = (RedirectSqlite(), true);
   const dev_t device = mounts.empty() ? 0x5157 : mounts.back().device + 1;
-  mounts.push_back(
-      {.prefix = directory + "/", .disk = disk, .device = device});
+  mounts.push_back({.prefix = directory + "/", .disk = disk, .device = device});
 }
 
 void UnmountDisk(Disk* disk) {

@@ -18,13 +18,14 @@
 
 namespace quorate::power {
 
-// Any number of disks, each in a directory of its own, which exists and is empty
-// for the real kernel.
+// Any number of disks, each in a directory of its own, which exists and is
+// empty for the real kernel.
 void MountDisk(const std::string& directory, Disk* disk);
 // Every file on it is closed.
 void UnmountDisk(Disk* disk);
 
-// What SQLite draws at random from here on (salts of its log) follows from this.
+// What SQLite draws at random from here on (salts of its log) follows from
+// this.
 void SeedSqlite(std::uint32_t seed);
 
 // The SQLite connection that was opened last, for tests that spoil its

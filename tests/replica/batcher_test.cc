@@ -14,8 +14,8 @@ CommandBatchPtr Commands(std::uint64_t first, std::size_t count,
   for (std::size_t i = 0; i < count; ++i) {
     builder.AddCommand({ClientId{1}, first + i}, first - 1,
                        static_cast<std::uint32_t>(first + i));
-    builder.AddOperation({.kind = OperationKind::kPut, .key = "k",
-                          .value = value});
+    builder.AddOperation(
+        {.kind = OperationKind::kPut, .key = "k", .value = value});
   }
   return builder.Finish();
 }

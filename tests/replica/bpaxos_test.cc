@@ -232,11 +232,11 @@ TEST(BpaxosTest, BelievesNothingAboutAnOwnSlotThatWasNotGivenOut) {
                                      .deps = DependencySet(3)}});
   DependencySet deps(3);
   deps.Set(ReplicaAt(0), 5);
-  cluster.Deliver({.from = ReplicaAt(1),
-                   .to = ReplicaAt(0),
-                   .message = Commit{.instance = First(1),
-                                     .value = Value::Noop(),
-                                     .deps = deps}});
+  cluster.Deliver(
+      {.from = ReplicaAt(1),
+       .to = ReplicaAt(0),
+       .message =
+           Commit{.instance = First(1), .value = Value::Noop(), .deps = deps}});
   EXPECT_TRUE(cluster.decided().empty());
   EXPECT_EQ(cluster.at(0).Status().stale_messages, 2u);
 }
@@ -245,11 +245,11 @@ TEST(BpaxosTest, BelievesNoDependencyBeyondReach) {
   TestCluster cluster(SeparateSettings());
   DependencySet deps(2);
   deps.Set(ReplicaAt(1), std::uint64_t{1} << 50);
-  cluster.Deliver({.from = ReplicaAt(0),
-                   .to = ReplicaAt(8),
-                   .message = Commit{.instance = First(0),
-                                     .value = Value::Noop(),
-                                     .deps = deps}});
+  cluster.Deliver(
+      {.from = ReplicaAt(0),
+       .to = ReplicaAt(8),
+       .message =
+           Commit{.instance = First(0), .value = Value::Noop(), .deps = deps}});
   EXPECT_TRUE(cluster.decided().empty());
 }
 
@@ -386,9 +386,8 @@ TEST(BpaxosTest, WhatALostReplyWasAboutIsNotRefusedForCertain) {
   const InstanceId again{ReplicaAt(0), 2};
   for (int tick = 0; tick < 100 && !cluster.decided().contains(again); ++tick) {
     for (int i = 0; i < cluster.size(); ++i) cluster.Tick(i);
-    cluster.Settle([](const InFlight& each) {
-      return Is<InstanceReplies>(each);
-    });
+    cluster.Settle(
+        [](const InFlight& each) { return Is<InstanceReplies>(each); });
   }
   ASSERT_TRUE(cluster.decided().contains(again));
   cluster.Deliver(

@@ -80,9 +80,9 @@ TEST(EpaxosAccept, IgnoresVotesForAnotherBallot) {
   cluster.DeliverAll<PreAcceptReply>(0);
   cluster.Tick(0, 10);
   cluster.Sync(0);
-  cluster.Deliver(0, ReplicaAt(1),
-                  AcceptReply{.instance = id,
-                              .ballot = Ballot::Of(1, ReplicaAt(1))});
+  cluster.Deliver(
+      0, ReplicaAt(1),
+      AcceptReply{.instance = id, .ballot = Ballot::Of(1, ReplicaAt(1))});
   EXPECT_EQ(cluster.at(0).stats().slow_commits, 0u);
 }
 

@@ -58,8 +58,7 @@ TEST(EpaxosOverlap, CountsItsOwnVoteOnlyOnceThatIsDurable) {
     cluster.Sync(peer);
   }
   cluster.DeliverAll<PreAcceptReply>(0);
-  EXPECT_EQ(cluster.at(0).log().Find(id)->status,
-            InstanceStatus::kPreAccepted);
+  EXPECT_EQ(cluster.at(0).log().Find(id)->status, InstanceStatus::kPreAccepted);
   cluster.Sync(0);
   EXPECT_EQ(cluster.at(0).log().Find(id)->status, InstanceStatus::kCommitted);
 }
@@ -139,8 +138,7 @@ TEST(EpaxosLazyFastCommit, ALostCommitRecordIsFoundAgainByRecovery) {
     cluster.Run(60, down);
     for (const int i : {0, 1, 2}) {
       ASSERT_NE(cluster.FindCommitted(i, id), nullptr);
-      EXPECT_EQ(cluster.FindCommitted(i, id)->value.kind,
-                ValueKind::kCommands);
+      EXPECT_EQ(cluster.FindCommitted(i, id)->value.kind, ValueKind::kCommands);
       EXPECT_EQ(cluster.FindCommitted(i, id)->deps, deps);
     }
   }
@@ -151,11 +149,11 @@ TEST(EpaxosLazyFastCommit, RecusesItselfInEveryLaterLifeToo) {
   const InstanceId id = CommitLazily(cluster, "a", {1, 3});
   for (int life = 0; life < 2; ++life) {
     cluster.CrashAndRestart(0);
-    cluster.Deliver(0, ReplicaAt(2),
-                    Recover{.instance = id,
-                            .ballot = Ballot::Of(
-                                static_cast<std::uint64_t>(5 + life),
-                                ReplicaAt(2))});
+    cluster.Deliver(
+        0, ReplicaAt(2),
+        Recover{.instance = id,
+                .ballot = Ballot::Of(static_cast<std::uint64_t>(5 + life),
+                                     ReplicaAt(2))});
     cluster.Sync(0);
     const auto answers = cluster.Queued<RecoverReply>(2);
     ASSERT_FALSE(answers.empty());
@@ -227,9 +225,9 @@ TEST(EpaxosLazyFastCommit, DoesNotRecuseItselfFromWhatItProposedInThisLife) {
   cluster.CrashAndRestart(0);
   const InstanceId id = cluster.Propose(0, Put("a", "1", 2));
   cluster.Sync(0);
-  cluster.Deliver(0, ReplicaAt(2),
-                  Recover{.instance = id,
-                          .ballot = Ballot::Of(1, ReplicaAt(2))});
+  cluster.Deliver(
+      0, ReplicaAt(2),
+      Recover{.instance = id, .ballot = Ballot::Of(1, ReplicaAt(2))});
   cluster.Sync(0);
   const auto answers = cluster.Queued<RecoverReply>(2);
   ASSERT_FALSE(answers.empty());
@@ -241,9 +239,9 @@ TEST(EpaxosLazyFastCommit, ALifeThatWasNotLazyDoesNotRecuseItself) {
   const InstanceId id = cluster.Propose(0, Put("a", "1", 2));
   cluster.Sync(0);
   cluster.CrashAndRestart(0);
-  cluster.Deliver(0, ReplicaAt(2),
-                  Recover{.instance = id,
-                          .ballot = Ballot::Of(1, ReplicaAt(2))});
+  cluster.Deliver(
+      0, ReplicaAt(2),
+      Recover{.instance = id, .ballot = Ballot::Of(1, ReplicaAt(2))});
   cluster.Sync(0);
   const auto answers = cluster.Queued<RecoverReply>(2);
   ASSERT_FALSE(answers.empty());

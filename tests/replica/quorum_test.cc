@@ -24,10 +24,10 @@ TEST(QuorumSizes, MatchTheTableOfTheDesign) {
   struct Row {
     int n, f, e, classic, fast;
   };
-  for (const Row& row : {Row{3, 1, 1, 2, 2}, Row{4, 1, 1, 3, 3},
-                         Row{5, 2, 2, 3, 3}, Row{6, 2, 2, 4, 4},
-                         Row{7, 3, 2, 4, 5}, Row{8, 3, 3, 5, 5},
-                         Row{9, 4, 3, 5, 6}}) {
+  for (const Row& row :
+       {Row{3, 1, 1, 2, 2}, Row{4, 1, 1, 3, 3}, Row{5, 2, 2, 3, 3},
+        Row{6, 2, 2, 4, 4}, Row{7, 3, 2, 4, 5}, Row{8, 3, 3, 5, 5},
+        Row{9, 4, 3, 5, 6}}) {
     Settings settings;
     settings.replicas = row.n;
     const QuorumSizes sizes = QuorumSizesOf(settings);

@@ -52,9 +52,8 @@ class Cluster {
       for (const OutgoingMessage& out : actions.messages) {
         for (int to = 0; to < 3; ++to) {
           if (!out.to.Contains(ReplicaAt(to))) continue;
-          todo.emplace_back(
-              to, MessageReceived{.from = ReplicaAt(at_replica),
-                                  .message = out.message});
+          todo.emplace_back(to, MessageReceived{.from = ReplicaAt(at_replica),
+                                                .message = out.message});
         }
       }
       for (OutgoingReply& out : actions.replies) {
@@ -127,8 +126,7 @@ TEST(Replica, QueuesBeyondItsInFlightLimitAndThenBatches) {
   Actions actions;
   for (std::uint64_t i = 1; i <= 3; ++i) {
     replica->Step(
-        ClientCommands{
-            .batches = {Request(i, OperationKind::kPut, "a", "1")}},
+        ClientCommands{.batches = {Request(i, OperationKind::kPut, "a", "1")}},
         actions);
   }
   EXPECT_EQ(replica->Status().own_in_flight, 1u);
@@ -143,8 +141,7 @@ TEST(Replica, RefusesBusyWhenItsQueueIsFull) {
   Actions actions;
   for (std::uint64_t i = 1; i <= 3; ++i) {
     replica->Step(
-        ClientCommands{
-            .batches = {Request(i, OperationKind::kPut, "a", "1")}},
+        ClientCommands{.batches = {Request(i, OperationKind::kPut, "a", "1")}},
         actions);
   }
   ASSERT_EQ(actions.replies.size(), 1u);
@@ -230,9 +227,9 @@ TEST(Replica, ACloneGoesItsOwnWay) {
   const auto clone = cluster.at(0).Clone();
   EXPECT_EQ(clone->Fingerprint(), cluster.at(0).Fingerprint());
   Actions actions;
-  clone->Step(ClientCommands{
-                  .batches = {Request(2, OperationKind::kPut, "a", "2")}},
-              actions);
+  clone->Step(
+      ClientCommands{.batches = {Request(2, OperationKind::kPut, "a", "2")}},
+      actions);
   EXPECT_NE(clone->Fingerprint(), cluster.at(0).Fingerprint());
 }
 

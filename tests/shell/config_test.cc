@@ -1,5 +1,5 @@
-#include "replica/paxos/quorum_system.h"
 #include "replica/shell/config.h"
+#include "replica/paxos/quorum_system.h"
 
 #include <gtest/gtest.h>
 

@@ -177,8 +177,8 @@ TEST_F(JournalTest, CountsTheMemoryThatWaitsForTheDisk) {
                                    .key = "k",
                                    .value = std::string(10'000, 'v')});
   std::vector<Record> records;
-  records.push_back(PreAcceptedRecord{.instance = {ReplicaAt(0), 1},
-                                      .batch = batch});
+  records.push_back(
+      PreAcceptedRecord{.instance = {ReplicaAt(0), 1}, .batch = batch});
   journal_->Append(records, 1);
   log_.AwaitAppendUnderWay();
   const std::size_t being_written = journal_->unwritten_bytes();

@@ -36,9 +36,9 @@ std::string BugAmong(const std::vector<std::string>& arguments);
 // to hand over or nobody to hand it to.
 void HandOver(char** argv);
 
-// For a bug without a seed: says and runs, in place of this program, the command
-// of the explorer or of the unit tests that finds it. Returns only when there is
-// nobody beside it to run.
+// For a bug without a seed: says and runs, in place of this program, the
+// command of the explorer or of the unit tests that finds it. Returns only when
+// there is nobody beside it to run.
 void FindElsewhere(const Bug& bug);
 
 }  // namespace quorate::sim

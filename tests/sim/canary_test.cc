@@ -52,13 +52,13 @@ TEST_P(PlantedBug, IsFound) {
   FAIL() << Name(bug) << " passed " << kBugSeeds << " seeds";
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Each, PlantedBug, testing::Range(1, kToyBugs),
-    [](const testing::TestParamInfo<int>& bug) {
-      std::string name(Name(static_cast<ToyBug>(bug.param)));
-      std::replace(name.begin(), name.end(), '-', '_');
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Each, PlantedBug, testing::Range(1, kToyBugs),
+                         [](const testing::TestParamInfo<int>& bug) {
+                           std::string name(
+                               Name(static_cast<ToyBug>(bug.param)));
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 TEST(Runner, TheSameSeedLeavesTheSameTraceAndAnotherDoesNot) {
   const RunOptions options = Toy(ToyBug::kNone);

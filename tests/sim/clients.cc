@@ -131,11 +131,10 @@ void Clients::Request(std::size_t index) {
   Session& session = sessions_[index];
   if (session.moving) return Think(index);
   if (session.expired && session.pending.empty()) Begin(session);
-  const auto pipeline =
-      static_cast<std::size_t>(session.pinned ? kReaderPipeline
-                                              : plan_.pipeline);
-  const auto batch = static_cast<std::size_t>(
-      session.pinned ? kReaderPipeline : plan_.batch);
+  const auto pipeline = static_cast<std::size_t>(
+      session.pinned ? kReaderPipeline : plan_.pipeline);
+  const auto batch =
+      static_cast<std::size_t>(session.pinned ? kReaderPipeline : plan_.batch);
   std::vector<std::uint64_t> sequences;
   while (HasMore(session) && !session.expired &&
          session.pending.size() < pipeline && sequences.size() < batch) {
@@ -149,15 +148,14 @@ void Clients::Request(std::size_t index) {
 
 std::uint64_t Clients::Draw(Session& session) {
   const std::uint64_t sequence = session.next_sequence++;
-  HistoryEntry entry{.id = {session.id, sequence},
-                     .call = world_.queue.now()};
+  HistoryEntry entry{.id = {session.id, sequence}, .call = world_.queue.now()};
   if (!session.script.empty()) {
     entry.operations = std::move(session.script.front());
     session.script.pop_front();
   } else {
     --session.to_draw;
-    entry.operations = workload_.Draw(
-        "v" + std::to_string(history_.size()), session.seen);
+    entry.operations =
+        workload_.Draw("v" + std::to_string(history_.size()), session.seen);
   }
   session.pending[sequence] = {.entry = history_.size()};
   history_.push_back(std::move(entry));
@@ -220,8 +218,7 @@ void Clients::Move(std::size_t index) {
   session.patience = std::min(session.patience * 2, kMostPatience);
   if (!session.pinned) {
     const int leader = std::exchange(session.leader, -1);
-    const bool goes_there =
-        leader >= 0 && usable_.Contains(ReplicaAt(leader));
+    const bool goes_there = leader >= 0 && usable_.Contains(ReplicaAt(leader));
     session.node = goes_there ? leader : PickNode();
   }
   Connect(index);
@@ -288,8 +285,8 @@ void Clients::Refused(std::size_t index, const ClientReply& reply) {
   ++statistics_.busy;
   // Sent once and refused: it never happens, and some clients leave it at that.
   // After a second attempt a refusal says nothing about the first.
-  if (session.pending.at(reply.id.sequence).attempts == 1 &&
-      !session.pinned && random_.Chance(100)) {
+  if (session.pending.at(reply.id.sequence).attempts == 1 && !session.pinned &&
+      random_.Chance(100)) {
     ++statistics_.refused;
     Finish(index, reply.id.sequence, HistoryEntry::Outcome::kRefused);
   }

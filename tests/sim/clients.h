@@ -99,7 +99,7 @@ class Clients {
   struct Session {
     ClientId id{};
     std::set<ClientId> former_ids;  // of sessions that were forgotten
-    std::uint64_t era = 0;  // the newest that it was told
+    std::uint64_t era = 0;          // the newest that it was told
     // The nodes have forgotten it: another follows when nothing is pending.
     bool expired = false;
     int node = 0;

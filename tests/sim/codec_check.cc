@@ -53,10 +53,9 @@ void RecordsThroughCodec(int columns, std::vector<Record>& records,
   std::string bytes;
   for (const Record& record : records) EncodeRecord(record, bytes);
   std::vector<Record> decoded;
-  const absl::Status status =
-      DecodeRecords(bytes, columns, [&decoded](Record&& record) {
-        decoded.push_back(std::move(record));
-      });
+  const absl::Status status = DecodeRecords(
+      bytes, columns,
+      [&decoded](Record&& record) { decoded.push_back(std::move(record)); });
   if (!status.ok() || decoded.size() != records.size()) {
     verdict.Fail(kInvariant, "journal: " + std::string(status.message()));
     return;

@@ -36,11 +36,10 @@ std::vector<ExecutionOrder::Access> ExecutionOrder::AccessesOf(
         Bit(static_cast<std::size_t>(ClassOf(operation.kind, mode_)));
     auto key = std::lower_bound(keys_.begin(), keys_.end(), operation.key);
     const bool scan = IsRange(operation.kind);
-    while (key != keys_.end() && (scan ? ScanCovers(operation, *key)
-                                       : *key == operation.key)) {
-      accesses.push_back(
-          {.key = static_cast<std::size_t>(key - keys_.begin()),
-           .classes = bit});
+    while (key != keys_.end() &&
+           (scan ? ScanCovers(operation, *key) : *key == operation.key)) {
+      accesses.push_back({.key = static_cast<std::size_t>(key - keys_.begin()),
+                          .classes = bit});
       ++key;
     }
   }
@@ -89,7 +88,9 @@ void ExecutionOrder::Add(ReplicaState& replica, InstanceId id,
 }
 
 bool ExecutionOrder::Insert(ReplicaId at, InstanceId id) {
-  if (replicas_[static_cast<std::size_t>(Index(at))].executed.insert(id).second) {
+  if (replicas_[static_cast<std::size_t>(Index(at))]
+          .executed.insert(id)
+          .second) {
     return true;
   }
   verdict_.Fail("G4: an instance is executed once in a life",

@@ -22,9 +22,8 @@ class GhostTest : public testing::Test {
  protected:
   CommandBatchPtr Put(std::uint64_t sequence, std::string_view key) {
     CommandBatchPtr batch =
-        MakeBatch({ClientId{1}, sequence}, {.kind = OperationKind::kPut,
-                                            .key = key,
-                                            .value = "v"});
+        MakeBatch({ClientId{1}, sequence},
+                  {.kind = OperationKind::kPut, .key = key, .value = "v"});
     ghost_.Submitted(*batch, batch->commands()[0]);
     return batch;
   }
@@ -44,12 +43,12 @@ class GhostTest : public testing::Test {
     PreAccepted(kR1, id, batch, deps, deps);
     PreAccepted(kR2, id, batch, deps, deps);
     PreAccepted(kR3, id, batch, deps, deps);
-    Durable(id.replica, CommittedRecord{.instance = id,
-                                        .value = Value::Commands(batch),
-                                        .deps = deps});
-    ghost_.Sent(id.replica, Commit{.instance = id,
-                                   .value = Value::Commands(batch),
-                                   .deps = deps});
+    Durable(id.replica,
+            CommittedRecord{
+                .instance = id, .value = Value::Commands(batch), .deps = deps});
+    ghost_.Sent(
+        id.replica,
+        Commit{.instance = id, .value = Value::Commands(batch), .deps = deps});
   }
   std::string Broken() const { return verdict_.invariant(); }
 
@@ -91,7 +90,8 @@ TEST_F(GhostTest, SeesACommandThatNobodySubmitted) {
 TEST_F(GhostTest, SeesAVoteThatIsNotOnDisk) {
   PreAccepted(kR1, {kR1, 1}, Put(1, "a"), Deps(0, 0, 0), Deps(0, 0, 0));
   ghost_.Sent(kR2, PreAcceptReply{.instance = {kR1, 1}, .deps = Deps(0, 0, 0)});
-  EXPECT_EQ(Broken(), "1.2: a vote is on disk before its PreAcceptReply leaves");
+  EXPECT_EQ(Broken(),
+            "1.2: a vote is on disk before its PreAcceptReply leaves");
 }
 
 TEST_F(GhostTest, SeesADecisionAnnouncedBeforeItIsOnDisk) {
@@ -101,8 +101,7 @@ TEST_F(GhostTest, SeesADecisionAnnouncedBeforeItIsOnDisk) {
   ghost_.Sent(kR1, Commit{.instance = {kR1, 1},
                           .value = Value::Commands(batch),
                           .deps = Deps(0, 0, 0)});
-  EXPECT_EQ(Broken(),
-            "1.2: a decision is on disk before anybody hears of it");
+  EXPECT_EQ(Broken(), "1.2: a decision is on disk before anybody hears of it");
 }
 
 TEST_F(GhostTest, SeesAFastCommitWithoutAFastQuorum) {
@@ -128,12 +127,13 @@ TEST_F(GhostTest, SeesAHigherBallotThatCarriesSomethingElse) {
                               .ballot = Ballot::Of(1, kR3),
                               .value = Value::Noop(),
                               .deps = Deps(0, 0, 0)});
-  EXPECT_EQ(Broken(), "invariant 3: after a choice every higher ballot carries it");
+  EXPECT_EQ(Broken(),
+            "invariant 3: after a choice every higher ballot carries it");
 }
 
 TEST_F(GhostTest, SeesAVoteBelowAPromise) {
-  Durable(kR2, PromisedRecord{.instance = {kR1, 1},
-                              .ballot = Ballot::Of(2, kR3)});
+  Durable(kR2,
+          PromisedRecord{.instance = {kR1, 1}, .ballot = Ballot::Of(2, kR3)});
   Durable(kR2, AcceptedRecord{.instance = {kR1, 1},
                               .ballot = Ballot::Of(1, kR2),
                               .value = Value::Noop(),
@@ -240,9 +240,8 @@ TEST(HistoryCheck, FindsAStaleReadAndNamesIt) {
 }
 
 TEST(HistoryCheck, FindsTheEffectOfARefusedCommand) {
-  HistoryEntry refused = Entry(1, 5, {.kind = OperationKind::kPut,
-                                      .key = "g00/a",
-                                      .value = "v1"});
+  HistoryEntry refused =
+      Entry(1, 5, {.kind = OperationKind::kPut, .key = "g00/a", .value = "v1"});
   refused.outcome = HistoryEntry::Outcome::kRefused;
   const HistoryEntry get =
       Entry(6, 9, {.kind = OperationKind::kGet, .key = "g00/a"}, "v1");

@@ -38,9 +38,9 @@ lincheck::Action ActionOf(const OwnedOperation& operation,
                           .number = operation.number};
   if (result == nullptr) return action;
   action.ok = result->status == OperationStatus::kOk;
-  action.has_out = operation.kind == OperationKind::kGet ||
-                   (operation.kind == OperationKind::kCompareAndSet &&
-                    !action.ok);
+  action.has_out =
+      operation.kind == OperationKind::kGet ||
+      (operation.kind == OperationKind::kCompareAndSet && !action.ok);
   if (action.has_out) action.out = result->value;
   action.rows = result->rows;
   return action;
@@ -58,8 +58,8 @@ lincheck::History Convert(const std::vector<HistoryEntry>& entries) {
     if (done) operation.ret = static_cast<std::int64_t>(entry.reply);
     operation.line = history.size();
     for (std::size_t i = 0; i < entry.operations.size(); ++i) {
-      operation.actions.push_back(ActionOf(
-          entry.operations[i], done ? &entry.results[i] : nullptr));
+      operation.actions.push_back(
+          ActionOf(entry.operations[i], done ? &entry.results[i] : nullptr));
     }
   }
   return history;
@@ -84,8 +84,7 @@ std::string ToJson(const lincheck::Action& action) {
       "get", "put", "append", "cas", "add", "del", "scan"};
   const bool scan = action.function == lincheck::Function::kScan;
   std::string text =
-      "{\"f\":" +
-      Quoted(kNames[static_cast<std::size_t>(action.function)]) +
+      "{\"f\":" + Quoted(kNames[static_cast<std::size_t>(action.function)]) +
       ",\"k\":" + Quoted(action.key);
   if (action.function == lincheck::Function::kAdd) {
     text += ",\"v\":" + std::to_string(action.number);

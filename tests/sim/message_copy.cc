@@ -29,15 +29,15 @@ void ForEachBatch(Message& message, Change change) {
 
 template <typename Change>
 void ForEachBatch(Record& record, Change change) {
-  std::visit(Overloaded{[&](PreAcceptedRecord& r) { change(r.batch); },
-                        [&](AcceptedRecord& r) { change(r.value.batch); },
-                        [&](ValidatedRecord& r) { change(r.batch); },
-                        [&](PromisedRecord& r) { change(r.batch); },
-                        [&](CommittedRecord& r) { change(r.value.batch); },
-                        [&](InstanceRecord& r) { change(r.initial_batch); },
-                        [&](DependencyRecord& r) { change(r.batch); },
-                        [](auto&) {}},
-             record);
+  std::visit(
+      Overloaded{[&](PreAcceptedRecord& r) { change(r.batch); },
+                 [&](AcceptedRecord& r) { change(r.value.batch); },
+                 [&](ValidatedRecord& r) { change(r.batch); },
+                 [&](PromisedRecord& r) { change(r.batch); },
+                 [&](CommittedRecord& r) { change(r.value.batch); },
+                 [&](InstanceRecord& r) { change(r.initial_batch); },
+                 [&](DependencyRecord& r) { change(r.batch); }, [](auto&) {}},
+      record);
 }
 
 bool Same(const CommandBatchPtr& a, const CommandBatchPtr& b) {
@@ -207,8 +207,7 @@ struct CompareRecords {
     return a.through == b.through;
   }
   static bool Equal(const ExecutedRecord& a, const ExecutedRecord& b) {
-    return a.executed == b.executed && a.above == b.above &&
-           a.era == b.era;
+    return a.executed == b.executed && a.above == b.above && a.era == b.era;
   }
   // What is not known has no dependencies, of however many columns.
   static bool Equal(const InstanceRecord& a, const InstanceRecord& b) {

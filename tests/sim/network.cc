@@ -12,9 +12,9 @@ Micros Network::DrawDelay(int from, int to, Micros now) {
   constexpr int kMostDoublingsInOrder = 3;
   constexpr int kMostDoublings = 10;
   Micros arrival = now + 1 +
-                   random_.HeavyTailed(plan_.delay, plan_.tail_permille,
-                                       plan_.in_order ? kMostDoublingsInOrder
-                                                      : kMostDoublings);
+                   random_.HeavyTailed(
+                       plan_.delay, plan_.tail_permille,
+                       plan_.in_order ? kMostDoublingsInOrder : kMostDoublings);
   if (plan_.in_order) arrival = std::max(arrival, used.last_arrival);
   used.last_arrival = std::max(arrival, used.last_arrival);
   return arrival - now;

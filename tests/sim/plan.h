@@ -22,21 +22,21 @@
 namespace quorate::sim {
 
 enum class FaultKind : std::uint8_t {
-  kLoss,       // a message disappears
-  kDuplicate,  // a message arrives twice
-  kReorder,    // messages of one link overtake each other
-  kDelay,      // heavy-tailed delays
-  kReset,      // a connection breaks and loses what is queued on it
-  kPartition,  // some links carry nothing for a while
-  kCrash,      // a node stops and comes back with its durable records
-  kPower,      // all nodes stop at once
-  kSync,       // a sync fails; the node stops
-  kPause,      // a node stands still and goes on
-  kDisk,       // a disk is slow for a while
-  kClock,      // nodes' clocks run at uneven rates
-  kSuspect,    // the failure detector is wrong about a peer
-  kTimers,     // timers are set far below a round trip
-  kDeath,      // up to f nodes stay down until the others have finished
+  kLoss,        // a message disappears
+  kDuplicate,   // a message arrives twice
+  kReorder,     // messages of one link overtake each other
+  kDelay,       // heavy-tailed delays
+  kReset,       // a connection breaks and loses what is queued on it
+  kPartition,   // some links carry nothing for a while
+  kCrash,       // a node stops and comes back with its durable records
+  kPower,       // all nodes stop at once
+  kSync,        // a sync fails; the node stops
+  kPause,       // a node stands still and goes on
+  kDisk,        // a disk is slow for a while
+  kClock,       // nodes' clocks run at uneven rates
+  kSuspect,     // the failure detector is wrong about a peer
+  kTimers,      // timers are set far below a round trip
+  kDeath,       // up to f nodes stay down until the others have finished
   kCheckpoint,  // a node begins a checkpoint, whatever else it does
 };
 inline constexpr int kFaultKinds = 16;
@@ -51,7 +51,9 @@ class FaultSet {
   // "all", "none" or names with commas between them.
   static absl::StatusOr<FaultSet> Parse(std::string_view text);
 
-  bool Contains(FaultKind kind) const { return ((bits_ >> Bit(kind)) & 1) != 0; }
+  bool Contains(FaultKind kind) const {
+    return ((bits_ >> Bit(kind)) & 1) != 0;
+  }
   void Insert(FaultKind kind) { bits_ |= 1u << Bit(kind); }
   void Erase(FaultKind kind) { bits_ &= ~(1u << Bit(kind)); }
   bool empty() const { return bits_ == 0; }
@@ -65,15 +67,15 @@ class FaultSet {
 };
 
 struct NetworkPlan {
-  Micros delay = 500;      // typical, one way
-  int tail_permille = 0;   // chance that a delay doubles, again and again
+  Micros delay = 500;     // typical, one way
+  int tail_permille = 0;  // chance that a delay doubles, again and again
   int loss_permille = 0;
   int duplicate_permille = 0;
-  bool in_order = true;    // each link is first in, first out
+  bool in_order = true;  // each link is first in, first out
 };
 
 struct DiskPlan {
-  Micros sync = 500;       // typical
+  Micros sync = 500;  // typical
   int tail_permille = 0;
   Micros lazy_wait = 20000;  // how long records may wait when nobody needs them
 };
@@ -89,12 +91,12 @@ struct NodePlan {
 
 struct WorkloadPlan {
   int clients = 6;
-  int operations = 400;  // commands over all clients
-  int pipeline = 4;      // unanswered commands a session has at most
-  int batch = 1;         // commands a request carries at most
-  Micros think = 10000;  // typical pause between requests
-  Micros retry = 200000; // patience before going to another node
-  int groups = 16;       // key groups; commands never span two of them
+  int operations = 400;    // commands over all clients
+  int pipeline = 4;        // unanswered commands a session has at most
+  int batch = 1;           // commands a request carries at most
+  Micros think = 10000;    // typical pause between requests
+  Micros retry = 200000;   // patience before going to another node
+  int groups = 16;         // key groups; commands never span two of them
   int hot_permille = 500;  // commands on the one hot group
   // Weight of each single-key operation by OperationKind, the scan included.
   std::array<int, kOperationKinds> weights{};
@@ -121,8 +123,8 @@ struct Plan {
   bool real_store = false;
 };
 
-// Who has which role of BPaxos: every node all of them, perhaps in parts; a node
-// one; any node any.
+// Who has which role of BPaxos: every node all of them, perhaps in parts; a
+// node one; any node any.
 enum class RoleLayout : std::uint8_t { kTogether, kSeparate, kMixed };
 // "together", ...
 std::string_view Name(RoleLayout layout);

@@ -259,16 +259,15 @@ Range RealStoreOfMultipaxos() {
 Range RealStoreOfBpaxos() {
   RunOptions options = RealStoreOf("bpaxos", 60);
   options.roles = RoleLayout::kTogether;
-  return {
-      .last = 2,
-      .options = options,
-      .floors = {AtLeast(150, kStorePowerCut), AtLeast(20, kStoreGroupLost),
-                 AtLeast(100, kStorePowerOfAll),
-                 AtLeast(80, kStorePowerOfLeader),
-                 AtLeast(150, kStorePowerOfDependencyNode),
-                 AtLeast(150, kStorePowerOfAcceptor),
-                 AtLeast(100, kStorePowerOfExecutor),
-                 AtLeast(2, kLostReservation), AtLeast(8, kLostAnswer)}};
+  return {.last = 2,
+          .options = options,
+          .floors = {AtLeast(150, kStorePowerCut), AtLeast(20, kStoreGroupLost),
+                     AtLeast(100, kStorePowerOfAll),
+                     AtLeast(80, kStorePowerOfLeader),
+                     AtLeast(150, kStorePowerOfDependencyNode),
+                     AtLeast(150, kStorePowerOfAcceptor),
+                     AtLeast(100, kStorePowerOfExecutor),
+                     AtLeast(2, kLostReservation), AtLeast(8, kLostAnswer)}};
 }
 
 // Here a node that dies is of one role.
@@ -277,16 +276,15 @@ Range RealStoreOfEachRole() {
   options.roles = RoleLayout::kSeparate;
   return {.last = 5,
           .options = options,
-          .floors = {AtLeast(800, kStorePowerCut), AtLeast(25, kStoreGroupLost),
-                     AtLeast(150, kStorePowerOfAll),
-                     AtLeast(80, kStorePowerOfLeader),
-                     AtLeast(150, kStorePowerOfDependencyNode),
-                     AtLeast(250, kStorePowerOfAcceptor),
-                     AtLeast(20, kStorePowerOfExecutor),
-                     AtLeast(1, kLostReservation), AtLeast(15, kLostAnswer),
-                     AtLeast(10, kLostVote), AtLeast(100, kLostPromise),
-                     AtLeast(250, kLostDecision),
-                     AtLeast(500, kRestartFromCheckpoint)}};
+          .floors = {
+              AtLeast(800, kStorePowerCut), AtLeast(25, kStoreGroupLost),
+              AtLeast(150, kStorePowerOfAll), AtLeast(80, kStorePowerOfLeader),
+              AtLeast(150, kStorePowerOfDependencyNode),
+              AtLeast(250, kStorePowerOfAcceptor),
+              AtLeast(20, kStorePowerOfExecutor), AtLeast(1, kLostReservation),
+              AtLeast(15, kLostAnswer), AtLeast(10, kLostVote),
+              AtLeast(100, kLostPromise), AtLeast(250, kLostDecision),
+              AtLeast(500, kRestartFromCheckpoint)}};
 }
 
 // Leaders, dependency nodes, acceptors and executors die in the middle of an
@@ -299,10 +297,10 @@ Range CrashesOf(RoleLayout roles) {
                   .faults = Faults("crash,power,sync,checkpoint,loss,suspect"),
                   .operations = 300,
                   .roles = roles},
-      .floors = {AtLeast(5, kCrashOfLeader), AtLeast(10, kCrashOfDependencyNode),
-                 AtLeast(5, kCrashOfAcceptor), AtLeast(5, kCrashOfExecutor),
-                 AtLeast(12, kRestartFromCheckpoint),
-                 AtLeast(100, kRecoveredNoop)}};
+      .floors = {
+          AtLeast(5, kCrashOfLeader), AtLeast(10, kCrashOfDependencyNode),
+          AtLeast(5, kCrashOfAcceptor), AtLeast(5, kCrashOfExecutor),
+          AtLeast(12, kRestartFromCheckpoint), AtLeast(100, kRecoveredNoop)}};
 }
 
 class Seeds : public testing::Test {

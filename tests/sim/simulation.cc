@@ -58,8 +58,7 @@ void SimulationStatistics::Add(const SimulationStatistics& other) {
   marks.Add(other.marks);
 }
 
-Simulation::Simulation(const SimulationOptions& options,
-                       ReplicaFactory factory)
+Simulation::Simulation(const SimulationOptions& options, ReplicaFactory factory)
     : options_(options),
       factory_(std::move(factory)),
       random_(options.seed),
@@ -67,28 +66,28 @@ Simulation::Simulation(const SimulationOptions& options,
       roles_(Cluster(plan_.settings).roles),
       trace_(options.trace),
       network_(plan_.network, plan_.settings.replicas, Stream(kNetwork)),
-      clients_(plan_.workload, plan_.settings.replicas, Stream(kClients),
-               {.queue = queue_,
-                .trace = trace_,
-                .verdict = verdict_,
-                .send =
-                    [this](int to, std::uint32_t connection,
-                           CommandBatchPtr batch) {
-                      for (const Command& command : batch->commands()) {
-                        ghost_.Submitted(*batch, command);
-                      }
-                      queue_.After(
-                          node_random_.HeavyTailed(plan_.network.delay / 4, 50),
-                          [this, to, connection, batch = std::move(batch)] {
-                            ReceiveRequest(to, connection, batch);
-                          });
-                    },
-                .life = [this](int index) { return node(index).life; },
-                .era =
-                    [this](int index) {
-                      const auto& replica = node(index).replica;
-                      return replica == nullptr ? 0 : replica->era();
-                    }}),
+      clients_(
+          plan_.workload, plan_.settings.replicas, Stream(kClients),
+          {.queue = queue_,
+           .trace = trace_,
+           .verdict = verdict_,
+           .send =
+               [this](int to, std::uint32_t connection, CommandBatchPtr batch) {
+                 for (const Command& command : batch->commands()) {
+                   ghost_.Submitted(*batch, command);
+                 }
+                 queue_.After(
+                     node_random_.HeavyTailed(plan_.network.delay / 4, 50),
+                     [this, to, connection, batch = std::move(batch)] {
+                       ReceiveRequest(to, connection, batch);
+                     });
+               },
+           .life = [this](int index) { return node(index).life; },
+           .era =
+               [this](int index) {
+                 const auto& replica = node(index).replica;
+                 return replica == nullptr ? 0 : replica->era();
+               }}),
       observer_(Observer::Create(plan_.settings, verdict_)),
       ghost_(*observer_),
       order_(plan_.settings, clients_.workload().Keys(), verdict_),
@@ -203,9 +202,9 @@ bool Simulation::Settled() {
 
 void Simulation::CheckSettled() {
   if (!clients_.AllAnswered()) {
-    verdict_.Fail("L1: in a healed world every command is answered",
-                  "some are not after " +
-                      std::to_string(kHealingTime / 1000000) + " s");
+    verdict_.Fail(
+        "L1: in a healed world every command is answered",
+        "some are not after " + std::to_string(kHealingTime / 1000000) + " s");
     return;
   }
   std::optional<std::uint64_t> expected;
@@ -215,8 +214,7 @@ void Simulation::CheckSettled() {
     if (order_.executed(ReplicaAt(i)) != ghost_.decided_with_commands()) {
       verdict_.Fail("L2: in a healed world everything is executed everywhere",
                     name + " has executed " +
-                        std::to_string(order_.executed(ReplicaAt(i))) +
-                        " of " +
+                        std::to_string(order_.executed(ReplicaAt(i))) + " of " +
                         std::to_string(ghost_.decided_with_commands()));
     }
     const std::uint64_t state = node(i).replica->executor().state_hash();
@@ -236,12 +234,11 @@ void Simulation::CheckSettled() {
   for (int i = 0; i < plan_.settings.replicas; ++i) {
     const ReplicaStatus status = node(i).replica->Status();
     if (status.own_in_flight == 0 && status.queued_commands == 0) continue;
-    verdict_.Fail("L3: in a healed world every proposal is decided",
-                  "r" + std::to_string(i + 1) + " has " +
-                      std::to_string(status.own_in_flight) +
-                      " instances in flight and " +
-                      std::to_string(status.queued_commands) +
-                      " commands queued");
+    verdict_.Fail(
+        "L3: in a healed world every proposal is decided",
+        "r" + std::to_string(i + 1) + " has " +
+            std::to_string(status.own_in_flight) + " instances in flight and " +
+            std::to_string(status.queued_commands) + " commands queued");
   }
 }
 

@@ -28,9 +28,9 @@
 #include "tests/sim/event_queue.h"
 #include "tests/sim/execution_order.h"
 #include "tests/sim/marks.h"
-#include "tests/sim/observer.h"
 #include "tests/sim/message_copy.h"
 #include "tests/sim/network.h"
+#include "tests/sim/observer.h"
 #include "tests/sim/plan.h"
 #include "tests/sim/random.h"
 #include "tests/sim/trace.h"
@@ -38,8 +38,7 @@
 
 namespace quorate::sim {
 
-using ReplicaFactory =
-    std::function<std::unique_ptr<Replica>(const Settings&)>;
+using ReplicaFactory = std::function<std::unique_ptr<Replica>(const Settings&)>;
 
 struct SimulationOptions {
   std::uint64_t seed = 1;
@@ -59,12 +58,12 @@ struct SimulationStatistics {
   std::uint64_t through_codec = 0;
   std::uint64_t turns = 0;
   std::uint64_t restarts = 0;
-  std::uint64_t checkpoints = 0;  // written to the end
+  std::uint64_t checkpoints = 0;          // written to the end
   std::uint64_t checkpoint_restarts = 0;  // restarts that began with one
-  std::uint64_t snapshots = 0;  // fetched from a peer and installed
-  std::uint64_t instances = 0;  // decided
-  std::uint64_t noops = 0;      // of these
-  std::uint64_t recovered = 0;  // decided at a ballot above 0
+  std::uint64_t snapshots = 0;            // fetched from a peer and installed
+  std::uint64_t instances = 0;            // decided
+  std::uint64_t noops = 0;                // of these
+  std::uint64_t recovered = 0;            // decided at a ballot above 0
   std::uint64_t fast_commits = 0;
   std::uint64_t slow_commits = 0;
   std::uint64_t retransmissions = 0;
@@ -119,8 +118,9 @@ class Simulation {
   };
 
   Node& node(int index) { return nodes_[static_cast<std::size_t>(index)]; }
-  Random Stream(int name) const { return random_.Fork(
-      static_cast<std::uint64_t>(name)); }
+  Random Stream(int name) const {
+    return random_.Fork(static_cast<std::uint64_t>(name));
+  }
 
   // crash_marks.cc
   // The marks of crashes of the roles in which the node has a part in an

@@ -50,9 +50,9 @@ class ToyReplica final : public Replica {
     }
     std::visit(
         Overloaded{[&](const MessageReceived& e) {
-                     std::visit([&](const auto& m) {
-                       Handle(e.from, m, actions);
-                     }, e.message);
+                     std::visit(
+                         [&](const auto& m) { Handle(e.from, m, actions); },
+                         e.message);
                    },
                    [&](const ClientCommands& e) {
                      for (const CommandBatchPtr& batch : e.batches) {
@@ -85,10 +85,9 @@ class ToyReplica final : public Replica {
     status.state_hash = executor_.state_hash();
     status.executor = executor_.stats();
     if (IsProposer()) {
-      status.own_in_flight = static_cast<std::uint64_t>(
-          std::count_if(log_.begin(), log_.end(), [](const auto& each) {
-            return !each.second.committed;
-          }));
+      status.own_in_flight = static_cast<std::uint64_t>(std::count_if(
+          log_.begin(), log_.end(),
+          [](const auto& each) { return !each.second.committed; }));
     }
     status.slow_commits = slow_commits_;
     status.retransmissions = retransmissions_;
@@ -163,8 +162,7 @@ void ToyReplica::Refuse(const Command& command, Actions& actions) const {
                                        .reason = RefusalReason::kBusy}});
 }
 
-bool ToyReplica::AnswerLocally(const CommandBatchPtr& batch,
-                               Actions& actions) {
+bool ToyReplica::AnswerLocally(const CommandBatchPtr& batch, Actions& actions) {
   const std::span<const Operation> operations = batch->operations();
   if (!std::all_of(operations.begin(), operations.end(), [](const auto& o) {
         return o.kind == OperationKind::kGet;
@@ -296,18 +294,17 @@ void ToyReplica::Decide(InstanceId id, const Value& value,
   entry.value = value;
   entry.deps = deps;
   entry.committed = true;
-  actions.persist.push_back(CommittedRecord{
-      .instance = id,
-      .value = accepted_here ? value.WithoutPayload() : value,
-      .deps = deps});
+  actions.persist.push_back(
+      CommittedRecord{.instance = id,
+                      .value = accepted_here ? value.WithoutPayload() : value,
+                      .deps = deps});
   ++last_record_;
   actions.committed.push_back({.instance = id, .value = value, .deps = deps});
   Executed executed;
-  executor_.Commit(id, value.batch,
-                   bug_ == ToyBug::kIgnoresOrder
-                       ? DependencySet(settings_.replicas)
-                       : deps,
-                   executed);
+  executor_.Commit(
+      id, value.batch,
+      bug_ == ToyBug::kIgnoresOrder ? DependencySet(settings_.replicas) : deps,
+      executed);
   for (ExecutedCommand& command : executed.commands) {
     const bool foreign = bug_ == ToyBug::kAnswersOthers && id.slot % 7 == 0;
     actions.replies.push_back(
@@ -357,9 +354,8 @@ void ToyReplica::HandleTick(Actions& actions) {
     DependencySet deps = entry.deps;
     if (bug_ == ToyBug::kChangesItsMind) deps.Set(kProposer, 0);
     Send(Others(),
-         Accept{.instance = {kProposer, slot},
-                .value = entry.value,
-                .deps = deps},
+         Accept{
+             .instance = {kProposer, slot}, .value = entry.value, .deps = deps},
          0, actions);
   }
 }
@@ -385,9 +381,8 @@ void ToyReplica::Restore(std::span<const Record> records) {
   for (const Record& record : records) {
     durable_ = ++last_record_;
     if (const auto* accepted = std::get_if<AcceptedRecord>(&record)) {
-      At(accepted->instance.slot) = {.value = accepted->value,
-                                     .deps = accepted->deps,
-                                     .votes = 1};
+      At(accepted->instance.slot) = {
+          .value = accepted->value, .deps = accepted->deps, .votes = 1};
       At(accepted->instance.slot).voters.Insert(settings_.self);
     } else if (const auto* decided = std::get_if<CommittedRecord>(&record)) {
       if (bug_ == ToyBug::kForgetsTheRestored) continue;

@@ -1,10 +1,10 @@
 // Answers: what happened, and was it the same as last time?
 //
 // Every delivery, decision, reply and fault of a run is noted here as one plain
-// entry. All entries go into one hash, by which two runs of a seed are compared;
-// the last ones are kept for the report of a failure; a file, if given, gets
-// each as one readable line. Entries are formatted only when somebody reads
-// them: noting one allocates nothing.
+// entry. All entries go into one hash, by which two runs of a seed are
+// compared; the last ones are kept for the report of a failure; a file, if
+// given, gets each as one readable line. Entries are formatted only when
+// somebody reads them: noting one allocates nothing.
 #pragma once
 
 #include <array>

@@ -27,8 +27,10 @@ std::vector<std::string> Workload::Keys() const {
 OperationKind Workload::DrawKind(bool scans) {
   int total = 0;
   const auto weight = [&](int kind) {
-    const bool is_scan = static_cast<OperationKind>(kind) == OperationKind::kScan;
-    return is_scan && !scans ? 0 : plan_.weights[static_cast<std::size_t>(kind)];
+    const bool is_scan =
+        static_cast<OperationKind>(kind) == OperationKind::kScan;
+    return is_scan && !scans ? 0
+                             : plan_.weights[static_cast<std::size_t>(kind)];
   };
   for (int kind = 0; kind < kOperationKinds; ++kind) total += weight(kind);
   int chosen = random_.Pick(total);
@@ -48,14 +50,9 @@ OwnedOperation Workload::DrawOperation(const std::string& group,
   operation.key = group + (counter ? kCounter : random_.OneOf(kRegisters));
   switch (kind) {
     case OperationKind::kGet:
-    case OperationKind::kDelete:
-      break;
-    case OperationKind::kPut:
-      operation.value = tag;
-      break;
-    case OperationKind::kAppend:
-      operation.value = tag + ";";
-      break;
+    case OperationKind::kDelete: break;
+    case OperationKind::kPut: operation.value = tag; break;
+    case OperationKind::kAppend: operation.value = tag + ";"; break;
     case OperationKind::kCompareAndSet: {
       operation.value = tag;
       const auto found = seen.find(operation.key);

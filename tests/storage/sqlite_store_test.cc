@@ -67,11 +67,11 @@ TEST_F(SqliteStoreTest, KeepsEmptyAndBinaryGroups) {
   ASSERT_TRUE((*store)->Append(binary, 2).ok());
   std::vector<std::string> groups;
   ASSERT_TRUE((*store)
-                  ->Replay({.group = [&](std::string_view group,
-                                         RecordSequence) {
-                    groups.emplace_back(group);
-                    return absl::OkStatus();
-                  }})
+                  ->Replay({.group =
+                                [&](std::string_view group, RecordSequence) {
+                                  groups.emplace_back(group);
+                                  return absl::OkStatus();
+                                }})
                   .ok());
   EXPECT_EQ(groups, (std::vector<std::string>{"", binary}));
 }
@@ -81,10 +81,11 @@ TEST_F(SqliteStoreTest, StopsReplayAtTheCallersErrorAndStaysUsable) {
   ASSERT_TRUE(store.ok()) << store.status();
   ASSERT_TRUE(AppendGroups(**store, 1, 3).ok());
   int calls = 0;
-  const absl::Status status = (*store)->Replay({.group = [&](std::string_view, RecordSequence) {
-    ++calls;
-    return absl::InvalidArgumentError("no such record");
-  }});
+  const absl::Status status =
+      (*store)->Replay({.group = [&](std::string_view, RecordSequence) {
+        ++calls;
+        return absl::InvalidArgumentError("no such record");
+      }});
   EXPECT_EQ(status, absl::InvalidArgumentError("no such record"));
   EXPECT_EQ(calls, 1);
   EXPECT_TRUE(AppendGroups(**store, 4, 4).ok());

@@ -59,14 +59,15 @@ absl::StatusOr<std::uint64_t> CountGroups(Store& store) {
   std::uint64_t count = 0;
   absl::Status status = store.Replay(
       {.chunk = [](std::string_view) { return absl::OkStatus(); },
-       .group = [&](std::string_view group, RecordSequence first) {
-         ++count;
-         if (group == GroupNumber(count) && first == count * 10 - 9) {
-           return absl::OkStatus();
-         }
-         return absl::DataLossError("group " + std::to_string(count) +
-                                    " is not what was appended");
-       }});
+       .group =
+           [&](std::string_view group, RecordSequence first) {
+             ++count;
+             if (group == GroupNumber(count) && first == count * 10 - 9) {
+               return absl::OkStatus();
+             }
+             return absl::DataLossError("group " + std::to_string(count) +
+                                        " is not what was appended");
+           }});
   if (!status.ok()) return status;
   return count;
 }

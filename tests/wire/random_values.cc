@@ -196,7 +196,8 @@ Message RandomMessage(Random& random, std::size_t alternative, int columns) {
     case 12:
       return InquireReply{instance, RandomStatus(random), ballot,
                           random.Coin()};
-    case 13: return Frontier{deps(), deps(), deps(), random.Next(), random.Next()};
+    case 13:
+      return Frontier{deps(), deps(), deps(), random.Next(), random.Next()};
     case 14: return Truncated{instance, deps()};
     case 15: return SnapshotRequest{random.Next(), random.Next()};
     case 16:
@@ -311,8 +312,7 @@ Record RandomRecord(Random& random, std::size_t alternative, int columns) {
     case 6: return ReservedRecord{random.Next(), random.Coin()};
     case 7: return CheckpointBegunRecord{random.Next()};
     case 8: {
-      ExecutedRecord record{.executed = deps(),
-                            .era = random.Next()};
+      ExecutedRecord record{.executed = deps(), .era = random.Next()};
       for (std::uint64_t n = random.Below(20); n > 0; --n) {
         record.above.push_back(RandomInstance(random, columns));
       }
@@ -390,8 +390,7 @@ bool Same(const Message& a, const Message& b) {
           [](const Frontier& x, const Frontier& y) {
             return x.committed == y.committed && x.executed == y.executed &&
                    x.base_floor == y.base_floor &&
-                   x.forgotten_through == y.forgotten_through &&
-                   x.era == y.era;
+                   x.forgotten_through == y.forgotten_through && x.era == y.era;
           },
           [](const Truncated& x, const Truncated& y) {
             return x.instance == y.instance && x.drop_floor == y.drop_floor;
@@ -471,79 +470,74 @@ bool Same(const ClientMessage& a, const ClientMessage& b) {
 bool Same(const Record& a, const Record& b) {
   return SameAlternative(
       a, b,
-      Overloaded{[](const PreAcceptedRecord& x, const PreAcceptedRecord& y) {
-                   return x.instance == y.instance && Same(x.batch, y.batch) &&
-                          x.initial_deps == y.initial_deps &&
-                          x.deps == y.deps && x.fast_quorum == y.fast_quorum;
-                 },
-                 [](const AcceptedRecord& x, const AcceptedRecord& y) {
-                   return x.instance == y.instance && x.ballot == y.ballot &&
-                          Same(x.value, y.value) && x.deps == y.deps;
-                 },
-                 [](const PromisedRecord& x, const PromisedRecord& y) {
-                   return x.instance == y.instance && x.ballot == y.ballot &&
-                          Same(x.batch, y.batch) && x.deps == y.deps;
-                 },
-                 [](const ValidatedRecord& x, const ValidatedRecord& y) {
-                   return x.instance == y.instance && Same(x.batch, y.batch) &&
-                          x.initial_deps == y.initial_deps;
-                 },
-                 [](const CommittedRecord& x, const CommittedRecord& y) {
-                   return x.instance == y.instance && Same(x.value, y.value) &&
-                          x.deps == y.deps;
-                 },
-                 [](const FloorRecord& x, const FloorRecord& y) {
-                   return x.base_floor == y.base_floor &&
-                          x.drop_floor == y.drop_floor;
-                 },
-                 [](const ReservedRecord& x, const ReservedRecord& y) {
-                   return x.through == y.through &&
-                          x.lazy_fast_commit == y.lazy_fast_commit;
-                 },
-                 [](const CheckpointBegunRecord& x,
-                    const CheckpointBegunRecord& y) {
-                   return x.through == y.through;
-                 },
-                 [](const ExecutedRecord& x, const ExecutedRecord& y) {
-                   return std::tie(x.executed, x.above, x.era) ==
-                          std::tie(y.executed, y.above, y.era);
-                 },
-                 [](const InstanceRecord& x, const InstanceRecord& y) {
-                   return std::tie(x.instance, x.status, x.promised_ballot,
-                                   x.accepted_ballot, x.deps, x.initial_known,
-                                   x.initial_deps, x.fast_quorum,
-                                   x.collected) ==
-                              std::tie(y.instance, y.status, y.promised_ballot,
-                                       y.accepted_ballot, y.deps,
-                                       y.initial_known, y.initial_deps,
-                                       y.fast_quorum, y.collected) &&
-                          Same(x.value, y.value) &&
-                          Same(x.initial_batch, y.initial_batch);
-                 },
-                 [](const EntriesRecord& x, const EntriesRecord& y) {
-                   return std::tie(x.key_sizes, x.value_sizes, x.bytes) ==
-                          std::tie(y.key_sizes, y.value_sizes, y.bytes);
-                 },
-                 [](const SessionsRecord& x, const SessionsRecord& y) {
-                   return x.sessions == y.sessions &&
-                          std::ranges::equal(
-                              x.results, y.results,
-                              [](const ClientReply& p, const ClientReply& q) {
-                                return Same(p, q);
-                              });
-                 },
-                 [](const CheckpointEndedRecord& x,
-                    const CheckpointEndedRecord& y) {
-                   return x.through == y.through &&
-                          x.state_hash == y.state_hash;
-                 },
-                 [](const DependencyRecord& x, const DependencyRecord& y) {
-                   return x.instance == y.instance && Same(x.batch, y.batch) &&
-                          x.deps == y.deps;
-                 },
-                 [](const DecidedRecord& x, const DecidedRecord& y) {
-                   return x.through == y.through;
-                 }});
+      Overloaded{
+          [](const PreAcceptedRecord& x, const PreAcceptedRecord& y) {
+            return x.instance == y.instance && Same(x.batch, y.batch) &&
+                   x.initial_deps == y.initial_deps && x.deps == y.deps &&
+                   x.fast_quorum == y.fast_quorum;
+          },
+          [](const AcceptedRecord& x, const AcceptedRecord& y) {
+            return x.instance == y.instance && x.ballot == y.ballot &&
+                   Same(x.value, y.value) && x.deps == y.deps;
+          },
+          [](const PromisedRecord& x, const PromisedRecord& y) {
+            return x.instance == y.instance && x.ballot == y.ballot &&
+                   Same(x.batch, y.batch) && x.deps == y.deps;
+          },
+          [](const ValidatedRecord& x, const ValidatedRecord& y) {
+            return x.instance == y.instance && Same(x.batch, y.batch) &&
+                   x.initial_deps == y.initial_deps;
+          },
+          [](const CommittedRecord& x, const CommittedRecord& y) {
+            return x.instance == y.instance && Same(x.value, y.value) &&
+                   x.deps == y.deps;
+          },
+          [](const FloorRecord& x, const FloorRecord& y) {
+            return x.base_floor == y.base_floor && x.drop_floor == y.drop_floor;
+          },
+          [](const ReservedRecord& x, const ReservedRecord& y) {
+            return x.through == y.through &&
+                   x.lazy_fast_commit == y.lazy_fast_commit;
+          },
+          [](const CheckpointBegunRecord& x, const CheckpointBegunRecord& y) {
+            return x.through == y.through;
+          },
+          [](const ExecutedRecord& x, const ExecutedRecord& y) {
+            return std::tie(x.executed, x.above, x.era) ==
+                   std::tie(y.executed, y.above, y.era);
+          },
+          [](const InstanceRecord& x, const InstanceRecord& y) {
+            return std::tie(x.instance, x.status, x.promised_ballot,
+                            x.accepted_ballot, x.deps, x.initial_known,
+                            x.initial_deps, x.fast_quorum, x.collected) ==
+                       std::tie(y.instance, y.status, y.promised_ballot,
+                                y.accepted_ballot, y.deps, y.initial_known,
+                                y.initial_deps, y.fast_quorum, y.collected) &&
+                   Same(x.value, y.value) &&
+                   Same(x.initial_batch, y.initial_batch);
+          },
+          [](const EntriesRecord& x, const EntriesRecord& y) {
+            return std::tie(x.key_sizes, x.value_sizes, x.bytes) ==
+                   std::tie(y.key_sizes, y.value_sizes, y.bytes);
+          },
+          [](const SessionsRecord& x, const SessionsRecord& y) {
+            return x.sessions == y.sessions &&
+                   std::ranges::equal(
+                       x.results, y.results,
+                       [](const ClientReply& p, const ClientReply& q) {
+                         return Same(p, q);
+                       });
+          },
+          [](const CheckpointEndedRecord& x, const CheckpointEndedRecord& y) {
+            return x.through == y.through && x.state_hash == y.state_hash;
+          },
+          [](const DependencyRecord& x, const DependencyRecord& y) {
+            return x.instance == y.instance && Same(x.batch, y.batch) &&
+                   x.deps == y.deps;
+          },
+          [](const DecidedRecord& x, const DecidedRecord& y) {
+            return x.through == y.through;
+          }});
 }
 
 }  // namespace quorate

@@ -236,8 +236,7 @@ SessionsRecord Get(const schema::SessionsRecord::Reader& from,
       .firsts = lists.Column<std::uint64_t>(from.getFirsts()),
       .lasts = lists.Column<std::uint64_t>(from.getLasts()),
       .last_eras = lists.Column<std::uint64_t>(from.getLastEras()),
-      .requests_hashes =
-          lists.Column<std::uint64_t>(from.getRequestsHashes()),
+      .requests_hashes = lists.Column<std::uint64_t>(from.getRequestsHashes()),
       .interval_counts = lists.Column<std::uint32_t>(from.getIntervalCounts())};
   SessionsRecord record;
   if (!lists.status().ok() || !columns.SizesAgree()) {

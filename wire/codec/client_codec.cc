@@ -61,12 +61,12 @@ void Append(const ClientRequest& request, std::string& out) {
 }
 
 void Append(const ClientReplies& replies, std::string& out) {
-  AppendMessage<schema::ClientReplies>(
-      FrameType::kClientReplies, RepliesWords(replies.replies), out,
-      [&](schema::ClientReplies::Builder to) {
-        SetReplies(replies.replies, to);
-        to.setEra(replies.era);
-      });
+  AppendMessage<schema::ClientReplies>(FrameType::kClientReplies,
+                                       RepliesWords(replies.replies), out,
+                                       [&](schema::ClientReplies::Builder to) {
+                                         SetReplies(replies.replies, to);
+                                         to.setEra(replies.era);
+                                       });
 }
 
 void Append(const StatusRequest&, std::string& out) {

@@ -49,8 +49,8 @@ absl::StatusOr<ClientMessage> DecodeClientMessage(
     FrameType type, std::span<const std::byte> body);
 
 // Why this command cannot be taken, or kNone. Every way in for commands asks it
-// before it proposes them: what it refuses, replicas refuse from each other, but
-// for their own commands (OperationKind::kEndEra).
+// before it proposes them: what it refuses, replicas refuse from each other,
+// but for their own commands (OperationKind::kEndEra).
 RefusalReason CheckLimits(const CommandBatch& batch, const Command& command);
 
 // ---- journal --------------------------------------------------------------

@@ -71,7 +71,6 @@ class FieldReader {
   std::uint64_t Slot(std::uint64_t slot);
 
  private:
-
   int columns_;
   BatchLimits limits_;
   absl::Status status_;

@@ -200,8 +200,8 @@ absl::StatusOr<Record> GetRecord(const schema::Record::Reader& root,
     case schema::Record::FLOOR: return Get(root.getFloor(), fields);
     case schema::Record::RESERVED: return Get(root.getReserved());
     case schema::Record::CHECKPOINT_BEGUN:
-      return CheckpointBegunRecord{
-          .through = root.getCheckpointBegun().getThrough()};
+      return CheckpointBegunRecord{.through =
+                                       root.getCheckpointBegun().getThrough()};
     case schema::Record::EXECUTED: return Get(root.getExecuted(), fields);
     case schema::Record::INSTANCE: return Get(root.getInstance(), fields);
     case schema::Record::ENTRIES: return Get(root.getEntries(), fields);

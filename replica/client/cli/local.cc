@@ -181,9 +181,10 @@ CLI::App* AddUp(CLI::App& app, LocalArguments& arguments) {
         ->capture_default_str()
         ->excludes("--nodes");
   }
-  up->add_option("--depsvc-shards", arguments.depsvc_shards,
-                 "bpaxos: shards of the dependency service, each with its share "
-                 "of the keys")
+  up->add_option(
+        "--depsvc-shards", arguments.depsvc_shards,
+        "bpaxos: shards of the dependency service, each with its share "
+        "of the keys")
       ->check(CLI::Range(1, kMaxParts))
       ->capture_default_str();
   up->add_option("--acceptor-groups", arguments.acceptor_groups,
@@ -222,7 +223,8 @@ CLI::App* AddUp(CLI::App& app, LocalArguments& arguments) {
 ClusterWishes WishesFrom(const CLI::App& up, const LocalArguments& arguments) {
   ClusterWishes wishes;
   if (up.count("--nodes") > 0) wishes.nodes = arguments.nodes;
-  if (up.count("--protocol") > 0) wishes.protocol = ParseProtocol(arguments.protocol);
+  if (up.count("--protocol") > 0)
+    wishes.protocol = ParseProtocol(arguments.protocol);
   for (const char* role :
        {"--leaders", "--depsvc", "--acceptors", "--executors"}) {
     if (up.count(role) > 0) wishes.roles = arguments.roles;

@@ -218,10 +218,9 @@ Agreement CompareStates(std::span<const NodeAnswer> answers) {
 
 std::string StatusAsText(std::span<const NodeAnswer> answers) {
   const std::vector<OrderedJson> nodes = ObjectsOf(answers);
-  std::string text =
-      fmt::format(kRow, "node", "clients", "up", "committed", "executed",
-                  "fast", "waiting", "state hash", "disk", "journal",
-                  "checkpoint", "memory");
+  std::string text = fmt::format(kRow, "node", "clients", "up", "committed",
+                                 "executed", "fast", "waiting", "state hash",
+                                 "disk", "journal", "checkpoint", "memory");
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const OrderedJson& node = nodes[i];
     if (!IsUp(node)) {
@@ -236,8 +235,7 @@ std::string StatusAsText(std::span<const NodeAnswer> answers) {
                         Executes(node) ? Text(Field(node, "state_hash")) : "-",
                         Bytes(Field(Field(node, "disk"), "bytes")),
                         Bytes(Field(Field(node, "disk"), "journal_bytes")),
-                        Checkpoint(node),
-                        Bytes(Field(node, "memory_bytes")));
+                        Checkpoint(node), Bytes(Field(node, "memory_bytes")));
   }
   return text + WhyTheyWait(nodes) + ProtocolLine(nodes) + Verdict(nodes) +
          "\n";
