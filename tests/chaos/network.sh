@@ -23,8 +23,8 @@ network_up() {
   local node
   [ "$namespaces" = yes ] || return 0
   # Ours alone, like every mount here: nothing of it is left when we end.
-  mkdir -p /run/netns
-  mount -t tmpfs none /run/netns
+  mount -t tmpfs none /run
+  mkdir /run/netns
   ip netns add hub
   ip -n hub link set lo up
   ip -n hub link add bridge0 type bridge
@@ -107,5 +107,5 @@ network_down() {
   [ "$namespaces" = yes ] || return 0
   for node in "${all_nodes[@]}"; do ip netns del "r$node"; done
   ip netns del hub
-  umount /run/netns
+  umount --recursive /run
 }

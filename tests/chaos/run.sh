@@ -64,9 +64,10 @@ if [ -z "${CHAOS_NAMESPACES:-}" ]; then
     if "${own[@]}" true 2>/dev/null; then
       exec "${own[@]}" bash "${BASH_SOURCE[0]}" "${original[@]}" --seed "$seed"
     fi
-    if "${own[@]}" --map-root-user true 2>/dev/null; then
-      exec "${own[@]}" --map-root-user bash "${BASH_SOURCE[0]}" \
-        "${original[@]}" --seed "$seed"
+    # Somebody else may leave only a network of his own for another one.
+    own+=(--map-root-user --net)
+    if "${own[@]}" true 2>/dev/null; then
+      exec "${own[@]}" bash "${BASH_SOURCE[0]}" "${original[@]}" --seed "$seed"
     fi
   fi
   export CHAOS_NAMESPACES=no

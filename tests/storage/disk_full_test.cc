@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 
 #include "gtest/gtest.h"
 #include "tests/storage/store_fixture.h"
@@ -46,11 +47,27 @@ bool Contains(const absl::Status& status, const std::string& text) {
   return std::string(status.message()).find(text) != std::string::npos;
 }
 
+bool WriteTo(const char* path, const std::string& text) {
+  std::ofstream file(path);
+  file << text << std::flush;
+  return file.good();
+}
+
+// Root among its own mounts: by right, or in a world of users of its own, where
+// the one there is must be named before it may own files.
+bool UnshareMounts() {
+  if (unshare(CLONE_NEWNS) == 0) return true;
+  const std::string user = "0 " + std::to_string(geteuid()) + " 1";
+  const std::string group = "0 " + std::to_string(getegid()) + " 1";
+  return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
+         WriteTo("/proc/self/setgroups", "deny") &&
+         WriteTo("/proc/self/uid_map", user) &&
+         WriteTo("/proc/self/gid_map", group);
+}
+
 // A file system of 6 MiB that only this process sees.
 bool MountSmallDisk(const std::string& path) {
-  if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
-    return false;
-  }
+  if (!UnshareMounts()) return false;
   return mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
          mount("none", path.c_str(), "tmpfs", 0, "size=6m") == 0;
 }
