@@ -227,16 +227,94 @@ std::string ImpureName(std::string_view line) {
   return {};
 }
 
+// ---- citations --------------------------------------------------------------
+
+constexpr std::string_view kDocs = "replica/docs/";
+
+// "protocol.md 2.6" in a text: the page, and the section if one is named.
+struct Citation {
+  std::string page;
+  std::string section;
+  std::size_t line = 0;
+};
+
+bool IsPageCharacter(char c) {
+  return std::islower(static_cast<unsigned char>(c)) != 0 || c == '-';
+}
+
+// Where the next word begins, over the end of a line and the marks with which
+// the next line of a comment begins.
+std::size_t SkipToWord(std::string_view text, std::size_t at) {
+  return std::min(text.find_first_not_of(" \n/#*", at), text.size());
+}
+
+// "2.6", "B.3", "A2", "F3"; empty for any other word.
+std::string SectionAt(std::string_view text, std::size_t at) {
+  std::size_t end = at;
+  if (end < text.size() &&
+      std::isupper(static_cast<unsigned char>(text[end])) != 0) {
+    ++end;
+  }
+  const auto is_digit = [&](std::size_t i) {
+    return i < text.size() &&
+           std::isdigit(static_cast<unsigned char>(text[i])) != 0;
+  };
+  while (is_digit(end) || (end > at && end < text.size() && text[end] == '.' &&
+                           is_digit(end + 1))) {
+    ++end;
+  }
+  if (end < text.size() && IsWordCharacter(text[end])) return {};
+  return std::string(text.substr(at, end - at));
+}
+
+std::vector<Citation> CitationsIn(std::string_view text) {
+  std::vector<Citation> citations;
+  constexpr std::string_view kEnding = ".md";
+  for (std::size_t at = text.find(kEnding); at != std::string_view::npos;
+       at = text.find(kEnding, at + 1)) {
+    std::size_t begin = at;
+    while (begin > 0 && IsPageCharacter(text[begin - 1])) --begin;
+    const std::size_t end = at + kEnding.size();
+    // README.md and names of other folders' files are links, not citations.
+    const bool other =
+        begin == at ||
+        (begin > 0 && (IsWordCharacter(text[begin - 1]) ||
+                       text[begin - 1] == '/' || text[begin - 1] == '"')) ||
+        (end < text.size() && IsWordCharacter(text[end]));
+    if (other) continue;
+    citations.push_back({std::string(text.substr(begin, end - begin)),
+                         SectionAt(text, SkipToWord(text, end)),
+                         1 + static_cast<std::size_t>(std::ranges::count(
+                                 text.substr(0, begin), '\n'))});
+  }
+  return citations;
+}
+
+// A line that begins with the section's number, whatever marks stand before it:
+// a heading, a paragraph in bold, a row of a table.
+bool HasSection(std::string_view page, std::string_view section) {
+  return std::ranges::any_of(Lines(page), [&](std::string_view line) {
+    line.remove_prefix(std::min(line.find_first_not_of("#*| "), line.size()));
+    if (!line.starts_with(section)) return false;
+    line.remove_prefix(section.size());
+    const bool goes_on =
+        !line.empty() &&
+        (IsWordCharacter(line[0]) ||
+         (line[0] == '.' && line.size() > 1 && IsWordCharacter(line[1])));
+    return !goes_on;
+  });
+}
+
 // ---- folders ----------------------------------------------------------------
 
 constexpr std::array<std::string_view, 8> kSourceFolders = {
     "depsvc",  "executor", "experiments", "graph",
     "replica", "storage",  "tests",       "wire"};
 
-constexpr std::array<std::string_view, 10> kTopLevelFiles = {
+constexpr std::array<std::string_view, 11> kTopLevelFiles = {
     ".ci",     ".clang-format", ".clang-tidy",    ".git",
     ".github", ".gitignore",    "CMakeLists.txt", "CMakePresets.json",
-    "LICENSE", "README.md"};
+    "LICENSE", "README.md",     "findings"};
 
 // What .gitignore keeps out.
 constexpr std::array<std::string_view, 3> kIgnored = {
@@ -343,6 +421,27 @@ std::vector<Finding> CheckHeader(const SourceFile& file) {
   const std::vector<std::string_view> lines = Lines(code);
   if (std::ranges::find(lines, "#pragma once") == lines.end()) {
     findings.push_back({file.path, 0, "header", "has no #pragma once; add it"});
+  }
+  return findings;
+}
+
+std::vector<Finding> CheckCitations(const SourceFile& file,
+                                    const SourceTree& tree) {
+  std::vector<Finding> findings;
+  for (const Citation& citation : CitationsIn(file.text)) {
+    const std::string path = std::string(kDocs) + citation.page;
+    const auto page = std::ranges::find(tree.files, path, &SourceFile::path);
+    if (page == tree.files.end()) {
+      findings.push_back({file.path, citation.line, "citations",
+                          "cites " + citation.page + ", but there is no " +
+                              path + "; name a page that is there"});
+    } else if (!citation.section.empty() &&
+               !HasSection(page->text, citation.section)) {
+      findings.push_back({file.path, citation.line, "citations",
+                          "cites section " + citation.section + " of " + path +
+                              ", which has none of that number; correct one "
+                              "of the two"});
+    }
   }
   return findings;
 }

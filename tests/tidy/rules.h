@@ -37,6 +37,10 @@ std::vector<Finding> CheckPurity(const SourceFile& file);
 // "// Answers:" in the first line, and #pragma once.
 std::vector<Finding> CheckHeader(const SourceFile& file);
 
+// "protocol.md 2.6" names a page of replica/docs and a section that it has.
+std::vector<Finding> CheckCitations(const SourceFile& file,
+                                    const SourceTree& tree);
+
 // Words that say that something is not finished.
 std::vector<Finding> CheckWords(const SourceFile& file);
 

@@ -56,6 +56,13 @@ TEST(ThisTree, HasHeadersThatSayWhatTheyAnswer) {
   EXPECT_THAT(OnEveryFile(CheckHeader), IsEmpty());
 }
 
+TEST(ThisTree, CitesWhatIsThere) {
+  EXPECT_THAT(OnEveryFile([](const SourceFile& file) {
+                return CheckCitations(file, ThisTree());
+              }),
+              IsEmpty());
+}
+
 TEST(ThisTree, LeavesNothingForLater) {
   EXPECT_THAT(OnEveryFile(CheckWords), IsEmpty());
 }
@@ -221,6 +228,32 @@ TEST(HeaderRule, DoesNotTakeAGuardInACommentForOne) {
   EXPECT_EQ(
       CheckHeader({"graph/a.h", "// Answers: what?\n// #pragma once\n"}).size(),
       1u);
+}
+
+// Written in two parts, so that this file itself cites nothing.
+std::string Cite(const std::string& page, const std::string& rest) {
+  return page + std::string(".m") + "d" + rest;
+}
+
+TEST(CitationRule, WantsThePageAndTheSection) {
+  SourceTree tree;
+  tree.files = {{"replica/docs/protocol.md",
+                 "# P\n## 2. Path\n### 2.6 Recovery\n**1.3 Overlap.**\n"
+                 "| F3 | fsync |\n"}};
+  const auto check = [&](const std::string& text) {
+    return Texts(CheckCitations({"a/b.h", text}, tree));
+  };
+  for (const char* section :
+       {" 2", " 2.6,", " 1.3)", " F3", "\n// 2.6", " is"}) {
+    EXPECT_THAT(check("// see (" + Cite("protocol", section)), IsEmpty())
+        << section;
+  }
+  EXPECT_THAT(check("//\n// " + Cite("protocol", " 2.5")),
+              ElementsAre(StartsWith("a/b.h:2: citations: cites section 2.5")));
+  EXPECT_EQ(check(Cite("protocol", " 1")).size(), 1u) << "1.3 is not 1";
+  EXPECT_THAT(check(Cite("nowhere", " 2")),
+              ElementsAre(HasSubstr("there is no replica/docs/nowhere")));
+  EXPECT_THAT(check("wire/" + Cite("protocol", " 9")), IsEmpty()) << "a link";
 }
 
 TEST(WordRule, FindsWholeWordsInAnyFile) {
