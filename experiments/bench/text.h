@@ -1,11 +1,13 @@
-// Answers: how are numbers written for people?
+// Answers: how are numbers and foreign texts written for people?
 //
 // "358,412", "12.4 k", "0.84 ms", "95 %": three significant digits, units that
-// keep numbers short, one home so that every report reads alike. Pure.
+// keep numbers short, one home so that every report reads alike. Texts that
+// came with a file are made harmless here before they reach a terminal. Pure.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace quorate::bench {
 
@@ -17,5 +19,10 @@ std::string FormatSignificant(double value);
 std::string FormatTrimmed(double value);
 // 12.5 -> "12.50 %", 50 -> "50 %".
 std::string FormatPercent(double percent);
+
+// `text` as UTF-8 that only shows: control characters (a terminal obeys them)
+// and marks that change the direction of writing become spaces, bytes that are
+// no UTF-8 become U+FFFD.
+std::string Printable(std::string_view text);
 
 }  // namespace quorate::bench

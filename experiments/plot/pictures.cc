@@ -12,7 +12,9 @@
 #include <utility>
 
 #include "experiments/bench/text.h"
+#include "experiments/plot/gnuplot_text.h"
 #include "experiments/plot/latency_curve.h"
+#include "experiments/plot/result_check.h"
 #include "experiments/plot/result_text.h"
 #include "fmt/format.h"
 
@@ -43,32 +45,25 @@ double NumberAt(const Json& object, const char* name) {
   return found->get<double>();
 }
 
-// Text inside a double-quoted gnuplot string, its markup switched off.
-std::string Quote(const std::string& text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    if (c == '_' || c == '^' || c == '{' || c == '}' || c == '@' || c == '&' ||
-        c == '~') {
-      quoted += "\\\\";
-    }
-    quoted += c == '\n' ? ' ' : c;
-  }
-  return quoted + "\"";
+std::string TextAt(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end() || !found->is_string()) return "";
+  return found->get<std::string>();
 }
 
-std::string Title(const Json& result, const std::string& what) {
+// The title, and the workload in small letters between it and the plot.
+std::string Titles(const Json& result, const std::string& what) {
   const auto workload = result.find("workload_settings");
-  std::string description;
-  if (workload != result.end() && workload->is_object()) {
-    description = workload->value("description", "");
-  }
-  std::string title =
-      Quote(fmt::format("{} - {}, {} commands/s", what, ShortTitle(result),
-                        FormatCount(static_cast<std::uint64_t>(
-                            NumberAt(result, "throughput_ops_s")))));
-  title.pop_back();
-  return title + "\\n{/=10 " + Quote(description).substr(1, std::string::npos);
+  const std::string description =
+      workload == result.end() ? "" : TextAt(*workload, "description");
+  const std::string title = fmt::format(
+      "{} - {}, {} commands/s", what, ShortTitle(result),
+      FormatCount(
+          static_cast<std::uint64_t>(NumberAt(result, "throughput_ops_s"))));
+  return fmt::format(
+      "set title {} offset 0,0.9\n"
+      "set label {} at graph 0.5, graph 1 center offset 0,0.7 font \",10\"\n",
+      QuoteForGnuplot(title), QuoteForGnuplot(description));
 }
 
 struct Series {
@@ -100,7 +95,7 @@ std::vector<Series> CollectSeries(const Json& result) {
   const auto nodes = result.find("node_details");
   const bool has_sites = sites != result.end() && nodes != result.end() &&
                          std::ranges::any_of(*nodes, [](const Json& node) {
-                           return !node.value("site", "").empty();
+                           return !TextAt(node, "site").empty();
                          });
   if (has_sites) {
     std::size_t color = 0;
@@ -225,6 +220,27 @@ Times ReadTimes(const Json& timeline, double end_s) {
   return times;
 }
 
+// Grey where the load generator itself stood still: nothing there is the
+// cluster's.
+std::string Pauses(const Json& result) {
+  const auto generator = result.find("generator");
+  if (generator == result.end() || !generator->is_object()) return "";
+  const auto pauses = generator->find("pauses");
+  if (pauses == generator->end()) return "";
+  std::string script;
+  for (const Json& pause : *pauses) {
+    const double at = NumberAt(pause, "at_s");
+    script += fmt::format(
+        "set object rectangle from first {:.6g}, graph 0 to first {:.6g}, "
+        "graph 1 behind fc rgb \"#e4e4e4\" fs solid noborder\n",
+        at, at + NumberAt(pause, "length_s"));
+  }
+  if (script.empty()) return "";
+  return script +
+         "set label \"grey: the load generator itself stood still\" at graph "
+         "0.01, graph 0.95 left front tc rgb \"#555555\"\n";
+}
+
 // What happened to the cluster meanwhile, in "marks": a line over both plots
 // and its text at the top. Scripts that do something add them to the result.
 std::string Happenings(const Json& result) {
@@ -238,7 +254,7 @@ std::string Happenings(const Json& result) {
         "nohead front dt 3 lw 1.5 lc rgb \"#555555\"\n"
         "set label {1} at first {0:.6g}, graph 0.08 offset 0.6 left front "
         "tc rgb \"#555555\"\n",
-        at, Quote(mark.value("text", "")));
+        at, QuoteForGnuplot(TextAt(mark, "text")));
   }
   return script;
 }
@@ -248,49 +264,59 @@ std::string PathIn(const std::string& directory, std::string_view file) {
                            : fmt::format("{}/{}", directory, file);
 }
 
-absl::Status RunGnuplot(const std::string& script) {
-  const char* arguments[] = {"gnuplot", script.c_str(), nullptr};
+// Runs there: a path is not for a script, where it would be text to be quoted,
+// a pipe if it began with "|", and wrong as soon as somebody moves it.
+absl::Status RunGnuplot(const std::string& directory,
+                        const std::string& script) {
+  // -d: pictures do not depend on anybody's start-up file.
+  const char* arguments[] = {"gnuplot", "-d", script.c_str(), nullptr};
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addchdir_np(
+      &actions, directory.empty() ? "." : directory.c_str());
   pid_t pid = 0;
-  const int failed = posix_spawnp(&pid, "gnuplot", nullptr, nullptr,
+  const int failed = posix_spawnp(&pid, "gnuplot", &actions, nullptr,
                                   const_cast<char**>(arguments), environ);
+  posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) {
-    return absl::UnavailableError(
-        fmt::format("cannot run gnuplot: {}; install the package gnuplot-nox",
-                    std::strerror(failed)));
+    return absl::UnavailableError(fmt::format(
+        "cannot run gnuplot in \"{}\": {}; is the package gnuplot-nox "
+        "installed?",
+        directory, std::strerror(failed)));
   }
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
   return absl::InternalError(
-      fmt::format("gnuplot failed on \"{}\" (its messages are above)", script));
+      fmt::format("gnuplot failed on \"{}\" (its messages are above)",
+                  PathIn(directory, script)));
 }
 
-// Writes NAME.gnuplot, which draws NAME.svg and NAME.png.
+// Writes NAME.gnuplot, which draws NAME.svg and NAME.png where it stands.
 absl::Status Draw(const std::string& directory, const std::string& name,
                   int width, int height, const std::string& body,
                   std::vector<std::string>& files) {
   const std::string script = PathIn(directory, name + ".gnuplot");
   std::ofstream file(script);
   const std::pair<const char*, const char*> formats[] = {
-      {"svg", "svg enhanced font \"Helvetica,12\" background rgb \"white\""},
-      {"png", "pngcairo enhanced font \"Helvetica,12\""}};
+      {"svg", "svg noenhanced font \"Helvetica,12\" background rgb \"white\""},
+      {"png", "pngcairo noenhanced font \"Helvetica,12\""}};
   for (const auto& [ending, terminal] : formats) {
-    const std::string picture = PathIn(directory, name + "." + ending);
     std::string style(kStyle);
     style.replace(style.find("%TERMINAL%"), 10,
                   fmt::format("reset\nset terminal {} size {},{}\n"
-                              "set output \"{}\"",
-                              terminal, width, height, picture));
+                              "set output \"{}.{}\"",
+                              terminal, width, height, name, ending));
     file << style << body << "unset output\n";
-    files.push_back(picture);
+    files.push_back(PathIn(directory, name + "." + ending));
   }
   file.close();
   if (!file) {
     return absl::UnavailableError(
         fmt::format("cannot write \"{}\": {}", script, std::strerror(errno)));
   }
-  return RunGnuplot(script);
+  return RunGnuplot(directory, name + ".gnuplot");
 }
 
 }  // namespace
@@ -299,23 +325,19 @@ std::string LatencyScript(const Json& result) {
   const std::vector<Series> series = CollectSeries(result);
   if (series.empty()) return "";
   const Extent extent = FindExtent(series);
-  std::string script = fmt::format(
-      "set title {}}}\"\n"
-      "set xlabel \"latency (logarithmic)\"\n"
-      "set ylabel \"share of commands at least this fast\"\n"
-      "set logscale x\nset xrange [{:.6g}:{:.6g}]\nset yrange [0:{:.3f}]\n"
-      "set xtics ({})\nset ytics ({})\n"
-      // A share axis in nines leaves the upper left empty, whatever the curve.
-      "set key top left Left reverse opaque box lc rgb \"#bbbbbb\" samplen 4 "
-      "spacing 1.3 width 1 height 0.4\n",
-      // The description closes its own markup group.
-      [&] {
-        std::string title = Title(result, "Latency");
-        title.pop_back();
-        return title;
-      }(),
-      extent.from_ms, extent.to_ms, extent.top + 0.05,
-      LatencyTics(extent.from_ms, extent.to_ms), ShareTicsText(extent.top));
+  std::string script =
+      Titles(result, "Latency") +
+      fmt::format(
+          "set xlabel \"latency (logarithmic)\"\n"
+          "set ylabel \"share of commands at least this fast\"\n"
+          "set logscale x\nset xrange [{:.6g}:{:.6g}]\nset yrange [0:{:.3f}]\n"
+          "set xtics ({})\nset ytics ({})\n"
+          // A share axis in nines leaves the upper left empty, whatever the
+          // curve.
+          "set key top left Left reverse opaque box lc rgb \"#bbbbbb\" "
+          "samplen 4 spacing 1.3 width 1 height 0.4\n",
+          extent.from_ms, extent.to_ms, extent.top + 0.05,
+          LatencyTics(extent.from_ms, extent.to_ms), ShareTicsText(extent.top));
   std::string plots;
   for (std::size_t i = 0; i < series.size(); ++i) {
     script += CurveData(i, series[i].curve, extent.top);
@@ -323,7 +345,7 @@ std::string LatencyScript(const Json& result) {
         "{}$curve{} using 1:2 with lines lw 2.5 dt {} "
         "lc rgb \"{}\" title {}",
         i == 0 ? "" : ", ", i, series[i].dashed ? 2 : 1, series[i].color,
-        Quote(series[i].title));
+        QuoteForGnuplot(series[i].title));
     if (series.size() == 2) {
       script += Marks(series[i], extent.top, series[i].dashed);
     }
@@ -336,8 +358,6 @@ std::string TimelineScript(const Json& result) {
   if (timeline == result.end() || timeline->empty()) return "";
   const double end = std::max(NumberAt(result, "duration_s"), 1e-3);
   const Times times = ReadTimes(*timeline, end);
-  std::string title = Title(result, "Over time");
-  title.pop_back();
   const std::string error_plot =
       times.errors == 0
           ? ""
@@ -351,7 +371,7 @@ std::string TimelineScript(const Json& result) {
          fmt::format(
              "set multiplot layout 2,1 margins 0.1,0.97,0.11,0.86 "
              "spacing 0.09\n"
-             "{}set title {}}}\"\n"
+             "{}{}{}"
              "set xrange [0:{:.6g}]\nset yrange [0:{:.6g}]\n"
              "set format y \"%.0s%c\"\nset format x \"\"\n"
              "set ylabel \"commands/s\" offset 0.5\n"
@@ -366,21 +386,23 @@ std::string TimelineScript(const Json& result) {
              "title \"p99\", $time using 1:3 with steps lw 2 "
              "lc rgb \"{}\" title \"p50\"\n"
              "unset multiplot\n",
-             Happenings(result), title, end,
-             std::max(times.highest_rate, 1.0) * 1.15, kPalette[5], kPalette[0],
-             error_plot, low, high, LatencyTics(low, high), kPalette[1],
-             kPalette[0]);
+             Pauses(result), Happenings(result), Titles(result, "Over time"),
+             end, std::max(times.highest_rate, 1.0) * 1.15, kPalette[5],
+             kPalette[0], error_plot, low, high, LatencyTics(low, high),
+             kPalette[1], kPalette[0]);
 }
 
 absl::StatusOr<std::vector<std::string>> DrawPictures(
     const Json& result, const std::string& directory) {
+  absl::Status status = CheckFields(result);
+  if (!status.ok()) return status;
   std::vector<std::string> files;
   const std::string latency = LatencyScript(result);
   if (latency.empty()) {
     return absl::NotFoundError(
         "the result has no latencies: no command was answered");
   }
-  absl::Status status = Draw(directory, "latency", 860, 520, latency, files);
+  status = Draw(directory, "latency", 860, 520, latency, files);
   const std::string timeline = TimelineScript(result);
   if (status.ok() && !timeline.empty()) {
     status = Draw(directory, "timeline", 860, 520, timeline, files);

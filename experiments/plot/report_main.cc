@@ -2,14 +2,13 @@
 
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/status/statusor.h"
 #include "experiments/plot/pictures.h"
+#include "experiments/plot/result_check.h"
 #include "experiments/plot/result_text.h"
 #include "experiments/plot/terminal_plot.h"
 #include "fmt/format.h"
@@ -29,27 +28,6 @@ Examples:
   quorate report out/run/result.json --out out/run  and pictures
   quorate report a/result.json b/result.json        one table)";
 
-absl::StatusOr<Json> ReadResult(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) {
-    return absl::NotFoundError(fmt::format("cannot read \"{}\"", path));
-  }
-  std::stringstream text;
-  text << file.rdbuf();
-  Json result = Json::parse(text.str(), nullptr, /*allow_exceptions=*/false);
-  if (!result.is_object() || !result.contains("schema")) {
-    return absl::InvalidArgumentError(fmt::format(
-        "\"{}\" is no result of quorate bench: it has no field \"schema\"",
-        path));
-  }
-  if (result["schema"] != 1) {
-    return absl::InvalidArgumentError(fmt::format(
-        "\"{}\" has schema {}, this binary knows 1; use a newer quorate", path,
-        result["schema"].dump()));
-  }
-  return result;
-}
-
 int Fail(const absl::Status& status) {
   fmt::print(stderr, "quorate report: {}\n", std::string(status.message()));
   return kFailed;
@@ -60,7 +38,7 @@ int ReportOne(const std::string& path, const std::string& directory,
   const absl::StatusOr<Json> result = ReadResult(path);
   if (!result.ok()) return Fail(result.status());
   if (json) {
-    fmt::print("{}\n", result->dump(1));
+    fmt::print("{}\n", result->dump(1, ' ', /*ensure_ascii=*/true));
     return kDone;
   }
   fmt::print("{}\n{}", FormatResult(*result),
@@ -68,6 +46,10 @@ int ReportOne(const std::string& path, const std::string& directory,
   if (directory.empty()) return kDone;
   std::error_code error;
   std::filesystem::create_directories(directory, error);
+  if (error) {
+    return Fail(absl::UnavailableError(
+        fmt::format("cannot create \"{}\": {}", directory, error.message())));
+  }
   const auto files = DrawPictures(*result, directory);
   if (!files.ok()) return Fail(files.status());
   fmt::print("\n");

@@ -12,6 +12,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// From this share of misses on a report says so in words.
+constexpr double kManyMisses = 0.01;
+
 // The value at a path of names, or null.
 const Json& At(const Json& root, std::initializer_list<const char*> path) {
   static const Json kNull;
@@ -26,7 +29,7 @@ const Json& At(const Json& root, std::initializer_list<const char*> path) {
 }
 
 std::string Text(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : "";
+  return value.is_string() ? Printable(value.get<std::string>()) : "";
 }
 
 std::string Number(const Json& value) {
@@ -86,13 +89,35 @@ std::string Load(const Json& result) {
                     At(result, {"seed"}).dump());
 }
 
+// A line of its own: nobody should take such a run for a whole one.
+std::string Interrupted(const Json& result) {
+  const std::string by = Text(At(result, {"interrupted_by"}));
+  if (by.empty()) return "";
+  const Json& planned = At(result, {"planned_duration_s"});
+  return Line(
+      "ended",
+      fmt::format(
+          "early, by {}, after {} s{}", by, Trimmed(At(result, {"duration_s"})),
+          planned.is_number() ? " of " + Trimmed(planned) : std::string()));
+}
+
+// How late commands of an open loop left, on the generator's part.
+std::string Lateness(const Json& result) {
+  const Json& lateness = At(result, {"generator", "lateness_ms"});
+  if (!At(lateness, {"p99"}).is_number()) return "";
+  return Line("sent", fmt::format("late by p50 {}  p99 {}  max {} ms",
+                                  Number(At(lateness, {"p50"})),
+                                  Number(At(lateness, {"p99"})),
+                                  Number(At(lateness, {"max"}))));
+}
+
 std::string Errors(const Json& result) {
   std::string text = Count(At(result, {"errors"}));
   std::string kinds;
   for (const auto& [kind, count] : At(result, {"errors_by_kind"}).items()) {
     if (!count.is_number() || count == 0) continue;
-    kinds +=
-        fmt::format("{}{} {}", kinds.empty() ? "" : ", ", Count(count), kind);
+    kinds += fmt::format("{}{} {}", kinds.empty() ? "" : ", ", Count(count),
+                         Printable(kind));
   }
   return kinds.empty() ? text : text + " (" + kinds + ")";
 }
@@ -141,13 +166,43 @@ std::string Latency(const Json& result) {
 std::string Sites(const Json& result) {
   std::string text;
   for (const Json& node : At(result, {"node_details"})) {
-    const std::string site = Text(At(node, {"site"}));
+    const Json& site = At(node, {"site"});
+    const std::string name = site.is_string() ? site.get<std::string>() : "";
     const Json& latency =
-        At(result, {"sites", site.c_str(), "latency_ms", "execute"});
-    if (site.empty() || latency.is_null()) continue;
-    text += Line("site", fmt::format("{:<16} execute ms  p50 {}  p99 {}", site,
-                                     Number(At(latency, {"p50"})),
-                                     Number(At(latency, {"p99"}))));
+        At(result, {"sites", name.c_str(), "latency_ms", "execute"});
+    if (name.empty() || latency.is_null()) continue;
+    text +=
+        Line("site", fmt::format("{:<16} execute ms  p50 {}  p99 {}",
+                                 Printable(name), Number(At(latency, {"p50"})),
+                                 Number(At(latency, {"p99"}))));
+  }
+  return text;
+}
+
+// What the operations that look for something found; "" if there are none.
+std::string Found(const Json& result) {
+  std::string text;
+  for (const auto& [kind, count] : At(result, {"operations"}).items()) {
+    const Json& done = At(count, {"done"});
+    const Json& missed = At(count, {"missed"});
+    if (!done.is_number() || !missed.is_number()) continue;
+    const char* how = kind == "cas"      ? "met another value"
+                      : kind == "get"    ? "found no such key"
+                      : kind == "delete" ? "found no such key"
+                      : kind == "scan"   ? "found no row"
+                                         : nullptr;
+    if (how == nullptr) continue;
+    text += fmt::format("{}{} {}: {} {}", text.empty() ? "" : "; ", Count(done),
+                        kind,
+                        FormatPercent(100 * missed.get<double>() /
+                                      std::max(done.get<double>(), 1.0)),
+                        how);
+  }
+  const Json& share = At(result, {"miss_share"});
+  if (share.is_number() && share.get<double>() >= kManyMisses) {
+    text += At(result, {"workload_settings", "preload"}) == true
+                ? "\n          many reads found nothing"
+                : "\n          many reads found nothing: no key was preloaded";
   }
   return text;
 }
@@ -162,6 +217,11 @@ std::string SlowestInterval(const Json& result) {
   }
   std::string text = fmt::format("longest time without any answer {} ms",
                                  Number(At(result, {"longest_silence_ms"})));
+  const Json& own = At(result, {"generator", "longest_silence_paused_ms"});
+  if (own.is_number() && own.get<double>() > 0) {
+    text += fmt::format(" (the generator itself stood still for {} ms of it)",
+                        Number(own));
+  }
   if (slowest != nullptr) {
     text += fmt::format("   slowest interval {}/s at {} s",
                         Count((*slowest)["ops_s"]),
@@ -173,7 +233,7 @@ std::string SlowestInterval(const Json& result) {
 std::string Cost(const Json& result) {
   std::string text;
   for (const auto& [who, cost] : At(result, {"cpu_us_per_command"}).items()) {
-    text += fmt::format("{} {}   ", who, Number(cost));
+    text += fmt::format("{} {}   ", Printable(who), Number(cost));
   }
   return text + "(CPU us a command)";
 }
@@ -185,21 +245,39 @@ std::string RoleCosts(const Json& result) {
   std::string text;
   for (const auto& [role, cost] : costs.items()) {
     const Json& parts = At(cost, {"parts"});
-    const bool divided = parts.is_number() && parts.get<int>() > 1;
-    text += fmt::format(
-        "{}{} {}, {}   ", role.empty() ? "n/a" : role,
-        divided ? fmt::format(" in {} parts", parts.get<int>()) : "",
-        Number(At(cost, {"cpu_us_per_command"})),
-        Number(At(cost, {"messages_per_command"})));
+    const bool divided = parts.is_number() && parts.get<double>() > 1;
+    text +=
+        fmt::format("{}{} {}, {}   ", role.empty() ? "n/a" : Printable(role),
+                    divided ? fmt::format(" in {} parts", Count(parts)) : "",
+                    Number(At(cost, {"cpu_us_per_command"})),
+                    Number(At(cost, {"messages_per_command"})));
   }
   return fmt::format("{}(CPU us, messages a command; busiest: {})", text,
                      Text(At(result, {"busiest_role"})));
 }
 
+// "it stood still 2 times, 3,000 ms in all".
+std::string OwnPauses(const Json& result) {
+  const Json& generator = At(result, {"generator"});
+  std::string text = fmt::format("it stood still {} times, {} ms in all",
+                                 Count(At(generator, {"pause_count"})),
+                                 Number(At(generator, {"paused_ms"})));
+  const Json& late = At(generator, {"lateness_ms", "p99"});
+  if (late.is_number()) {
+    text += fmt::format(", and sent p99 {} ms late", Number(late));
+  }
+  return text;
+}
+
 std::string Limit(const Json& result) {
   const std::string bottleneck = Text(At(result, {"bottleneck"}));
   std::string why;
-  if (bottleneck == "client") {
+  if (At(result, {"generator", "late"}) == true) {
+    why =
+        "the load generator itself was late: the figures are not the "
+        "cluster's; " +
+        OwnPauses(result);
+  } else if (bottleneck == "client") {
     why = "the load generator had no more CPU: the cluster may do more";
   } else if (bottleneck == "nodes' CPU") {
     why = "the nodes use the CPU that there is";
@@ -226,6 +304,11 @@ std::string LoadSize(const Json& result) {
                      Count(At(result, {"pipeline"})));
 }
 
+std::string RunLabel(const std::string& name, const Json& result) {
+  return Printable(name) +
+         (At(result, {"interrupted_by"}).is_string() ? " (ended early)" : "");
+}
+
 std::string WorstNodeCost(const Json& result) {
   double worst = -1;
   for (const auto& [who, cost] : At(result, {"cpu_us_per_command"}).items()) {
@@ -235,8 +318,21 @@ std::string WorstNodeCost(const Json& result) {
   return worst < 0 ? "n/a" : FormatSignificant(worst);
 }
 
+// A cell of a Markdown table, in which "|" would begin the next one.
+std::string Cell(const std::string& text) {
+  std::string cell;
+  for (const char c : text) {
+    if (c == '|' || c == '\\') cell += '\\';
+    cell += c;
+  }
+  return cell;
+}
+
 // A Markdown table; the first row is its head.
-std::string Aligned(const std::vector<std::vector<std::string>>& rows) {
+std::string Aligned(std::vector<std::vector<std::string>> rows) {
+  for (auto& row : rows) {
+    for (std::string& cell : row) cell = Cell(cell);
+  }
   std::vector<std::size_t> widths(rows[0].size());
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) {
@@ -270,9 +366,9 @@ std::string Quantiles(const Json& latency) {
 std::string ByRole(const Json& costs, const char* figure) {
   std::string text;
   for (const auto& [role, cost] : costs.items()) {
-    text +=
-        fmt::format("{}{} {}", text.empty() ? "" : "  ",
-                    role.empty() ? "n/a" : role, Number(At(cost, {figure})));
+    text += fmt::format("{}{} {}", text.empty() ? "" : "  ",
+                        role.empty() ? "n/a" : Printable(role),
+                        Number(At(cost, {figure})));
   }
   return text;
 }
@@ -291,6 +387,7 @@ std::string ShortTitle(const Json& result) {
 std::string FormatResult(const Json& result) {
   const std::string durability = Text(At(result, {"durability"}));
   const std::string roles = RoleCosts(result);
+  const std::string found = Found(result);
   return Line("cluster", ShortTitle(result) +
                              (durability == "memory" ? " (NOT durable)" : "") +
                              ":" + Nodes(result)) +
@@ -299,8 +396,9 @@ std::string FormatResult(const Json& result) {
               fmt::format(
                   "{}: {}", Text(At(result, {"workload"})),
                   Text(At(result, {"workload_settings", "description"})))) +
-         Line("result", Throughput(result)) + Line("", StateHash(result)) +
-         Latency(result) + Sites(result) +
+         Interrupted(result) + Line("result", Throughput(result)) +
+         Line("", StateHash(result)) + Latency(result) + Lateness(result) +
+         Sites(result) + (found.empty() ? "" : Line("found", found)) +
          Line("steady", SlowestInterval(result)) + Line("cost", Cost(result)) +
          (roles.empty() ? "" : Line("roles", roles)) +
          Line("limit", Limit(result));
@@ -313,7 +411,8 @@ std::string FormatTable(std::span<const NamedResult> results) {
        "limit"}};
   for (const auto& [name, result] : results) {
     rows.push_back(
-        {name, LoadSize(result), Count(At(result, {"throughput_ops_s"})),
+        {RunLabel(name, result), LoadSize(result),
+         Count(At(result, {"throughput_ops_s"})),
          Number(At(result, {"latency_ms", "execute", "p50"})),
          Number(At(result, {"latency_ms", "execute", "p99"})),
          Number(At(result, {"latency_ms", "execute", "mean"})),
@@ -332,7 +431,7 @@ std::string FormatRoleTable(std::span<const NamedResult> results) {
        "messages/command", "CPU us/command", "busiest"}};
   for (const auto& [name, result] : results) {
     rows.push_back(
-        {name, Trimmed(At(result, {"conflict"})) + " %",
+        {RunLabel(name, result), Trimmed(At(result, {"conflict"})) + " %",
          Count(At(result, {"throughput_ops_s"})),
          Quantiles(At(result, {"latency_ms", "commit"})),
          Quantiles(At(result, {"latency_ms", "execute"})),

@@ -100,6 +100,48 @@ TEST(ResultTextTest, AnOverloadIsSaidInWords) {
                        "overloaded: offered 50,000/s, done 12,345/s"));
 }
 
+TEST(ResultTextTest, SaysWhichReadsFoundNothing) {
+  Json result = SomeResult();
+  EXPECT_FALSE(Contains(FormatResult(result), "found"));
+  result["operations"] = {{"put", {{"done", 9}, {"missed", 0}}},
+                          {"get", {{"done", 2000}, {"missed", 500}}},
+                          {"cas", {{"done", 10}, {"missed", 1}}}};
+  result["miss_share"] = 0.25;
+  const std::string text = FormatResult(result);
+  EXPECT_TRUE(Contains(text, "2,000 get: 25 % found no such key")) << text;
+  EXPECT_TRUE(Contains(text, "10 cas: 10 % met another value")) << text;
+  EXPECT_TRUE(Contains(text, "no key was preloaded")) << text;
+}
+
+TEST(ResultTextTest, SaysThatARunEndedEarly) {
+  Json result = SomeResult();
+  result["interrupted_by"] = "SIGINT";
+  result["duration_s"] = 3.5;
+  result["planned_duration_s"] = 10;
+  EXPECT_TRUE(
+      Contains(FormatResult(result), "early, by SIGINT, after 3.5 s of 10"));
+  const NamedResult results[] = {{"one", result}};
+  EXPECT_TRUE(Contains(FormatTable(results), "| one (ended early)"));
+}
+
+TEST(ResultTextTest, NamesAGeneratorThatWasLate) {
+  Json result = SomeResult();
+  result["generator"] = {{"late", true},
+                         {"pause_count", 1},
+                         {"paused_ms", 3000.0},
+                         {"lateness_ms", {{"p50", 1.0}, {"p99", 2950.0}}},
+                         {"pauses", {{{"at_s", 0.2}, {"length_s", 0.1}}}},
+                         {"longest_silence_paused_ms", 2990.0}};
+  const std::string text = FormatResult(result);
+  EXPECT_TRUE(Contains(text, "the load generator itself was late")) << text;
+  EXPECT_TRUE(Contains(text, "it stood still 1 times, 3,000 ms in all"))
+      << text;
+  EXPECT_TRUE(Contains(text, "itself stood still for 2,990 ms of it")) << text;
+  EXPECT_TRUE(Contains(TimelineScript(result),
+                       "set object rectangle from first 0.2, graph 0 to first "
+                       "0.3, graph 1"));
+}
+
 TEST(ResultTextTest, NamesTheCostsOfRolesAndTheOneThatLimits) {
   Json result = SomeResult();
   result["cost_by_role"]["all"] = {{"cpu_us_per_command", 0.5}};
@@ -161,12 +203,6 @@ TEST(PicturesTest, MarksWhatHappenedMeanwhile) {
   const std::string script = TimelineScript(result);
   EXPECT_TRUE(Contains(script, "set arrow from first 1.5"));
   EXPECT_TRUE(Contains(script, "set label \"r2 killed\" at first 1.5"));
-}
-
-TEST(PicturesTest, TextFromOutsideCannotEndAString) {
-  Json result = SomeResult();
-  result["protocol"] = "a\" ; system \"true";
-  EXPECT_TRUE(Contains(LatencyScript(result), "a\\\" ; system \\\"true"));
 }
 
 TEST(PicturesTest, AResultWithoutLatenciesIsAnError) {
