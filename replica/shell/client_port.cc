@@ -169,6 +169,74 @@ void ClientPort::Tick() {
 
 // ---- requests -------------------------------------------------------------
 
+// Frames that are here already are still handled: a buffer's worth.
+void ClientPort::OnBytes(Connection& connection, std::size_t bytes) {
+  if (connection.tag() == 0) return;
+  turn_bytes_ += bytes;
+  if (turn_bytes_ <= options_.turn_bytes && readers_.empty()) return;
+  Client& client = *clients_[connection.tag()];
+  if (std::exchange(client.put_off, true)) return;
+  ++stats_.reads_put_off;
+  readers_.push_back(client.number);
+  SetReading(client);
+}
+
+void ClientPort::ReadThoseWhoWait() {
+  turn_bytes_ = 0;
+  const std::size_t count = std::min(readers_.size(), kMostReadersATurn);
+  for (std::size_t i = 0; i < count; ++i) {
+    Client* client = Find(readers_.front());
+    readers_.pop_front();
+    if (client == nullptr || !std::exchange(client->put_off, false)) continue;
+    SetReading(*client);
+  }
+}
+
+void ClientPort::SetReading(Client& client) {
+  const bool reads = !client.put_off &&
+                     client.status_requests <= kMostWaitingStatusRequests &&
+                     client.connection->queued_bytes() <= options_.pause_bytes;
+  if (reads == client.connection->reading()) return;
+  if (reads) {
+    client.connection->ResumeReading();
+  } else {
+    client.connection->PauseReading();
+  }
+}
+
+void ClientPort::AnswerStatusRequests() {
+  if (status_waiting_.empty() || clock_.now_us() < next_status_us_) return;
+  next_status_us_ = clock_.now_us() + kStatusPauseUs;
+  ++stats_.statuses_built;
+  std::string answer;
+  EncodeClientMessage(StatusReply{.json = status_()}, answer);
+  std::size_t answers = 0;
+  for (std::size_t asked = status_waiting_.size();
+       asked > 0 && answers < kMostStatusAnswersATurn; --asked) {
+    Client* client = Find(status_waiting_.front());
+    status_waiting_.pop_front();
+    if (client == nullptr || client->status_requests == 0) continue;
+    if (client->connection->queued_bytes() <= options_.pause_bytes) {
+      client->connection->output() += answer;
+      --client->status_requests;
+      ++answers;
+      Touch(*client);
+    }
+    if (client->status_requests > 0) status_waiting_.push_back(client->number);
+  }
+  stats_.status_answers += answers;
+  Flush();
+}
+
+void ClientPort::EndTurn() {
+  AnswerStatusRequests();
+  ReadThoseWhoWait();
+}
+
+ClientPort::Client* ClientPort::Find(std::uint32_t number) {
+  return number < clients_.size() ? clients_[number].get() : nullptr;
+}
+
 void ClientPort::OnFrame(Connection& connection, const Frame& frame) {
   if (connection.tag() == 0) return;
   Client& client = *clients_[connection.tag()];
@@ -190,15 +258,18 @@ void ClientPort::OnFrame(Connection& connection, const Frame& frame) {
   if (auto* request = std::get_if<ClientRequest>(&*message)) {
     HandleRequest(client, std::move(request->batch));
   } else if (std::holds_alternative<StatusRequest>(*message)) {
-    EncodeClientMessage(StatusReply{.json = status_()}, connection.output());
-    Touch(client);
+    ++stats_.status_requests;
+    if (client.status_requests++ == 0) {
+      status_waiting_.push_back(client.number);
+    }
+    SetReading(client);
   } else {
     refusals_.Add(Refusal::kUnexpectedFrame);
   }
 }
 
 void ClientPort::HandleRequest(Client& client, CommandBatchPtr batch) {
-  commands_received_ += batch->commands().size();
+  stats_.commands_received += batch->commands().size();
   if (const RefusalReason reason = CheckRoom(client, *batch);
       reason != RefusalReason::kNone) {
     for (const Command& command : batch->commands()) {
@@ -266,8 +337,7 @@ void ClientPort::Refuse(Client& client, const Command& command,
 // ---- replies --------------------------------------------------------------
 
 void ClientPort::Route(ClientReply&& reply) {
-  const std::uint32_t number = CommitClock::ConnectionOf(reply.origin);
-  Client* client = number < clients_.size() ? clients_[number].get() : nullptr;
+  Client* client = Find(CommitClock::ConnectionOf(reply.origin));
   if (client == nullptr) return;
   // The unit that a receipt's time is rounded to counts for the connection.
   const std::uint64_t age = clock_.AgeOf(reply.origin);
@@ -289,7 +359,11 @@ void ClientPort::EncodeReplies(Client& client) {
   auto& replies = std::get<ClientReplies>(client.replies);
   if (replies.replies.empty()) return;
   replies.era = era_;
-  EncodeClientMessage(client.replies, client.connection->output());
+  // What one turn gives may be more than memory holds.
+  client.overflowed |= client.connection->queued_bytes() > options_.close_bytes;
+  if (!client.overflowed) {
+    EncodeClientMessage(client.replies, client.connection->output());
+  }
   replies.replies.clear();
   client.reply_bytes = 0;
 }
@@ -300,7 +374,7 @@ void ClientPort::Touch(Client& client) {
 }
 
 void ClientPort::Flush() {
-  // A write that fails ends its client, and a status may touch another one.
+  // A write that fails ends its client.
   for (std::size_t i = 0; i < touched_.size(); ++i) {
     const std::uint32_t number = touched_[i];
     if (clients_[number] == nullptr) continue;
@@ -315,14 +389,12 @@ void ClientPort::Flush() {
 
 void ClientPort::CheckOutput(Client& client) {
   const std::size_t queued = client.connection->queued_bytes();
-  if (queued > options_.close_bytes) {
+  if (queued > options_.close_bytes || client.overflowed) {
     refusals_.Add(Refusal::kOutputFull);
     CloseClient(client);
-  } else if (queued > options_.pause_bytes) {
-    client.connection->PauseReading();
-  } else if (!client.connection->reading()) {
-    client.connection->ResumeReading();
+    return;
   }
+  SetReading(client);
 }
 
 void ClientPort::OnWritten(Connection& connection) {

@@ -4,7 +4,9 @@
 // may not go on: too large, too many unanswered, shutting down. Replies are
 // routed by Command::origin (commit_clock.h) and leave as few frames a
 // connection a turn. Everything a client can make grow is bounded: a client
-// that does not read its replies is no longer read from, then closed.
+// that does not read its replies is no longer read from, then closed; one that
+// asks more than a turn should bear waits its turn (README, "What may be
+// asked").
 #pragma once
 
 #include <uv.h>
@@ -38,6 +40,27 @@ struct ClientPortOptions {
   std::size_t pause_bytes = 1024 * 1024;
   // ... and from here on it is closed.
   std::size_t close_bytes = 32 * 1024 * 1024;
+  // Bytes that all clients together may bring in one turn; whoever passes it
+  // is read again after those who have waited longer.
+  std::size_t turn_bytes = 2 * 1024 * 1024;
+};
+
+// Requests for the node's status. They cost far more than their bytes: so one
+// status is built for all who ask in a turn, not more than one in a while, and
+// a turn copies it so many times at most; the others wait.
+inline constexpr std::size_t kMostStatusAnswersATurn = 16;
+inline constexpr std::uint64_t kStatusPauseUs = 1000;
+// Requests that a connection may have waiting and still be read from.
+inline constexpr std::size_t kMostWaitingStatusRequests = 8;
+// Clients that are read again in one turn after they had to wait.
+inline constexpr std::size_t kMostReadersATurn = 16;
+
+struct ClientPortStats {
+  std::uint64_t commands_received = 0;
+  std::uint64_t status_requests = 0;
+  std::uint64_t status_answers = 0;
+  std::uint64_t statuses_built = 0;
+  std::uint64_t reads_put_off = 0;
 };
 
 class ClientPort : private Connection::Owner {
@@ -62,8 +85,11 @@ class ClientPort : private Connection::Owner {
   void Route(ClientReply&& reply);
   // Clients are told the era that the node has come to.
   void NoteEra(std::uint64_t era) { era_ = era; }
-  // Ends the turn: one write a connection.
+  // One write a connection.
   void Flush();
+  // Ends the turn, after what others wait for has left: answers some of those
+  // who want to know the status, and lets clients be read that had to wait.
+  void EndTurn();
 
   // From now on: no new connections, every new command is refused.
   void Drain();
@@ -76,14 +102,18 @@ class ClientPort : private Connection::Owner {
     return acceptor_ == nullptr ? 0 : acceptor_->failures();
   }
   std::size_t connections() const { return connection_count_; }
-  std::uint64_t commands_received() const { return commands_received_; }
+  const ClientPortStats& stats() const { return stats_; }
 
  private:
   struct Client {
     ConnectionPtr connection;
     std::uint32_t number = 0;
     bool identified = false;
-    bool touched = false;  // Is in touched_.
+    bool touched = false;     // Is in touched_.
+    bool overflowed = false;  // Replies had to be dropped: it is to be closed.
+    bool put_off = false;     // Is in readers_, and is not read from.
+    // Unanswered; the client is in status_waiting_ while there are any.
+    std::size_t status_requests = 0;
     std::uint64_t since_us = 0;
     std::size_t unanswered = 0;
     // The one session so far, and whether it is the only one.
@@ -94,6 +124,7 @@ class ClientPort : private Connection::Owner {
     std::size_t reply_bytes = 0;
   };
 
+  void OnBytes(Connection& connection, std::size_t bytes) override;
   void OnFrame(Connection& connection, const Frame& frame) override;
   void OnWritten(Connection& connection) override;
   void OnEnd(Connection& connection, const absl::Status& why) override;
@@ -110,6 +141,11 @@ class ClientPort : private Connection::Owner {
   void EncodeReplies(Client& client);
   void Touch(Client& client);
   void CheckOutput(Client& client);
+  // Reads from the client, or does not, as its bounds have it.
+  void SetReading(Client& client);
+  void AnswerStatusRequests();
+  void ReadThoseWhoWait();
+  Client* Find(std::uint32_t number);
   void CloseClient(Client& client);
 
   uv_loop_t* loop_;
@@ -130,7 +166,12 @@ class ClientPort : private Connection::Owner {
   std::size_t unidentified_ = 0;
   std::vector<std::uint32_t> touched_;
   std::vector<CommandBatchPtr> commands_;
-  std::uint64_t commands_received_ = 0;
+  // Numbers, those who have waited longest first. May name who is gone.
+  std::deque<std::uint32_t> status_waiting_;
+  std::deque<std::uint32_t> readers_;
+  std::uint64_t next_status_us_ = 0;
+  std::size_t turn_bytes_ = 0;
+  ClientPortStats stats_;
   std::uint64_t era_ = 0;
   bool draining_ = false;
 };

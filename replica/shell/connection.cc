@@ -115,6 +115,7 @@ void Connection::PauseReading() {
 // Every callback may end the connection; then the rest is dropped.
 void Connection::Read(std::size_t bytes) {
   reader_.Filled(bytes);
+  if (owner_ != nullptr) owner_->OnBytes(*this, bytes);
   while (owner_ != nullptr) {
     absl::StatusOr<std::optional<Frame>> frame = reader_.Next();
     if (!frame.ok()) {

@@ -28,6 +28,8 @@ class Connection {
     virtual ~Owner() = default;
     // Dialed connections only.
     virtual void OnConnected(Connection&) {}
+    // So many bytes have come; the frames that they complete follow.
+    virtual void OnBytes(Connection&, std::size_t) {}
     virtual void OnFrame(Connection& connection, const Frame& frame) = 0;
     // A write that had to wait is done; queued_bytes() is smaller now.
     virtual void OnWritten(Connection&) {}

@@ -112,9 +112,15 @@ void Journal::AppendCheckpoint(CheckpointSlice slice) {
 void Journal::ReadChunks(const SnapshotRead& read) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    // Asked again before it was answered: once is enough.
-    for (const SnapshotRead& other : reads_) {
-      if (other.to == read.to && other.first == read.first) return;
+    // Asked again before it was answered: the newest question is enough, and
+    // who asks faster than the disk reads makes nothing grow.
+    const auto same = [&](const SnapshotRead& other) {
+      return other.to == read.to;
+    };
+    if (const auto found = std::ranges::find_if(reads_, same);
+        found != reads_.end()) {
+      *found = read;
+      return;
     }
     reads_.push_back(read);
   }

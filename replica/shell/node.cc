@@ -230,6 +230,7 @@ void Node::EndTurn() {
   FetchSnapshot();
   Checkpoint();
   ServeSnapshot();
+  running_->clients.EndTurn();
   if (!running_->look_out.awake()) FlushHeldCommits();
   running_->clock.Advance();
   tick_passed_ = false;
@@ -496,7 +497,7 @@ std::string Node::StatusJson() const {
                   .replica = replica_->Status(),
                   .links = running_->links.stats(),
                   .client_connections = running_->clients.connections(),
-                  .commands_received = running_->clients.commands_received(),
+                  .clients = running_->clients.stats(),
                   .turns = turns_,
                   .accept_failures = running_->links.accept_failures() +
                                      running_->clients.accept_failures(),

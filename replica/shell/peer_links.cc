@@ -230,6 +230,9 @@ void PeerLinks::Send(ReplicaSet to, const Message& message) {
         !to.Contains(ReplicaAt(static_cast<int>(peer->index)))) {
       continue;
     }
+    // It is about to be dropped: what one turn gives may be more than memory
+    // holds, and the protocol sends again what it needs.
+    if (peer->connection->queued_bytes() > kMostQueuedBytes) continue;
     std::string& output = peer->connection->output();
     if (encoded == nullptr) {
       begin = output.size();

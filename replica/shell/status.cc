@@ -270,7 +270,11 @@ std::string StatusAsJson(const ClusterConfig& config, std::size_t self,
                    {"bytes_sent", facts.links.bytes_sent},
                    {"connections_lost", facts.links.connections_lost}};
   json["clients"] = {{"connections", facts.client_connections},
-                     {"commands", facts.commands_received},
+                     {"commands", facts.clients.commands_received},
+                     {"status_requests", facts.clients.status_requests},
+                     {"status_answers", facts.clients.status_answers},
+                     {"statuses_built", facts.clients.statuses_built},
+                     {"reads_put_off", facts.clients.reads_put_off},
                      {"accept_failures", facts.accept_failures}};
   json["refused"] = Refusals(facts.refusals);
   // A name that is no UTF-8 must not end the process.

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "replica/replica.h"
+#include "replica/shell/client_port.h"
 #include "replica/shell/config.h"
 #include "replica/shell/journal.h"
 #include "replica/shell/peer_links.h"
@@ -27,7 +28,7 @@ struct NodeFacts {
   std::vector<bool> peers_up;  // by node, this one's own unused
   PeerLinkStats links;
   std::size_t client_connections = 0;
-  std::uint64_t commands_received = 0;
+  ClientPortStats clients;
   std::uint64_t turns = 0;
   std::uint64_t accept_failures = 0;
   RefusalCounts refusals;

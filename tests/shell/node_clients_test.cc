@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/shell/harness.h"
+#include "wire/codec/codec.h"
 #include "wire/limits.h"
 
 namespace quorate {
@@ -229,6 +230,94 @@ TEST_F(NodeClientsTest, DoesNotAnswerTheNextOwnerOfAConnectionNumber) {
   ASSERT_EQ(replies.size(), 1u);
   EXPECT_EQ(replies[0].id.client, ClientId{6});
   EXPECT_EQ(nodes_[0]->replica_status().executor.executed_commands, 2u);
+}
+
+// 60 KB of them on one connection, and 40 connections that ask as well.
+TEST_F(NodeClientsTest, AFloodOfStatusRequestsIsBoundedInEveryTurn) {
+  StartAll();
+  AwaitFullMesh();
+  std::string requests;
+  while (requests.size() < 60'000) {
+    EncodeClientMessage(StatusRequest{}, requests);
+  }
+  std::string some;
+  for (int i = 0; i < 50; ++i) EncodeClientMessage(StatusRequest{}, some);
+  std::vector<std::unique_ptr<Probe>> probes;
+  for (int i = 0; i < 41; ++i) probes.push_back(Greeted(0));
+  for (const auto& probe : probes) {
+    probe->SendBytes(probe == probes.front() ? requests : some);
+  }
+  // Of r1's clients, in its status; and the turns that it has taken.
+  const auto count = [&](const char* name) {
+    return nlohmann::json::parse(StatusOf(0))["clients"][name]
+        .get<std::uint64_t>();
+  };
+  std::uint64_t built = count("statuses_built");
+  std::uint64_t answers = count("status_answers");
+  const auto bounded_turn = [&] {
+    const std::uint64_t built_before = std::exchange(built, 0);
+    const std::uint64_t answers_before = std::exchange(answers, 0);
+    built = count("statuses_built");
+    answers = count("status_answers");
+    // The turn of what is read, and that of timers.
+    EXPECT_LE(built - built_before, 2u);
+    EXPECT_LE(answers - answers_before, 2 * kMostStatusAnswersATurn);
+  };
+  EXPECT_TRUE(RunUntil([&] {
+    bounded_turn();
+    return count("status_requests") > 2 * kMostWaitingStatusRequests;
+  }));
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(Execute(0, Put("k", "v")).status, ReplyStatus::kDone);
+  }
+  EXPECT_TRUE(RunUntil([&] {
+    bounded_turn();
+    return std::ranges::all_of(probes, [](const auto& probe) {
+      return probe->template Find<StatusReply>() != nullptr;
+    });
+  }));
+  // Everybody has heard before the one has heard all.
+  EXPECT_LT(std::ranges::count_if(probes.front()->received(),
+                                  [](const ClientMessage& message) {
+                                    return std::holds_alternative<StatusReply>(
+                                        message);
+                                  }),
+            200);
+  const auto status = nlohmann::json::parse(StatusOf(0));
+  EXPECT_EQ(status["links"]["connections_lost"], 0);
+}
+
+TEST_F(NodeClientsTest, AnswersStatusRequestsThatHadToWait) {
+  StartNode(0);
+  const auto probe = Greeted(0);
+  const std::size_t count = 3 * kMostWaitingStatusRequests;
+  for (std::size_t i = 0; i < count; ++i) probe->Send(StatusRequest{});
+  EXPECT_TRUE(RunUntil([&] {
+    return static_cast<std::size_t>(std::ranges::count_if(
+               probe->received(), [](const ClientMessage& message) {
+                 return std::holds_alternative<StatusReply>(message);
+               })) == count;
+  }));
+}
+
+TEST_F(NodeClientsTest, WhoBringsMoreThanATurnBearsWaitsItsTurn) {
+  NodeOptions options;
+  options.clients.turn_bytes = 4096;
+  StartNode(0, std::move(options));
+  StartNode(1);
+  StartNode(2);
+  AwaitFullMesh();
+  std::vector<std::unique_ptr<Probe>> probes;
+  for (std::uint64_t i = 0; i < 40; ++i) probes.push_back(Greeted(0));
+  const std::string value(2000, 'v');
+  for (std::uint64_t sequence = 1; sequence <= 5; ++sequence) {
+    for (std::uint64_t i = 0; i < probes.size(); ++i) {
+      probes[i]->Send(PutRequest(i + 1, sequence, "k", value));
+    }
+  }
+  for (const auto& probe : probes) AwaitReplies(*probe, 5);
+  const auto status = nlohmann::json::parse(StatusOf(0));
+  EXPECT_GT(status["clients"]["reads_put_off"], 0);
 }
 
 TEST_F(NodeClientsTest, RefusesNewCommandsWhileItStops) {
