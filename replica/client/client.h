@@ -1,10 +1,13 @@
 // Answers: how does a program use the store?
 //
-// A client keeps one connection, to one node at a time, and carries any number
-// of sessions over it. Submit queues a command; all commands of one turn of the
-// event loop leave in one frame. When the node dies, stalls or shuts down, the
-// client goes to another one and sends every unanswered command again under its
-// old number, so that each executes at most once. Completions arrive a frame at
+// A client works with one node at a time and carries any number of sessions
+// over that connection. Submit queues a command; all commands of one turn of
+// the event loop leave in one frame. A node that is silent for longer than
+// usual is not waited for: a second one is asked as well (session.h), and
+// whoever answers is gone on with. When the node dies, stalls or shuts down,
+// the client goes to another one and sends every unanswered command again under
+// its old number, so that each executes at most once. Completions arrive a
+// frame at
 // a time. Single-threaded: all calls on the loop's thread. Ignores SIGPIPE for
 // the process unless somebody handles it: libuv writes to closed peers.
 #pragma once
@@ -38,6 +41,9 @@ struct ClientOptions {
   // another node, and before it gives up with ReplyStatus::kUnknown.
   int retry_timeout_ms = 1000;
   int give_up_timeout_ms = 10000;
+  // The least silence after which another node is called or asked as well. 0:
+  // the client keeps to one node until retry_timeout_ms.
+  int hedge_ms = 80;
 };
 
 class Client {

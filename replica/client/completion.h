@@ -33,6 +33,10 @@ struct ClientStats {
   std::uint64_t unknown = 0;
   std::uint64_t retried = 0;     // commands sent again
   std::uint64_t reconnects = 0;  // connections after the first
+  // Commands that a second node was asked for while the first was silent, and
+  // those that it answered first. Each completes once all the same.
+  std::uint64_t hedged = 0;
+  std::uint64_t hedges_won = 0;
 };
 
 }  // namespace quorate

@@ -34,7 +34,10 @@ std::uint64_t Mix(std::uint64_t x) {
 }  // namespace
 
 Sessions::Sessions(std::uint64_t seed, const RetryPolicy& policy)
-    : policy_(policy), next_id_(seed), backoff_ms_(policy.first_backoff_ms) {}
+    : policy_(policy),
+      next_id_(seed),
+      backoff_ms_(policy.first_backoff_ms),
+      patience_(policy.hedge_ms) {}
 
 ClientId Sessions::DrawId() {
   next_id_ += 0x9E3779B97F4A7C15ull;
@@ -246,13 +249,21 @@ void Sessions::HandleDisconnect() {
   next_unsent_ = first_parcel_;
   wants_other_node_ = false;
   leader_.reset();
+  EndHedge();
 }
 
 bool Sessions::WantsOtherNode(std::int64_t now_ms) const {
   if (wants_other_node_) return true;
   // Parcels are sent in order, so the first is the oldest.
   return !parcels_.empty() && parcels_.front().sent &&
-         parcels_.front().sent_ms + policy_.retry_timeout_ms <= now_ms;
+         parcels_.front().sent_ms + RetryTimeout() <= now_ms;
+}
+
+// A cluster that needs longer than the policy has it is not to be left again
+// and again with everything sent once more.
+std::int64_t Sessions::RetryTimeout() const {
+  return std::max(policy_.retry_timeout_ms,
+                  std::min(patience_.ms(), policy_.give_up_timeout_ms / 2));
 }
 
 std::int64_t Sessions::NextDeadline() const {
@@ -266,8 +277,7 @@ std::int64_t Sessions::NextDeadline() const {
     deadline = std::min(deadline, oldest_ms + policy_.give_up_timeout_ms);
   }
   if (!parcels_.empty() && parcels_.front().sent) {
-    deadline =
-        std::min(deadline, parcels_.front().sent_ms + policy_.retry_timeout_ms);
+    deadline = std::min(deadline, parcels_.front().sent_ms + RetryTimeout());
   }
   return deadline;
 }

@@ -21,6 +21,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "replica/client/completion.h"
+#include "replica/client/patience.h"
 #include "wire/command.h"
 #include "wire/ids.h"
 #include "wire/result.h"
@@ -36,6 +37,9 @@ struct RetryPolicy {
   // A command refused by a busy node waits; longer with every refusal in a row.
   std::int64_t first_backoff_ms = 5;
   std::int64_t largest_backoff_ms = 500;
+  // A command without an answer for so long, or for longer where answers take
+  // longer: ask a second node as well.
+  std::int64_t hedge_ms = 80;
 };
 
 class Sessions {
@@ -73,6 +77,30 @@ class Sessions {
   void HandleReplies(std::span<ClientReply> replies, std::int64_t now_ms,
                      std::vector<Completion>& completed);
 
+  // ---- a second node, asked beside the connected one ----
+
+  // Should one be asked, or another one than the last?
+  bool WantsHedge(std::int64_t now_ms) const {
+    return HedgeDeadline() <= now_ms;
+  }
+  std::int64_t HedgeDeadline() const;
+  // Some of the oldest commands without an answer, for the second node; null
+  // when there is nothing to ask it.
+  CommandBatchPtr NextHedge(std::int64_t now_ms);
+  // Replies of the second node. Only what it has done counts, for the copy at
+  // the connected node may be answered otherwise. True if the connected node
+  // has said nothing since the second was asked, and this one answers: then it
+  // is the better one.
+  bool HandleHedgeReplies(std::span<ClientReply> replies, std::int64_t now_ms,
+                          std::vector<Completion>& completed);
+  // The second node is gone or given up: another one may be asked, after a
+  // pause that grows; at once if it only said who knows better.
+  void HandleHedgeLost(std::int64_t now_ms, bool at_once = false);
+  // Is an answer of the second node still of use?
+  bool hedging() const { return hedged_outstanding_ > 0; }
+  // Whom the second node has named as the leader.
+  std::optional<ReplicaId> hedge_leader() const { return hedge_leader_; }
+
   // The connection is gone: what was sent without an answer is in doubt, and
   // is sent again to the next node, under the same numbers.
   void HandleDisconnect();
@@ -109,6 +137,8 @@ class Sessions {
     bool outstanding = false;
     // Some sending of it ended without an answer, before this parcel.
     bool in_doubt = false;
+    // The hedge that has asked a second node for it; it is in doubt, too.
+    std::uint32_t hedge = 0;
     RefusalReason reason = RefusalReason::kNone;
   };
   struct Session {
@@ -164,6 +194,9 @@ class Sessions {
   Parcel* ParcelOf(const Slot& slot);
   bool IsDoubtful(const Slot& slot);
 
+  std::int64_t RetryTimeout() const;
+  bool MayHedge() const;
+  void EndHedge();
   void NoteOtherNode(const ClientReply& reply);
   void HandleRefusal(Found found, ClientReply& reply, std::int64_t now_ms,
                      std::vector<Completion>& completed);
@@ -203,6 +236,15 @@ class Sessions {
   std::int64_t release_ms_ = kNever;
   std::int64_t held_oldest_ms_ = kNever;
   std::int64_t backoff_ms_;
+
+  Patience patience_;
+  std::uint32_t hedge_ = 1;              // the present one
+  std::size_t hedged_outstanding_ = 0;   // by it
+  std::int64_t hedge_sent_ms_ = kNever;  // the last one, unless it has ended
+  std::int64_t next_hedge_ms_ = 0;
+  std::int64_t hedge_pause_ms_ = 0;
+  std::int64_t heard_ms_ = 0;  // the connected node
+  std::optional<ReplicaId> hedge_leader_;
 
   bool wants_other_node_ = false;
   std::optional<ReplicaId> leader_;

@@ -63,6 +63,8 @@ void Sessions::HandleReplies(std::span<ClientReply> replies,
                              std::int64_t now_ms,
                              std::vector<Completion>& completed) {
   const bool none_held = held_.empty();
+  heard_ms_ = now_ms;
+  std::int64_t slowest_ms = -1;
   for (ClientReply& reply : replies) {
     const Found found = Find(reply.id);
     if (found.slot == nullptr) continue;  // Answered before: the first counts.
@@ -70,6 +72,7 @@ void Sessions::HandleReplies(std::span<ClientReply> replies,
     // Not an answer to anything sent on this connection.
     if (parcel == nullptr || !parcel->sent) continue;
     if (reply.status == ReplyStatus::kDone) {
+      slowest_ms = std::max(slowest_ms, now_ms - parcel->sent_ms);
       Complete(found, reply, completed);
       continue;
     }
@@ -81,6 +84,7 @@ void Sessions::HandleReplies(std::span<ClientReply> replies,
     }
   }
   if (none_held && held_.empty()) backoff_ms_ = policy_.first_backoff_ms;
+  if (slowest_ms >= 0) patience_.NoteAnswer(slowest_ms);
   DropAnsweredParcels();
 }
 
@@ -214,6 +218,7 @@ void Sessions::EndSlot(Session& session, Slot& slot) {
   if (--parcel->outstanding == 0) parcel->batch.reset();
   slot.outstanding = false;
   --outstanding_;
+  if (slot.hedge == hedge_ && --hedged_outstanding_ == 0) EndHedge();
   while (session.first < session.next &&
          !session.At(session.first).outstanding) {
     ++session.first;

@@ -1,11 +1,16 @@
 #include "replica/client/client.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "replica/client/sync_client.h"
@@ -25,6 +30,41 @@ void AnswerDone(ScriptedNode& node, const ClientMessage& message) {
     node.AnswerAll(*request, ReplyStatus::kDone);
   }
 }
+
+// An address where first segments vanish: a listener whose queue is full.
+class BlackHole {
+ public:
+  BlackHole() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof(address);
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(listener_, generic, length), 0);
+    EXPECT_EQ(listen(listener_, 0), 0);
+    getsockname(listener_, generic, &length);
+    port_ = ntohs(address.sin_port);
+    for (const int filler : fillers_) connect(filler, generic, length);
+  }
+  ~BlackHole() {
+    for (const int filler : fillers_) close(filler);
+    close(listener_);
+  }
+  BlackHole(const BlackHole&) = delete;
+  BlackHole& operator=(const BlackHole&) = delete;
+
+  Endpoint endpoint() const { return {"127.0.0.1", port_}; }
+
+ private:
+  static int NonBlocking() {
+    return socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  }
+
+  int listener_ = socket(AF_INET, SOCK_STREAM, 0);
+  int fillers_[4] = {NonBlocking(), NonBlocking(), NonBlocking(),
+                     NonBlocking()};
+  std::uint16_t port_ = 0;
+};
 
 class ClientTest : public testing::Test {
  protected:
@@ -176,6 +216,78 @@ TEST_F(ClientTest, LeavesANodeThatNeverSaysHello) {
   AddNode();
   RunOneCommand();
   EXPECT_EQ(completed_[0].status, ReplyStatus::kDone);
+  EXPECT_EQ(client_->stats().retried, 0u);
+}
+
+// Nothing here asserts a time: a client that waited for one of the silent nodes
+// would wait for the ten minutes of the retry timeout.
+TEST_F(ClientTest, DoesNotWaitForANodeThatNeverSaysHello) {
+  options_.retry_timeout_ms = options_.give_up_timeout_ms = 600'000;
+  AddNode().set_greeting("");
+  AddNode().set_greeting("");
+  AddNode();
+  RunOneCommand();
+  EXPECT_EQ(completed_[0].status, ReplyStatus::kDone);
+  EXPECT_EQ(client_->current_node(), 2u);
+}
+
+TEST_F(ClientTest, DoesNotWaitForANodeThatNeverAnswers) {
+  options_.retry_timeout_ms = options_.give_up_timeout_ms = 600'000;
+  const ScriptedNode& silent =
+      AddNode([](ScriptedNode&, const ClientMessage&) {});
+  AddNode([](ScriptedNode&, const ClientMessage&) {});
+  AddNode();
+  RunOneCommand();
+  EXPECT_EQ(completed_[0].status, ReplyStatus::kDone);
+  EXPECT_EQ(client_->current_node(), 2u);
+  EXPECT_EQ(client_->stats().hedges_won, 1u);
+  EXPECT_EQ(client_->stats().completed, 1u);
+  // It has learned who answers.
+  for (std::size_t i = 2; i <= 20; ++i) {
+    Submit("k");
+    RunUntilCompleted(i);
+  }
+  EXPECT_EQ(silent.requests().size(), 1u);
+  EXPECT_EQ(client_->stats().hedged, 2u);
+}
+
+TEST_F(ClientTest, DoesNotWaitForANodeInABlackHole) {
+  options_.retry_timeout_ms = options_.give_up_timeout_ms = 600'000;
+  const BlackHole first;
+  const BlackHole second;
+  options_.nodes = {first.endpoint(), second.endpoint()};
+  AddNode();
+  RunOneCommand();
+  EXPECT_EQ(completed_[0].status, ReplyStatus::kDone);
+  EXPECT_EQ(client_->current_node(), 2u);
+}
+
+TEST_F(ClientTest, DoesNotWaitForOneSilentNodeBeforeAnotherRefuses) {
+  options_.retry_timeout_ms = options_.give_up_timeout_ms = 600'000;
+  AddNode().set_greeting("");
+  AddDeadNode();
+  AddNode();
+  RunOneCommand();
+  EXPECT_EQ(completed_[0].status, ReplyStatus::kDone);
+  EXPECT_EQ(client_->current_node(), 2u);
+}
+
+// The first node answers after all, before the second one does.
+TEST_F(ClientTest, AnswersOfEitherNodeCountOnce) {
+  options_.hedge_ms = 10;
+  ScriptedNode& slow = AddNode([](ScriptedNode&, const ClientMessage&) {});
+  CommandBatchPtr hedged;
+  AddNode([&](ScriptedNode& node, const ClientMessage& message) {
+    const auto& request = std::get<ClientRequest>(message);
+    if (std::exchange(hedged, request.batch) != nullptr) return;
+    slow.AnswerAll(request, ReplyStatus::kDone);
+    node.AnswerAll(request, ReplyStatus::kDone);
+  });
+  RunOneCommand();
+  Submit("k");
+  RunUntil([&] { return slow.requests().size() == 2; });
+  EXPECT_EQ(completed_.size(), 1u);
+  EXPECT_EQ(client_->stats().completed, 1u);
   EXPECT_EQ(client_->stats().retried, 0u);
 }
 
