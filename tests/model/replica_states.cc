@@ -473,17 +473,29 @@ void ReplicaStates::MixSync(const Draft& draft, int replica,
   }
 }
 
+std::shared_ptr<const Replica> ReplicaStates::Shared(Draft& draft,
+                                                     std::uint64_t future) {
+  quorate::Fingerprint print;
+  print.Mix(future);
+  print.Mix(draft.appended());
+  print.Mix(draft.durable);
+  std::shared_ptr<const Replica>& machine = machines_[print.value()];
+  if (machine == nullptr) machine = std::move(draft.machine);
+  return machine;
+}
+
 StateId ReplicaStates::Intern(Draft draft, int replica) {
   const ObservationId observation = observations_.Intern(draft.observation);
+  const std::uint64_t future = CoreOf(draft, replica);
   quorate::Fingerprint print;
-  print.Mix(CoreOf(draft, replica));
+  print.Mix(future);
   print.Mix(observation);
   const std::uint64_t core = print.value();
   for (const PacketSetId set : draft.sent) print.Mix(set);
   const auto [known, is_new] = by_identity_.try_emplace(
       print.value(), static_cast<StateId>(states_.size()));
   if (is_new) {
-    states_.push_back({.machine = std::move(draft.machine),
+    states_.push_back({.machine = Shared(draft, future),
                        .journal = std::move(draft.journal),
                        .durable = draft.durable,
                        .proposed = draft.proposed,

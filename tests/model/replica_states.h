@@ -49,7 +49,9 @@ struct JournalEntry {
 using Journal = std::shared_ptr<const JournalEntry>;
 
 struct ReplicaState {
-  std::unique_ptr<const Replica> machine;
+  // Shared by states that differ in what was sent or observed only: a machine
+  // takes more memory than all else here.
+  std::shared_ptr<const Replica> machine;
   Journal journal;
   RecordSequence durable = 0;
   // Bit k: command k has been proposed here, in whatever life.
@@ -118,6 +120,7 @@ class ReplicaStates {
   std::unique_ptr<Replica> Restored(int replica, const Journal& journal,
                                     RecordSequence through) const;
   std::uint64_t CoreOf(const Draft& draft, int replica);
+  std::shared_ptr<const Replica> Shared(Draft& draft, std::uint64_t future);
   Message WithPayload(Message message) const;
 
   Scope scope_;
@@ -130,6 +133,9 @@ class ReplicaStates {
   std::deque<ReplicaState> states_;
   std::vector<StateId> initial_;
   absl::flat_hash_map<std::uint64_t, StateId> by_identity_;
+  // By all that a machine's future rests on, the number of its last record and
+  // of the last durable one included.
+  absl::flat_hash_map<std::uint64_t, std::shared_ptr<const Replica>> machines_;
   absl::flat_hash_map<std::uint64_t, StateId> taken_;
   absl::flat_hash_map<std::uint64_t, std::vector<Arrow>> deliveries_;
   absl::flat_hash_map<std::uint64_t, StateId> answered_;
