@@ -13,6 +13,17 @@ build() {
   cmake --build build/release --target "$@"
 }
 
+# need_numbers FLAG VALUE: what a flag was given reaches awk, sed and
+# gnuplot, which take a text apart: only numbers may. VALUE may hold several.
+need_numbers() {
+  local number
+  for number in $2; do
+    [[ $number =~ ^[0-9]+(\.[0-9]+)?$ ]] && continue
+    echo "$1 $2: \"$number\" is no number" >&2
+    exit 2
+  done
+}
+
 # new_directory PREFIX: creates and prints out/PREFIX-<time>.
 new_directory() {
   local name directory n=1

@@ -26,6 +26,9 @@ done
 
 bash experiments/install_packages.sh --peers
 . experiments/common.sh
+need_numbers --seconds "$seconds"
+need_numbers --rounds "$rounds"
+need_numbers --clients "$clients"
 build quorate etcd_load >&2
 directory=$(new_directory etcd)
 results=()

@@ -39,6 +39,9 @@ done
 }
 
 . experiments/common.sh
+need_numbers --conflict "$conflict"
+need_numbers --clients "$clients"
+need_numbers --pipeline "$pipeline"
 build quorate >&2
 directory=$(new_directory endless)
 start_cluster "$directory/cluster" 3 fsync >&2

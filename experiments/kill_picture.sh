@@ -27,6 +27,10 @@ while [ $# -gt 0 ]; do
 done
 
 . experiments/common.sh
+need_numbers --rate "$rate"
+need_numbers --conflict "$conflict"
+need_numbers --seconds "$seconds"
+need_numbers --victim "$victim"
 build quorate >&2
 directory=$(new_directory kill)
 start_cluster "$directory/cluster" 3 fsync >&2

@@ -45,6 +45,10 @@ while [ $# -gt 0 ]; do
 done
 
 . experiments/common.sh
+need_numbers --seconds "$seconds"
+need_numbers --clients "$clients"
+need_numbers --pipeline "$pipeline"
+need_numbers --conflicts "$conflicts"
 build quorate >&2
 directory=$(new_directory protocols)
 results=()

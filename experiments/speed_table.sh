@@ -19,6 +19,8 @@ while [ $# -gt 0 ]; do
 done
 
 . experiments/common.sh
+need_numbers --seconds "$seconds"
+need_numbers --nodes "$sizes"
 build quorate >&2
 directory=$(new_directory speed)
 results=()

@@ -21,6 +21,8 @@ while [ $# -gt 0 ]; do
 done
 
 . experiments/common.sh
+need_numbers --seconds "$seconds"
+need_numbers --pipeline "$pipelines"
 build quorate chaos_disk_trouble >&2
 directory=$(new_directory trouble)
 
@@ -30,7 +32,7 @@ load() {
   for node in r1 r2; do
     "$quorate" bench --config "$cluster/cluster.toml" --node "$node" \
       --clients 32 --pipeline "$1" --key-prefix "$node." --warmup 1 \
-      --duration "$seconds" --quiet --out "$directory/$node.json" \
+      --duration "$seconds" --quiet --force --out "$directory/$node.json" \
       >"$directory/$node.txt" &
     benches+=("$!")
   done

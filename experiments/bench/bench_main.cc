@@ -4,11 +4,15 @@
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
+#include <random>
 #include <string>
+#include <utility>
 
 #include "experiments/bench/bench_options.h"
 #include "experiments/bench/load_generator.h"
+#include "experiments/bench/output_file.h"
 #include "experiments/bench/result.h"
+#include "experiments/bench/stop_signals.h"
 #include "experiments/plot/result_text.h"
 #include "experiments/plot/terminal_plot.h"
 #include "fmt/format.h"
@@ -19,6 +23,8 @@ namespace {
 constexpr int kDone = 0;
 constexpr int kFailed = 1;
 constexpr int kNoAnswer = 3;
+// A shell's own convention for what a signal ended.
+constexpr int kSignalled = 128;
 
 int Fail(const absl::Status& status, int code) {
   fmt::print(stderr, "quorate bench: {}\n", std::string(status.message()));
@@ -46,38 +52,43 @@ std::string StateNote(const LoadOutcome& outcome) {
   const std::string nodes =
       fmt::format("{} of {} nodes", up, outcome.up.size());
   if (outcome.agreement == Agreement::kNotAtRest) {
-    return nodes + " answer, but they had not come to rest within 10 s";
+    return nodes + (outcome.interrupted_by != 0
+                        ? " answer; the run was ended before they came to rest"
+                        : " answer, but they had not come to rest within 10 s");
   }
   return nodes;
 }
 
 RunFacts GatherFacts(const LoadOptions& load, const ClusterConfig& config,
                      const LoadOutcome& outcome) {
-  RunFacts facts{.protocol = std::string(Name(config.settings.protocol)),
-                 .durability = config.durability == Durability::kFsync
-                                   ? "fsync"
-                                   : "memory",
-                 .configuration = FormatConfig(config),
-                 .sites = SiteNames(config),
-                 .workload = load.workload,
-                 .seed = load.seed,
-                 .clients = load.clients,
-                 .pipeline = load.pipeline,
-                 .connections = load.connections,
-                 .rate = load.rate,
-                 .arrivals = load.arrivals == ArrivalKind::kPoisson ? "poisson"
-                                                                    : "uniform",
-                 .warmup_s = load.warmup_s,
-                 .submitted = outcome.submitted,
-                 .answered = outcome.answered,
-                 .retried = outcome.retried,
-                 .reconnects = outcome.reconnects,
-                 .offered = outcome.offered,
-                 .unsent = outcome.unsent,
-                 .errors = outcome.errors,
-                 .client_cpu_s = outcome.client_cpu_s,
-                 .machine_cpu = outcome.machine_cpu,
-                 .state_hash_note = StateNote(outcome)};
+  RunFacts facts{
+      .protocol = std::string(Name(config.settings.protocol)),
+      .durability =
+          config.durability == Durability::kFsync ? "fsync" : "memory",
+      .configuration = FormatConfig(config),
+      .sites = SiteNames(config),
+      .workload = load.workload,
+      .seed = load.seed,
+      .clients = load.clients,
+      .pipeline = load.pipeline,
+      .connections = load.connections,
+      .rate = load.rate,
+      .arrivals =
+          load.arrivals == ArrivalKind::kPoisson ? "poisson" : "uniform",
+      .warmup_s = load.warmup_s,
+      .interrupted_by =
+          outcome.interrupted_by == 0 ? "" : SignalName(outcome.interrupted_by),
+      .submitted = outcome.submitted,
+      .answered = outcome.answered,
+      .retried = outcome.retried,
+      .reconnects = outcome.reconnects,
+      .offered = outcome.offered,
+      .unsent = outcome.unsent,
+      .errors = outcome.errors,
+      .punctuality = outcome.punctuality,
+      .client_cpu_s = outcome.client_cpu_s,
+      .machine_cpu = outcome.machine_cpu,
+      .state_hash_note = StateNote(outcome)};
   for (std::size_t i = 0; i < config.nodes.size(); ++i) {
     facts.nodes.push_back({.name = config.nodes[i].name,
                            .address = ToString(config.nodes[i].client),
@@ -86,25 +97,51 @@ RunFacts GatherFacts(const LoadOptions& load, const ClusterConfig& config,
                            .before = outcome.before[i],
                            .after = outcome.after[i]});
   }
+  if (load.operations == 0) facts.planned_s = load.duration_s;
   if (outcome.agreement != Agreement::kNotAtRest) {
     facts.state_hash_equal = outcome.agreement == Agreement::kEqual;
   }
   return facts;
 }
 
-absl::Status Save(const Json& result, const std::string& path) {
-  const auto folder = std::filesystem::path(path).parent_path();
-  std::error_code error;
-  if (!folder.empty()) std::filesystem::create_directories(folder, error);
-  if (error) {
-    return absl::UnavailableError(fmt::format(
-        "cannot create \"{}\": {}", folder.string(), error.message()));
+// Small enough to be typed again, and to be kept by programs whose numbers are
+// doubles.
+std::uint64_t DrawSeed() {
+  std::random_device device;
+  return std::uint64_t{device()} + 1;
+}
+
+// Opened before the run: that it cannot be written is better known at once.
+// Without --out the result gets a folder that no other run has.
+absl::StatusOr<OutputFile> OpenResult(const BenchOptions& options) {
+  if (!options.out.empty()) {
+    return OutputFile::Open("result", options.out, options.force);
   }
-  return WriteResult(result, path);
+  const absl::StatusOr<std::string> folder =
+      NewFolder(FormatTime("out/bench-%Y%m%d-%H%M%S", false));
+  if (!folder.ok()) return folder.status();
+  return OutputFile::Open("result", *folder + "/result.json", false);
+}
+
+// What no result came of leaves no folder either.
+void RemoveEmptyFolderOf(OutputFile file) {
+  const auto folder = std::filesystem::path(file.path()).parent_path();
+  { const OutputFile discarded = std::move(file); }
+  std::error_code ignored;
+  std::filesystem::remove(folder, ignored);
+}
+
+int ExitCodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded: return kNoAnswer;
+    case absl::StatusCode::kAlreadyExists: return kWrongUsage;
+    default: return kFailed;
+  }
 }
 
 void Print(const Json& result, const std::string& path,
-           const BenchOptions& options) {
+           const LoadOutcome& outcome, const BenchOptions& options) {
   if (options.json) {
     fmt::print("{}\n",
                result.dump(1, ' ', false, Json::error_handler_t::replace));
@@ -113,7 +150,7 @@ void Print(const Json& result, const std::string& path,
   fmt::print("\n{}", FormatResult(result));
   fmt::print("saved     {}\n", path);
   if (!options.history_path.empty()) {
-    fmt::print("history   {}\n", options.history_path);
+    fmt::print("history   {}\n", outcome.history_path);
   }
   fmt::print("\n{}", DrawLatencyCdf(result, DetectTerminalStyle()));
   fmt::print("\npictures: quorate report {} --out {}\n", path,
@@ -132,35 +169,33 @@ int BenchMain(int argc, const char* const* argv) {
   if (!config.ok()) return Fail(config.status(), kWrongUsage);
   const auto workload = ChooseWorkload(options);
   if (!workload.ok()) return Fail(workload.status(), kWrongUsage);
-  const auto load = MakeLoadOptions(options, *workload, *config);
+  const auto load = MakeLoadOptions(options, *workload, *config, DrawSeed());
   if (!load.ok()) return Fail(load.status(), kWrongUsage);
+  absl::StatusOr<OutputFile> file = OpenResult(options);
+  if (!file.ok()) return Fail(file.status(), ExitCodeOf(file.status()));
 
   const std::string started_at = FormatTime("%Y-%m-%dT%H:%M:%SZ", true);
-  const std::string path =
-      options.out.empty()
-          ? FormatTime("out/bench-%Y%m%d-%H%M%S/result.json", false)
-          : options.out;
   const absl::StatusOr<LoadOutcome> outcome = RunLoad(*load);
   if (!outcome.ok()) {
-    return Fail(outcome.status(),
-                absl::IsUnavailable(outcome.status()) ||
-                        absl::IsDeadlineExceeded(outcome.status())
-                    ? kNoAnswer
-                    : kFailed);
+    if (options.out.empty()) RemoveEmptyFolderOf(*std::move(file));
+    return Fail(outcome.status(), ExitCodeOf(outcome.status()));
   }
   RunFacts facts = GatherFacts(*load, *config, *outcome);
   facts.started_at = started_at;
   facts.command_line = CommandLine(argc, argv);
   const Json result = MakeResult(facts, outcome->recorder);
-  const absl::Status saved = Save(result, path);
-  Print(result, path, options);
-  if (!saved.ok()) return Fail(saved, kFailed);
+  const absl::Status saved = WriteResult(result, *file);
+  Print(result, file->path(), *outcome, options);
+  for (const absl::Status& written : {saved, outcome->history}) {
+    if (!written.ok()) return Fail(written, kFailed);
+  }
   if (facts.state_hash_equal == false) {
     return Fail(absl::InternalError(
                     "the replicas' states differ; this is a bug: keep the "
                     "nodes' directories and report it"),
                 kFailed);
   }
+  if (outcome->interrupted_by != 0) return kSignalled + outcome->interrupted_by;
   return outcome->answered > 0 ? kDone : kNoAnswer;
 }
 

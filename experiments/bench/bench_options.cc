@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t kMostConnections = 8;
 constexpr std::size_t kOpenLoopClients = 256;
 constexpr double kUnlimited = 1e6;  // seconds
+// Of keys and values that a preload may leave in every node unasked.
+constexpr double kLargestPreload = 4.0 * (1 << 30);
 
 constexpr const char* kExamples = R"(
 Examples:
@@ -29,8 +31,16 @@ Examples:
       --reads 40 --cas 10 --history h.jsonl --key-prefix "$RANDOM."
       a history for quorate-lincheck
 
-Exit codes: 0 done, 1 replicas disagree or a file cannot be written, 2 wrong
-usage, 3 no node answered.)";
+Several at once: every run draws a seed of its own, and its clients use keys of
+its own beside the hot or shared ones. With --seed give each another one: equal
+seeds mean equal keys.
+
+Ctrl-C ends the window early and saves what was measured; a second one ends at
+once.
+
+Exit codes: 0 done, 1 replicas disagree, the preload was refused or a file cannot
+be written, 2 wrong usage, 3 no node answered, 130 or 143 ended by SIGINT or
+SIGTERM.)";
 
 void AddWorkloadFlags(CLI::App& app, BenchOptions& options) {
   const char* group = "Workload";
@@ -57,11 +67,16 @@ void AddWorkloadFlags(CLI::App& app, BenchOptions& options) {
   app.add_option("--key-prefix", options.key_prefix,
                  "put before every key; a new one gives unused keys")
       ->group(group);
-  app.add_flag("--preload", options.preload,
-               "put every key once before the run (a..f do)")
+  app.add_flag_function(
+         "--preload,!--no-preload",
+         [&](std::int64_t given) { options.preload = given > 0; },
+         "put every key once before the run, or do not (default: if it "
+         "reads and keeps no history)")
       ->group(group);
-  app.add_option("--seed", options.seed, "of keys, mix and arrivals")
-      ->capture_default_str()
+  app.add_option(
+         "--seed", options.seed,
+         "of keys, mix and arrivals: repeats a run (default: drawn, and "
+         "named in the result)")
       ->group(group);
 }
 
@@ -117,6 +132,9 @@ void AddResultFlags(CLI::App& app, BenchOptions& options) {
       ->check(CLI::Range(1, 60'000))
       ->capture_default_str()
       ->group(group);
+  app.add_flag("--force", options.force,
+               "replace a result and a history that are there already")
+      ->group(group);
   app.add_flag("--json", options.json, "print the result as JSON")
       ->group(group);
   app.add_flag("--quiet", options.quiet, "no line a second on stderr")
@@ -148,6 +166,26 @@ std::size_t DefaultConnections(std::size_t clients, std::size_t nodes,
   const std::size_t most =
       std::max(step, kMostConnections - kMostConnections % step);
   return std::min(clients, most);
+}
+
+// What would silently be another load than the one that is asked for.
+absl::Status CheckLoad(const LoadOptions& load) {
+  if (load.connections > load.clients) {
+    return absl::InvalidArgumentError(fmt::format(
+        "--connections {}: a client uses one connection, and there are {} "
+        "clients; give at most as many",
+        load.connections, load.clients));
+  }
+  if (load.workload.distribution != KeyChoice::kConflict) {
+    return absl::OkStatus();
+  }
+  const std::uint64_t own = OwnKeys(load.workload.keys, load.clients,
+                                    KeysInTurn(load.rate, load.pipeline));
+  if (own <= (kMostKeys - 1) / load.clients) return absl::OkStatus();
+  return absl::InvalidArgumentError(fmt::format(
+      "{} clients with {} keys of their own each need more than the {} keys "
+      "that there are; take fewer --clients or a smaller --pipeline",
+      load.clients, own, kMostKeys));
 }
 
 }  // namespace
@@ -205,13 +243,28 @@ absl::StatusOr<WorkloadSpec> ChooseWorkload(const BenchOptions& options) {
   Override(options.value_size, spec.value_size);
   Override(options.keys, spec.keys);
   spec.key_prefix = options.key_prefix;
-  spec.preload |= options.preload;
+  if (options.preload) spec.preload = options.preload;
   if (!options.history_path.empty()) {
     // Checkers take a key that the history has not written as empty.
+    if (options.preload == true) {
+      return absl::InvalidArgumentError(
+          "--preload and --history: the history would not have the puts of the "
+          "preload, and no checker could explain what is read; give one of "
+          "them");
+    }
     spec.preload = false;
   }
   const absl::Status valid = Validate(spec);
   if (!valid.ok()) return valid;
+  const double bytes = static_cast<double>(spec.keys) *
+                       static_cast<double>(spec.value_size + kKeyBytes);
+  if (!options.preload && spec.preloads() && bytes > kLargestPreload) {
+    return absl::InvalidArgumentError(fmt::format(
+        "the preload of {} keys would leave {:.1f} GiB in every node; take "
+        "fewer --keys or a smaller --value-size, or say --preload or "
+        "--no-preload",
+        spec.keys, bytes / (1 << 30)));
+  }
   return spec;
 }
 
@@ -226,10 +279,11 @@ std::vector<std::string> SiteNames(const ClusterConfig& config) {
 
 absl::StatusOr<LoadOptions> MakeLoadOptions(const BenchOptions& options,
                                             const WorkloadSpec& workload,
-                                            const ClusterConfig& config) {
+                                            const ClusterConfig& config,
+                                            std::uint64_t seed) {
   LoadOptions load{.cluster_id = config.cluster_id,
                    .workload = workload,
-                   .seed = options.seed,
+                   .seed = options.seed.value_or(seed),
                    .pipeline = options.rate ? 1 : options.pipeline,
                    .rate = options.rate,
                    .arrivals = options.arrivals == "uniform"
@@ -238,6 +292,7 @@ absl::StatusOr<LoadOptions> MakeLoadOptions(const BenchOptions& options,
                    .operations = options.operations,
                    .timeline_ms = options.timeline_ms,
                    .history_path = options.history_path,
+                   .force = options.force,
                    .progress = !options.quiet};
   const std::vector<std::string> sites = SiteNames(config);
   load.sites = sites.size();
@@ -267,6 +322,8 @@ absl::StatusOr<LoadOptions> MakeLoadOptions(const BenchOptions& options,
   load.clients = options.clients.value_or(options.rate ? kOpenLoopClients : 64);
   load.connections = options.connections.value_or(DefaultConnections(
       load.clients, load.leaders.size(), load.only_node.has_value()));
+  const absl::Status feasible = CheckLoad(load);
+  if (!feasible.ok()) return feasible;
   load.duration_s = options.duration_s.value_or(bounded ? kUnlimited : 10);
   load.warmup_s = options.warmup_s.value_or(bounded ? 0 : 2);
   return load;

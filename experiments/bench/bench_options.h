@@ -29,8 +29,8 @@ struct BenchOptions {
   std::optional<std::uint64_t> value_size;
   std::optional<std::uint64_t> keys;
   std::string key_prefix;
-  bool preload = false;
-  std::uint64_t seed = 1;
+  std::optional<bool> preload;
+  std::optional<std::uint64_t> seed;
   // Load.
   std::optional<std::size_t> clients;
   std::size_t pipeline = 1;
@@ -44,6 +44,7 @@ struct BenchOptions {
   int timeline_ms = 1000;
   std::string history_path;
   std::string out;
+  bool force = false;
   bool json = false;
   bool quiet = false;
 };
@@ -66,8 +67,10 @@ absl::StatusOr<WorkloadSpec> ChooseWorkload(const BenchOptions& options);
 // sites, or the nodes' names where they have none.
 std::vector<std::string> SiteNames(const ClusterConfig& config);
 
+// `seed`: if the options have none.
 absl::StatusOr<LoadOptions> MakeLoadOptions(const BenchOptions& options,
                                             const WorkloadSpec& workload,
-                                            const ClusterConfig& config);
+                                            const ClusterConfig& config,
+                                            std::uint64_t seed = 1);
 
 }  // namespace quorate::bench

@@ -1,10 +1,7 @@
 #include "experiments/bench/history.h"
 
-#include <cerrno>
 #include <charconv>
-#include <cstring>
-
-#include "fmt/format.h"
+#include <utility>
 
 namespace quorate::bench {
 namespace {
@@ -176,33 +173,21 @@ void AppendJsonString(std::string_view text, std::string& to) {
   to += '"';
 }
 
-HistoryFile::~HistoryFile() {
-  if (file_ != nullptr) Close().IgnoreError();
-}
-
-absl::Status HistoryFile::Open(const std::string& path) {
-  path_ = path;
-  file_ = std::fopen(path.c_str(), "we");
-  if (file_ != nullptr) return absl::OkStatus();
-  return absl::PermissionDeniedError(fmt::format(
-      "cannot write history \"{}\": {}", path, std::strerror(errno)));
+absl::Status HistoryFile::Open(const std::string& path, bool force) {
+  auto opened = OutputFile::Open("history", path, force);
+  if (!opened.ok()) return opened.status();
+  file_ = *std::move(opened);
+  return absl::OkStatus();
 }
 
 void HistoryFile::Flush() {
-  if (file_ != nullptr && error_ == 0 &&
-      std::fwrite(buffer_.data(), 1, buffer_.size(), file_) != buffer_.size()) {
-    error_ = errno;
-  }
+  file_.Write(buffer_);
   buffer_.clear();
 }
 
 absl::Status HistoryFile::Close() {
   Flush();
-  if (std::fclose(file_) != 0 && error_ == 0) error_ = errno;
-  file_ = nullptr;
-  if (error_ == 0) return absl::OkStatus();
-  return absl::DataLossError(fmt::format("history \"{}\" is incomplete: {}",
-                                         path_, std::strerror(error_)));
+  return file_.Commit();
 }
 
 }  // namespace quorate::bench

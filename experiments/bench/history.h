@@ -16,12 +16,12 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "experiments/bench/output_file.h"
 #include "wire/command.h"
 #include "wire/result.h"
 
@@ -51,16 +51,12 @@ void AppendUnknownLine(const HistoryCall& call, std::string& to);
 // Appends `text` as a JSON string.
 void AppendJsonString(std::string_view text, std::string& to);
 
-// Writes lines to a file through a large buffer.
+// Writes lines to a file through a large buffer. The file has its name from
+// Close on: then it has a line for every command.
 class HistoryFile {
  public:
-  HistoryFile() = default;
-  ~HistoryFile();
-  HistoryFile(const HistoryFile&) = delete;
-  HistoryFile& operator=(const HistoryFile&) = delete;
-
-  absl::Status Open(const std::string& path);
-  bool is_open() const { return file_ != nullptr; }
+  absl::Status Open(const std::string& path, bool force);
+  bool is_open() const { return file_.is_open(); }
   // Lines are appended here; call Flush now and then.
   std::string& buffer() { return buffer_; }
   // Writes the buffer if it has grown large.
@@ -69,13 +65,13 @@ class HistoryFile {
   }
   void Flush();
   absl::Status Close();
+  // Where it is once it is closed.
+  const std::string& path() const { return file_.path(); }
 
  private:
   static constexpr std::size_t kLargeBytes = 1 << 20;
-  std::string path_;
-  std::FILE* file_ = nullptr;
+  OutputFile file_;
   std::string buffer_;
-  int error_ = 0;
 };
 
 }  // namespace quorate::bench

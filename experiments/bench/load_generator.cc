@@ -9,8 +9,10 @@
 #include <limits>
 #include <utility>
 
+#include "experiments/bench/descriptors.h"
 #include "experiments/bench/load_run.h"
 #include "experiments/bench/status_poller.h"
+#include "experiments/bench/stop_signals.h"
 #include "experiments/bench/text.h"
 #include "experiments/bench/wake_timer.h"
 #include "fmt/format.h"
@@ -23,9 +25,13 @@ constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr int kStatusTimeoutMs = 3000;
 constexpr std::int64_t kRestDeadline = 10 * kSecond;
 constexpr std::int64_t kRestPollInterval = kSecond / 20;
-constexpr std::int64_t kPreloadDeadline = 120 * kSecond;
+// For what is under way when somebody wants to see the end.
+constexpr double kInterruptedDrain = 1;
 // Waking more often than this buys no precision worth the CPU.
 constexpr std::int64_t kShortestSleep = kSecond / 20'000;
+// Never sleeping longer than this while measuring: from a late wake-up it is
+// seen that the generator itself stood still.
+constexpr std::int64_t kHeartbeat = kSecond / 100;
 
 std::int64_t Now() { return static_cast<std::int64_t>(uv_hrtime()); }
 
@@ -43,9 +49,11 @@ std::vector<NodeStatus> UpNodes(const StatusPoller::Answers& answers) {
 
 class LoadPhases {
  public:
-  LoadPhases(uv_loop_t* loop, WakeTimer& wake, const LoadOptions& options)
+  LoadPhases(uv_loop_t* loop, WakeTimer& wake, const StopSignals& stop,
+             const LoadOptions& options)
       : loop_(loop),
         wake_(wake),
+        stop_(stop),
         options_(options),
         poller_(loop, options.nodes, options.cluster_id) {}
 
@@ -54,19 +62,24 @@ class LoadPhases {
     if (!reachable.ok()) return Close(reachable);
     LoadRun run(loop_, options_);
     absl::Status status = run.OpenHistory();
+    if (status.ok()) status = Connect(run);
     if (status.ok()) status = Preload(run);
+    if (status.ok() && stopped()) {
+      status = absl::CancelledError(
+          fmt::format("ended by {} before anything was measured",
+                      SignalName(stop_.number())));
+    }
     if (status.ok()) {
       Measure(run);
       Drain(run);
     }
     run.CloseConnections();
-    const absl::Status history = run.CloseHistory();
-    if (status.ok()) status = history;
     if (!status.ok()) {
       const absl::Status closed = Close(status);
       Turn();
       return closed;
     }
+    const absl::Status history = run.CloseHistory();
     const Agreement agreement = WaitForRest();
     LoadOutcome outcome = run.TakeOutcome();
     outcome.client_cpu_s = client_cpu_s_;
@@ -74,6 +87,8 @@ class LoadPhases {
     outcome.before = before_;
     outcome.after = after_;
     outcome.agreement = agreement;
+    outcome.interrupted_by = interrupted_by_;
+    outcome.history = history;
     for (const auto& answer : last_) outcome.up.push_back(answer.has_value());
     poller_.Close();
     return outcome;
@@ -97,6 +112,8 @@ class LoadPhases {
     }
     return true;
   }
+
+  bool stopped() const { return stop_.number() != 0; }
 
   // Asks all nodes and waits.
   StatusPoller::Answers PollNow() {
@@ -123,19 +140,33 @@ class LoadPhases {
                                   reasons);
   }
 
+  // A run without some of its connections would measure something else.
+  absl::Status Connect(LoadRun& run) {
+    const std::size_t wanted = std::min(options_.connections, options_.clients);
+    const bool all = TurnUntil(Now() + Nanoseconds(options_.connect_s), [&] {
+      return run.connections_up() == wanted || stopped();
+    });
+    if (all) return absl::OkStatus();
+    return absl::UnavailableError(fmt::format(
+        "only {} of {} connections came up within {} s: {}",
+        run.connections_up(), wanted, FormatTrimmed(options_.connect_s),
+        std::string(run.ConnectionProblem().message())));
+  }
+
   absl::Status Preload(LoadRun& run) {
-    if (options_.workload.preload && options_.progress) {
-      fmt::print(stderr, "preload   {} keys\n",
-                 FormatCount(options_.workload.keys));
+    const std::uint64_t count = run.preload_count();
+    if (count > 0 && options_.progress) {
+      fmt::print(stderr, "preload   {} keys\n", FormatCount(count));
     }
     run.StartPreload();
-    if (TurnUntil(Now() + kPreloadDeadline,
-                  [&] { return run.outstanding() == 0; })) {
-      return absl::OkStatus();
+    // Every put is answered or given up; there is no need for a deadline.
+    const auto done = [&] { return run.outstanding() == 0 || stopped(); };
+    while (!TurnUntil(Now() + kSecond, done)) {
+      if (!options_.progress) continue;
+      fmt::print(stderr, "preload   {} of {} keys\n",
+                 FormatCount(run.preloaded()), FormatCount(count));
     }
-    return absl::DeadlineExceededError(
-        "the preload did not end within two minutes; take fewer keys or look "
-        "at quorate status");
+    return stopped() ? absl::OkStatus() : run.preload_status();
   }
 
   void Measure(LoadRun& run) {
@@ -147,9 +178,11 @@ class LoadPhases {
               begin);
     bool measuring = false;
     std::int64_t next_progress = begin + kSecond;
+    wake_at_ = Now();
     for (;;) {
       const std::int64_t now = Now();
       run.recorder().Advance(now);
+      run.punctuality().Turn(wake_at_, now);
       if (!measuring && now >= start) {
         measuring = true;
         StartWindow();
@@ -163,13 +196,18 @@ class LoadPhases {
       const std::int64_t end = run.recorder().window().end_ns;
       const std::int64_t due = run.SubmitDue(std::min(now, end - 1));
       const bool out_of_commands = run.exhausted() && run.outstanding() == 0;
-      if (now >= end || out_of_commands) {
+      if (now >= end || out_of_commands || stopped()) {
+        if (now < end && !out_of_commands) interrupted_by_ = stop_.number();
+        if (!measuring) StartWindow();
         EndWindow();
         run.StopSubmitting(now);
         return;
       }
-      wake_.Arm(std::min({std::max(due, now + kShortestSleep), next_progress,
-                          measuring ? end : start}));
+      // A step of the heartbeat at a time, not a change of the timer a turn.
+      const std::int64_t beat = (now / kHeartbeat + 1) * kHeartbeat;
+      wake_at_ = std::min(
+          {std::max(due, now + kShortestSleep), beat, measuring ? end : start});
+      wake_.Arm(wake_at_);
       uv_run(loop_, UV_RUN_ONCE);
     }
   }
@@ -193,8 +231,19 @@ class LoadPhases {
   }
 
   void Drain(LoadRun& run) {
-    TurnUntil(Now() + Nanoseconds(options_.drain_s),
-              [&] { return run.outstanding() == 0; });
+    const std::int64_t begin = Now();
+    const auto deadline = [&] {
+      return begin + Nanoseconds(stopped() ? std::min(options_.drain_s,
+                                                      kInterruptedDrain)
+                                           : options_.drain_s);
+    };
+    // A generator that stands still here sees answers late as well.
+    while (run.outstanding() > 0 && Now() < deadline()) {
+      wake_at_ = std::min(deadline(), Now() + kHeartbeat);
+      wake_.Arm(wake_at_);
+      uv_run(loop_, UV_RUN_ONCE);
+      run.punctuality().Turn(wake_at_, Now());
+    }
     TurnUntil(Now() + kRestDeadline, [&] { return !poller_.busy(); });
     if (after_.empty()) after_ = PollNow();
   }
@@ -205,10 +254,11 @@ class LoadPhases {
     for (;;) {
       last_ = PollNow();
       const Agreement agreement = CompareStates(UpNodes(last_));
-      if (agreement != Agreement::kNotAtRest || Now() >= deadline) {
+      if (agreement != Agreement::kNotAtRest || Now() >= deadline ||
+          stopped()) {
         return agreement;
       }
-      TurnUntil(Now() + kRestPollInterval, [] { return false; });
+      TurnUntil(Now() + kRestPollInterval, [this] { return stopped(); });
     }
   }
 
@@ -232,7 +282,10 @@ class LoadPhases {
 
   uv_loop_t* loop_;
   WakeTimer& wake_;
+  const StopSignals& stop_;
   const LoadOptions& options_;
+  int interrupted_by_ = 0;
+  std::int64_t wake_at_ = 0;  // when the loop turns again at the latest
   StatusPoller poller_;
   StatusPoller::Answers before_;
   StatusPoller::Answers after_;
@@ -246,6 +299,10 @@ class LoadPhases {
 }  // namespace
 
 absl::StatusOr<LoadOutcome> RunLoad(const LoadOptions& options) {
+  // Beside the load there is one connection a node that asks for its status.
+  const absl::Status room =
+      EnsureDescriptors(options.connections + options.nodes.size());
+  if (!room.ok()) return room;
   uv_loop_t loop;
   if (const int error = uv_loop_init(&loop); error != 0) {
     return absl::UnavailableError(
@@ -258,7 +315,8 @@ absl::StatusOr<LoadOutcome> RunLoad(const LoadOptions& options) {
       uv_loop_close(&loop);
       return wake.status();
     }
-    outcome = LoadPhases(&loop, *wake, options).Run();
+    const StopSignals stop(&loop);
+    outcome = LoadPhases(&loop, *wake, stop, options).Run();
   }
   // Every owner has asked for its handles to be closed; let them.
   uv_run(&loop, UV_RUN_DEFAULT);

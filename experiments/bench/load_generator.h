@@ -19,6 +19,7 @@
 #include "experiments/bench/arrivals.h"
 #include "experiments/bench/machine_info.h"
 #include "experiments/bench/node_status.h"
+#include "experiments/bench/punctuality.h"
 #include "experiments/bench/recorder.h"
 #include "experiments/bench/workload.h"
 #include "replica/shell/config.h"
@@ -45,15 +46,29 @@ struct LoadOptions {
   std::size_t max_outstanding = 100'000;
   double duration_s = 10;
   double warmup_s = 2;
+  double connect_s = 10;         // for all connections
   double drain_s = 10;           // for what is under way at the end
   std::uint64_t operations = 0;  // ends after so many commands; 0: no limit
   int timeline_ms = 1000;
   std::string history_path;  // empty: none is kept
+  bool force = false;        // replaces a history that is there already
   bool progress = true;      // a line a second on stderr
 };
 
+// How many commands one client may have outstanding, as far as its keys are
+// concerned: an open loop has no bound of its own.
+inline std::size_t KeysInTurn(const std::optional<double>& rate,
+                              std::size_t pipeline) {
+  return rate ? 64 : pipeline;
+}
+
 struct LoadOutcome {
   Recorder recorder;
+  Punctuality punctuality;
+  // The signal that ended the run early; 0: none did.
+  int interrupted_by = 0;
+  std::string history_path;  // where it is
+  absl::Status history;      // is it whole?
   std::uint64_t submitted = 0;
   std::uint64_t answered = 0;
   std::uint64_t retried = 0;
@@ -71,7 +86,11 @@ struct LoadOutcome {
   Agreement agreement = Agreement::kNotAtRest;
 };
 
-// Unavailable if no node answers.
+// Errors before anything was measured: Unavailable if no node answers, or not
+// over every connection; DeadlineExceeded and FailedPrecondition if the preload
+// was not answered or refused; ResourceExhausted for a lack of descriptors;
+// AlreadyExists for a history; Cancelled by a signal. SIGINT and SIGTERM end a
+// run early, which is no error once it measures.
 absl::StatusOr<LoadOutcome> RunLoad(const LoadOptions& options);
 
 }  // namespace quorate::bench

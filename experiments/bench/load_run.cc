@@ -6,11 +6,19 @@
 #include <limits>
 #include <utility>
 
+#include "experiments/bench/text.h"
+#include "fmt/format.h"
+#include "wire/result.h"
+
 namespace quorate::bench {
 namespace {
 
-constexpr std::size_t kPreloadOperations = 64;  // a command
+constexpr std::size_t kPreloadOperations = 64;  // a command, at most
 constexpr std::size_t kPreloadCommands = 32;    // under way, a connection
+// A command as large as this is cheap for a node, and far from the limits of a
+// request, a frame and a batch.
+constexpr std::size_t kPreloadCommandBytes = 64 * 1024;
+constexpr std::size_t kPreloadBytes = 1024 * 1024;  // under way, a connection
 
 std::int64_t NowNs() { return static_cast<std::int64_t>(uv_hrtime()); }
 
@@ -38,7 +46,7 @@ std::string_view ErrorName(RefusalReason reason) {
 LoadRun::LoadRun(uv_loop_s* loop, const LoadOptions& options)
     : options_(options),
       source_(options.workload, options.seed, options.clients,
-              options.rate ? 64 : options.pipeline,
+              KeysInTurn(options.rate, options.pipeline),
               /*unique_values=*/!options.history_path.empty()) {
   OpenConnections(loop);
 }
@@ -71,9 +79,35 @@ void LoadRun::OpenConnections(uv_loop_s* loop) {
 
 // ---- submitting -------------------------------------------------------------
 
+std::size_t LoadRun::connections_up() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(connections_, [](const Connection& connection) {
+        return connection.client->connection_status().ok();
+      }));
+}
+
+absl::Status LoadRun::ConnectionProblem() const {
+  for (const Connection& connection : connections_) {
+    const absl::Status& status = connection.client->connection_status();
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+// As many as fit, whatever the size of a value; one always does.
+std::size_t LoadRun::PreloadOperations() const {
+  return std::clamp<std::size_t>(
+      kPreloadCommandBytes / source_.preload_put_bytes(), 1,
+      kPreloadOperations);
+}
+
 void LoadRun::StartPreload() {
+  const std::size_t command_bytes =
+      PreloadOperations() * source_.preload_put_bytes();
+  const std::size_t commands = std::clamp<std::size_t>(
+      kPreloadBytes / command_bytes, 1, kPreloadCommands);
   for (std::size_t i = 0; i < connections_.size(); ++i) {
-    for (std::size_t n = 0; n < kPreloadCommands; ++n) SubmitNextPreload(i);
+    for (std::size_t n = 0; n < commands; ++n) SubmitNextPreload(i);
   }
 }
 
@@ -81,8 +115,10 @@ void LoadRun::SubmitNextPreload(std::size_t connection) {
   // A put's views last until the next one: keep the bytes here.
   std::array<std::string, 2 * kPreloadOperations> bytes;
   std::array<Operation, kPreloadOperations> operations;
+  const std::size_t most = PreloadOperations();
+  const std::uint64_t first = next_preload_;
   std::size_t count = 0;
-  for (; count < kPreloadOperations; ++count) {
+  for (; count < most; ++count) {
     const Operation* put = source_.Preload(next_preload_);
     if (put == nullptr) break;
     ++next_preload_;
@@ -94,14 +130,17 @@ void LoadRun::SubmitNextPreload(std::size_t connection) {
   }
   if (count == 0) return;
   ++outstanding_;
+  // The tag says which puts these are: the first of them and their number.
   connections_[connection].client->Submit(
-      0, std::span<const Operation>(operations.data(), count), 0);
+      0, std::span<const Operation>(operations.data(), count),
+      first * (kPreloadOperations + 1) + count);
 }
 
 void LoadRun::Start(const Window& window, std::int64_t now_ns) {
   phase_ = Phase::kRun;
   now_ns_ = now_ns;
   recorder_.emplace(window, options_.sites);
+  punctuality_.emplace(window.start_ns);
   if (options_.rate) {
     arrivals_.emplace(*options_.rate, options_.arrivals, options_.seed, now_ns);
     return;
@@ -122,13 +161,20 @@ std::int64_t LoadRun::SubmitDue(std::int64_t now_ns) {
   now_ns_ = now_ns;
   std::int64_t intended_ns = 0;
   while (outstanding_ < options_.max_outstanding && !exhausted()) {
-    if (!arrivals_->PopDue(now_ns, intended_ns)) return arrivals_->next_ns();
+    if (!arrivals_->PopDue(now_ns, intended_ns)) {
+      held_back_ = false;
+      return arrivals_->next_ns();
+    }
     if (recorder_->window().Contains(intended_ns)) ++offered_;
+    // What waited for the cluster to answer something is not the generator's
+    // lateness.
+    if (!held_back_) punctuality_->Leave(intended_ns, now_ns);
     const std::uint32_t slot = TakeSlot();
     slots_[slot].client = next_client_;
     if (++next_client_ == options_.clients) next_client_ = 0;
     Submit(slot, intended_ns);
   }
+  held_back_ = true;
   return kNever;  // An answer makes room first.
 }
 
@@ -148,6 +194,9 @@ void LoadRun::Submit(std::uint32_t slot, std::int64_t intended_ns) {
   slots_[slot].intended_ns = intended_ns;
   const std::uint32_t client = slots_[slot].client;
   const std::span<const Operation> operations = source_.Next(client);
+  slots_[slot].kind = operations[0].kind;
+  slots_[slot].inserts = source_.inserted().has_value();
+  slots_[slot].inserted = source_.inserted().value_or(0);
   if (history_.is_open()) {
     BeginCall(slot, now_ns_, operations, calls_[slot]);
   }
@@ -203,6 +252,8 @@ void LoadRun::HandleCompletions(std::size_t connection,
       recorder_->Answer(site, intended_ns, completion.commit_latency_us);
       progress_.latency.Record(
           static_cast<std::uint64_t>(now_ns_ - intended_ns));
+      CountOperations(slots_[slot], completion.results);
+      if (slots_[slot].inserts) source_.NoteInserted(slots_[slot].inserted);
     }
     if (history_.is_open()) NoteHistory(completion);
     if (source_.wants_observations()) NoteRead(completion);
@@ -219,8 +270,44 @@ void LoadRun::HandlePreload(std::size_t connection,
                             std::span<const Completion> completions) {
   for (const Completion& completion : completions) {
     --outstanding_;
-    if (completion.status != ReplyStatus::kDone) HandleCompletion(completion);
-    if (phase_ == Phase::kPreload) SubmitNextPreload(connection);
+    if (completion.status == ReplyStatus::kDone) {
+      preloaded_ += completion.tag % (kPreloadOperations + 1);
+    } else if (preload_status_.ok() && phase_ == Phase::kPreload) {
+      NotePreloadFailure(completion);
+    }
+    if (phase_ == Phase::kPreload && preload_status_.ok()) {
+      SubmitNextPreload(connection);
+    }
+  }
+}
+
+void LoadRun::NotePreloadFailure(const Completion& completion) {
+  const std::uint64_t first = completion.tag / (kPreloadOperations + 1);
+  const std::uint64_t count = completion.tag % (kPreloadOperations + 1);
+  const std::string puts = fmt::format(
+      "preload: puts {} to {} of {} ({}-byte values)", FormatCount(first + 1),
+      FormatCount(first + count), FormatCount(source_.preload_count()),
+      options_.workload.value_size);
+  if (completion.status == ReplyStatus::kUnknown ||
+      completion.reason == RefusalReason::kNone) {
+    preload_status_ = absl::DeadlineExceededError(
+        puts + " were not answered in time; look at quorate status");
+    return;
+  }
+  const std::string_view why = Explain(completion.reason);
+  preload_status_ = absl::FailedPreconditionError(
+      fmt::format("{} were refused: {}", puts,
+                  why.empty() ? ErrorName(completion.reason) : why));
+}
+
+void LoadRun::CountOperations(const Slot& slot, const CommandResult& results) {
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const OperationResult& result = results[i];
+    const OperationKind kind = i == 0 ? slot.kind : OperationKind::kPut;
+    const bool missed = result.status == OperationStatus::kNotFound ||
+                        result.status == OperationStatus::kMismatch ||
+                        (kind == OperationKind::kScan && result.rows.empty());
+    recorder_->Operation(kind, missed);
   }
 }
 
@@ -261,6 +348,7 @@ void LoadRun::NoteHistory(const Completion& completion) {
 
 void LoadRun::NoteRead(const Completion& completion) {
   if (completion.status != ReplyStatus::kDone) return;
+  if (completion.results.empty()) return;
   const ReadKey& read = reads_[completion.tag];
   const OperationResult& result = completion.results[0];
   const bool saw_value = read.kind == OperationKind::kGet ||
@@ -271,6 +359,8 @@ void LoadRun::NoteRead(const Completion& completion) {
 
 LoadOutcome LoadRun::TakeOutcome() {
   LoadOutcome outcome{.recorder = *std::move(recorder_),
+                      .punctuality = *std::move(punctuality_),
+                      .history_path = history_.path(),
                       .submitted = submitted_,
                       .answered = answered_,
                       .offered = offered_,

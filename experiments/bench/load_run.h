@@ -39,15 +39,22 @@ class LoadRun {
 
   absl::Status OpenHistory() {
     if (options_.history_path.empty()) return absl::OkStatus();
-    return history_.Open(options_.history_path);
+    return history_.Open(options_.history_path, options_.force);
   }
   absl::Status CloseHistory() {
     return history_.is_open() ? history_.Close() : absl::OkStatus();
   }
 
-  // Puts every key once, 64 a command, over all connections. Answered when
-  // outstanding() is back to 0.
+  // How many connections are there, and why the first that is not, is not.
+  std::size_t connections_up() const;
+  absl::Status ConnectionProblem() const;
+
+  // Puts every key once, many a command, over all connections. Answered when
+  // outstanding() is back to 0; stops at the first put that is not done.
   void StartPreload();
+  absl::Status preload_status() const { return preload_status_; }
+  std::uint64_t preloaded() const { return preloaded_; }
+  std::uint64_t preload_count() const { return source_.preload_count(); }
 
   // From here on commands count. `window` and times are of uv_hrtime.
   void Start(const Window& window, std::int64_t now_ns);
@@ -64,6 +71,7 @@ class LoadRun {
   void CloseConnections();
 
   Recorder& recorder() { return *recorder_; }
+  Punctuality& punctuality() { return *punctuality_; }
   ProgressInterval& progress() { return progress_; }
   // Moves everything it knows into `outcome`.
   LoadOutcome TakeOutcome();
@@ -82,6 +90,9 @@ class LoadRun {
   struct Slot {
     std::int64_t intended_ns = 0;
     std::uint32_t client = 0;
+    OperationKind kind{};        // of the first operation; a second is a put
+    bool inserts = false;        // a key that `latest` waits for
+    std::uint32_t inserted = 0;  // that key
   };
   // Where a client's session lives.
   struct Route {
@@ -96,9 +107,12 @@ class LoadRun {
                      std::span<const Completion> completions);
   // True if the command succeeded.
   bool HandleCompletion(const Completion& completion);
+  void NotePreloadFailure(const Completion& completion);
+  void CountOperations(const Slot& slot, const CommandResult& results);
   void NoteError(std::size_t kind);
   void NoteHistory(const Completion& completion);
   void NoteRead(const Completion& completion);
+  std::size_t PreloadOperations() const;
   void SubmitNextPreload(std::size_t connection);
   void Submit(std::uint32_t slot, std::int64_t intended_ns);
   std::uint32_t TakeSlot();
@@ -119,9 +133,13 @@ class LoadRun {
 
   Phase phase_ = Phase::kPreload;
   std::uint64_t next_preload_ = 0;
+  std::uint64_t preloaded_ = 0;
+  absl::Status preload_status_;
   std::uint32_t next_client_ = 0;  // open loop: clients in turn
   std::optional<Arrivals> arrivals_;
+  bool held_back_ = false;  // open loop: by the bound on what is outstanding
   std::optional<Recorder> recorder_;
+  std::optional<Punctuality> punctuality_;
   ProgressInterval progress_;
   std::int64_t now_ns_ = 0;  // of this frame or turn
   std::size_t outstanding_ = 0;

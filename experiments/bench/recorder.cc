@@ -25,8 +25,7 @@ void Recorder::Finish(std::int64_t now_ns) {
   window_.end_ns = std::clamp(now_ns, window_.start_ns, window_.end_ns);
   Advance(now_ns);
   if (interval_start_ns_ < window_.end_ns) ClosePoint(window_.end_ns);
-  longest_silence_ns_ =
-      std::max(longest_silence_ns_, window_.end_ns - last_answer_ns_);
+  NoteGap(window_.end_ns);
   in_window_ = false;
 }
 
@@ -39,10 +38,12 @@ SiteLatency Recorder::AllSites() const {
   return all;
 }
 
-void Recorder::NoteGap() {
-  longest_silence_ns_ =
-      std::max(longest_silence_ns_, now_ns_ - last_answer_ns_);
-  last_answer_ns_ = now_ns_;
+void Recorder::NoteGap(std::int64_t until_ns) {
+  if (until_ns - last_answer_ns_ > longest_silence_ns_) {
+    longest_silence_ns_ = until_ns - last_answer_ns_;
+    silence_start_ns_ = last_answer_ns_;
+  }
+  last_answer_ns_ = until_ns;
 }
 
 void Recorder::CloseIntervals(std::int64_t until_ns) {

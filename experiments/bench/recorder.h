@@ -1,18 +1,21 @@
 // Answers: what happened during the measured window, and when?
 //
 // Takes answers with their times and gives throughput, latencies by site, a
-// timeline and the longest silence. A command belongs to the latency figures if
-// it was *meant to start* inside the window, however late its answer came; it
-// belongs to the throughput if its answer came inside. So a stall at the end of
-// the window cannot hide, and answers after the window cannot inflate the rate.
-// Pure: the caller brings the clock, in nanoseconds, and reads it once a frame.
+// timeline, the longest silence, and how many operations found nothing. A
+// command belongs to the latency figures if it was *meant to start* inside the
+// window, however late its answer came; it belongs to the throughput if its
+// answer came inside. So a stall at the end of the window cannot hide, and
+// answers after the window cannot inflate the rate. Pure: the caller brings the
+// clock, in nanoseconds, and reads it once a frame.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "experiments/bench/histogram.h"
+#include "wire/command.h"
 
 namespace quorate::bench {
 
@@ -26,6 +29,15 @@ struct Window {
 struct SiteLatency {
   Histogram commit;   // nanoseconds
   Histogram execute;  // nanoseconds
+};
+
+// Operations of one kind that were answered in the window.
+struct OperationCount {
+  std::uint64_t done = 0;
+  // Of these: a get or a delete of a key that is not there, a scan without a
+  // row, a compare-and-set that met another value. Answers like any other, but
+  // cheaper ones than a workload usually means.
+  std::uint64_t missed = 0;
 };
 
 struct TimelinePoint {
@@ -53,7 +65,14 @@ class Recorder {
     if (!in_window_) return;
     ++answers_;
     interval_.Record(latency);
-    if (now_ns_ != last_answer_ns_) NoteGap();
+    if (now_ns_ != last_answer_ns_) NoteGap(now_ns_);
+  }
+  // One operation of an answered command.
+  void Operation(OperationKind kind, bool missed) {
+    if (!in_window_) return;
+    OperationCount& count = operations_[static_cast<std::size_t>(kind)];
+    ++count.done;
+    count.missed += missed ? 1 : 0;
   }
   // An answer that is not a success.
   void Error();
@@ -71,9 +90,13 @@ class Recorder {
   SiteLatency AllSites() const;
   const std::vector<TimelinePoint>& timeline() const { return timeline_; }
   std::int64_t longest_silence_ns() const { return longest_silence_ns_; }
+  std::int64_t silence_start_ns() const { return silence_start_ns_; }
+  const OperationCount& operations(OperationKind kind) const {
+    return operations_[static_cast<std::size_t>(kind)];
+  }
 
  private:
-  void NoteGap();
+  void NoteGap(std::int64_t until_ns);
   void CloseIntervals(std::int64_t until_ns);
   void ClosePoint(std::int64_t end_ns);
 
@@ -84,6 +107,8 @@ class Recorder {
   std::uint64_t answers_ = 0;
   std::int64_t last_answer_ns_;
   std::int64_t longest_silence_ns_ = 0;
+  std::int64_t silence_start_ns_ = 0;
+  std::array<OperationCount, kAllOperationKinds> operations_{};
   // The timeline's open interval.
   std::int64_t interval_start_ns_;
   Histogram interval_;

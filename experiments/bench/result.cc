@@ -1,15 +1,12 @@
 #include "experiments/bench/result.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <map>
 #include <numeric>
 #include <set>
+#include <utility>
 
 #include "experiments/bench/build_info.h"
-#include "fmt/format.h"
 #include "wire/mutation.h"
 
 namespace quorate::bench {
@@ -64,8 +61,9 @@ Json Histograms(const SiteLatency& site) {
   return {{"commit", Buckets(site.commit)}, {"execute", Buckets(site.execute)}};
 }
 
-Json Timeline(const Recorder& recorder) {
+Json Timeline(const RunFacts& facts, const Recorder& recorder) {
   Json points = Json::array();
+  const std::int64_t start_ns = recorder.window().start_ns;
   for (const TimelinePoint& point : recorder.timeline()) {
     points.push_back(
         {{"at_s", point.at_s},
@@ -73,8 +71,69 @@ Json Timeline(const Recorder& recorder) {
          {"p50_ms", Milliseconds(point.p50_ns)},
          {"p99_ms", Milliseconds(point.p99_ns)},
          {"errors", point.errors}});
+    if (!facts.punctuality) continue;
+    // Not the cluster's doing: how much of the interval the generator missed.
+    const auto from_ns = start_ns + static_cast<std::int64_t>(point.at_s * 1e9);
+    const std::int64_t paused_ns = facts.punctuality->PausedBetween(
+        from_ns, from_ns + static_cast<std::int64_t>(point.length_s * 1e9));
+    points.back()["generator_paused_ms"] =
+        static_cast<double>(paused_ns) * 1e-6;
   }
   return points;
+}
+
+// What the operations of each kind found.
+Json Operations(const Recorder& recorder) {
+  Json kinds = Json::object();
+  for (int i = 0; i < kOperationKinds; ++i) {
+    const auto kind = static_cast<OperationKind>(i);
+    const OperationCount& count = recorder.operations(kind);
+    if (count.done == 0) continue;
+    kinds[std::string(Name(kind))] = {{"done", count.done},
+                                      {"missed", count.missed}};
+  }
+  return kinds;
+}
+
+// Of the operations that look for something, the part that did not find it.
+Json MissShare(const Recorder& recorder) {
+  double done = 0;
+  double missed = 0;
+  for (const OperationKind kind :
+       {OperationKind::kGet, OperationKind::kDelete, OperationKind::kScan}) {
+    done += static_cast<double>(recorder.operations(kind).done);
+    missed += static_cast<double>(recorder.operations(kind).missed);
+  }
+  return done > 0 ? Json(missed / done) : Json(nullptr);
+}
+
+// How punctual the load generator itself was; null if it does not tell.
+Json Generator(const RunFacts& facts, const Recorder& recorder, bool late) {
+  if (!facts.punctuality) return nullptr;
+  const Punctuality& own = *facts.punctuality;
+  const std::int64_t start_ns = recorder.window().start_ns;
+  const std::int64_t silence_ns = recorder.silence_start_ns();
+  Json pauses = Json::array();
+  std::int64_t longest_ns = 0;
+  for (const Punctuality::Pause& pause : own.pauses()) {
+    longest_ns = std::max(longest_ns, pause.to_ns - pause.from_ns);
+    pauses.push_back(
+        {{"at_s", static_cast<double>(pause.from_ns - start_ns) * 1e-9},
+         {"length_s",
+          static_cast<double>(pause.to_ns - pause.from_ns) * 1e-9}});
+  }
+  return {{"late", late},
+          {"lateness_ms", facts.rate ? Latency(own.lateness()) : Json(nullptr)},
+          {"lateness_histogram_ns", Buckets(own.lateness())},
+          {"turn_late_ms", Latency(own.turns())},
+          {"pause_count", own.pause_count()},
+          {"paused_ms", static_cast<double>(own.paused_ns()) * 1e-6},
+          {"longest_pause_ms", static_cast<double>(longest_ns) * 1e-6},
+          {"pauses", std::move(pauses)},
+          {"longest_silence_paused_ms",
+           static_cast<double>(own.PausedBetween(
+               silence_ns, silence_ns + recorder.longest_silence_ns())) *
+               1e-6}};
 }
 
 // How much a counter of a node grew. A node that was restarted meanwhile counts
@@ -245,7 +304,7 @@ Json Workload(const WorkloadSpec& spec) {
           {"read_modify_writes", spec.read_modify_writes},
           {"value_size", spec.value_size},
           {"keys", spec.keys},
-          {"preload", spec.preload}};
+          {"preload", spec.preloads()}};
 }
 
 Json Machine(const RunFacts& facts) {
@@ -284,6 +343,9 @@ void AddSetting(const RunFacts& facts, const Recorder& recorder, Json& result) {
   result["conflict"] =
       conflicts ? Json(facts.workload.conflict) : Json(nullptr);
   result["duration_s"] = recorder.window_s();
+  result["planned_duration_s"] = OrNull(facts.planned_s);
+  result["interrupted_by"] =
+      facts.interrupted_by.empty() ? Json(nullptr) : Json(facts.interrupted_by);
   result["warmup_s"] = facts.warmup_s;
 }
 
@@ -306,6 +368,8 @@ void AddFigures(const RunFacts& facts, const Recorder& recorder, Json& result) {
   result["answered"] = facts.answered;
   result["retried"] = facts.retried;
   result["reconnects"] = facts.reconnects;
+  result["operations"] = Operations(recorder);
+  result["miss_share"] = MissShare(recorder);
   result["latency_ms"] = Latencies(recorder.AllSites());
   result["fast_path_share"] = FastPathShare(facts);
   result["largest_component"] = LargestComponent(facts);
@@ -314,7 +378,12 @@ void AddFigures(const RunFacts& facts, const Recorder& recorder, Json& result) {
   result["state_hash_note"] = facts.state_hash_note;
   result["longest_silence_ms"] =
       static_cast<double>(recorder.longest_silence_ns()) * 1e-6;
-  const LoadShares shares = MeasureShares(facts, window_s, overloaded);
+  LoadShares shares = MeasureShares(facts, window_s, overloaded);
+  shares.generator_late =
+      facts.punctuality &&
+      GeneratorIsTheLimit(*facts.punctuality, recorder,
+                          recorder.AllSites().execute.Quantile(0.99));
+  result["generator"] = Generator(facts, recorder, shares.generator_late);
   result["bottleneck"] = DecideBottleneck(shares);
   result["cpu_us_per_command"] = {
       {"client", 1e6 * facts.client_cpu_s * per_command}};
@@ -346,25 +415,24 @@ Json MakeResult(const RunFacts& facts, const Recorder& recorder) {
   result["started_at"] = facts.started_at;
   result["command_line"] = facts.command_line;
   result["configuration"] = facts.configuration;
-  result["timeline"] = Timeline(recorder);
+  result["timeline"] = Timeline(facts, recorder);
   result["histogram_ns"] = Histograms(recorder.AllSites());
   return result;
 }
 
-absl::Status WriteResult(const Json& result, const std::string& path) {
-  std::ofstream file(path);
+absl::Status WriteResult(const Json& result, OutputFile& file) {
   // Text from a configuration may be no UTF-8; replace it rather than throw.
-  file << result.dump(1, ' ', false, Json::error_handler_t::replace) << "\n";
-  file.close();
-  if (file) return absl::OkStatus();
-  return absl::UnavailableError(fmt::format("cannot write result \"{}\": {}",
-                                            path, std::strerror(errno)));
+  file.Write(result.dump(1, ' ', false, Json::error_handler_t::replace));
+  file.Write("\n");
+  return file.Commit();
 }
 
 std::string_view DecideBottleneck(const LoadShares& shares) {
   // A client that is out of CPU makes every other figure a statement about the
   // client.
   if (shares.client_cores >= kFullCore) return "client";
+  // The same of a client that was not there when it should have been.
+  if (shares.generator_late) return "client";
   const bool full = shares.machine_busy >= kFullMachine;
   const double own = shares.client_cores + shares.all_nodes_cores;
   const bool others = full && own < kOwnShare * shares.machine_cores;

@@ -17,6 +17,8 @@
 #include "absl/status/status.h"
 #include "experiments/bench/machine_info.h"
 #include "experiments/bench/node_status.h"
+#include "experiments/bench/output_file.h"
+#include "experiments/bench/punctuality.h"
 #include "experiments/bench/recorder.h"
 #include "experiments/bench/workload.h"
 #include "nlohmann/json.hpp"
@@ -56,6 +58,9 @@ struct RunFacts {
   std::optional<double> rate;  // nullopt: closed loop
   std::string arrivals;
   double warmup_s = 0;
+  // What was asked for; the Recorder knows how long it was.
+  std::optional<double> planned_s;
+  std::string interrupted_by;  // "SIGINT"; "" if it was not
 
   std::uint64_t submitted = 0;  // over the whole run
   std::uint64_t answered = 0;
@@ -67,6 +72,9 @@ struct RunFacts {
   // By name of the kind: "busy", "unknown", "not_a_number", ...
   std::map<std::string, std::uint64_t> errors;
 
+  // Nullopt: the client does not watch itself (peers).
+  std::optional<Punctuality> punctuality;
+
   double client_cpu_s = 0;  // in the window
   MachineCpu machine_cpu;   // in the window
   // Nullopt: it could not be told; `state_hash_note` says why.
@@ -75,7 +83,8 @@ struct RunFacts {
 };
 
 Json MakeResult(const RunFacts& facts, const Recorder& recorder);
-absl::Status WriteResult(const Json& result, const std::string& path);
+// And commits it.
+absl::Status WriteResult(const Json& result, OutputFile& file);
 
 // What held the run back.
 struct LoadShares {
@@ -87,10 +96,11 @@ struct LoadShares {
   double busiest_fsync = 0;  // share of the time, 0..1
   bool overloaded = false;
   bool open_loop = false;
+  bool generator_late = false;  // it stood still, or sent late
 };
-// "client", "nodes' CPU", "fsync", "other load" (somebody else uses the
-// machine), "offered rate" (an open loop that was served in full) or "round
-// trips" (a closed loop that mostly waits).
+// "client" (no more CPU, or not on time), "nodes' CPU", "fsync", "other load"
+// (somebody else uses the machine), "offered rate" (an open loop that was
+// served in full) or "round trips" (a closed loop that mostly waits).
 std::string_view DecideBottleneck(const LoadShares& shares);
 
 }  // namespace quorate::bench

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kStampDigits = 16;
 constexpr int kStampNumberBits = 40;
+constexpr std::uint64_t kHotKey = 0;
 
 // Out of 2^32, so that one draw of 32 bits decides.
 std::uint64_t Threshold(double percent) {
@@ -55,6 +56,21 @@ void WriteKey(KeyKind kind, std::uint64_t number, char* to) {
     to[i] = kDigits[number & 15];
     number >>= 4;
   }
+}
+
+std::string KeySpace(std::uint64_t seed) {
+  // Away from the streams of clients and arrivals.
+  constexpr std::uint64_t kStream = 0x5bac'e000'0000;
+  // In the order of their codes, so that keys sort by number, then by space.
+  static constexpr char kDigits[] =
+      "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+  std::uint64_t bits = Random(seed, kStream).Next();
+  std::string space;
+  for (std::size_t i = 0; i < kSpaceBytes; ++i) {
+    space += kDigits[bits & 63];
+    bits >>= 6;
+  }
+  return space;
 }
 
 absl::Status Validate(const WorkloadSpec& spec) {
@@ -100,9 +116,10 @@ absl::Status Validate(const WorkloadSpec& spec) {
     return wrong(fmt::format("scan_rows is {}; give a number from 1 to {}",
                              spec.scan_rows, kMaxScanRows));
   }
-  if (spec.key_prefix.size() + kKeyBytes > kMaxKeyBytes) {
+  constexpr std::size_t kLongestPrefix = kMaxKeyBytes - kKeyBytes - kSpaceBytes;
+  if (spec.key_prefix.size() > kLongestPrefix) {
     return wrong(fmt::format("the key prefix has {} bytes; give at most {}",
-                             spec.key_prefix.size(), kMaxKeyBytes - kKeyBytes));
+                             spec.key_prefix.size(), kLongestPrefix));
   }
   return absl::OkStatus();
 }
@@ -131,7 +148,14 @@ std::string Describe(const WorkloadSpec& spec) {
       text += fmt::format("latest first, zipf {}", spec.zipf);
       break;
   }
-  return text + fmt::format("; {}-byte values", spec.value_size);
+  text += fmt::format("; {}-byte values", spec.value_size);
+  return text + (spec.preloads() ? "; every key preloaded" : "");
+}
+
+std::uint64_t OwnKeys(std::uint64_t keys, std::size_t clients,
+                      std::size_t pipeline) {
+  return std::max<std::uint64_t>(keys / clients,
+                                 2 * std::max<std::size_t>(pipeline, 1));
 }
 
 CommandSource::CommandSource(const WorkloadSpec& spec, std::uint64_t seed,
@@ -141,8 +165,7 @@ CommandSource::CommandSource(const WorkloadSpec& spec, std::uint64_t seed,
   if (unique_values) {
     spec_.value_size = std::max<std::uint64_t>(spec_.value_size, kStampDigits);
   }
-  keys_per_client_ = std::max<std::uint64_t>(
-      spec_.keys / client_count_, 2 * std::max<std::size_t>(pipeline, 1));
+  keys_per_client_ = OwnKeys(spec_.keys, client_count_, pipeline);
   double percent = 0;
   for (auto [share, action] : std::initializer_list<std::pair<double, Action>>{
            {spec.reads, Action::kRead},
@@ -173,7 +196,12 @@ CommandSource::CommandSource(const WorkloadSpec& spec, std::uint64_t seed,
     clients_.push_back({Random(seed, i + 1)});
   }
   if (spec.cas > 0) known_.resize(client_count_);
-  key_ = spec.key_prefix + std::string(kKeyBytes, '0');
+  preloads_ = spec.preloads();
+  tables_ = {KeyKind::kRegister};
+  // Of the other tables only gets look at a key without making it.
+  if (spec.reads > 0 && spec.adds > 0) tables_.push_back(KeyKind::kCounter);
+  if (spec.reads > 0 && spec.appends > 0) tables_.push_back(KeyKind::kList);
+  key_ = spec.key_prefix + std::string(kKeyBytes, '0') + KeySpace(seed);
   scan_end_ = spec.key_prefix +
               static_cast<char>(static_cast<char>(KeyKind::kRegister) + 1);
   value_.resize(std::max<std::size_t>(spec_.value_size, kStampDigits), '.');
@@ -187,9 +215,10 @@ std::span<const Operation> CommandSource::Next(std::size_t client) {
   if (action == Action::kRead) kind = DrawKind(state.random);
   if (action == Action::kAdd) kind = KeyKind::kCounter;
   if (action == Action::kAppend) kind = KeyKind::kList;
-  const std::string_view key =
-      MakeKey(kind, action == Action::kInsert ? NewKey(client, state)
-                                              : DrawKey(client, state));
+  inserted_.reset();
+  const Key where = action == Action::kInsert ? NewKey(client, state)
+                                              : DrawKey(client, state);
+  const std::string_view key = MakeKey(kind, where);
   switch (action) {
     case Action::kPut:
     case Action::kInsert: operations_[0] = Put(client, state, key); break;
@@ -203,7 +232,7 @@ std::span<const Operation> CommandSource::Next(std::size_t client) {
           .number = static_cast<std::int64_t>(state.random.Below(9)) + 1};
       break;
     case Action::kCas:
-      operations_[0] = CompareAndSet(client, state, key);
+      operations_[0] = CompareAndSet(client, state, where, key);
       break;
     case Action::kAppend:
       // Only the stamp: a list of whole values would soon be too large.
@@ -233,18 +262,38 @@ void CommandSource::Observe(std::size_t client, std::string_view key,
   known_[client].insert_or_assign(HashKey(key), value);
 }
 
+void CommandSource::NoteInserted(std::uint32_t key) {
+  if (newest_.size() < spec_.keys) {
+    newest_.push_back(key);
+  } else {
+    newest_[acknowledged_ % spec_.keys] = key;
+  }
+  ++acknowledged_;
+}
+
 const Operation* CommandSource::Preload(std::uint64_t index) {
   if (index >= preload_count()) return nullptr;
-  // A client number that no client has, so that these values are unique too.
+  const KeyKind kind = tables_[index / key_count()];
+  const std::uint64_t number = index % key_count();
+  const bool own =
+      spec_.distribution == KeyChoice::kConflict && number != kHotKey;
   operations_[0] = {.kind = OperationKind::kPut,
-                    .key = MakeKey(KeyKind::kRegister, index),
-                    .value = StampValue(client_count_, index)};
+                    .key = MakeKey(kind, {number, own})};
+  if (kind == KeyKind::kRegister) operations_[0].value = PreloadValue(number);
+  if (kind == KeyKind::kCounter) operations_[0].value = "0";
   return operations_;
 }
 
-std::string_view CommandSource::MakeKey(KeyKind kind, std::uint64_t number) {
-  WriteKey(kind, number, key_.data() + key_.size() - kKeyBytes);
-  return key_;
+// A client number that no client has, so that these values are unique too.
+std::string_view CommandSource::PreloadValue(std::uint64_t number) {
+  return StampValue(client_count_, number);
+}
+
+std::string_view CommandSource::MakeKey(KeyKind kind, const Key& key) {
+  char* digits = key_.data() + spec_.key_prefix.size();
+  WriteKey(kind, key.number, digits);
+  const std::string_view whole = key_;
+  return key.own ? whole : whole.substr(0, whole.size() - kSpaceBytes);
 }
 
 CommandSource::Action CommandSource::DrawAction(Random& random) const {
@@ -256,23 +305,33 @@ CommandSource::Action CommandSource::DrawAction(Random& random) const {
   return Action::kPut;
 }
 
-std::uint64_t CommandSource::DrawKey(std::size_t client, Client& state) {
+CommandSource::Key CommandSource::DrawKey(std::size_t client, Client& state) {
   switch (spec_.distribution) {
-    case KeyChoice::kUniform: return state.random.Below(spec_.keys);
-    case KeyChoice::kZipf: return zipf_->Draw(state.random);
-    case KeyChoice::kLatest: {
-      // Counted with this client's own inserts: others insert as often.
-      const std::uint64_t newest =
-          spec_.keys + state.inserted * client_count_ - 1;
-      return (newest - zipf_->Draw(state.random)) % kMostKeys;
-    }
+    case KeyChoice::kUniform: return {state.random.Below(spec_.keys)};
+    case KeyChoice::kZipf: return {zipf_->Draw(state.random)};
+    case KeyChoice::kLatest: return DrawLatest(state.random);
     case KeyChoice::kConflict: break;
   }
-  if (hot_threshold_ > 0 && Below(state.random, hot_threshold_)) return 0;
+  if (hot_threshold_ > 0 && Below(state.random, hot_threshold_)) {
+    return {kHotKey};
+  }
   // In turn, not at random: a key comes back only after all others.
   const std::uint64_t own =
       1 + client * keys_per_client_ + state.issued % keys_per_client_;
-  return own % kMostKeys;
+  return {own % kMostKeys, true};
+}
+
+// The newest key that is there is the first of the skew: an insert counts from
+// its acknowledgement, whoever's it is. Never a key that may be missing.
+CommandSource::Key CommandSource::DrawLatest(Random& random) const {
+  std::uint64_t back = zipf_->Draw(random);
+  if (!preloads_) {
+    // With nothing there yet there is nothing to be found.
+    if (acknowledged_ == 0) return {spec_.keys - 1};
+    back %= acknowledged_;
+  }
+  if (back >= acknowledged_) return {spec_.keys - 1 - (back - acknowledged_)};
+  return {newest_[(acknowledged_ - 1 - back) % spec_.keys], true};
 }
 
 KeyKind CommandSource::DrawKind(Random& random) const {
@@ -282,8 +341,13 @@ KeyKind CommandSource::DrawKind(Random& random) const {
   return draw < list_threshold_ ? KeyKind::kList : KeyKind::kRegister;
 }
 
-std::uint64_t CommandSource::NewKey(std::size_t client, Client& state) const {
-  return (spec_.keys + state.inserted++ * client_count_ + client) % kMostKeys;
+CommandSource::Key CommandSource::NewKey(std::size_t client, Client& state) {
+  const std::uint64_t number =
+      (spec_.keys + state.inserted++ * client_count_ + client) % kMostKeys;
+  if (spec_.distribution == KeyChoice::kLatest) {
+    inserted_ = static_cast<std::uint32_t>(number);
+  }
+  return {number, true};
 }
 
 std::string_view CommandSource::StampValue(std::size_t client,
@@ -303,9 +367,14 @@ Operation CommandSource::Put(std::size_t client, const Client& state,
 }
 
 Operation CommandSource::CompareAndSet(std::size_t client, const Client& state,
-                                       std::string_view key) {
+                                       const Key& where, std::string_view key) {
   const auto known = known_[client].find(HashKey(key));
-  expected_ = known == known_[client].end() ? "" : known->second;
+  if (known != known_[client].end()) {
+    expected_ = known->second;
+  } else {
+    // Nobody has told it otherwise.
+    expected_ = preloads_ ? PreloadValue(where.number) : "";
+  }
   const std::string_view value = StampValue(client, state.issued);
   Observe(client, key, value);
   return {.kind = OperationKind::kCompareAndSet,

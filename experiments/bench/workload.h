@@ -5,11 +5,14 @@
 // YCSB), a TOML file with the names of the fields below, or flags. A
 // CommandSource turns it into one endless stream a client, a pure function of
 // (workload, seed, client): what a client sends next does not depend on how
-// fast it is answered.
+// fast it is answered. The one exception is `latest`, whose skew counts back
+// from the newest key that is known to be there.
 //
 // Conflicts, as EPaxos papers count them: `conflict` percent of the commands go
 // to one hot key that all clients share, the others to keys that no other
-// client uses. Without it keys are shared, and their skew decides.
+// client uses. Without it keys are shared, and their skew decides. Keys that
+// are one client's own, and those of inserts, carry the run's key space, which
+// the seed decides: another run beside this one has another.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +35,8 @@ enum class KeyChoice : std::uint8_t {
   kConflict,  // one hot key, else keys of the client's own
   kUniform,   // shared, all alike
   kZipf,      // shared, key i is asked for in proportion to 1 / (i+1)^theta
-  kLatest,    // shared, like kZipf counted back from the newest key
+  kLatest,    // shared, like kZipf counted back from the newest key that has
+              // been inserted and acknowledged
 };
 // "conflict", "uniform", "zipf", "latest".
 std::string_view Name(KeyChoice choice);
@@ -55,8 +59,12 @@ struct WorkloadSpec {
   std::uint64_t scan_rows = 100;  // a scan asks for 1..scan_rows rows
   // Put before every key: keys that no earlier run on this cluster has used.
   std::string key_prefix;
-  bool preload = false;  // put every key once before the run
+  // Put every key once before the run; nullopt: if it reads.
+  std::optional<bool> preload;
 
+  bool preloads() const {
+    return preload.value_or(reads + scans + read_modify_writes > 0);
+  }
   double puts() const {
     return 100 - reads - adds - cas - appends - scans - inserts -
            read_modify_writes;
@@ -79,10 +87,19 @@ std::string Describe(const WorkloadSpec& spec);
 enum class KeyKind : char { kRegister = 'k', kCounter = 'n', kList = 'a' };
 
 // Keys are eight bytes, the kind and seven hexadecimal digits, after the
-// prefix if there is one.
+// prefix if there is one. Those that nobody but this run may use are longer by
+// the five characters of its key space; they sort beside the shared ones.
 inline constexpr std::size_t kKeyBytes = 8;
+inline constexpr std::size_t kSpaceBytes = 5;
 inline constexpr std::uint64_t kMostKeys = 1ull << 28;
 void WriteKey(KeyKind kind, std::uint64_t number, char* to);
+// Of 2^30: two runs of different seeds do not meet.
+std::string KeySpace(std::uint64_t seed);
+
+// Keys of its own that each of `clients` has in a conflict workload of `keys`,
+// when it may have `pipeline` commands outstanding.
+std::uint64_t OwnKeys(std::uint64_t keys, std::size_t clients,
+                      std::size_t pipeline);
 
 class CommandSource {
  public:
@@ -102,13 +119,31 @@ class CommandSource {
                std::string_view value);
   bool wants_observations() const { return spec_.cas > 0; }
 
+  // The key that the last command inserted, if `latest` must hear of it.
+  std::optional<std::uint32_t> inserted() const { return inserted_; }
+  // It is there: it has been acknowledged, and may be read from now on.
+  void NoteInserted(std::uint32_t key);
+
   // The `index`-th put of the preload; as Next. Null past the last key.
   const Operation* Preload(std::uint64_t index);
-  std::uint64_t preload_count() const { return spec_.preload ? spec_.keys : 0; }
+  // Every key of every table that the run may read.
+  std::uint64_t preload_count() const {
+    return preloads_ ? tables_.size() * key_count() : 0;
+  }
+  // Bytes of one put of the preload, at most.
+  std::size_t preload_put_bytes() const {
+    return key_.size() + static_cast<std::size_t>(spec_.value_size);
+  }
 
   const WorkloadSpec& spec() const { return spec_; }
   // Keys of its own that each client has (conflict workload).
   std::uint64_t keys_per_client() const { return keys_per_client_; }
+  // Keys of one table before the first insert.
+  std::uint64_t key_count() const {
+    return spec_.distribution == KeyChoice::kConflict
+               ? 1 + client_count_ * keys_per_client_
+               : spec_.keys;
+  }
 
  private:
   enum class Action : std::uint8_t {
@@ -127,15 +162,22 @@ class CommandSource {
     std::uint64_t inserted = 0;
   };
 
-  std::string_view MakeKey(KeyKind kind, std::uint64_t number);
+  struct Key {
+    std::uint64_t number = 0;
+    bool own = false;  // of this run alone
+  };
+
+  std::string_view MakeKey(KeyKind kind, const Key& key);
   Action DrawAction(Random& random) const;
-  std::uint64_t DrawKey(std::size_t client, Client& state);
+  Key DrawKey(std::size_t client, Client& state);
+  Key DrawLatest(Random& random) const;
   KeyKind DrawKind(Random& random) const;
-  std::uint64_t NewKey(std::size_t client, Client& state) const;
+  Key NewKey(std::size_t client, Client& state);
+  std::string_view PreloadValue(std::uint64_t number);
   std::string_view StampValue(std::size_t client, std::uint64_t number);
   Operation Put(std::size_t client, const Client& state, std::string_view key);
   Operation CompareAndSet(std::size_t client, const Client& state,
-                          std::string_view key);
+                          const Key& where, std::string_view key);
 
   WorkloadSpec spec_;
   std::size_t client_count_;
@@ -151,6 +193,12 @@ class CommandSource {
   std::uint64_t list_threshold_ = 0;
   std::optional<Zipf> zipf_;
   std::vector<Client> clients_;
+  bool preloads_ = false;
+  std::vector<KeyKind> tables_;  // that the preload fills
+  // The last acknowledged inserts, as many as `latest` can reach, in a ring.
+  std::vector<std::uint32_t> newest_;
+  std::uint64_t acknowledged_ = 0;
+  std::optional<std::uint32_t> inserted_;
   // What a client last saw or wrote, by HashKey; only for compare-and-set. Two
   // keys of one hash would only cost a mismatch.
   std::vector<absl::flat_hash_map<std::uint64_t, std::string>> known_;

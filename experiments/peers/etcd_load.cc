@@ -8,7 +8,6 @@
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "CLI/CLI.hpp"
 #include "etcd_kv.grpc.pb.h"
 #include "experiments/bench/machine_info.h"
+#include "experiments/bench/output_file.h"
 #include "experiments/bench/recorder.h"
 #include "experiments/bench/result.h"
 #include "experiments/bench/workload.h"
@@ -44,6 +44,7 @@ struct EtcdOptions {
   bool all_members = false;
   std::string durability = "fsync";
   std::string out = "result.json";
+  bool force = false;
   bool json = false;
 };
 
@@ -166,6 +167,12 @@ class EtcdLoad {
     --under_way_;
     if (call.status.ok()) {
       ++facts.answered;
+      if (call.range != nullptr) {
+        recorder_.Operation(OperationKind::kGet,
+                            call.range_response.count() == 0);
+      } else {
+        recorder_.Operation(OperationKind::kPut, false);
+      }
       // etcd does not tell when it decided; the two are one.
       recorder_.Answer(0, call.start_ns, 0);
     } else {
@@ -237,14 +244,11 @@ WorkloadSpec MakeSpec(const EtcdOptions& options) {
 }
 
 int Report(const RunFacts& facts, const Recorder& recorder,
-           const EtcdOptions& options) {
+           const EtcdOptions& options, OutputFile& file) {
   Json result = MakeResult(facts, recorder);
   result["latency_ms"]["commit"]["count"] = 0;
   result["histogram_ns"]["commit"] = Json::array();
-  const auto folder = std::filesystem::path(options.out).parent_path();
-  std::error_code ignored;
-  if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
-  const absl::Status written = WriteResult(result, options.out);
+  const absl::Status written = WriteResult(result, file);
   if (!written.ok()) {
     fmt::print(stderr, "etcd_load: {}\n", std::string(written.message()));
     return kFailed;
@@ -252,12 +256,17 @@ int Report(const RunFacts& facts, const Recorder& recorder,
   if (options.json) {
     fmt::print("{}\n", result.dump(1));
   } else {
-    fmt::print("{}saved     {}\n", FormatResult(result), options.out);
+    fmt::print("{}saved     {}\n", FormatResult(result), file.path());
   }
   return recorder.answers() > 0 ? kDone : kNoAnswer;
 }
 
 int RunEtcdLoad(const EtcdOptions& options) {
+  auto file = OutputFile::Open("result", options.out, options.force);
+  if (!file.ok()) {
+    fmt::print(stderr, "etcd_load: {}\n", std::string(file.status().message()));
+    return kWrongUsage;
+  }
   const WorkloadSpec spec = MakeSpec(options);
   RunFacts facts{.system = "etcd",
                  .protocol = "raft",
@@ -291,7 +300,7 @@ int RunEtcdLoad(const EtcdOptions& options) {
   }
   EtcdLoad load(options, spec, used);
   load.Run(facts);
-  return Report(facts, load.recorder(), options);
+  return Report(facts, load.recorder(), options, *file);
 }
 
 }  // namespace
@@ -323,6 +332,8 @@ int EtcdMain(int argc, const char* const* argv) {
   app.add_flag("--all-members", options.all_members,
                "spread the clients over all members, not the leader alone");
   app.add_option("--out", options.out, "the result file");
+  app.add_flag("--force", options.force,
+               "replace a result that is there already");
   app.add_flag("--json", options.json, "print the result as JSON");
   try {
     app.parse(argc, argv);

@@ -79,9 +79,41 @@ TEST(BenchOptionsTest, RefusesAWorkloadThatIsNeitherPresetNorFile) {
 }
 
 TEST(BenchOptionsTest, AHistoryBeginsWithoutKeys) {
-  EXPECT_TRUE(ChooseWorkload(Parse({"--workload", "a"}))->preload);
+  EXPECT_TRUE(ChooseWorkload(Parse({"--workload", "a"}))->preloads());
   EXPECT_FALSE(
-      ChooseWorkload(Parse({"--workload", "a", "--history", "h"}))->preload);
+      ChooseWorkload(Parse({"--workload", "a", "--history", "h"}))->preloads());
+  EXPECT_FALSE(
+      ChooseWorkload(Parse({"--workload", "a", "--history", "h", "--preload"}))
+          .ok());
+}
+
+TEST(BenchOptionsTest, ReadsArePreloadedUnlessTheyShouldNotBe) {
+  EXPECT_TRUE(ChooseWorkload(Parse({"--reads", "50"}))->preloads());
+  EXPECT_FALSE(ChooseWorkload(Parse({}))->preloads());
+  EXPECT_FALSE(
+      ChooseWorkload(Parse({"--reads", "50", "--no-preload"}))->preloads());
+}
+
+TEST(BenchOptionsTest, APreloadOfManyGigabytesMustBeAskedFor) {
+  const auto spec =
+      ChooseWorkload(Parse({"--reads", "50", "--value-size", "500000"}));
+  ASSERT_FALSE(spec.ok());
+  const std::string message(spec.status().message());
+  EXPECT_NE(message.find("46.6 GiB"), std::string::npos) << message;
+  EXPECT_NE(message.find("--keys"), std::string::npos) << message;
+  EXPECT_TRUE(ChooseWorkload(Parse({"--reads", "50", "--value-size", "500000",
+                                    "--preload"}))
+                  .ok());
+  EXPECT_TRUE(ChooseWorkload(Parse({"--reads", "50", "--value-size", "500000",
+                                    "--keys", "100"}))
+                  .ok());
+}
+
+TEST(BenchOptionsTest, TheSeedIsTheOneGivenOrTheOneDrawn) {
+  const BenchOptions drawn = Parse({});
+  EXPECT_EQ(MakeLoadOptions(drawn, {}, ThreeNodes(), 77)->seed, 77u);
+  const BenchOptions given = Parse({"--seed", "5"});
+  EXPECT_EQ(MakeLoadOptions(given, {}, ThreeNodes(), 77)->seed, 5u);
 }
 
 TEST(BenchOptionsTest, WrongUsageIsExitCodeTwo) {
@@ -99,6 +131,21 @@ TEST(BenchOptionsTest, ConnectionsAreAsManyToEveryNode) {
   EXPECT_EQ(LoadFor({"--clients", "2"}).connections, 2u);
   EXPECT_EQ(LoadFor({"--clients", "100", "--node", "r2"}).connections, 8u);
   EXPECT_EQ(LoadFor({"--connections", "5"}).connections, 5u);
+}
+
+TEST(BenchOptionsTest, RefusesALoadThatWouldBeAnotherOne) {
+  const auto refused = [](std::vector<const char*> flags) {
+    const BenchOptions options = Parse(std::move(flags));
+    const auto load = MakeLoadOptions(options, {}, ThreeNodes());
+    return load.ok() ? "" : std::string(load.status().message());
+  };
+  EXPECT_NE(refused({"--connections", "65"}).find("64 clients"),
+            std::string::npos);
+  EXPECT_EQ(refused({"--connections", "64"}), "");
+  // Own keys would come round and meet those of others.
+  EXPECT_NE(
+      refused({"--clients", "1000000", "--pipeline", "1000"}).find("2000 keys"),
+      std::string::npos);
 }
 
 TEST(BenchOptionsTest, OperationsEndTheRunUnlessADurationDoes) {

@@ -70,6 +70,10 @@ void LoneNode::Accept() {
   const int fd =
       accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (fd < 0) return;
+  if (connections_.size() >= most_connections_) {
+    close(fd);
+    return;
+  }
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   connections_[fd] = std::make_unique<Connection>(kMaxPeerFrameBytes);
@@ -109,7 +113,11 @@ void LoneNode::Handle(const ClientMessage& message, std::string& out) {
                               out);
                         },
                         [&](const ClientRequest& request) {
-                          if (!silent_) Execute(*request.batch, out);
+                          if (silent_) {
+                            ++unanswered_;
+                          } else {
+                            Execute(*request.batch, out);
+                          }
                         },
                         [&](const StatusRequest&) {
                           EncodeClientMessage(StatusReply{Status()}, out);

@@ -29,8 +29,12 @@ class LoneNode {
 
   Endpoint endpoint() const { return endpoint_; }
   std::uint64_t executed() const { return executed_; }
+  // Requests that it kept silent about.
+  std::uint64_t unanswered() const { return unanswered_; }
   // Reads on, but answers nothing until told otherwise.
   void set_silent(bool silent) { silent_ = silent; }
+  // Closes every further connection at once.
+  void set_most_connections(std::size_t most) { most_connections_ = most; }
   // Every so-manieth command is refused; 0: none.
   void set_refuse_every(std::uint64_t commands) { refuse_every_ = commands; }
 
@@ -56,7 +60,9 @@ class LoneNode {
   std::map<int, std::unique_ptr<Connection>> connections_;
   KvStateMachine state_;
   std::atomic<std::uint64_t> executed_ = 0;
+  std::atomic<std::uint64_t> unanswered_ = 0;
   std::atomic<bool> silent_ = false;
+  std::atomic<std::size_t> most_connections_ = 1'000'000;
   std::atomic<std::uint64_t> refuse_every_ = 0;
   std::atomic<bool> stop_ = false;
   std::thread thread_;

@@ -69,6 +69,20 @@ TEST(RecorderTest, ARunThatEndsEarlyHasAShorterWindow) {
   EXPECT_DOUBLE_EQ(recorder.timeline()[2].length_s, 0.5);
 }
 
+TEST(RecorderTest, CountsWhatFoundNothingInsideTheWindow) {
+  Recorder recorder({.start_ns = 100 * kMs, .end_ns = 200 * kMs}, 1);
+  recorder.Advance(50 * kMs);
+  recorder.Operation(OperationKind::kGet, true);  // warm-up
+  recorder.Advance(150 * kMs);
+  recorder.Operation(OperationKind::kGet, true);
+  recorder.Operation(OperationKind::kGet, false);
+  recorder.Operation(OperationKind::kScan, false);
+  EXPECT_EQ(recorder.operations(OperationKind::kGet).done, 2u);
+  EXPECT_EQ(recorder.operations(OperationKind::kGet).missed, 1u);
+  EXPECT_EQ(recorder.operations(OperationKind::kScan).done, 1u);
+  EXPECT_EQ(recorder.operations(OperationKind::kPut).done, 0u);
+}
+
 TEST(RecorderTest, TheLongestSilenceIncludesBothEnds) {
   Recorder early = TenSeconds();
   early.Advance(4000 * kMs);
@@ -77,6 +91,7 @@ TEST(RecorderTest, TheLongestSilenceIncludesBothEnds) {
   early.Answer(0, 8999 * kMs, 0);
   early.Finish(10'000 * kMs);
   EXPECT_EQ(early.longest_silence_ns(), 5000 * kMs);
+  EXPECT_EQ(early.silence_start_ns(), 4000 * kMs);
 
   Recorder late = TenSeconds();
   late.Advance(1000 * kMs);

@@ -102,6 +102,44 @@ TEST(ResultTest, NodeFiguresAreDifferencesOverTheWindow) {
   EXPECT_EQ(result["cpu_us_per_command"]["client"], 1000);
 }
 
+TEST(ResultTest, SaysWhatOperationsFound) {
+  Recorder records({.start_ns = 0, .end_ns = kSecondNs}, 2);
+  records.Advance(1);
+  for (int i = 0; i < 8; ++i) records.Operation(OperationKind::kGet, i < 2);
+  records.Operation(OperationKind::kCompareAndSet, true);
+  records.Finish(kSecondNs);
+  const Json result = MakeResult(SomeFacts(), records);
+  EXPECT_EQ(result["operations"]["get"], (Json{{"done", 8}, {"missed", 2}}));
+  EXPECT_EQ(result["operations"]["cas"], (Json{{"done", 1}, {"missed", 1}}));
+  EXPECT_FALSE(result["operations"].contains("put"));
+  EXPECT_EQ(result["miss_share"], 0.25);  // a mismatch is no miss of a read
+  EXPECT_TRUE(MakeResult(SomeFacts(), SomeRecords())["miss_share"].is_null());
+}
+
+TEST(ResultTest, AnEarlyEndIsMarkedWithItsRealLength) {
+  RunFacts facts = SomeFacts();
+  facts.planned_s = 10;
+  EXPECT_TRUE(MakeResult(facts, SomeRecords())["interrupted_by"].is_null());
+  facts.interrupted_by = "SIGINT";
+  const Json result = MakeResult(facts, SomeRecords());
+  EXPECT_EQ(result["interrupted_by"], "SIGINT");
+  EXPECT_EQ(result["duration_s"], 1);
+  EXPECT_EQ(result["planned_duration_s"], 10);
+}
+
+TEST(ResultTest, PausesOfTheGeneratorAreMarked) {
+  RunFacts facts = SomeFacts();
+  facts.punctuality.emplace(0);
+  EXPECT_EQ(MakeResult(facts, SomeRecords())["generator"]["late"], false);
+  facts.punctuality->Turn(kSecondNs / 4, kSecondNs / 2);
+  const Json result = MakeResult(facts, SomeRecords());
+  EXPECT_EQ(result["bottleneck"], "client");
+  EXPECT_EQ(result["generator"]["pauses"][0]["at_s"], 0.25);
+  EXPECT_EQ(result["generator"]["pauses"][0]["length_s"], 0.25);
+  EXPECT_EQ(result["timeline"][0]["generator_paused_ms"], 250);
+  EXPECT_TRUE(MakeResult(SomeFacts(), SomeRecords())["generator"].is_null());
+}
+
 TEST(ResultTest, WhatANodeDoesNotTellIsNull) {
   const Json result = MakeResult(SomeFacts(), SomeRecords());
   EXPECT_TRUE(result["cpu_us_per_command"]["r2"].is_null());
@@ -143,6 +181,13 @@ TEST(BottleneckTest, ABusyClientExplainsEverything) {
   EXPECT_EQ(DecideBottleneck({.client_cores = 0.95,
                               .busiest_node_cores = 0.99,
                               .busiest_fsync = 0.9}),
+            "client");
+}
+
+TEST(BottleneckTest, AClientThatWasNotThereExplainsEverythingToo) {
+  EXPECT_EQ(DecideBottleneck({.busiest_node_cores = 0.99,
+                              .open_loop = true,
+                              .generator_late = true}),
             "client");
 }
 

@@ -1,5 +1,7 @@
 #include "experiments/bench/workload.h"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -187,6 +189,149 @@ TEST(WorkloadTest, InsertsUseKeysThatNobodyHasUsed) {
   }
 }
 
+// Acknowledged late and out of order, some never: what is read is always there.
+TEST(WorkloadTest, LatestReadsOnlyKeysWhoseInsertsWereAcknowledged) {
+  WorkloadSpec spec = *FindPreset("d");
+  spec.keys = 500;
+  spec.inserts = 30;
+  spec.reads = 70;
+  constexpr std::size_t kClients = 7;
+  CommandSource source(spec, 3, kClients, 1, false);
+  std::set<std::string> there;
+  for (std::uint64_t i = 0; const Operation* put = source.Preload(i); ++i) {
+    there.insert(std::string(put->key));
+  }
+  EXPECT_EQ(there.size(), 500u);
+  std::vector<std::pair<std::string, std::uint32_t>> under_way;
+  Random random(5);
+  int of_inserts = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const Operation operation =
+        source.Next(static_cast<std::size_t>(i) % kClients)[0];
+    if (operation.kind == OperationKind::kPut) {
+      ASSERT_TRUE(source.inserted().has_value());
+      under_way.emplace_back(operation.key, *source.inserted());
+    } else {
+      EXPECT_FALSE(source.inserted().has_value());
+      EXPECT_TRUE(there.contains(std::string(operation.key)))
+          << operation.key << " after " << i;
+      of_inserts += operation.key.size() > kKeyBytes;
+    }
+    while (under_way.size() > 20) {
+      const std::size_t at = random.Below(under_way.size());
+      if (random.Below(10) > 0) {  // else it was refused
+        source.NoteInserted(under_way[at].second);
+        there.insert(under_way[at].first);
+      }
+      under_way.erase(under_way.begin() + static_cast<long>(at));
+    }
+  }
+  // The newest are the ones that are read.
+  EXPECT_GT(of_inserts, 10'000);
+}
+
+TEST(WorkloadTest, LatestWithoutAPreloadReadsInsertsAsSoonAsThereAreSome) {
+  WorkloadSpec spec = *FindPreset("d");
+  spec.preload = false;
+  spec.keys = 10;
+  CommandSource source(spec, 1, 1, 1, false);
+  source.NoteInserted(10);
+  source.NoteInserted(11);
+  for (int i = 0; i < 100; ++i) {
+    const Operation operation = source.Next(0)[0];
+    if (operation.kind != OperationKind::kGet) continue;
+    const std::string_view key = operation.key;
+    EXPECT_TRUE(key.starts_with("k000000a") || key.starts_with("k000000b"))
+        << key;
+  }
+}
+
+// Two runs beside each other, each with a seed of its own.
+TEST(WorkloadTest, RunsOfDifferentSeedsShareTheHotKeyAlone) {
+  const WorkloadSpec spec{.conflict = 10, .keys = 1000};
+  std::set<std::string> keys[2];
+  for (std::uint64_t run : {0, 1}) {
+    CommandSource source(spec, 1000 + run, 4, 2, false);
+    for (std::size_t i = 0; i < 4000; ++i) {
+      keys[run].insert(std::string(source.Next(i % 4)[0].key));
+    }
+  }
+  std::vector<std::string> both;
+  std::ranges::set_intersection(keys[0], keys[1], std::back_inserter(both));
+  EXPECT_EQ(both, std::vector<std::string>{"k0000000"});
+}
+
+TEST(WorkloadTest, InsertsOfDifferentSeedsDoNotMeet) {
+  const WorkloadSpec spec{
+      .distribution = KeyChoice::kUniform, .inserts = 100, .keys = 100};
+  CommandSource one(spec, 1, 1, 1, false);
+  CommandSource two(spec, 2, 1, 1, false);
+  EXPECT_NE(one.Next(0)[0].key, two.Next(0)[0].key);
+}
+
+TEST(WorkloadTest, KeySpacesHardlyEverMeet) {
+  std::set<std::string> spaces;
+  for (std::uint64_t seed = 0; seed < 10'000; ++seed) {
+    spaces.insert(KeySpace(seed));
+  }
+  EXPECT_GE(spaces.size(), 9'999u);  // 0.05 of them are expected to
+}
+
+// Whatever a workload reads without a miss must have been put: every key that
+// it may ask for, of every table.
+TEST(WorkloadTest, ThePreloadHasEveryKeyThatIsRead) {
+  for (const WorkloadSpec& spec :
+       {WorkloadSpec{.conflict = 10, .reads = 50, .keys = 100},
+        WorkloadSpec{.conflict = 0, .reads = 100, .keys = 3},
+        WorkloadSpec{.distribution = KeyChoice::kZipf,
+        .reads = 60,
+        .adds = 10,
+        .appends = 10,
+        .keys = 50},
+        WorkloadSpec{.distribution = KeyChoice::kUniform,
+        .scans = 50,
+        .read_modify_writes = 50,
+        .keys = 50}}) {
+    CommandSource source(spec, 1, 10, 4, false);
+    std::set<std::string> there;
+    for (std::uint64_t i = 0; const Operation* put = source.Preload(i); ++i) {
+      EXPECT_TRUE(there.insert(std::string(put->key)).second) << put->key;
+    }
+    EXPECT_EQ(there.size(), source.preload_count());
+    for (std::size_t i = 0; i < 3000; ++i) {
+      const Operation operation = source.Next(i % 10)[0];
+      if (operation.kind != OperationKind::kGet &&
+          operation.kind != OperationKind::kScan) {
+        continue;
+      }
+      EXPECT_TRUE(there.contains(std::string(operation.key))) << operation.key;
+    }
+  }
+}
+
+TEST(WorkloadTest, CompareAndSetKnowsThePreload) {
+  CommandSource source(
+      {.distribution = KeyChoice::kUniform, .reads = 1, .cas = 99, .keys = 1},
+      1, 1, 1, false);
+  const std::string loaded(source.Preload(0)->value);
+  Operation operation = source.Next(0)[0];
+  while (operation.kind != OperationKind::kCompareAndSet) {
+    operation = source.Next(0)[0];
+  }
+  EXPECT_EQ(operation.expected, loaded);
+}
+
+TEST(WorkloadTest, WhoeverReadsPreloadsUnlessToldOtherwise) {
+  EXPECT_FALSE(WorkloadSpec{}.preloads());
+  EXPECT_FALSE(WorkloadSpec{.adds = 50}.preloads());
+  EXPECT_TRUE(WorkloadSpec{.reads = 1}.preloads());
+  EXPECT_TRUE(WorkloadSpec{.scans = 1}.preloads());
+  EXPECT_TRUE(WorkloadSpec{.read_modify_writes = 1}.preloads());
+  EXPECT_FALSE((WorkloadSpec{.reads = 1, .preload = false}.preloads()));
+  EXPECT_TRUE(ParseWorkload("reads = 5", "w")->preloads());
+  EXPECT_FALSE(ParseWorkload("reads = 5\npreload = false", "w")->preloads());
+}
+
 TEST(WorkloadTest, PreloadPutsEveryKeyOnce) {
   CommandSource source(*FindPreset("c"), 1, 1, 1, false);
   std::set<std::string> keys;
@@ -253,7 +398,7 @@ TEST(WorkloadFileTest, ReadsTheFieldsByName) {
   EXPECT_EQ(spec->reads, 90);
   EXPECT_EQ(spec->keys, 500u);
   EXPECT_EQ(spec->value_size, 64u);
-  EXPECT_TRUE(spec->preload);
+  EXPECT_EQ(spec->preload, true);
 }
 
 TEST(WorkloadFileTest, NamesFileLineAndRemedyOfAMisspeltField) {

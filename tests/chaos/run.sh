@@ -110,7 +110,7 @@ load() {
   local name=$1 duration=$2
   shift 2
   in_hub "$quorate" bench --config "$config" --duration "$duration" --warmup 0 \
-    --zipf 0.9 --keys 24 --key-prefix "$name." --quiet "$@" >/dev/null
+    --zipf 0.9 --keys 24 --key-prefix "$name." --quiet --force "$@" >/dev/null
 }
 
 # Reads every key at every node that takes commands: what was acknowledged is

@@ -20,6 +20,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
+#include <utility>
 
 extern char** environ;
 
@@ -60,6 +61,19 @@ pid_t Spawn(const std::vector<std::string>& arguments, const Folder& folder) {
   return pid;
 }
 
+Output WaitFor(pid_t pid, const std::string& name, const Folder& folder) {
+  const std::optional<cli::ProcessId> process = cli::IdentifyProcess(pid);
+  if (process && !cli::WaitUntilGone({&*process, 1}, kCallMs)) {
+    ADD_FAILURE() << "quorate " << name << " does not end";
+    cli::SendSignal(*process, SIGKILL);
+  }
+  int status = 0;
+  waitpid(pid, &status, 0);
+  return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+          .out = ReadFile(folder.path("out")),
+          .err = ReadFile(folder.path("err"))};
+}
+
 }  // namespace
 
 Folder::Folder() {
@@ -88,16 +102,45 @@ Output Quorate(const std::vector<std::string>& arguments,
   folder.Write("in", input);
   const pid_t pid = Spawn(arguments, folder);
   if (pid <= 0) return {};
-  const std::optional<cli::ProcessId> process = cli::IdentifyProcess(pid);
-  if (process && !cli::WaitUntilGone({&*process, 1}, kCallMs)) {
-    ADD_FAILURE() << "quorate " << arguments[0] << " does not end";
-    cli::SendSignal(*process, SIGKILL);
+  return WaitFor(pid, arguments[0], folder);
+}
+
+struct Running::Process {
+  Folder folder;
+  std::string name;
+  pid_t pid = -1;
+};
+
+Running::Running(const std::vector<std::string>& arguments)
+    : process_(std::make_unique<Process>()) {
+  process_->name = arguments[0];
+  process_->folder.Write("in", "");
+  process_->pid = Spawn(arguments, process_->folder);
+}
+
+Running::~Running() {
+  if (process_->pid <= 0) return;
+  kill(process_->pid, SIGKILL);
+  waitpid(process_->pid, nullptr, 0);
+}
+
+bool Running::Says(std::string_view text) const {
+  const auto deadline = Clock::now() + kSettle;
+  while (Clock::now() < deadline) {
+    if (ReadFile(process_->folder.path("err")).find(text) != text.npos) {
+      return true;
+    }
+    poll(nullptr, 0, kBetweenAsksMs);
   }
-  int status = 0;
-  waitpid(pid, &status, 0);
-  return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-          .out = ReadFile(folder.path("out")),
-          .err = ReadFile(folder.path("err"))};
+  return false;
+}
+
+// It is our child: its number is its own until it has been waited for.
+void Running::Signal(int number) const { kill(process_->pid, number); }
+
+Output Running::Wait() {
+  const pid_t pid = std::exchange(process_->pid, -1);
+  return pid <= 0 ? Output{} : WaitFor(pid, process_->name, process_->folder);
 }
 
 void ExpectDone(const Output& output) {

@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -29,6 +30,24 @@ Output Quorate(const std::vector<std::string>& arguments,
                std::string_view input = "");
 
 void ExpectDone(const Output& output);
+
+// `quorate` while it runs. Killed if nobody has waited for it.
+class Running {
+ public:
+  explicit Running(const std::vector<std::string>& arguments);
+  ~Running();
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+  // False when it has not written `text` to stderr within half a minute.
+  bool Says(std::string_view text) const;
+  void Signal(int number) const;
+  Output Wait();
+
+ private:
+  struct Process;
+  std::unique_ptr<Process> process_;
+};
 
 // A folder of its own under the system's one for temporary files.
 class Folder {
