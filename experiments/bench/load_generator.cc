@@ -299,9 +299,10 @@ class LoadPhases {
 }  // namespace
 
 absl::StatusOr<LoadOutcome> RunLoad(const LoadOptions& options) {
-  // Beside the load there is one connection a node that asks for its status.
+  // A client may call a second node beside a silent one; and there is one
+  // connection a node that asks for its status.
   const absl::Status room =
-      EnsureDescriptors(options.connections + options.nodes.size());
+      EnsureDescriptors(2 * options.connections + options.nodes.size());
   if (!room.ok()) return room;
   uv_loop_t loop;
   if (const int error = uv_loop_init(&loop); error != 0) {
