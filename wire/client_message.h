@@ -21,7 +21,13 @@ namespace quorate {
 inline constexpr std::uint16_t kProtocolMajor = 1;
 inline constexpr std::uint16_t kProtocolMinor = 0;
 
-enum class PeerRole : std::uint8_t { kReplica, kClient };
+enum class PeerRole : std::uint8_t {
+  kReplica,
+  kClient,
+  // A client that only asks for the status. It gets in where clients have taken
+  // all places: a node in trouble can be looked at.
+  kObserver,
+};
 
 // First frame of both sides of every connection.
 struct Hello {

@@ -10,7 +10,9 @@ StatusPoller::StatusPoller(uv_loop_s* loop, const std::vector<Endpoint>& nodes,
   for (const Endpoint& node : nodes) {
     // With one node to know, the client never wanders off to another.
     clients_.push_back(std::make_unique<Client>(
-        loop, ClientOptions{.nodes = {node}, .cluster_id = cluster_id},
+        loop,
+        ClientOptions{
+            .nodes = {node}, .cluster_id = cluster_id, .observes = true},
         nullptr));
   }
 }

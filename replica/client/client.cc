@@ -206,9 +206,12 @@ void Client::Impl::Call(std::size_t callee) {
   Link* const call = new Link;
   call->impl = this;
   call->node = callee;
+  uv_update_time(loop);  // This turn may have been a long one.
   call->begun_ms = now_ms();
   call->connection =
-      new NodeConnection(loop, call, options.nodes[callee], options.cluster_id);
+      new NodeConnection(loop, call, options.nodes[callee], options.cluster_id,
+                         options.observes ? PeerRole::kObserver
+                                          : PeerRole::kClient);
   under_way.push_back(call);
   if (const absl::Status started = call->connection->Start(); !started.ok()) {
     FailCall(*call, started);
@@ -515,11 +518,14 @@ bool Client::Impl::EncodeSome() {
 
 void Client::Impl::Flush() {
   turn_has_submits = false;
+  bool wrote = false;
   // While the socket is full, commands gather in Sessions, which is bounded.
   while (link != nullptr && !link->connection->writing() && EncodeSome()) {
     link->connection->Flush();
+    wrote = true;
   }
   FlushHedge();
+  if (wrote) uv_update_time(loop);
 }
 
 // ---- time -------------------------------------------------------------------
@@ -561,6 +567,10 @@ void Client::Impl::HandleTimer() {
   for (const StatusRequest& request : status_requests) {
     if (request.done) NoteDeadline(request.deadline_ms);
   }
+  // What ran here may have taken long, and libuv (1.44.2) computes how long it
+  // may sleep from the time before its timers: others that are due meanwhile
+  // would wait for as long once more.
+  uv_update_time(loop);
 }
 
 void Client::Impl::ExpireStatusRequests(std::int64_t now) {
@@ -657,7 +667,8 @@ std::uint64_t Client::Submit(std::size_t session,
                              std::span<const Operation> operations,
                              std::uint64_t tag) {
   Impl& impl = *impl_;
-  QUORATE_CHECK(!impl.closing, "a closed client takes no commands");
+  QUORATE_CHECK(!impl.closing && !impl.options.observes,
+                "a closed client takes no commands, nor one that observes");
   if (!impl.turn_has_submits) {
     // The loop's clock stands still while the program does other things.
     uv_update_time(impl.loop);

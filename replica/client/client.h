@@ -37,6 +37,9 @@ struct ClientOptions {
   // Index of the node to begin with; others are tried in order after it.
   std::size_t first_node = 0;
   std::string cluster_id;
+  // Asks for statuses and submits nothing: gets in even where clients have
+  // taken all of a node's places.
+  bool observes = false;
   // Milliseconds a command may stay unanswered before the client goes to
   // another node, and before it gives up with ReplyStatus::kUnknown.
   int retry_timeout_ms = 1000;

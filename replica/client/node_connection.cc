@@ -17,11 +17,13 @@ NodeConnection* Self(void* data) { return static_cast<NodeConnection*>(data); }
 }  // namespace
 
 NodeConnection::NodeConnection(uv_loop_t* loop, Owner* owner,
-                               const Endpoint& node, std::string cluster_id)
+                               const Endpoint& node, std::string cluster_id,
+                               PeerRole role)
     : loop_(loop),
       owner_(owner),
       node_(node),
       cluster_id_(std::move(cluster_id)),
+      role_(role),
       reader_(kMaxPeerFrameBytes) {
   uv_tcp_init(loop_, &tcp_);
   tcp_.data = this;
@@ -102,8 +104,7 @@ void NodeConnection::HandleConnected(int status) {
     Lose(Error("cannot read", code));
     return;
   }
-  EncodeClientMessage(
-      Hello{.role = PeerRole::kClient, .cluster_id = cluster_id_}, buffer_);
+  EncodeClientMessage(Hello{.role = role_, .cluster_id = cluster_id_}, buffer_);
   Flush();
 }
 

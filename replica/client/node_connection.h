@@ -38,7 +38,7 @@ class NodeConnection {
 
   // Neither takes ownership; `owner` must outlive HandleGone.
   NodeConnection(uv_loop_t* loop, Owner* owner, const Endpoint& node,
-                 std::string cluster_id);
+                 std::string cluster_id, PeerRole role);
   NodeConnection(const NodeConnection&) = delete;
   NodeConnection& operator=(const NodeConnection&) = delete;
 
@@ -72,6 +72,7 @@ class NodeConnection {
   Owner* owner_;
   Endpoint node_;
   std::string cluster_id_;
+  PeerRole role_;
   uv_tcp_t tcp_;
   uv_getaddrinfo_t resolve_;
   uv_connect_t connect_;

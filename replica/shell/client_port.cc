@@ -65,9 +65,9 @@ ClientPort::ClientPort(uv_loop_t* loop, HandleCount& count,
       options_(options) {
   options_.most_connections =
       std::min<std::size_t>(options_.most_connections, kMostConnections);
-  clients_.resize(options_.most_connections + 1);
+  clients_.resize(options_.most_connections + kObserverPlaces + 1);
   for (std::uint32_t i = 1; i < clients_.size(); ++i) {
-    free_numbers_.push_back(i);
+    (IsReserved(i) ? free_reserved_ : free_numbers_).push_back(i);
   }
 }
 
@@ -90,40 +90,64 @@ void ClientPort::Accept(uv_stream_t* listener) {
     clients_.push_back(nullptr);
     free_numbers_.push_back(static_cast<std::uint32_t>(clients_.size() - 1));
   }
-  if (free_numbers_.empty()) {
-    ConnectionPtr extra(new Connection(loop_, count_, this, 0));
-    refusals_.Add(Refusal::kTooManyConnections);
-    if (!extra->Accept(listener).ok()) return;
-    EncodeClientMessage(
-        Reject{.reason = Concat("node ", config_.nodes[self_].name, " has ",
-                                options_.most_connections,
-                                " client connections, its limit; share "
-                                "connections or use another node")},
-        extra->output());
-    extra->Flush();
+  if (!free_numbers_.empty()) {
+    AcceptInto(free_numbers_, listener);
     return;
   }
+  // Whether it only wants to know how the node is, its Hello will tell.
+  if (free_reserved_.empty()) FreeReservedPlace();
+  AcceptInto(free_reserved_, listener);
+}
+
+void ClientPort::AcceptInto(std::deque<std::uint32_t>& places,
+                            uv_stream_t* listener) {
   auto client = std::make_unique<Client>();
-  client->number = free_numbers_.front();
+  client->number = places.front();
   client->since_us = clock_.now_us();
   client->connection.reset(new Connection(loop_, count_, this, client->number));
-  if (!client->connection->Accept(listener).ok()) return;
-  free_numbers_.pop_front();
+  if (!client->connection->Accept(listener, config_.vanished_s).ok()) return;
+  places.pop_front();
   ++connection_count_;
   ++unidentified_;
   clients_[client->number] = std::move(client);
+}
+
+bool ClientPort::IsReserved(std::uint32_t number) const {
+  return number > options_.most_connections &&
+         number <= options_.most_connections + kObserverPlaces;
+}
+
+void ClientPort::FreeReservedPlace() {
+  Client* oldest = nullptr;
+  for (std::size_t i = 1; i <= kObserverPlaces; ++i) {
+    Client* client = clients_[options_.most_connections + i].get();
+    if (oldest == nullptr || client->since_us < oldest->since_us) {
+      oldest = client;
+    }
+  }
+  refusals_.Add(Refusal::kTooManyConnections);
+  CloseClient(*oldest);
+}
+
+std::optional<HelloRefusal> ClientPort::CheckPlace(const Client& client) const {
+  if (client.observes || !IsReserved(client.number)) return std::nullopt;
+  return HelloRefusal{
+      Refusal::kTooManyConnections,
+      Concat("node ", config_.nodes[self_].name, " has ",
+             options_.most_connections,
+             " client connections, its limit; share connections, use another "
+             "node, or start it with more descriptors (ulimit -n)")};
 }
 
 void ClientPort::CloseClient(Client& client) {
   const std::uint32_t number = client.number;
   if (!client.identified) --unidentified_;
   --connection_count_;
-  free_numbers_.push_back(number);
+  (IsReserved(number) ? free_reserved_ : free_numbers_).push_back(number);
   clients_[number].reset();  // `client` is gone.
 }
 
 void ClientPort::OnEnd(Connection& connection, const absl::Status& why) {
-  if (connection.tag() == 0) return;
   if (absl::IsInvalidArgument(why)) refusals_.Add(Refusal::kBadFrame);
   CloseClient(*clients_[connection.tag()]);
 }
@@ -137,7 +161,10 @@ void ClientPort::Identify(Client& client, const Frame& frame) {
     CloseClient(client);
     return;
   }
-  if (const auto refusal = handshake_.CheckClient(*hello)) {
+  client.observes = hello->role == PeerRole::kObserver;
+  std::optional<HelloRefusal> refusal = handshake_.CheckClient(*hello);
+  if (!refusal) refusal = CheckPlace(client);
+  if (refusal) {
     refusals_.Add(refusal->reason);
     const std::uint32_t number = client.number;
     EncodeClientMessage(Reject{.reason = refusal->text},
@@ -238,7 +265,6 @@ ClientPort::Client* ClientPort::Find(std::uint32_t number) {
 }
 
 void ClientPort::OnFrame(Connection& connection, const Frame& frame) {
-  if (connection.tag() == 0) return;
   Client& client = *clients_[connection.tag()];
   if (!client.identified) {
     Identify(client, frame);
@@ -255,7 +281,11 @@ void ClientPort::OnFrame(Connection& connection, const Frame& frame) {
     CloseClient(client);
     return;
   }
-  if (auto* request = std::get_if<ClientRequest>(&*message)) {
+  auto* request = std::get_if<ClientRequest>(&*message);
+  if (request != nullptr && client.observes) {
+    refusals_.Add(Refusal::kUnexpectedFrame);
+    CloseClient(client);
+  } else if (request != nullptr) {
     HandleRequest(client, std::move(request->batch));
   } else if (std::holds_alternative<StatusRequest>(*message)) {
     ++stats_.status_requests;
@@ -398,7 +428,7 @@ void ClientPort::CheckOutput(Client& client) {
 }
 
 void ClientPort::OnWritten(Connection& connection) {
-  if (connection.tag() != 0) CheckOutput(*clients_[connection.tag()]);
+  CheckOutput(*clients_[connection.tag()]);
 }
 
 // ---- the end --------------------------------------------------------------

@@ -15,6 +15,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,10 @@
 #include "wire/command.h"
 
 namespace quorate {
+
+// Places beside those of clients, for whoever asks for the status only: where
+// all are taken the one that has had its place for longest goes.
+inline constexpr std::size_t kObserverPlaces = 8;
 
 struct ClientPortOptions {
   // At most kMostConnections.
@@ -109,6 +114,7 @@ class ClientPort : private Connection::Owner {
     ConnectionPtr connection;
     std::uint32_t number = 0;
     bool identified = false;
+    bool observes = false;    // Asks for the status only.
     bool touched = false;     // Is in touched_.
     bool overflowed = false;  // Replies had to be dropped: it is to be closed.
     bool put_off = false;     // Is in readers_, and is not read from.
@@ -130,7 +136,12 @@ class ClientPort : private Connection::Owner {
   void OnEnd(Connection& connection, const absl::Status& why) override;
 
   void Accept(uv_stream_t* listener);
+  void AcceptInto(std::deque<std::uint32_t>& places, uv_stream_t* listener);
+  // Is this one of the places for observers?
+  bool IsReserved(std::uint32_t number) const;
+  void FreeReservedPlace();
   void Identify(Client& client, const Frame& frame);
+  std::optional<HelloRefusal> CheckPlace(const Client& client) const;
   void HandleRequest(Client& client, CommandBatchPtr batch);
   // Why none of these commands is taken, or kNone.
   RefusalReason CheckRoom(Client& client, const CommandBatch& batch);
@@ -162,6 +173,7 @@ class ClientPort : private Connection::Owner {
   // late reply does not meet a new owner of its number.
   std::vector<std::unique_ptr<Client>> clients_;
   std::deque<std::uint32_t> free_numbers_;
+  std::deque<std::uint32_t> free_reserved_;
   std::size_t connection_count_ = 0;
   std::size_t unidentified_ = 0;
   std::vector<std::uint32_t> touched_;

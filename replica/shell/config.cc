@@ -115,6 +115,12 @@ void ReadSessions(ConfigTable table, Settings& settings) {
   table.RefuseOthers();
 }
 
+void ReadConnections(ConfigTable table, ClusterConfig& config) {
+  // The least is kLeastVanishedS of connection.h; the most, the kernel's.
+  table.Integer("vanished_s", 3, 32'767, config.vanished_s);
+  table.RefuseOthers();
+}
+
 bool IsName(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -353,6 +359,7 @@ absl::StatusOr<ClusterConfig> ParseConfig(std::string_view text,
   ReadBatch(document.Table("batch"), config.settings);
   ReadCheckpoint(document.Table("checkpoint"), config);
   ReadSessions(document.Table("sessions"), config.settings);
+  ReadConnections(document.Table("connections"), config);
   document.RefuseOthers();
   config.nodes.resize(document.NodeCount());
   std::vector<std::optional<std::vector<std::string>>> roles(

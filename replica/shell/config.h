@@ -49,6 +49,9 @@ struct ClusterConfig {
   // written again for a few commands, and a restart reads a bounded journal.
   std::uint64_t checkpoint_journal_bytes = 64 * 1024 * 1024;
   std::uint64_t checkpoint_percent = 100;
+  // A connection whose other side acknowledges nothing for so long, because its
+  // machine or the network is gone, is given up.
+  std::uint64_t vanished_s = 30;
   std::vector<NodeConfig> nodes;
 
   // Does a client that wants something done ask this node? All but BPaxos'

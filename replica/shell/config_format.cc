@@ -88,6 +88,7 @@ std::string FormatConfig(const ClusterConfig& config) {
       "\npercent = ", config.checkpoint_percent, "\n");
   text +=
       Concat("\n[sessions]\nidle_s = ", settings.session_idle_ms / 1000, "\n");
+  text += Concat("\n[connections]\nvanished_s = ", config.vanished_s, "\n");
   for (std::size_t i = 0; i < config.nodes.size(); ++i) {
     text += FormatNode(config.nodes[i]) + FormatRoles(config, i) +
             FormatParts(config, i);

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -36,10 +37,12 @@ Connection::Connection(uv_loop_t* loop, HandleCount& count, Owner* owner,
   count_.Opened();
 }
 
-absl::Status Connection::Accept(uv_stream_t* listener) {
+absl::Status Connection::Accept(uv_stream_t* listener,
+                                std::uint64_t vanished_s) {
   if (const int error = uv_accept(listener, stream()); error != 0) {
     return UvError(error, "cannot accept");
   }
+  GiveUpVanished(vanished_s);
   StartReading();
   return absl::OkStatus();
 }
@@ -73,12 +76,28 @@ void Connection::StartReading() {
 // again soon, not after as long as it lasted. Where it cannot, it does not
 // matter.
 void Connection::KeepTrying() {
+  SetOption(IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, 1);
+}
+
+// A machine that lost its power or its network never says so. Idle connections
+// are asked after a third of the time; the user time-out ends both what is not
+// acknowledged and what does not answer, one question early, so that all is
+// over in time. Not uv_tcp_keepalive, which knows no user time-out: while what
+// was sent waits to be acknowledged, keepalive asks nothing.
+void Connection::GiveUpVanished(std::uint64_t seconds) {
+  const auto limit = static_cast<int>(std::max(seconds, kLeastVanishedS));
+  const int interval = std::max(1, limit / 10);
+  SetOption(SOL_SOCKET, SO_KEEPALIVE, 1);
+  SetOption(IPPROTO_TCP, TCP_KEEPIDLE, limit / 3);
+  SetOption(IPPROTO_TCP, TCP_KEEPINTVL, interval);
+  SetOption(IPPROTO_TCP, TCP_USER_TIMEOUT, (limit - interval) * 1000);
+}
+
+void Connection::SetOption(int level, int option, int value) {
   uv_os_fd_t descriptor = -1;
-  const int on = 1;
   if (uv_fileno(reinterpret_cast<const uv_handle_t*>(&tcp_), &descriptor) ==
       0) {
-    setsockopt(descriptor, IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, &on,
-               sizeof(on));
+    setsockopt(descriptor, level, option, &value, sizeof(value));
   }
 }
 

@@ -21,6 +21,9 @@
 
 namespace quorate {
 
+// Keepalive counts in whole seconds, and asks twice before it gives up.
+inline constexpr std::uint64_t kLeastVanishedS = 3;
+
 class Connection {
  public:
   class Owner {
@@ -43,8 +46,10 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // One of the two, once.
-  absl::Status Accept(uv_stream_t* listener);
+  // One of the two, once. `vanished_s`: a caller whose machine acknowledges
+  // nothing for so long is given up, whether there is something to send or not;
+  // at least kLeastVanishedS.
+  absl::Status Accept(uv_stream_t* listener, std::uint64_t vanished_s);
   void Dial(const sockaddr& address);
 
   std::uint64_t tag() const { return tag_; }
@@ -73,6 +78,8 @@ class Connection {
   uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&tcp_); }
   void StartReading();
   void KeepTrying();
+  void GiveUpVanished(std::uint64_t seconds);
+  void SetOption(int level, int option, int value);
   void Read(std::size_t bytes);
   void Written(int status);
   void Fail(absl::Status why);

@@ -59,7 +59,7 @@ std::optional<HelloRefusal> Handshake::CheckCluster(const Hello& hello) const {
   }
   // A client may leave the name out.
   const bool anonymous =
-      hello.role == PeerRole::kClient && hello.cluster_id.empty();
+      hello.role != PeerRole::kReplica && hello.cluster_id.empty();
   if (!anonymous && hello.cluster_id != config_.cluster_id) {
     return HelloRefusal{
         Refusal::kForeignCluster,
@@ -132,7 +132,7 @@ std::optional<HelloRefusal> Handshake::CheckDialed(const Hello& hello,
 }
 
 std::optional<HelloRefusal> Handshake::CheckClient(const Hello& hello) const {
-  if (hello.role != PeerRole::kClient) {
+  if (hello.role == PeerRole::kReplica) {
     return HelloRefusal{Refusal::kWrongRole,
                         Concat("this is the address of node ", NameOf(self_),
                                " for clients; replicas connect to ",

@@ -23,7 +23,9 @@ constexpr std::size_t kChunkBytes = 256 * 1024;
 // Being woken is part of a wait that was slept through.
 constexpr std::chrono::microseconds kWakeUp{40};
 
+// 0 where the clock went back (elapsed.h).
 std::uint64_t Microseconds(std::chrono::steady_clock::duration time) {
+  if (time.count() < 0) return 0;
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(time).count());
 }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "replica/shell/elapsed.h"
 #include "replica/shell/look_out.h"
 #include "replica/shell/status.h"
 #include "replica/shell/text.h"
@@ -159,6 +160,8 @@ absl::Status Node::Start(uv_loop_t* loop) {
   QUORATE_CHECK(phase_ == Phase::kOpened, "a node is started once");
   std::signal(SIGPIPE, SIG_IGN);
   started_us_ = NowUs();
+  // Opening the store may have taken long: timers count from now.
+  uv_update_time(loop);
   running_ = std::make_unique<Running>(loop, *this);
   if (absl::Status status = running_->links.Start(); !status.ok()) {
     return status;
@@ -176,6 +179,10 @@ absl::Status Node::Start(uv_loop_t* loop) {
   // Before it: what timers and closed connections gave must not wait for it.
   uv_prepare_start(running_->before_poll.get(), [](uv_prepare_t* prepare) {
     OwnerOf<Node>(prepare).EndTurn();
+    // libuv (1.44.2) computes how long it may sleep from the time before the
+    // timers of this turn ran: after a long turn a timer that is due already
+    // would wait for as long as the turn took once more.
+    uv_update_time(prepare->loop);
   });
   running_->clients.NoteEra(replica_->era());
   phase_ = Phase::kServing;
@@ -493,7 +500,7 @@ bool Node::connected_to(std::size_t peer) const {
 
 std::string Node::StatusJson() const {
   NodeFacts facts{.phase = phase_ == Phase::kServing ? "serving" : "stopping",
-                  .uptime_s = static_cast<double>(NowUs() - started_us_) / 1e6,
+                  .uptime_s = SecondsBetween(started_us_, NowUs()),
                   .replica = replica_->Status(),
                   .links = running_->links.stats(),
                   .client_connections = running_->clients.connections(),
@@ -508,8 +515,7 @@ std::string Node::StatusJson() const {
   if (running_->journal != nullptr) facts.journal = running_->journal->stats();
   facts.writes_checkpoint = checkpoint_.has_value();
   if (checkpoint_us_ != 0) {
-    facts.checkpoint_age_s =
-        static_cast<double>(NowUs() - checkpoint_us_) / 1e6;
+    facts.checkpoint_age_s = SecondsBetween(checkpoint_us_, NowUs());
   }
   return StatusAsJson(config_, self_, facts);
 }

@@ -80,7 +80,7 @@ void PeerLinks::Close() {
 void PeerLinks::Accept(uv_stream_t* listener) {
   const std::uint64_t tag = next_tag_++;
   ConnectionPtr connection(new Connection(loop_, count_, this, tag));
-  if (!connection->Accept(listener).ok()) return;
+  if (!connection->Accept(listener, config_.vanished_s).ok()) return;
   if (waiting_.size() >= kMostWaiting) {
     // The oldest goes: a replica says Hello at once, a stranger may not.
     refusals_.Add(Refusal::kTooManyConnections);

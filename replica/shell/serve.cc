@@ -16,8 +16,8 @@ namespace quorate {
 namespace {
 
 // Descriptors for everything but clients: the store's files, the loop's own,
-// two listeners, peers and callers that have not said Hello.
-constexpr rlim_t kOwnDescriptors = 40;
+// two listeners, peers, observers and callers that have not said Hello.
+constexpr rlim_t kOwnDescriptors = 40 + kObserverPlaces;
 
 void Say(const std::string& line) {
   std::fprintf(stderr, "%s\n", line.c_str());

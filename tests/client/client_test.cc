@@ -471,6 +471,57 @@ TEST_F(ClientTest, MayBeDestroyedInTheMiddle) {
   EXPECT_TRUE(completed_.empty());
 }
 
+// A program's handler, called by a timer, takes long; another timer is due
+// meanwhile. The loop must not sleep before it has called that one.
+TEST_F(ClientTest, ALongHandlerMakesNoOtherTimerWait) {
+  constexpr std::uint64_t kLongMs = 30;
+  std::optional<int> sleeps_ms;
+  bool long_handler_ran = false;
+  // Prepare handles run in the order opposite to their starts: this one is the
+  // last, right before libuv decides how long it sleeps.
+  uv_prepare_t last;
+  uv_prepare_init(&loop_, &last);
+  struct Seen {
+    std::optional<int>* sleeps_ms;
+    bool* ran;
+  } seen{&sleeps_ms, &long_handler_ran};
+  last.data = &seen;
+  uv_prepare_start(&last, [](uv_prepare_t* handle) {
+    const Seen& to = *static_cast<Seen*>(handle->data);
+    if (*to.ran && !to.sleeps_ms->has_value()) {
+      *to.sleeps_ms = uv_backend_timeout(handle->loop);
+      uv_stop(handle->loop);
+    }
+  });
+  AddNode();
+  StartClient();
+  Submit("connect");
+  RunUntilCompleted(1);
+  uv_timer_t due;
+  uv_timer_init(&loop_, &due);
+  due.data = nullptr;  // Itself, once it was called.
+  // Completes by a timer: a command without operations is never sent.
+  client_->Submit(session_, {}, 0);
+  on_completion_ = [&] {
+    if (long_handler_ran) return;
+    uv_update_time(&loop_);
+    uv_timer_start(
+        &due, [](uv_timer_t* timer) { timer->data = timer; }, kLongMs / 2, 0);
+    const std::uint64_t end = uv_hrtime() + kLongMs * 1'000'000;
+    while (uv_hrtime() < end) {
+    }
+    long_handler_ran = true;
+  };
+  // Not in single turns, each of which begins by asking for the time.
+  uv_run(&loop_, UV_RUN_DEFAULT);
+  EXPECT_TRUE(due.data != nullptr || sleeps_ms == 0) << *sleeps_ms;
+  uv_close(reinterpret_cast<uv_handle_t*>(&last), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&due), nullptr);
+  for (const auto& node : nodes_) node->Close();
+  client_->Close(nullptr);
+  uv_run(&loop_, UV_RUN_DEFAULT);
+}
+
 TEST(SyncClientTest, ReportsThatNobodyCouldBeReached) {
   uv_loop_t loop;
   uv_loop_init(&loop);

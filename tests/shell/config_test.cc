@@ -96,6 +96,8 @@ journal_bytes = 12345
 percent = 50
 [sessions]
 idle_s = 7
+[connections]
+vanished_s = 12
 )" + kNodes,
       "cluster.toml");
   ASSERT_TRUE(config.ok()) << config.status();
@@ -120,6 +122,7 @@ idle_s = 7
   EXPECT_EQ(config->checkpoint_journal_bytes, 12345u);
   EXPECT_EQ(config->checkpoint_percent, 50u);
   EXPECT_EQ(settings.session_idle_ms, 7000u);
+  EXPECT_EQ(config->vanished_s, 12u);
 }
 
 TEST(ConfigTest, GivesEachNodeItsOwnSettings) {
@@ -194,7 +197,7 @@ TEST(ConfigTest, RefusesAnUnknownTable) {
   EXPECT_EQ(ErrorOf("[clusters]\nid = \"demo\"\n" + kMinimal),
             "config \"cluster.toml\" line 1: unknown name \"clusters\"; known "
             "are [cluster], [protocol], [paxos], [batch], [checkpoint], "
-            "[sessions] and [[node]]");
+            "[sessions], [connections] and [[node]]");
 }
 
 TEST(ConfigTest, RefusesAFileWithoutAClusterId) {

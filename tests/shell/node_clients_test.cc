@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/match.h"
+
 #include "tests/shell/harness.h"
 #include "wire/codec/codec.h"
 #include "wire/limits.h"
@@ -150,14 +152,52 @@ TEST_F(NodeClientsTest, RefusesConnectionsBeyondItsLimit) {
   const auto first = Greeted(0);
   const auto second = Greeted(0);
   const auto third = ConnectToClientPort(0);
+  third->Send(Hello{.cluster_id = "demo"});
   EXPECT_TRUE(RunUntil([&] { return third->ended(); }));
-  EXPECT_NE(third->Find<Reject>(), nullptr);
+  ASSERT_NE(third->Find<Reject>(), nullptr);
+  EXPECT_TRUE(absl::StrContains(third->Find<Reject>()->reason,
+                                "2 client connections, its limit"));
   first->Disconnect();
   EXPECT_TRUE(RunUntil([&] {
     const auto status = nlohmann::json::parse(StatusOf(0));
     return status["clients"]["connections"] == 1;
   }));
   EXPECT_NE(Greeted(0)->Find<Hello>(), nullptr);
+}
+
+// Clients, and strangers that never say who they are, have taken all places.
+TEST_F(NodeClientsTest, TellsItsStatusWhereAllPlacesAreTaken) {
+  NodeOptions options;
+  options.clients.most_connections = 2;
+  StartNode(0, std::move(options));
+  const auto first = Greeted(0);
+  const auto second = Greeted(0);
+  std::vector<std::unique_ptr<Probe>> strangers;
+  for (std::size_t i = 0; i < 3 * kObserverPlaces; ++i) {
+    strangers.push_back(ConnectToClientPort(0));
+  }
+  EXPECT_TRUE(RunUntil([&] {
+    return CountIn(0, "too_many_connections") == 2 * kObserverPlaces;
+  }));
+  for (int i = 0; i < 3; ++i) {
+    const auto observer = ConnectToClientPort(0);
+    observer->Send(Hello{.role = PeerRole::kObserver, .cluster_id = "demo"});
+    observer->Send(StatusRequest{});
+    EXPECT_TRUE(
+        RunUntil([&] { return observer->Find<StatusReply>() != nullptr; }));
+  }
+  StartNode(2);
+  EXPECT_TRUE(RunUntil([&] { return nodes_[0]->connected_to(2); }));
+  EXPECT_FALSE(first->ended());
+}
+
+TEST_F(NodeClientsTest, AnObserverSendsNoCommands) {
+  StartNode(0);
+  const auto observer = ConnectToClientPort(0);
+  observer->Send(Hello{.role = PeerRole::kObserver, .cluster_id = "demo"});
+  observer->Send(PutRequest(5, 1, "k", "v"));
+  EXPECT_TRUE(RunUntil([&] { return observer->ended(); }));
+  EXPECT_EQ(CountIn(0, "unexpected_frame"), 1u);
 }
 
 TEST_F(NodeClientsTest, StopsReadingFromAClientThatDoesNotRead) {

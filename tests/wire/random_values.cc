@@ -224,13 +224,12 @@ Message RandomMessage(Random& random, std::size_t alternative, int columns) {
 ClientMessage RandomClientMessage(Random& random, std::size_t alternative) {
   switch (alternative) {
     case 0:
-      return Hello{
-          .minor = static_cast<std::uint16_t>(random.Next()),
-          .role = random.Coin() ? PeerRole::kReplica : PeerRole::kClient,
-          .cluster_id = random.Bytes(40),
-          .node = ReplicaAt(static_cast<int>(random.Below(kMaxNodes))),
-          .incarnation = random.Next(),
-          .era = random.Next()};
+      return Hello{.minor = static_cast<std::uint16_t>(random.Next()),
+                   .role = static_cast<PeerRole>(random.Below(3)),
+                   .cluster_id = random.Bytes(40),
+                   .node = ReplicaAt(static_cast<int>(random.Below(kMaxNodes))),
+                   .incarnation = random.Next(),
+                   .era = random.Next()};
     case 1: return Reject{random.Bytes(300)};
     case 2: return ClientRequest{RandomBatch(random)};
     case 3: return RandomReplies(random);

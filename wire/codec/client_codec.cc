@@ -34,13 +34,21 @@ std::string StringOf(const capnp::Text::Reader& text) {
 
 // ---- encoding -------------------------------------------------------------
 
+schema::PeerRole RoleOf(PeerRole role) {
+  switch (role) {
+    case PeerRole::kReplica: return schema::PeerRole::REPLICA;
+    case PeerRole::kClient: return schema::PeerRole::CLIENT;
+    case PeerRole::kObserver: return schema::PeerRole::OBSERVER;
+  }
+  return schema::PeerRole::CLIENT;
+}
+
 void Append(const Hello& hello, std::string& out) {
   AppendMessage<schema::Hello>(
       FrameType::kHello, kSmallWords, out, [&](schema::Hello::Builder to) {
         to.setMajor(hello.major);
         to.setMinor(hello.minor);
-        to.setRole(hello.role == PeerRole::kReplica ? schema::PeerRole::REPLICA
-                                                    : schema::PeerRole::CLIENT);
+        to.setRole(RoleOf(hello.role));
         to.setNode(static_cast<std::uint8_t>(hello.node));
         to.setClusterId(TextOf(hello.cluster_id));
         to.setIncarnation(hello.incarnation);
@@ -90,6 +98,7 @@ absl::StatusOr<ClientMessage> ReadHello(const schema::Hello::Reader& from) {
   switch (from.getRole()) {
     case schema::PeerRole::REPLICA: hello.role = PeerRole::kReplica; break;
     case schema::PeerRole::CLIENT: hello.role = PeerRole::kClient; break;
+    case schema::PeerRole::OBSERVER: hello.role = PeerRole::kObserver; break;
     default:
       return absl::InvalidArgumentError(
           absl::StrCat("hello with role ", static_cast<int>(from.getRole()),

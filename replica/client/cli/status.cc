@@ -29,6 +29,7 @@ std::vector<NodeAnswer> AskAll(const ClusterConfig& config, int timeout_ms) {
         std::make_unique<Client>(&loop,
                                  ClientOptions{.nodes = {node.client},
                                                .cluster_id = config.cluster_id,
+                                               .observes = true,
                                                .retry_timeout_ms = timeout_ms},
                                  nullptr));
   }

@@ -263,6 +263,7 @@ struct LeadReply {
 enum PeerRole {
   replica @0;
   client @1;
+  observer @2;  # Asks for the status, sends no command.
 }
 
 # Root of a Hello frame. Major and minor stay what and where they are in every
