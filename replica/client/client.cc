@@ -208,10 +208,10 @@ void Client::Impl::Call(std::size_t callee) {
   call->node = callee;
   uv_update_time(loop);  // This turn may have been a long one.
   call->begun_ms = now_ms();
-  call->connection =
-      new NodeConnection(loop, call, options.nodes[callee], options.cluster_id,
-                         options.observes ? PeerRole::kObserver
-                                          : PeerRole::kClient);
+  call->connection = new NodeConnection(
+      loop, call, options.nodes[callee], options.cluster_id,
+      options.observes ? PeerRole::kObserver : PeerRole::kClient,
+      options.resolver);
   under_way.push_back(call);
   if (const absl::Status started = call->connection->Start(); !started.ok()) {
     FailCall(*call, started);

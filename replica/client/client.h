@@ -23,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "replica/client/completion.h"
 #include "replica/shell/config.h"
+#include "replica/shell/lookup.h"
 #include "wire/command.h"
 #include "wire/ids.h"
 
@@ -40,6 +41,8 @@ struct ClientOptions {
   // Asks for statuses and submits nothing: gets in even where clients have
   // taken all of a node's places.
   bool observes = false;
+  // How names are looked up: by the system.
+  Resolver resolver = AskSystem;
   // Milliseconds a command may stay unanswered before the client goes to
   // another node, and before it gives up with ReplyStatus::kUnknown.
   int retry_timeout_ms = 1000;

@@ -1,5 +1,9 @@
 #include "replica/client/node_connection.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -12,25 +16,44 @@
 namespace quorate {
 namespace {
 
+// So long an address has before the host's next one is called as well.
+constexpr std::uint64_t kNextAddressMs = 150;
+
 NodeConnection* Self(void* data) { return static_cast<NodeConnection*>(data); }
+
+// As nodes do among each other (shell/connection.cc): a lost segment is
+// repeated every 200 ms, not after a time that doubles. Where the kernel
+// cannot, it does not matter.
+void KeepTrying(const uv_tcp_t* tcp) {
+  uv_os_fd_t descriptor = -1;
+  const int on = 1;
+  if (uv_fileno(reinterpret_cast<const uv_handle_t*>(tcp), &descriptor) == 0) {
+    setsockopt(descriptor, IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, &on,
+               sizeof(on));
+  }
+}
 
 }  // namespace
 
 NodeConnection::NodeConnection(uv_loop_t* loop, Owner* owner,
                                const Endpoint& node, std::string cluster_id,
-                               PeerRole role)
+                               PeerRole role, const Resolver& resolver)
     : loop_(loop),
       owner_(owner),
       node_(node),
       cluster_id_(std::move(cluster_id)),
       role_(role),
       reader_(kMaxPeerFrameBytes) {
-  uv_tcp_init(loop_, &tcp_);
-  tcp_.data = this;
-  resolve_.data = this;
-  connect_.data = this;
-  write_.data = this;
+  handles_.emplace(this, resolver);
 }
+
+NodeConnection::Handles::Handles(NodeConnection* owner,
+                                 const Resolver& resolver)
+    : lookup(owner->loop_, owner->count_, resolver,
+             [owner](absl::StatusOr<Addresses> found) {
+               owner->HandleAddresses(std::move(found));
+             }),
+      again(owner->loop_, owner->count_, uv_timer_init, owner) {}
 
 absl::Status NodeConnection::Error(const char* what, int uv_code) const {
   return absl::UnavailableError(
@@ -38,60 +61,80 @@ absl::Status NodeConnection::Error(const char* what, int uv_code) const {
 }
 
 absl::Status NodeConnection::Start() {
-  sockaddr_storage address{};
-  sockaddr* generic = reinterpret_cast<sockaddr*>(&address);
-  if (uv_ip4_addr(node_.host.c_str(), node_.port,
-                  reinterpret_cast<sockaddr_in*>(&address)) == 0 ||
-      uv_ip6_addr(node_.host.c_str(), node_.port,
-                  reinterpret_cast<sockaddr_in6*>(&address)) == 0) {
-    return ConnectTo(generic);
-  }
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  const int code = uv_getaddrinfo(
-      loop_, &resolve_,
-      [](uv_getaddrinfo_t* request, int status, addrinfo* found) {
-        Self(request->data)->HandleResolved(status, found);
+  uv_timer_start(
+      handles_->again.get(),
+      [](uv_timer_t* timer) {
+        // Who fails at once is not worth a word: others are under way.
+        NodeConnection& self = OwnerOf<NodeConnection>(timer);
+        if (self.tried_ < self.addresses_.size()) self.MakeCall().IgnoreError();
       },
-      node_.host.c_str(), std::to_string(node_.port).c_str(), &hints);
-  if (code != 0) return Error("cannot resolve the host name", code);
-  resolving_ = true;
+      kNextAddressMs, kNextAddressMs);
+  if (const auto number = NumericAddress(node_)) {
+    addresses_ = {*number};
+    return CallSomebody();
+  }
+  handles_->lookup.Start(node_);
   return absl::OkStatus();
 }
 
-void NodeConnection::HandleResolved(int status, addrinfo* found) {
-  resolving_ = false;
-  if (closing_) {
-    uv_freeaddrinfo(found);
-    DeleteWhenUnused();
+void NodeConnection::HandleAddresses(absl::StatusOr<Addresses> found) {
+  if (!found.ok()) {
+    Lose(absl::UnavailableError(absl::StrCat(
+        ToString(node_),
+        ": cannot resolve the host name: ", found.status().message())));
     return;
   }
-  if (status != 0) {
-    Lose(Error("cannot resolve the host name", status));
-    return;
-  }
-  const absl::Status started = ConnectTo(found->ai_addr);
-  uv_freeaddrinfo(found);
-  if (!started.ok()) Lose(started);
+  addresses_ = *std::move(found);
+  if (const absl::Status called = CallSomebody(); !called.ok()) Lose(called);
 }
 
-absl::Status NodeConnection::ConnectTo(const sockaddr* address) {
+absl::Status NodeConnection::CallSomebody() {
+  absl::Status status = MakeCall();
+  while (!status.ok() && tried_ < addresses_.size()) status = MakeCall();
+  return status;
+}
+
+absl::Status NodeConnection::MakeCall() {
+  const sockaddr_storage& address = addresses_[tried_++];
+  const auto initialize = [](uv_loop_t* loop, Call* call) {
+    return uv_tcp_init(loop, call);
+  };
+  Call* call =
+      handles_->calls.emplace_back(loop_, count_, initialize, this).get();
+  call->connect.data = call;
   const int code = uv_tcp_connect(
-      &connect_, &tcp_, address, [](uv_connect_t* request, int status) {
-        Self(request->data)->HandleConnected(status);
+      &call->connect, call, reinterpret_cast<const sockaddr*>(&address),
+      [](uv_connect_t* request, int status) {
+        if (status == UV_ECANCELED) return;  // Its handle is being closed.
+        Call* answered = static_cast<Call*>(request->data);
+        Self(answered->data)->HandleConnected(answered, status);
       });
-  return code == 0 ? absl::OkStatus() : Error("cannot connect", code);
+  if (code == 0) return absl::OkStatus();
+  handles_->calls.pop_back();
+  return Error("cannot connect", code);
 }
 
-void NodeConnection::HandleConnected(int status) {
-  if (closing_) return;
-  if (status != 0) {
-    Lose(Error("cannot connect", status));
+void NodeConnection::HandleConnected(Call* call, int status) {
+  OpenCalls& calls = handles_->calls;
+  if (status == 0) {
+    calls.remove_if([&](const auto& each) { return each.get() != call; });
+    HandleUp();
     return;
   }
-  uv_tcp_nodelay(&tcp_, 1);
+  calls.remove_if([&](const auto& each) { return each.get() == call; });
+  absl::Status why = Error("cannot connect", status);
+  if (tried_ < addresses_.size()) why = CallSomebody();
+  if (!why.ok() && calls.empty()) Lose(why);
+}
+
+void NodeConnection::HandleUp() {
+  connected_ = true;
+  uv_timer_stop(handles_->again.get());
+  Call* call = handles_->calls.front().get();
+  uv_tcp_nodelay(call, 1);
+  KeepTrying(call);
   const int code = uv_read_start(
-      reinterpret_cast<uv_stream_t*>(&tcp_),
+      reinterpret_cast<uv_stream_t*>(call),
       [](uv_handle_t* handle, std::size_t, uv_buf_t* room) {
         const std::span<char> space = Self(handle->data)->reader_.Space();
         *room =
@@ -109,7 +152,7 @@ void NodeConnection::HandleConnected(int status) {
 }
 
 void NodeConnection::HandleRead(ssize_t bytes) {
-  if (closing_) return;
+  if (!handles_) return;
   if (bytes < 0) {
     Lose(bytes == UV_EOF
              ? absl::UnavailableError(absl::StrCat(
@@ -118,7 +161,7 @@ void NodeConnection::HandleRead(ssize_t bytes) {
     return;
   }
   reader_.Filled(static_cast<std::size_t>(bytes));
-  while (!closing_) {
+  while (handles_) {
     const absl::StatusOr<std::optional<Frame>> frame = reader_.Next();
     if (!frame.ok()) {
       Lose(absl::InternalError(absl::StrCat(
@@ -176,8 +219,10 @@ absl::Status NodeConnection::CheckHello(const ClientMessage& message) const {
 }
 
 void NodeConnection::Flush() {
-  if (writing_ || closing_ || buffer_.empty()) return;
-  uv_stream_t* stream = reinterpret_cast<uv_stream_t*>(&tcp_);
+  if (writing_ || !handles_ || buffer_.empty()) return;
+  Call* call = handles_->calls.front().get();
+  uv_stream_t* stream = reinterpret_cast<uv_stream_t*>(call);
+  call->write.data = this;
   uv_buf_t bytes =
       uv_buf_init(buffer_.data(), static_cast<unsigned int>(buffer_.size()));
   // An error here shows again, with its callback, in the write or read below.
@@ -190,17 +235,17 @@ void NodeConnection::Flush() {
                       static_cast<unsigned int>(buffer_.size()) -
                           static_cast<unsigned int>(written));
   writing_ = true;
-  const int code =
-      uv_write(&write_, stream, &bytes, 1, [](uv_write_t* request, int status) {
-        Self(request->data)->HandleWriteEnd(status);
-      });
+  const int code = uv_write(&call->write, stream, &bytes, 1,
+                            [](uv_write_t* request, int status) {
+                              Self(request->data)->HandleWriteEnd(status);
+                            });
   if (code != 0) Lose(Error("connection lost", code));
 }
 
 void NodeConnection::HandleWriteEnd(int status) {
   writing_ = false;
   buffer_.clear();
-  if (closing_) return;
+  if (!handles_) return;
   if (status != 0) {
     Lose(Error("connection lost", status));
     return;
@@ -209,27 +254,19 @@ void NodeConnection::HandleWriteEnd(int status) {
 }
 
 void NodeConnection::Lose(const absl::Status& reason) {
-  if (closing_) return;
+  if (!handles_) return;
   Close();
   owner_->HandleLost(reason);
 }
 
 void NodeConnection::Close() {
-  if (closing_) return;
-  closing_ = true;
-  if (resolving_) uv_cancel(reinterpret_cast<uv_req_t*>(&resolve_));
-  uv_close(reinterpret_cast<uv_handle_t*>(&tcp_), [](uv_handle_t* handle) {
-    NodeConnection* self = Self(handle->data);
-    self->handle_closed_ = true;
-    self->DeleteWhenUnused();
+  if (!handles_) return;
+  handles_.reset();
+  count_.WhenNone([this] {
+    Owner* owner = owner_;
+    delete this;
+    owner->HandleGone();
   });
-}
-
-void NodeConnection::DeleteWhenUnused() {
-  if (!handle_closed_ || resolving_) return;
-  Owner* owner = owner_;
-  delete this;
-  owner->HandleGone();
 }
 
 }  // namespace quorate

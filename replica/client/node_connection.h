@@ -1,18 +1,24 @@
 // Answers: how does one connection of a client to one node come up, carry
 // frames and end?
 //
-// Resolves, connects, shakes hands, then hands every message on and writes what
-// was put into buffer(). Reports its end once, with the reason. Owns its libuv
-// handle: Close, or its end, gives the object back to the loop, which deletes
-// it when the handle is closed. Knows nothing of commands and other nodes.
+// Looks the name up, connects, shakes hands, then hands every message on and
+// writes what was put into buffer(). Where a name has several addresses, the
+// next is called when one refuses or is silent for a moment; the first that
+// comes through counts. Reports its end once, with the reason. Owns its libuv
+// handles: Close, or its end, gives the object back to the loop, which deletes
+// it when they are closed. Knows nothing of commands and other nodes.
 #pragma once
 
 #include <uv.h>
 
+#include <list>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "replica/shell/config.h"
+#include "replica/shell/handles.h"
+#include "replica/shell/lookup.h"
 #include "wire/client_message.h"
 #include "wire/frame.h"
 
@@ -38,7 +44,8 @@ class NodeConnection {
 
   // Neither takes ownership; `owner` must outlive HandleGone.
   NodeConnection(uv_loop_t* loop, Owner* owner, const Endpoint& node,
-                 std::string cluster_id, PeerRole role);
+                 std::string cluster_id, PeerRole role,
+                 const Resolver& resolver = AskSystem);
   NodeConnection(const NodeConnection&) = delete;
   NodeConnection& operator=(const NodeConnection&) = delete;
 
@@ -57,15 +64,26 @@ class NodeConnection {
  private:
   ~NodeConnection() = default;  // Only the loop's last callback deletes.
 
-  absl::Status ConnectTo(const sockaddr* address);
-  void HandleResolved(int status, addrinfo* found);
-  void HandleConnected(int status);
+  // A call under way, or the one that came through, with what libuv needs of it
+  // until its handle is closed.
+  struct Call : uv_tcp_t {
+    uv_connect_t connect;
+    uv_write_t write;
+  };
+  using OpenCalls = std::list<Handle<Call>>;
+
+  void HandleAddresses(absl::StatusOr<Addresses> found);
+  // Makes one call more; an error if it fails at once.
+  absl::Status MakeCall();
+  // As MakeCall, until one does not fail at once.
+  absl::Status CallSomebody();
+  void HandleConnected(Call* call, int status);
+  void HandleUp();
   void HandleRead(ssize_t bytes);
   void HandleFrame(const Frame& frame);
   absl::Status CheckHello(const ClientMessage& message) const;
   void HandleWriteEnd(int status);
   void Lose(const absl::Status& reason);
-  void DeleteWhenUnused();
   absl::Status Error(const char* what, int uv_code) const;
 
   uv_loop_t* loop_;
@@ -73,17 +91,22 @@ class NodeConnection {
   Endpoint node_;
   std::string cluster_id_;
   PeerRole role_;
-  uv_tcp_t tcp_;
-  uv_getaddrinfo_t resolve_;
-  uv_connect_t connect_;
-  uv_write_t write_;
+  HandleCount count_;
+  // What Close gives back at once.
+  struct Handles {
+    Handles(NodeConnection* owner, const Resolver& resolver);
+    Lookup lookup;
+    Handle<uv_timer_t> again;
+    OpenCalls calls;  // One alone once connected_.
+  };
+  std::optional<Handles> handles_;
+  Addresses addresses_;
+  std::size_t tried_ = 0;  // of them
   FrameReader reader_;
   std::string buffer_;
-  bool resolving_ = false;
+  bool connected_ = false;
   bool writing_ = false;
   bool ready_ = false;
-  bool closing_ = false;
-  bool handle_closed_ = false;
 };
 
 }  // namespace quorate

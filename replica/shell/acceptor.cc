@@ -1,9 +1,6 @@
 #include "replica/shell/acceptor.h"
 
-#include <netdb.h>
-
-#include <cstring>
-#include <string>
+#include <utility>
 
 #include "replica/shell/text.h"
 
@@ -11,57 +8,91 @@ namespace quorate {
 namespace {
 
 constexpr int kBacklog = 512;
+constexpr std::uint64_t kAskAgainMs = 1000;
 
-absl::Status CannotListen(const Endpoint& endpoint, int error) {
-  return absl::UnavailableError(
-      Concat("cannot listen on ", ToString(endpoint), ": ", uv_strerror(error),
-             "; stop the other process or change the address in the "
-             "configuration"));
+std::string_view RemedyFor(int error) {
+  switch (error) {
+    case UV_EADDRINUSE:
+      return "stop the other process or change the address in the "
+             "configuration";
+    case UV_EADDRNOTAVAIL:
+      return "it is no address of this machine: correct it, or where others "
+             "reach the node by an address that is not its own (NAT, a "
+             "container) set listen = \"0.0.0.0\" for the node in the "
+             "configuration";
+    case UV_EACCES:
+      return "the system does not let this user listen there; choose a port "
+             "from 1024 on";
+    default: return "change the address in the configuration";
+  }
+}
+
+absl::Status CannotListen(const std::string& where, int error) {
+  return absl::UnavailableError(Concat("cannot listen on ", where, ": ",
+                                       uv_strerror(error), "; ",
+                                       RemedyFor(error)));
 }
 
 }  // namespace
 
-absl::StatusOr<sockaddr_storage> Resolve(const Endpoint& endpoint) {
-  sockaddr_storage address{};
-  const char* host = endpoint.host.c_str();
-  if (uv_ip4_addr(host, endpoint.port,
-                  reinterpret_cast<sockaddr_in*>(&address)) == 0 ||
-      uv_ip6_addr(host, endpoint.port,
-                  reinterpret_cast<sockaddr_in6*>(&address)) == 0) {
-    return address;
+Acceptor::Acceptor(uv_loop_t* loop, HandleCount& count, Endpoint endpoint,
+                   Resolver resolver, Log log, Callback callback)
+    : endpoint_(std::move(endpoint)),
+      log_(std::move(log)),
+      callback_(std::move(callback)),
+      lookup_(loop, count, std::move(resolver),
+              [this](const absl::StatusOr<Addresses>& found) {
+                HandleAddresses(found);
+              }),
+      again_(loop, count, uv_timer_init, this),
+      listener_(loop, count, uv_tcp_init, this) {}
+
+void Acceptor::Open(Opened opened) {
+  opened_ = std::move(opened);
+  if (const auto number = NumericAddress(endpoint_)) {
+    Tell(Listen(*number));
+  } else {
+    lookup_.Start(endpoint_);
   }
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const std::string port = std::to_string(endpoint.port);
-  if (const int error = getaddrinfo(host, port.c_str(), &hints, &found);
-      error != 0) {
-    return absl::NotFoundError(Concat("cannot find the host of ",
-                                      ToString(endpoint), ": ",
-                                      gai_strerror(error),
-                                      "; correct the address in the "
-                                      "configuration"));
-  }
-  std::memcpy(&address, found->ai_addr, found->ai_addrlen);
-  freeaddrinfo(found);
-  return address;
 }
 
-absl::StatusOr<std::unique_ptr<Acceptor>> Acceptor::Listen(
-    uv_loop_t* loop, HandleCount& count, const Endpoint& endpoint,
-    Callback callback) {
-  absl::StatusOr<sockaddr_storage> address = Resolve(endpoint);
-  if (!address.ok()) return address.status();
-  std::unique_ptr<Acceptor> acceptor(
-      new Acceptor(loop, count, std::move(callback)));
-  uv_tcp_t* listener = acceptor->listener_.get();
-  if (const int error = uv_tcp_bind(
-          listener, reinterpret_cast<const sockaddr*>(&*address), 0);
-      error != 0) {
-    return CannotListen(endpoint, error);
+// Whoever hears of it may close this acceptor.
+void Acceptor::Tell(const absl::Status& status) {
+  std::exchange(opened_, nullptr)(status);
+}
+
+void Acceptor::HandleAddresses(const absl::StatusOr<Addresses>& found) {
+  if (found.ok()) {
+    Tell(Listen(found->front()));
+    return;
   }
-  const int error = uv_listen(reinterpret_cast<uv_stream_t*>(listener),
+  const std::string line =
+      Concat("not listening yet: cannot find the host of ", ToString(endpoint_),
+             ": ", found.status().message(),
+             "; correct the name, or set listen = \"0.0.0.0\" for the node in "
+             "the configuration");
+  if (line != last_line_) log_(line);
+  last_line_ = line;
+  uv_timer_start(
+      again_.get(),
+      [](uv_timer_t* timer) {
+        Acceptor& self = OwnerOf<Acceptor>(timer);
+        self.lookup_.Start(self.endpoint_);
+      },
+      kAskAgainMs, 0);
+}
+
+absl::Status Acceptor::Listen(const sockaddr_storage& address) {
+  const std::string name = ToString(endpoint_);
+  const std::string number = ToString(address);
+  const std::string where =
+      name == number ? name : Concat(name, " (", number, ")");
+  if (const int error = uv_tcp_bind(
+          listener_.get(), reinterpret_cast<const sockaddr*>(&address), 0);
+      error != 0) {
+    return CannotListen(where, error);
+  }
+  const int error = uv_listen(reinterpret_cast<uv_stream_t*>(listener_.get()),
                               kBacklog, [](uv_stream_t* stream, int status) {
                                 Acceptor& self = OwnerOf<Acceptor>(stream);
                                 if (status != 0) {
@@ -70,8 +101,9 @@ absl::StatusOr<std::unique_ptr<Acceptor>> Acceptor::Listen(
                                 }
                                 self.callback_(stream);
                               });
-  if (error != 0) return CannotListen(endpoint, error);
-  return acceptor;
+  if (error != 0) return CannotListen(where, error);
+  listens_at_ = address;
+  return absl::OkStatus();
 }
 
 }  // namespace quorate

@@ -53,7 +53,8 @@ ClientPort::ClientPort(uv_loop_t* loop, HandleCount& count,
                        const Handshake& handshake, CommitClock& clock,
                        RefusalCounts& refusals,
                        std::function<std::string()> status,
-                       const ClientPortOptions& options)
+                       const ClientPortOptions& options, Resolver resolver,
+                       Log log)
     : loop_(loop),
       count_(count),
       config_(config),
@@ -62,7 +63,11 @@ ClientPort::ClientPort(uv_loop_t* loop, HandleCount& count,
       clock_(clock),
       refusals_(refusals),
       status_(std::move(status)),
-      options_(options) {
+      options_(options),
+      acceptor_(std::make_unique<Acceptor>(
+          loop, count, config.nodes[self].ListenForClients(),
+          std::move(resolver), std::move(log),
+          [this](uv_stream_t* listener) { Accept(listener); })) {
   options_.most_connections =
       std::min<std::size_t>(options_.most_connections, kMostConnections);
   clients_.resize(options_.most_connections + kObserverPlaces + 1);
@@ -73,13 +78,8 @@ ClientPort::ClientPort(uv_loop_t* loop, HandleCount& count,
 
 ClientPort::~ClientPort() = default;
 
-absl::Status ClientPort::Start() {
-  absl::StatusOr<std::unique_ptr<Acceptor>> acceptor =
-      Acceptor::Listen(loop_, count_, config_.nodes[self_].client,
-                       [this](uv_stream_t* listener) { Accept(listener); });
-  if (!acceptor.ok()) return acceptor.status();
-  acceptor_ = *std::move(acceptor);
-  return absl::OkStatus();
+void ClientPort::Start(Acceptor::Opened opened) {
+  acceptor_->Open(std::move(opened));
 }
 
 // ---- connections ----------------------------------------------------------

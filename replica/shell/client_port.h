@@ -75,10 +75,11 @@ class ClientPort : private Connection::Owner {
   ClientPort(uv_loop_t* loop, HandleCount& count, const ClusterConfig& config,
              std::size_t self, const Handshake& handshake, CommitClock& clock,
              RefusalCounts& refusals, std::function<std::string()> status,
-             const ClientPortOptions& options);
+             const ClientPortOptions& options, Resolver resolver, Log log);
   ~ClientPort() override;
 
-  absl::Status Start();
+  // Listens and tells once that it does, or why it cannot.
+  void Start(Acceptor::Opened opened);
   // Once a tick: deadlines.
   void Tick();
 
@@ -105,6 +106,9 @@ class ClientPort : private Connection::Owner {
 
   std::uint64_t accept_failures() const {
     return acceptor_ == nullptr ? 0 : acceptor_->failures();
+  }
+  std::optional<sockaddr_storage> listens_at() const {
+    return acceptor_ == nullptr ? std::nullopt : acceptor_->listens_at();
   }
   std::size_t connections() const { return connection_count_; }
   const ClientPortStats& stats() const { return stats_; }

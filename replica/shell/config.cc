@@ -189,6 +189,24 @@ void RefuseMissingRoles(ConfigDocument& document, Roles roles) {
   }
 }
 
+// "listen" is both at once, with the ports that the node is called at.
+void ReadListen(ConfigTable& table, NodeConfig& node) {
+  std::optional<std::string> host;
+  table.OptionalHost("listen", host);
+  if (host) {
+    node.peer_listen = {*host, node.peer.port};
+    node.client_listen = {*host, node.client.port};
+  }
+  table.OptionalAddress("peer_listen", node.peer_listen);
+  table.OptionalAddress("client_listen", node.client_listen);
+  if (node.ListenForPeers() == node.ListenForClients()) {
+    table.Refuse("listen",
+                 Concat("node ", node.name, " listens on ",
+                        ToString(node.ListenForPeers()),
+                        " for peers and for clients; give each its own port"));
+  }
+}
+
 void ReadNode(ConfigTable& table, Durability durability, NodeConfig& node) {
   table.RequiredText("name", node.name);
   if (!node.name.empty() && !IsName(node.name)) {
@@ -198,6 +216,7 @@ void ReadNode(ConfigTable& table, Durability durability, NodeConfig& node) {
   }
   table.Address("peer", node.peer);
   table.Address("client", node.client);
+  ReadListen(table, node);
   if (durability == Durability::kFsync) {
     table.RequiredText("dir", node.directory);
   } else {
@@ -245,8 +264,10 @@ void RefuseSharedValues(ConfigDocument& document,
       }
     }
     if (node.directory.empty()) continue;
-    const std::string directory =
-        std::filesystem::path(node.directory).lexically_normal().string();
+    // On different machines it may have the same name.
+    const std::string directory = Concat(
+        node.peer.host, ":",
+        std::filesystem::path(node.directory).lexically_normal().string());
     if (const std::string* other = directories.Claim(directory, node.name)) {
       document.RefuseNode(i,
                           Concat("nodes ", *other, " and ", node.name,

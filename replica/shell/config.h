@@ -25,6 +25,8 @@ struct Endpoint {
 // "127.0.0.1:7101".
 std::string ToString(const Endpoint& endpoint);
 absl::StatusOr<Endpoint> ParseEndpoint(std::string_view text);
+// A host without a port: a name, "0.0.0.0", "::" or "[::]".
+absl::StatusOr<std::string> ParseHost(std::string_view text);
 
 enum class Durability : std::uint8_t {
   kFsync,   // nothing leaves before it is synced; the default
@@ -36,7 +38,18 @@ struct NodeConfig {
   std::string site;  // region name; empty outside a WAN experiment
   Endpoint peer;     // other replicas connect here
   Endpoint client;   // clients connect here
+  // Where the node listens for them, if that is not where it is called: behind
+  // NAT, in a container, or where its own name means something else to itself.
+  std::optional<Endpoint> peer_listen;
+  std::optional<Endpoint> client_listen;
   std::string directory;
+
+  const Endpoint& ListenForPeers() const {
+    return peer_listen ? *peer_listen : peer;
+  }
+  const Endpoint& ListenForClients() const {
+    return client_listen ? *client_listen : client;
+  }
 };
 
 struct ClusterConfig {

@@ -43,10 +43,29 @@ std::string FormatParts(const ClusterConfig& config, std::size_t index) {
   return text;
 }
 
+std::string FormatListen(const NodeConfig& node) {
+  if (node.peer_listen && node.client_listen &&
+      node.peer_listen->host == node.client_listen->host &&
+      node.peer_listen->port == node.peer.port &&
+      node.client_listen->port == node.client.port) {
+    return Concat("listen = ", Quote(node.peer_listen->host), "\n");
+  }
+  std::string text;
+  if (node.peer_listen) {
+    text += Concat("peer_listen = ", Quote(ToString(*node.peer_listen)), "\n");
+  }
+  if (node.client_listen) {
+    text +=
+        Concat("client_listen = ", Quote(ToString(*node.client_listen)), "\n");
+  }
+  return text;
+}
+
 std::string FormatNode(const NodeConfig& node) {
   std::string text = Concat("\n[[node]]\nname = ", Quote(node.name),
                             "\npeer = ", Quote(ToString(node.peer)),
-                            "\nclient = ", Quote(ToString(node.client)), "\n");
+                            "\nclient = ", Quote(ToString(node.client)), "\n",
+                            FormatListen(node));
   if (!node.directory.empty()) {
     text += Concat("dir = ", Quote(node.directory), "\n");
   }

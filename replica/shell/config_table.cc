@@ -186,6 +186,26 @@ void ConfigTable::Address(std::string_view key, Endpoint& value) {
   value = *std::move(endpoint);
 }
 
+void ConfigTable::OptionalAddress(std::string_view key,
+                                  std::optional<Endpoint>& value) {
+  read_.emplace_back(key);
+  if (FindIn(table_, key) == nullptr) return;
+  Address(key, value.emplace());
+}
+
+void ConfigTable::OptionalHost(std::string_view key,
+                               std::optional<std::string>& value) {
+  std::string text;
+  Text(key, text);
+  if (text.empty()) return;
+  absl::StatusOr<std::string> host = ParseHost(text);
+  if (!host.ok()) {
+    Refuse(key, Concat(NameOf(key), ": ", host.status().message()));
+    return;
+  }
+  value = *std::move(host);
+}
+
 void ConfigTable::ReadInteger(std::string_view key, std::int64_t least,
                               std::int64_t most, std::int64_t& value) {
   read_.emplace_back(key);

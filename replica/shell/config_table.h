@@ -36,6 +36,9 @@ class ConfigTable {
   void Choices(std::string_view key, std::span<const std::string_view> known,
                std::optional<std::vector<std::string>>& values);
   void Address(std::string_view key, Endpoint& value);
+  // Stays as it is where the key is not there.
+  void OptionalAddress(std::string_view key, std::optional<Endpoint>& value);
+  void OptionalHost(std::string_view key, std::optional<std::string>& value);
   template <std::integral T>
   void Integer(std::string_view key, std::int64_t least, std::int64_t most,
                T& value) {

@@ -93,6 +93,16 @@ void Connection::GiveUpVanished(std::uint64_t seconds) {
   SetOption(IPPROTO_TCP, TCP_USER_TIMEOUT, (limit - interval) * 1000);
 }
 
+bool Connection::way_is_cut() const {
+  uv_os_fd_t descriptor = -1;
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  return uv_fileno(reinterpret_cast<const uv_handle_t*>(&tcp_), &descriptor) ==
+             0 &&
+         getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+         info.tcpi_retransmits > 0;
+}
+
 void Connection::SetOption(int level, int option, int value) {
   uv_os_fd_t descriptor = -1;
   if (uv_fileno(reinterpret_cast<const uv_handle_t*>(&tcp_), &descriptor) ==

@@ -65,9 +65,16 @@ class Connection {
   // Bytes that wait for the kernel to take them.
   std::size_t queued_bytes() const { return output_.size() + sending_.size(); }
 
+  // What was sent is not acknowledged and has been repeated: the way is cut, or
+  // the other machine is gone. A process that merely stands still does not show
+  // here, its kernel answers.
+  bool way_is_cut() const;
+
   void PauseReading();
   void ResumeReading();
   bool reading() const { return reading_; }
+  // Has a dialed connection come up?
+  bool connected() const { return connected_; }
 
   // Used by ConnectionPtr: closes, and deletes when libuv is done.
   void Close();

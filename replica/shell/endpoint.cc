@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 
 #include "replica/shell/config.h"
@@ -19,6 +20,24 @@ std::string ToString(const Endpoint& endpoint) {
   const bool has_colon = endpoint.host.find(':') != std::string::npos;
   if (has_colon) return Concat("[", endpoint.host, "]:", endpoint.port);
   return Concat(endpoint.host, ":", endpoint.port);
+}
+
+absl::StatusOr<std::string> ParseHost(std::string_view text) {
+  if (ParseEndpoint(text).ok()) {
+    return absl::InvalidArgumentError(
+        Concat("\"", text, "\" has a port; give the host alone"));
+  }
+  if (text.size() > 2 && text.front() == '[' && text.back() == ']') {
+    text = text.substr(1, text.size() - 2);
+  }
+  const bool is_host = !text.empty() && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' ||
+           c == ':' || c == '%';
+  });
+  if (is_host) return std::string(text);
+  return absl::InvalidArgumentError(
+      Concat("\"", text, "\" is no host; write for example \"0.0.0.0\""));
 }
 
 absl::StatusOr<Endpoint> ParseEndpoint(std::string_view text) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "replica/shell/address_advice.h"
 #include "replica/shell/elapsed.h"
 #include "replica/shell/look_out.h"
 #include "replica/shell/status.h"
@@ -46,12 +47,12 @@ struct Node::Running {
                   ? kLogColumn
                   : ReplicaAt(static_cast<int>(node.self_))),
         links(loop, node.count_, node.config_, node.self_, handshake,
-              node.refusals_, node, node.options_.log,
+              node.refusals_, node, node.options_.log, node.options_.resolver,
               node.options_.clients.hello_timeout_ms),
         clients(
             loop, node.count_, node.config_, node.self_, handshake, clock,
             node.refusals_, [&node] { return node.StatusJson(); },
-            node.options_.clients),
+            node.options_.clients, node.options_.resolver, node.options_.log),
         tick(loop, node.count_, uv_timer_init, &node),
         before_poll(loop, node.count_, uv_prepare_init, &node),
         after_poll(loop, node.count_, uv_check_init, &node),
@@ -163,12 +164,10 @@ absl::Status Node::Start(uv_loop_t* loop) {
   // Opening the store may have taken long: timers count from now.
   uv_update_time(loop);
   running_ = std::make_unique<Running>(loop, *this);
-  if (absl::Status status = running_->links.Start(); !status.ok()) {
-    return status;
-  }
-  if (absl::Status status = running_->clients.Start(); !status.ok()) {
-    return status;
-  }
+  const auto opened = [this](const absl::Status& status) { OnOpened(status); };
+  running_->clients.Start(opened);
+  if (listens_.ok()) running_->links.Start(opened);
+  if (!listens_.ok()) return listens_;
   const auto tick_ms = static_cast<std::uint64_t>(config_.settings.tick_ms);
   uv_timer_start(
       running_->tick.get(),
@@ -186,7 +185,51 @@ absl::Status Node::Start(uv_loop_t* loop) {
   });
   running_->clients.NoteEra(replica_->era());
   phase_ = Phase::kServing;
+  Advise();
+  if (closed_ports_ == 0) options_.on_ready();
   return absl::OkStatus();
+}
+
+// Once a port.
+void Node::OnOpened(const absl::Status& status) {
+  if (status.ok()) {
+    --closed_ports_;
+  } else {
+    listens_ = status;
+  }
+  if (phase_ != Phase::kServing) return;  // In Start.
+  if (!status.ok()) {
+    options_.on_cannot_listen(status);
+    return;
+  }
+  Advise();
+  if (closed_ports_ == 0) options_.on_ready();
+}
+
+void Node::OnAddresses() {
+  if (phase_ == Phase::kServing) Advise();
+}
+
+// Every piece once: what is known about addresses only grows.
+void Node::Advise() {
+  KnownAddresses known{.peers_at = running_->links.listens_at(),
+                       .clients_at = running_->clients.listens_at()};
+  for (std::size_t i = 0; i < config_.nodes.size(); ++i) {
+    known.nodes.push_back(running_->links.addresses(i));
+  }
+  for (std::string& piece : AddressAdvice(config_, self_, known)) {
+    if (std::ranges::find(advice_, piece) != advice_.end()) continue;
+    options_.log(Concat("advice: ", piece));
+    advice_.push_back(std::move(piece));
+  }
+}
+
+std::string Node::ListensAt() const {
+  const auto text = [](const std::optional<sockaddr_storage>& address) {
+    return address ? ToString(*address) : std::string("nowhere yet");
+  };
+  return Concat("peers at ", text(running_->links.listens_at()),
+                " and clients at ", text(running_->clients.listens_at()));
 }
 
 // ---- events ---------------------------------------------------------------
@@ -511,7 +554,10 @@ std::string Node::StatusJson() const {
                   .refusals = refusals_};
   for (std::size_t i = 0; i < config_.nodes.size(); ++i) {
     facts.peers_up.push_back(running_->links.up(i));
+    facts.peer_trouble.push_back(running_->links.TroubleWith(i));
   }
+  facts.listens_at = ListensAt();
+  facts.advice = advice_;
   if (running_->journal != nullptr) facts.journal = running_->journal->stats();
   facts.writes_checkpoint = checkpoint_.has_value();
   if (checkpoint_us_ != 0) {

@@ -17,6 +17,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -27,6 +28,7 @@
 #include "replica/shell/handles.h"
 #include "replica/shell/handshake.h"
 #include "replica/shell/journal.h"
+#include "replica/shell/lookup.h"
 #include "replica/shell/peer_links.h"
 #include "storage/known_peers.h"
 #include "storage/store.h"
@@ -39,6 +41,13 @@ struct NodeOptions {
   // and wants to be stopped.
   std::function<void(const absl::Status&)> on_storage_failure =
       [](const absl::Status&) {};
+  // Called when both ports are open: at once, in Start, where the configuration
+  // says by number where to listen; when its name has been looked up otherwise.
+  std::function<void()> on_ready = [] {};
+  // Called instead where a port cannot be opened after Start has returned.
+  std::function<void(const absl::Status&)> on_cannot_listen =
+      [](const absl::Status&) {};
+  Resolver resolver = AskSystem;
   // For tests; by default the SQLite store in the node's directory.
   std::unique_ptr<Store> store;
   int journal_look_out_us = 30;  // journal.h
@@ -57,8 +66,9 @@ class Node : private PeerLinks::Handler {
   // Only a node that was never started, or whose Stop is done, may go.
   ~Node() override;
 
-  // Listens and serves. After an error call Stop as after success. Ignores
-  // SIGPIPE for the whole process: libuv needs that.
+  // Listens, unless a name is to be looked up first, and serves. After an error
+  // call Stop as after success. Ignores SIGPIPE for the whole process: libuv
+  // needs that.
   absl::Status Start(uv_loop_t* loop);
   // Graceful: refuses new commands, lets those under way finish for a while,
   // flushes the journal. `done` runs when the loop no longer knows the node,
@@ -69,6 +79,8 @@ class Node : private PeerLinks::Handler {
   std::string StatusJson() const;
   ReplicaStatus replica_status() const { return replica_->Status(); }
   bool connected_to(std::size_t peer) const;
+  // "peers at 127.0.0.1:7101 and clients at 127.0.0.1:7102".
+  std::string ListensAt() const;
 
  private:
   enum class Phase { kOpened, kServing, kDraining, kClosing, kFailed };
@@ -81,6 +93,9 @@ class Node : private PeerLinks::Handler {
 
   void OnPeerMessage(ReplicaId from, Message&& message) override;
   void OnSuspicion(ReplicaId peer, bool suspected) override;
+  void OnAddresses() override;
+  void OnOpened(const absl::Status& status);
+  void Advise();
   void OnTick();
   void OnJournalChange();
 
@@ -123,6 +138,9 @@ class Node : private PeerLinks::Handler {
   std::minstd_rand random_{std::random_device{}()};  // for the machine's ticks
   std::uint64_t turns_ = 0;  // that gave something to send
   std::uint64_t started_us_ = 0;
+  int closed_ports_ = 2;
+  absl::Status listens_;             // Why not.
+  std::vector<std::string> advice_;  // Given so far.
   std::uint64_t drain_until_us_ = 0;
   RefusalCounts refusals_;
   absl::Status status_;  // of the disk

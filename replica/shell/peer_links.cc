@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "absl/status/statusor.h"
+#include "replica/shell/elapsed.h"
 #include "replica/shell/text.h"
 #include "wire/codec/codec.h"
 #include "wire/limits.h"
@@ -12,25 +13,37 @@
 namespace quorate {
 namespace {
 
-constexpr std::uint64_t kDialTimeoutMs = 1000;
+// How long a call may be under way, its handshake included.
+constexpr std::uint64_t kCallTimeoutMs = 1000;
+// Between calls that nobody answers; not all peers of one node in step.
+constexpr std::uint64_t kLeastCallMs = 120;
+constexpr std::uint64_t kMostCallMs = 180;
+// After a call that was refused.
 constexpr std::uint64_t kLeastPauseMs = 10;
 constexpr std::uint64_t kMostPauseMs = 80;
+// How old an address may be when it is dialed.
+constexpr std::uint64_t kFreshMs = 1000;
 // A connection that lived so long was a good one: the next pause is short.
 constexpr std::uint64_t kGoodMs = 1000;
 // A machine speaks every ten ticks at least.
+// After so long the way to it may be cut, and is tried by another call.
+constexpr std::uint64_t kQuietTicks = 30;
 constexpr std::uint64_t kSuspectTicks = 50;
 constexpr std::uint64_t kSilentTicks = 100;
 // What a peer that does not read may cost us in memory.
 constexpr std::size_t kMostQueuedBytes = 16 * 1024 * 1024;
 // Callers that have not said Hello yet.
 constexpr std::size_t kMostWaiting = 16;
+// Different lines about one peer that are logged before it is up again.
+constexpr std::size_t kMostLines = 8;
 
 }  // namespace
 
 PeerLinks::PeerLinks(uv_loop_t* loop, HandleCount& count,
                      const ClusterConfig& config, std::size_t self,
                      Handshake& handshake, RefusalCounts& refusals,
-                     Handler& handler, Log log, std::uint64_t hello_timeout_ms)
+                     Handler& handler, Log log, Resolver resolver,
+                     std::uint64_t hello_timeout_ms)
     : loop_(loop),
       count_(count),
       config_(config),
@@ -44,35 +57,80 @@ PeerLinks::PeerLinks(uv_loop_t* loop, HandleCount& count,
       next_tag_(config.nodes.size()) {
   for (std::size_t i = 0; i < config.nodes.size(); ++i) {
     peers_.push_back(i == self ? nullptr
-                               : std::make_unique<Peer>(loop, count, this, i));
+                               : std::make_unique<Peer>(this, i, resolver));
+  }
+  acceptor_ = std::make_unique<Acceptor>(
+      loop, count, config.nodes[self].ListenForPeers(), std::move(resolver),
+      log_, [this](uv_stream_t* listener) { Accept(listener); });
+}
+
+PeerLinks::Peer::Peer(PeerLinks* owner, std::size_t own_index,
+                      const Resolver& resolver)
+    : links(owner),
+      index(own_index),
+      down_because(owner->Dials(*this) ? "not called yet"
+                                       : "it has not called yet"),
+      lookup(owner->loop_, owner->count_, resolver,
+             [this](absl::StatusOr<Addresses> found) {
+               links->HandleAddresses(*this, std::move(found));
+             }),
+      redial(owner->loop_, owner->count_, uv_timer_init, this) {
+  const Endpoint& endpoint = owner->config_.nodes[own_index].peer;
+  if (const auto number = NumericAddress(endpoint)) {
+    addresses = {*number};
+    is_number = true;
   }
 }
 
 PeerLinks::~PeerLinks() = default;
 
-absl::Status PeerLinks::Start() {
+void PeerLinks::Start(Acceptor::Opened opened) {
+  acceptor_->Open(std::move(opened));
   for (const auto& peer : peers_) {
     if (peer == nullptr) continue;
-    absl::StatusOr<sockaddr_storage> address =
-        Resolve(config_.nodes[peer->index].peer);
-    if (!address.ok()) return address.status();
-    peer->address = *address;
+    if (Dials(*peer)) {
+      Dial(*peer);
+    } else if (!peer->is_number) {
+      LookUp(*peer);  // For what may be said of it, nobody calls it.
+    }
   }
-  absl::StatusOr<std::unique_ptr<Acceptor>> acceptor =
-      Acceptor::Listen(loop_, count_, config_.nodes[self_].peer,
-                       [this](uv_stream_t* listener) { Accept(listener); });
-  if (!acceptor.ok()) return acceptor.status();
-  acceptor_ = *std::move(acceptor);
-  for (const auto& peer : peers_) {
-    if (peer != nullptr && Dials(self_, peer->index)) Dial(*peer);
-  }
-  return absl::OkStatus();
 }
 
 void PeerLinks::Close() {
   acceptor_.reset();
   waiting_.clear();
+  calls_.clear();
   peers_.clear();
+}
+
+// ---- names ----------------------------------------------------------------
+
+void PeerLinks::LookUp(Peer& peer) {
+  peer.looked_up_ms = uv_now(loop_);
+  peer.lookup.Start(config_.nodes[peer.index].peer);
+}
+
+// What was known before stays known while the resolver has nothing better.
+void PeerLinks::HandleAddresses(Peer& peer, absl::StatusOr<Addresses> found) {
+  if (found.ok()) {
+    peer.unresolved.clear();
+    peer.addresses = *std::move(found);
+  } else {
+    peer.unresolved = Concat("cannot find the host of ",
+                             ToString(config_.nodes[peer.index].peer), ": ",
+                             std::string(found.status().message()));
+    if (!peer.up) NoteDown(peer, peer.unresolved);
+  }
+  handler_.OnAddresses();
+  if (Dials(peer) && !peer.up) MakeCall(peer);
+}
+
+std::string PeerLinks::TroubleWith(std::size_t index) const {
+  if (index >= peers_.size() || peers_[index] == nullptr || peers_[index]->up) {
+    return "";
+  }
+  const Peer& peer = *peers_[index];
+  return peer.unresolved.empty() ? peer.down_because : peer.unresolved;
 }
 
 // ---- coming up ------------------------------------------------------------
@@ -91,24 +149,95 @@ void PeerLinks::Accept(uv_stream_t* listener) {
 }
 
 void PeerLinks::Dial(Peer& peer) {
-  peer.since_ms = uv_now(loop_);
-  peer.connection.reset(new Connection(loop_, count_, this, peer.index));
-  peer.connection->Dial(reinterpret_cast<const sockaddr&>(peer.address));
+  // All well again: the timer rests.
+  if (peer.up && !IsQuiet(peer)) return;
+  // The last turn may have been a long one.
+  uv_update_time(loop_);
+  DialIn(peer, kLeastCallMs, kMostCallMs);
+  // A process that stands still answers nobody sooner for being called.
+  if (peer.up && !peer.connection->way_is_cut()) return;
+  // One that came through waits for the process, which hears it first.
+  if (HasCalls(peer, /*connected_only=*/true)) return;
+  const bool asked = peer.lookup.under_way();
+  if (!peer.is_number && !asked &&
+      (peer.looked_up_ms == 0 ||
+       Elapsed(peer.looked_up_ms, uv_now(loop_)) >= kFreshMs)) {
+    LookUp(peer);
+    return;
+  }
+  // A resolver that takes its time is not waited for where an address is known.
+  MakeCall(peer);
 }
 
-// Between half of the pause and all of it: nodes that lost the same peer at
-// the same moment do not call it in step.
-void PeerLinks::DialLater(Peer& peer) {
-  peer.pause_ms = std::clamp(2 * peer.pause_ms, kLeastPauseMs, kMostPauseMs);
-  const std::uint64_t wait =
-      peer.pause_ms / 2 + random_() % (peer.pause_ms / 2 + 1);
+bool PeerLinks::IsQuiet(const Peer& peer) const {
+  return tick_ - peer.heard_tick > kQuietTicks;
+}
+
+void PeerLinks::MakeCall(Peer& peer) {
+  if (peer.addresses.empty()) return;
+  const sockaddr_storage& address =
+      peer.addresses[peer.next_address++ % peer.addresses.size()];
+  const std::uint64_t tag = next_tag_++;
+  Call& call = calls_[tag];
+  call = {.connection = ConnectionPtr(new Connection(loop_, count_, this, tag)),
+          .peer = peer.index,
+          .since_ms = uv_now(loop_)};
+  // May end at once.
+  call.connection->Dial(reinterpret_cast<const sockaddr&>(address));
+}
+
+void PeerLinks::DialIn(Peer& peer, std::uint64_t least_ms,
+                       std::uint64_t most_ms) {
   uv_timer_start(
       peer.redial.get(),
       [](uv_timer_t* timer) {
         Peer& due = OwnerOf<Peer>(timer);
         due.links->Dial(due);
       },
-      wait, 0);
+      least_ms + random_() % (most_ms - least_ms + 1), 0);
+}
+
+// Between half of the pause and all of it: nodes that lost the same peer at
+// the same moment do not call it in step.
+void PeerLinks::DialAfterPause(Peer& peer) {
+  peer.pause_ms = std::clamp(2 * peer.pause_ms, kLeastPauseMs, kMostPauseMs);
+  DialIn(peer, peer.pause_ms / 2, peer.pause_ms);
+}
+
+bool PeerLinks::HasCalls(const Peer& peer, bool connected_only) const {
+  return std::ranges::any_of(calls_, [&](const auto& entry) {
+    const Call& call = entry.second;
+    return call.peer == peer.index &&
+           (!connected_only || call.connection->connected());
+  });
+}
+
+void PeerLinks::EndCalls(const Peer& peer) {
+  std::erase_if(calls_, [&](const auto& entry) {
+    return entry.second.peer == peer.index;
+  });
+}
+
+void PeerLinks::EndCall(std::uint64_t tag, const std::string& why) {
+  const auto found = calls_.find(tag);
+  if (found == calls_.end()) return;
+  Peer& peer = *peers_[found->second.peer];
+  calls_.erase(found);
+  if (peer.up) return;
+  NoteDown(peer, why);
+  Suspect(peer, true);
+  // Others that are under way still have their time.
+  if (!HasCalls(peer, /*connected_only=*/false)) DialAfterPause(peer);
+}
+
+void PeerLinks::EndOldCalls() {
+  std::vector<std::uint64_t> old;
+  for (const auto& [tag, call] : calls_) {
+    if (Elapsed(call.since_ms, uv_now(loop_)) > kCallTimeoutMs) {
+      old.push_back(tag);
+    }
+  }
+  for (const std::uint64_t tag : old) EndCall(tag, "it does not answer");
 }
 
 void PeerLinks::OnConnected(Connection& connection) {
@@ -135,42 +264,49 @@ void PeerLinks::HandleWaiting(Connection& connection, const Frame& frame) {
   }
   Peer& peer = *peers_[static_cast<std::size_t>(Index(hello->node))];
   // A second call means that the caller has given up the first.
-  owned->set_tag(peer.index);
   peer.connection = std::move(owned);
   EncodeClientMessage(handshake_.OwnHello(), connection.output());
   GoUp(peer);
   connection.Flush();
 }
 
-void PeerLinks::HandleAnswer(Peer& peer, const Frame& frame) {
+void PeerLinks::HandleAnswer(std::uint64_t tag, const Frame& frame) {
+  Peer& peer = *peers_[calls_[tag].peer];
   const absl::StatusOr<ClientMessage> message =
       DecodeClientMessage(frame.type, frame.body);
   if (!message.ok()) {
     refusals_.Add(Refusal::kBadBody);
-    Drop(peer, "it answered with garbage");
+    EndCall(tag, "it answered with garbage");
     return;
   }
   if (const Reject* reject = std::get_if<Reject>(&*message)) {
     peer.pause_ms = kMostPauseMs;
-    Drop(peer, Concat("it refuses us: ", reject->reason));
+    EndCall(tag, Concat("it refuses us: ", reject->reason));
     return;
   }
   const Hello* hello = std::get_if<Hello>(&*message);
   if (hello == nullptr) {
     refusals_.Add(Refusal::kUnexpectedFrame);
-    Drop(peer, "its first frame was no Hello");
+    EndCall(tag, "its first frame was no Hello");
     return;
   }
   if (const auto refusal = handshake_.CheckDialed(*hello, peer.index)) {
     refusals_.Add(refusal->reason);
     peer.pause_ms = kMostPauseMs;
-    Drop(peer, refusal->text);
+    EndCall(tag, refusal->text);
     return;
   }
+  // Where the last one still stood, the way had been cut.
+  peer.connection = std::move(calls_[tag].connection);
   GoUp(peer);
 }
 
 void PeerLinks::GoUp(Peer& peer) {
+  if (peer.up) ++stats_.connections_lost;
+  peer.connection->set_tag(peer.index);
+  EndCalls(peer);
+  peer.logged.clear();
+  peer.unresolved.clear();
   peer.connection->AllowFrames(kMaxPeerFrameBytes);
   peer.up = true;
   peer.since_ms = uv_now(loop_);
@@ -186,19 +322,17 @@ void PeerLinks::GoUp(Peer& peer) {
 // ---- at work --------------------------------------------------------------
 
 void PeerLinks::OnFrame(Connection& connection, const Frame& frame) {
-  if (connection.tag() >= peers_.size()) {
-    HandleWaiting(connection, frame);
-    return;
-  }
-  Peer& peer = *peers_[connection.tag()];
-  if (peer.up) {
-    HandleMessage(peer, frame);
+  if (connection.tag() < peers_.size()) {
+    HandleMessage(*peers_[connection.tag()], frame);
+  } else if (calls_.contains(connection.tag())) {
+    HandleAnswer(connection.tag(), frame);
   } else {
-    HandleAnswer(peer, frame);
+    HandleWaiting(connection, frame);
   }
 }
 
 void PeerLinks::HandleMessage(Peer& peer, const Frame& frame) {
+  if (IsQuiet(peer)) EndCalls(peer);  // No other connection is needed.
   peer.heard_tick = tick_;
   if (frame.type != FrameType::kPeerMessage) {
     // A newer node may say more than we know.
@@ -274,47 +408,53 @@ void PeerLinks::SetReading(bool reading) {
 
 void PeerLinks::OnEnd(Connection& connection, const absl::Status& why) {
   if (absl::IsInvalidArgument(why)) refusals_.Add(Refusal::kBadFrame);
-  if (connection.tag() >= peers_.size()) {
-    waiting_.erase(connection.tag());
-    return;
+  if (connection.tag() < peers_.size()) {
+    Drop(*peers_[connection.tag()], std::string(why.message()));
+  } else if (waiting_.erase(connection.tag()) == 0) {
+    EndCall(connection.tag(), std::string(why.message()));
   }
-  Drop(*peers_[connection.tag()], std::string(why.message()));
 }
 
 void PeerLinks::Drop(Peer& peer, const std::string& why) {
   peer.connection.reset();
-  if (std::exchange(peer.up, false)) {
-    ++stats_.connections_lost;
-    if (uv_now(loop_) - peer.since_ms >= kGoodMs) peer.pause_ms = 0;
+  peer.up = false;
+  ++stats_.connections_lost;
+  if (Elapsed(peer.since_ms, uv_now(loop_)) >= kGoodMs) peer.pause_ms = 0;
+  NoteDown(peer, why);
+  if (Dials(peer) && !HasCalls(peer, /*connected_only=*/false)) {
+    DialAfterPause(peer);
   }
-  LogOnce(peer, Concat("peer ", NameOf(peer), " is down: ", why));
-  if (Dials(self_, peer.index)) DialLater(peer);
   Suspect(peer, true);
+}
+
+void PeerLinks::NoteDown(Peer& peer, const std::string& why) {
+  peer.down_because = why;
+  LogOnce(peer, Concat("peer ", NameOf(peer), " is down: ", why));
 }
 
 void PeerLinks::Tick() {
   ++tick_;
   const std::uint64_t now = uv_now(loop_);
   for (auto it = waiting_.begin(); it != waiting_.end();) {
-    if (now - it->second.since_ms < hello_timeout_ms_) {
+    if (Elapsed(it->second.since_ms, now) < hello_timeout_ms_) {
       ++it;
       continue;
     }
     refusals_.Add(Refusal::kSilentConnection);
     it = waiting_.erase(it);
   }
+  EndOldCalls();
   for (const auto& peer : peers_) {
     if (peer == nullptr) continue;
     // Who does not listen cannot call others silent.
     if (!reading_ && peer->up) peer->heard_tick = tick_;
     const std::uint64_t silent = tick_ - peer->heard_tick;
-    if (!peer->up) {
-      if (peer->connection != nullptr &&
-          now - peer->since_ms > kDialTimeoutMs) {
-        Drop(*peer, "it does not answer");
-      }
-      if (silent > kSuspectTicks) Suspect(*peer, true);
-    } else if (silent > kSilentTicks) {
+    if (peer->up && Dials(*peer) && IsQuiet(*peer) &&
+        uv_is_active(
+            reinterpret_cast<const uv_handle_t*>(peer->redial.get())) == 0) {
+      Dial(*peer);
+    }
+    if (peer->up && silent > kSilentTicks) {
       refusals_.Add(Refusal::kSilentConnection);
       Drop(*peer, "it is silent");
     } else if (silent > kSuspectTicks) {
@@ -329,9 +469,8 @@ void PeerLinks::Suspect(Peer& peer, bool suspected) {
 }
 
 void PeerLinks::LogOnce(Peer& peer, std::string line) {
-  if (line == peer.last_line) return;
-  log_(line);
-  peer.last_line = std::move(line);
+  if (peer.logged.size() >= kMostLines) return;
+  if (peer.logged.insert(line).second) log_(line);
 }
 
 }  // namespace quorate

@@ -5,9 +5,14 @@
 // its acknowledgements ride on data. A connection counts once both sides have
 // said Hello; the sender of a message is the connection. A lost connection
 // drops what was queued (the protocol sends again) and is dialed again after a
-// pause that doubles up to a third of a second, so that a restarted node is
-// reached soon. Also the failure detector: a peer is suspected while its
-// connection is down or has been silent for long.
+// pause that doubles up to a twelfth of a second, so that a restarted node is
+// reached soon. Where calls are lost on the way, the next one is made beside
+// those under way, after a sixth of a second: once the network is whole again
+// that is how long it takes, not as long as the kernel waits between its
+// repetitions. Names are looked up at each dial, anew after a second: a peer
+// that has moved is found, and one whose name is not known is waited for. Also
+// the failure detector: a peer is suspected while its connection is down or has
+// been silent for long.
 #pragma once
 
 #include <uv.h>
@@ -17,7 +22,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,13 +32,12 @@
 #include "replica/shell/acceptor.h"
 #include "replica/shell/connection.h"
 #include "replica/shell/handshake.h"
+#include "replica/shell/lookup.h"
 #include "replica/shell/refusals.h"
 #include "wire/client_message.h"
 #include "wire/message.h"
 
 namespace quorate {
-
-using Log = std::function<void(const std::string& line)>;
 
 struct PeerLinkStats {
   std::uint64_t messages_sent = 0;
@@ -47,16 +53,19 @@ class PeerLinks : private Connection::Owner {
     virtual ~Handler() = default;
     virtual void OnPeerMessage(ReplicaId from, Message&& message) = 0;
     virtual void OnSuspicion(ReplicaId peer, bool suspected) = 0;
+    // A name was looked up; addresses() has what is known now.
+    virtual void OnAddresses() {}
   };
 
   // Everything given must outlive the links.
   PeerLinks(uv_loop_t* loop, HandleCount& count, const ClusterConfig& config,
             std::size_t self, Handshake& handshake, RefusalCounts& refusals,
-            Handler& handler, Log log, std::uint64_t hello_timeout_ms);
+            Handler& handler, Log log, Resolver resolver,
+            std::uint64_t hello_timeout_ms);
   ~PeerLinks() override;
 
-  // Finds the peers' addresses and listens; then dials.
-  absl::Status Start();
+  // Listens and tells once that it does, or why it cannot; dials meanwhile.
+  void Start(Acceptor::Opened opened);
   // Once a tick of the machine: deadlines and silence.
   void Tick();
   // Encodes once; to peers whose connection is down the message is lost.
@@ -73,34 +82,54 @@ class PeerLinks : private Connection::Owner {
   bool up(std::size_t peer) const {
     return peer < peers_.size() && peers_[peer] != nullptr && peers_[peer]->up;
   }
+  // Why that peer's connection is down, with the resolver's reason where its
+  // name is not known; empty while it is up.
+  std::string TroubleWith(std::size_t peer) const;
+  // Of a peer, as last looked up; empty if it never was found.
+  Addresses addresses(std::size_t peer) const {
+    return peer < peers_.size() && peers_[peer] != nullptr
+               ? peers_[peer]->addresses
+               : Addresses();
+  }
   std::uint64_t accept_failures() const {
     return acceptor_ == nullptr ? 0 : acceptor_->failures();
+  }
+  std::optional<sockaddr_storage> listens_at() const {
+    return acceptor_ == nullptr ? std::nullopt : acceptor_->listens_at();
   }
   std::size_t waiting_connections() const { return waiting_.size(); }
   const PeerLinkStats& stats() const { return stats_; }
 
  private:
   struct Peer {
-    Peer(uv_loop_t* loop, HandleCount& count, PeerLinks* owner,
-         std::size_t own_index)
-        : links(owner),
-          index(own_index),
-          redial(loop, count, uv_timer_init, this) {}
+    Peer(PeerLinks* owner, std::size_t own_index, const Resolver& resolver);
     PeerLinks* links;
     std::size_t index;
-    sockaddr_storage address{};
+    Addresses addresses;           // Dialed in turn.
+    std::size_t next_address = 0;  // Modulo their number.
+    bool is_number = false;        // No name to look up.
+    std::uint64_t looked_up_ms = 0;
+    std::string unresolved;  // The resolver's reason, while it knows no better.
     ConnectionPtr connection;
     bool up = false;             // Both sides have said Hello.
-    std::uint64_t since_ms = 0;  // of the last dial, or of going up
+    std::uint64_t since_ms = 0;  // that it is up
     std::uint64_t heard_tick = 0;
     bool suspected = false;
     std::uint64_t pause_ms = 0;
-    std::string last_line;  // Not logged twice in a row.
+    std::string down_because;
+    std::set<std::string> logged;  // Since it was last up.
+    Lookup lookup;
     Handle<uv_timer_t> redial;
   };
   // Accepted, has not said Hello.
   struct Waiting {
     ConnectionPtr connection;
+    std::uint64_t since_ms = 0;
+  };
+  // Dialed, has not answered with a Hello.
+  struct Call {
+    ConnectionPtr connection;
+    std::size_t peer = 0;
     std::uint64_t since_ms = 0;
   };
 
@@ -109,14 +138,30 @@ class PeerLinks : private Connection::Owner {
   void OnEnd(Connection& connection, const absl::Status& why) override;
 
   void Accept(uv_stream_t* listener);
+  // When it is this node that calls.
+  bool Dials(const Peer& peer) const {
+    return quorate::Dials(self_, peer.index);
+  }
+  // Connected, and has not been heard for a while.
+  bool IsQuiet(const Peer& peer) const;
+  void LookUp(Peer& peer);
+  void HandleAddresses(Peer& peer, absl::StatusOr<Addresses> found);
+  // Makes one call more, if that may be of use, and comes back to it.
   void Dial(Peer& peer);
-  void DialLater(Peer& peer);
+  void MakeCall(Peer& peer);
+  void DialIn(Peer& peer, std::uint64_t least_ms, std::uint64_t most_ms);
+  void DialAfterPause(Peer& peer);
+  bool HasCalls(const Peer& peer, bool connected_only) const;
+  void EndCalls(const Peer& peer);
+  void EndCall(std::uint64_t tag, const std::string& why);
   void HandleWaiting(Connection& connection, const Frame& frame);
-  void HandleAnswer(Peer& peer, const Frame& frame);
+  void HandleAnswer(std::uint64_t tag, const Frame& frame);
   void HandleMessage(Peer& peer, const Frame& frame);
   void GoUp(Peer& peer);
-  // Ends the peer's connection, whatever its state, and dials again.
+  // Ends the peer's connection and dials again.
   void Drop(Peer& peer, const std::string& why);
+  void NoteDown(Peer& peer, const std::string& why);
+  void EndOldCalls();
   void Suspect(Peer& peer, bool suspected);
   void LogOnce(Peer& peer, std::string line);
   const std::string& NameOf(const Peer& peer) const {
@@ -137,7 +182,8 @@ class PeerLinks : private Connection::Owner {
   bool reading_ = true;
   std::unique_ptr<Acceptor> acceptor_;
   std::vector<std::unique_ptr<Peer>> peers_;  // Null at `self`.
-  std::map<std::uint64_t, Waiting> waiting_;  // By tag.
+  std::map<std::uint64_t, Waiting> waiting_;  // By tag, as the next.
+  std::map<std::uint64_t, Call> calls_;
   std::uint64_t next_tag_;
   PeerLinkStats stats_;
 };

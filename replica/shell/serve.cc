@@ -16,8 +16,9 @@ namespace quorate {
 namespace {
 
 // Descriptors for everything but clients: the store's files, the loop's own,
-// two listeners, peers, observers and callers that have not said Hello.
-constexpr rlim_t kOwnDescriptors = 40 + kObserverPlaces;
+// two listeners, peers, up to nine calls of each of eight that do not answer,
+// observers and callers that have not said Hello.
+constexpr rlim_t kOwnDescriptors = 40 + 8 * 9 + kObserverPlaces;
 
 void Say(const std::string& line) {
   std::fprintf(stderr, "%s\n", line.c_str());
@@ -58,17 +59,24 @@ class Process {
 
   int Run(std::unique_ptr<Node> node, const std::string& name) {
     node_ = std::move(node);
+    name_ = name;
     if (absl::Status status = node_->Start(&loop_); !status.ok()) {
-      Say(Concat(name, ": ", std::string(status.message())));
-      exit_code_ = kExitFailed;
-      StopNode();
-    } else {
-      Say(Concat(name, ": serving"));
-      std::puts("ready");
-      std::fflush(stdout);
+      Fail(status);
     }
     uv_run(&loop_, UV_RUN_DEFAULT);
     return exit_code_;
+  }
+
+  // The node's ports are open.
+  void SayReady() {
+    Say(Concat(name_, ": serving ", node_->ListensAt()));
+    std::puts("ready");
+    std::fflush(stdout);
+  }
+  void Fail(const absl::Status& status) {
+    Say(Concat(name_, ": ", std::string(status.message())));
+    exit_code_ = kExitFailed;
+    if (!stopping_) StopNode();
   }
 
  private:
@@ -94,6 +102,7 @@ class Process {
   HandleCount count_;
   std::vector<std::unique_ptr<Handle<uv_signal_t>>> signals_;
   std::unique_ptr<Node> node_;
+  std::string name_;
   bool stopping_ = false;
   int exit_code_ = kExitDone;
 };
@@ -128,13 +137,20 @@ int Serve(const std::string& config_path, const std::string& node_name) {
     _exit(kExitStorage);
   };
   options.clients.most_connections = RoomForClients();
+  // Not before the store is open: until then a signal ends the program.
+  std::optional<Process> process;
+  options.on_ready = [&process] { process->SayReady(); };
+  options.on_cannot_listen = [&process](const absl::Status& why) {
+    process->Fail(why);
+  };
   absl::StatusOr<std::unique_ptr<Node>> node =
       Node::Open(*std::move(config), *self, std::move(options));
   if (!node.ok()) {
     Say(Concat(node_name, ": ", std::string(node.status().message())));
     return ExitCodeOf(node.status());
   }
-  return Process().Run(*std::move(node), node_name);
+  process.emplace();
+  return process->Run(*std::move(node), node_name);
 }
 
 }  // namespace quorate

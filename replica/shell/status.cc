@@ -265,6 +265,14 @@ std::string StatusAsJson(const ClusterConfig& config, std::size_t self,
     if (i != self) peers[config.nodes[i].name] = bool{facts.peers_up[i]};
   }
   json["peers_connected"] = std::move(peers);
+  Json trouble = Json::object();
+  for (std::size_t i = 0; i < facts.peer_trouble.size(); ++i) {
+    if (facts.peer_trouble[i].empty()) continue;
+    trouble[config.nodes[i].name] = facts.peer_trouble[i];
+  }
+  json["peer_trouble"] = std::move(trouble);
+  json["listens_at"] = facts.listens_at;
+  json["advice"] = facts.advice;
   json["links"] = {{"messages_sent", facts.links.messages_sent},
                    {"messages_received", facts.links.messages_received},
                    {"bytes_sent", facts.links.bytes_sent},

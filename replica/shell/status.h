@@ -25,7 +25,10 @@ struct NodeFacts {
   std::string_view phase;  // "serving", "stopping"
   double uptime_s = 0;
   ReplicaStatus replica;
-  std::vector<bool> peers_up;  // by node, this one's own unused
+  std::vector<bool> peers_up;             // by node, this one's own unused
+  std::vector<std::string> peer_trouble;  // likewise; empty: it is up
+  std::string listens_at;
+  std::vector<std::string> advice;
   PeerLinkStats links;
   std::size_t client_connections = 0;
   ClientPortStats clients;

@@ -170,6 +170,31 @@ nemesis_partition_ring() { partitions ring; }
 nemesis_partition_bridge() { partitions bridge; }
 nemesis_partition() { partitions halves isolated one_way ring bridge; }
 
+# Nobody hears anybody, for longer than anybody waits; what counts is how soon
+# somebody is answered once the network is whole again.
+nemesis_black_hole() {
+  local a b begun took
+  while time_left; do
+    for a in "${all_nodes[@]}"; do
+      for b in "${all_nodes[@]}"; do [ "$a" -ge "$b" ] || cut "$a" "$b"; done
+    done
+    apply_blocks
+    draw 300 3000
+    last_ms "$drawn"
+    heal_partition
+    begun=$(now_ms)
+    in_hub "$quorate" kv put black.hole "$begun" --config "$config" \
+      >/dev/null || fault "no answer after a black hole of $drawn ms"
+    took=$(($(now_ms) - begun))
+    note "black hole of $drawn ms: answered $took ms later"
+    [ "$took" -le 1000 ] ||
+      fault "answered only $took ms after a black hole of $drawn ms"
+    counted black_holes
+    draw 200 500
+    last_ms "$drawn"
+  done
+}
+
 nemesis_reset() {
   while time_left; do
     choose 1

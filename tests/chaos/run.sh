@@ -81,10 +81,11 @@ RANDOM=$seed
 
 # These need networks or mounts of their own.
 network_nemeses=" partition partition_halves partition_isolated
-  partition_one_way partition_ring partition_bridge reset loss disk_full "
+  partition_one_way partition_ring partition_bridge black_hole reset loss
+  disk_full "
 every_nemesis="kill_one kill_minority kill_all pause rolling_restart
   partition_halves partition_isolated partition_one_way partition_ring
-  partition_bridge reset loss slow_sync sync_error disk_full refusals wiped
+  partition_bridge black_hole reset loss slow_sync sync_error disk_full refusals wiped
   pause+partition kill_one+loss kill_minority+partition reset+loss"
 
 work=""

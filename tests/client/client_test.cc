@@ -7,7 +7,9 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -520,6 +522,62 @@ TEST_F(ClientTest, ALongHandlerMakesNoOtherTimerWait) {
   for (const auto& node : nodes_) node->Close();
   client_->Close(nullptr);
   uv_run(&loop_, UV_RUN_DEFAULT);
+}
+
+TEST_F(ClientTest, TriesEveryAddressOfANamedNode) {
+  const ScriptedNode& node = AddNode();
+  const std::uint16_t port = node.endpoint().port;
+  options_.nodes = {{"two-addresses", port}};
+  options_.resolver = [port](const Endpoint&) -> absl::StatusOr<Addresses> {
+    return Addresses{*NumericAddress({"127.0.0.2", port}),
+                     *NumericAddress({"127.0.0.1", port})};
+  };
+  RunOneCommand();
+  EXPECT_EQ(completed_[0].status, ReplyStatus::kDone);
+  EXPECT_EQ(client_->stats().reconnects, 0u);
+}
+
+TEST_F(ClientTest, SaysWhyANameIsNotFoundAndGoesOn) {
+  options_.nodes = {{"nowhere", 7}};
+  options_.resolver = [](const Endpoint&) -> absl::StatusOr<Addresses> {
+    return absl::NotFoundError("Name or service not known");
+  };
+  StartClient();
+  absl::Status why;
+  client_->RequestStatus(600'000, [&](absl::StatusOr<std::string> answer) {
+    why = answer.status();
+  });
+  RunUntil([&] { return !why.ok(); });
+  EXPECT_NE(why.message().find("nowhere:7: cannot resolve the host name: Name "
+                               "or service not known"),
+            std::string::npos)
+      << why;
+}
+
+// Neither the other node nor the end of the loop waits for a name server.
+TEST_F(ClientTest, AResolverThatHangsDelaysNothingElse) {
+  struct Gate {
+    std::mutex mutex;
+    std::condition_variable opened;
+    bool open = false;
+  };
+  const auto gate = std::make_shared<Gate>();
+  options_.nodes.push_back({"hangs", 7});
+  options_.retry_timeout_ms = 20;
+  options_.resolver = [gate](const Endpoint&) -> absl::StatusOr<Addresses> {
+    std::unique_lock lock(gate->mutex);
+    gate->opened.wait(lock, [&] { return gate->open; });
+    return absl::NotFoundError("too late");
+  };
+  AddNode();
+  RunOneCommand();
+  EXPECT_EQ(completed_[0].status, ReplyStatus::kDone);
+  for (const auto& node : nodes_) node->Close();
+  client_->Close(nullptr);
+  uv_run(&loop_, UV_RUN_DEFAULT);
+  const std::lock_guard lock(gate->mutex);
+  gate->open = true;
+  gate->opened.notify_all();
 }
 
 TEST(SyncClientTest, ReportsThatNobodyCouldBeReached) {

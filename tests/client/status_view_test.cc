@@ -71,6 +71,30 @@ TEST(StatusViewTest, ShowsWhyANodeIsNotUp) {
   EXPECT_EQ(json["nodes"][1]["error"], "nobody listens");
 }
 
+// Who is down is shown as such; that others lack it is no news.
+TEST(StatusViewTest, ShowsWhoLacksWhomAndWhatNodesAdvise) {
+  Json isolated = Json::parse(*Up("r1", 5, 5, "0xa").status);
+  isolated["peer_trouble"] = {
+      {"r2", "cannot connect: connection refused"},
+      {"r3", "cannot find the host of gamma:7101: Name or service not known"},
+      {"r4", "it does not answer"}};
+  isolated["advice"] = {"set listen = \"0.0.0.0\" for r1"};
+  const std::string text = StatusAsText(
+      std::vector<NodeAnswer>{{"r1", "127.0.0.1:1", isolated.dump()},
+                              Up("r2", 5, 5, "0xa"),
+                              Down("r3"),
+                              Down("r4")});
+  EXPECT_NE(text.find("r1 is not connected to r2: cannot connect: connection "
+                      "refused\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("r1 is not connected to r3: cannot find the host of "
+                      "gamma:7101: Name or service not known\n"),
+            std::string::npos);
+  EXPECT_EQ(text.find("r1 is not connected to r4"), std::string::npos);
+  EXPECT_NE(text.find("advice of r1: set listen"), std::string::npos);
+}
+
 // r3 is gone; what waits for its instance is shown with who finishes that.
 TEST(StatusViewTest, ShowsWhyInstancesWaitAndWhoRecovers) {
   Json waits = Json::parse(*Up("r1", 5, 4, "0xa").status);

@@ -189,8 +189,62 @@ TEST(ConfigTest, RefusesAnUnknownKeyAndNamesTheKnownOnes) {
 TEST(ConfigTest, RefusesAnUnknownKeyOfANode) {
   EXPECT_EQ(ErrorOf(Replaced(kMinimal, "site =", "region =")),
             "config \"cluster.toml\" line 19: unknown key \"region\" in "
-            "node; known are name, peer, client, dir, site, roles, "
-            "depsvc_shard, acceptor_group");
+            "node; known are name, peer, client, listen, peer_listen, "
+            "client_listen, dir, site, roles, depsvc_shard, acceptor_group");
+}
+
+TEST(ConfigTest, NodesOfDifferentMachinesMayNameTheirDirectoriesAlike) {
+  const std::string alike = Replaced(kMinimal, "data/r2", "data/r1");
+  EXPECT_NE(ErrorOf(alike).find("both keep their data"), std::string::npos);
+  EXPECT_EQ(ErrorOf(Replaced(alike, "127.0.0.1:7102", "10.0.0.2:7102")),
+            "no error");
+}
+
+TEST(ConfigTest, ListensWhereItIsCalledUnlessItSaysOtherwise) {
+  const ClusterConfig plain = *ParseConfig(kMinimal, "cluster.toml");
+  const NodeConfig& node = plain.nodes[2];
+  EXPECT_EQ(node.ListenForPeers(), node.peer);
+  EXPECT_EQ(node.ListenForClients(), node.client);
+  for (const char* host : {"0.0.0.0", "::", "[::]", "alpha.example"}) {
+    const std::string line = "listen = \"" + std::string(host) + "\"\nsite =";
+    const ClusterConfig config =
+        *ParseConfig(Replaced(kMinimal, "site =", line), "cluster.toml");
+    const NodeConfig& named = config.nodes[2];
+    EXPECT_EQ(named.ListenForPeers().port, named.peer.port);
+    EXPECT_EQ(named.ListenForClients().port, named.client.port);
+    EXPECT_EQ(named.ListenForPeers().host, named.ListenForClients().host);
+    EXPECT_EQ(ParseConfig(FormatConfig(config), "again")->nodes[2].peer_listen,
+              named.peer_listen);
+  }
+}
+
+TEST(ConfigTest, ListensAtPortsOfItsOwnBehindNat) {
+  const std::string lines =
+      "listen = \"0.0.0.0\"\npeer_listen = \"10.0.0.1:17\"\nsite =";
+  const ClusterConfig config =
+      *ParseConfig(Replaced(kMinimal, "site =", lines), "cluster.toml");
+  const NodeConfig& node = config.nodes[2];
+  EXPECT_EQ(node.ListenForPeers(), (Endpoint{"10.0.0.1", 17}));
+  EXPECT_EQ(node.ListenForClients(), (Endpoint{"0.0.0.0", node.client.port}));
+  const ClusterConfig again = *ParseConfig(FormatConfig(config), "again");
+  EXPECT_EQ(again.nodes[2].peer_listen, node.peer_listen);
+  EXPECT_EQ(again.nodes[2].client_listen, node.client_listen);
+}
+
+TEST(ConfigTest, RefusesAHostToListenOnThatHasAPortOrIsNone) {
+  const auto error_of = [](const std::string& lines) {
+    return ErrorOf(Replaced(kMinimal, "site =", lines + "\nsite ="));
+  };
+  EXPECT_NE(error_of("listen = \"0.0.0.0:7101\"")
+                .find("node.listen: \"0.0.0.0:7101\" has a port; give the host "
+                      "alone"),
+            std::string::npos);
+  EXPECT_NE(error_of("listen = \"a b\"").find("\"a b\" is no host"),
+            std::string::npos);
+  EXPECT_NE(error_of("peer_listen = \"0.0.0.0:9\"\n"
+                     "client_listen = \"0.0.0.0:9\"")
+                .find("listens on 0.0.0.0:9 for peers and for clients"),
+            std::string::npos);
 }
 
 TEST(ConfigTest, RefusesAnUnknownTable) {

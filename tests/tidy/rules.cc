@@ -45,7 +45,8 @@ const std::vector<Area>& Areas() {
       {"replica/client",
        {"wire", "wire/codec", "graph", "depsvc", "storage", "executor",
         "replica", "replica/paxos", "replica/epaxos", "replica/bpaxos",
-        "replica/multipaxos", "replica/shell/config.h"}},
+        "replica/multipaxos", "replica/shell/config.h",
+        "replica/shell/handles.h", "replica/shell/lookup.h"}},
       // The program: puts shell and client together.
       {"replica/client/cli",
        {"wire", "wire/codec", "graph", "depsvc", "storage", "executor",

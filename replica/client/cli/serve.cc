@@ -12,7 +12,8 @@ int ServeMain(int argc, const char* const* argv) {
   std::string config;
   std::string node;
   CLI::App app(
-      "Runs one node in the foreground; prints \"ready\" when it serves.",
+      "Runs one node in the foreground; prints where it listens, and \"ready\" "
+      "when it\nserves.",
       "quorate serve");
   app.footer(
       "Example:\n  quorate serve --config cluster.toml --node r1\n"

@@ -177,6 +177,33 @@ std::string WhyTheyWait(std::span<const OrderedJson> nodes) {
   return text;
 }
 
+// One line for every node that lacks a peer which is up itself, or whose name
+// it cannot look up; and what the nodes advise.
+std::string WhoLacksWhom(std::span<const OrderedJson> nodes) {
+  const auto is_up = [&](const std::string& name) {
+    return std::ranges::any_of(nodes, [&](const OrderedJson& node) {
+      return IsUp(node) && Text(Field(node, "name")) == name;
+    });
+  };
+  std::string text;
+  for (const OrderedJson& node : nodes) {
+    if (!IsUp(node)) continue;
+    const std::string name = Text(Field(node, "name"));
+    const OrderedJson& trouble = Field(node, "peer_trouble");
+    for (const auto& [peer, why] : trouble.items()) {
+      if (!is_up(peer) && !Text(why).starts_with("cannot find")) continue;
+      text +=
+          fmt::format("{} is not connected to {}: {}\n", name, peer, Text(why));
+    }
+    const OrderedJson& advice = Field(node, "advice");
+    if (!advice.is_array()) continue;
+    for (const OrderedJson& piece : advice) {
+      text += fmt::format("advice of {}: {}\n", name, Text(piece));
+    }
+  }
+  return text;
+}
+
 // "18.1 MiB 4 s": size and age of the last checkpoint, or how much of one is
 // written; the age is known for those of this life of the node.
 std::string Checkpoint(const OrderedJson& node) {
@@ -237,8 +264,8 @@ std::string StatusAsText(std::span<const NodeAnswer> answers) {
                         Bytes(Field(Field(node, "disk"), "journal_bytes")),
                         Checkpoint(node), Bytes(Field(node, "memory_bytes")));
   }
-  return text + WhyTheyWait(nodes) + ProtocolLine(nodes) + Verdict(nodes) +
-         "\n";
+  return text + WhoLacksWhom(nodes) + WhyTheyWait(nodes) + ProtocolLine(nodes) +
+         Verdict(nodes) + "\n";
 }
 
 std::string StatusAsJson(std::span<const NodeAnswer> answers) {
