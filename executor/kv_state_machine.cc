@@ -1,33 +1,35 @@
 #include "executor/kv_state_machine.h"
 
 #include <algorithm>
-#include <charconv>
+#include <optional>
 #include <vector>
 
-#include "wire/limits.h"
+#include "wire/meaning.h"
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 namespace quorate {
 namespace {
 
-// The whole text as a signed 64-bit decimal number.
-std::optional<std::int64_t> ParseNumber(std::string_view text) {
-  std::int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc{} || stop != end) return std::nullopt;
-  return number;
-}
-
-// Wraps around, so that adds commute whatever the numbers.
-std::int64_t WrappingSum(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) +
-                                   static_cast<std::uint64_t>(b));
-}
-
 std::uint64_t EntryHash(std::uint64_t key_hash, std::string_view value) {
   return XXH3_64bits_withSeed(value.data(), value.size(), key_hash);
+}
+
+// What the operation does to the entry found, if any, and the result's share
+// of it. Inlined by force, so that nothing is left of it where the kind is
+// known.
+[[gnu::always_inline]] inline Meaning Ask(OperationKind kind,
+                                          const Operation& operation,
+                                          const EntryTable::Entry* found,
+                                          OperationResult& result) {
+  std::string_view text;
+  if (found != nullptr) text = found->value();
+  const Meaning meaning =
+      MeaningOf(kind, found == nullptr ? nullptr : &text, operation.value,
+                operation.expected, operation.number);
+  result.status = meaning.status;
+  if (meaning.tells_found) result.value = text;
+  return meaning;
 }
 
 }  // namespace
@@ -61,12 +63,7 @@ std::optional<std::string_view> KvStateMachine::Find(
 
 void KvStateMachine::Get(const Operation& operation,
                          OperationResult& result) const {
-  const EntryTable::Entry* found = FindEntry(operation);
-  if (found == nullptr) {
-    result.status = OperationStatus::kNotFound;
-  } else {
-    result.value = found->value();
-  }
+  Ask(OperationKind::kGet, operation, FindEntry(operation), result);
 }
 
 void KvStateMachine::Put(const Operation& operation) {
@@ -79,10 +76,10 @@ void KvStateMachine::Delete(const Operation& operation,
                             OperationResult& result) {
   EntryTable& part = PartOf(operation.key_hash);
   EntryTable::Slot* found = part.FindSlot(operation.key, operation.key_hash);
-  if (found == nullptr) {
-    result.status = OperationStatus::kNotFound;
-    return;
-  }
+  const Meaning meaning =
+      Ask(OperationKind::kDelete, operation,
+          found == nullptr ? nullptr : found->entry.get(), result);
+  if (meaning.effect == Effect::kNothing) return;
   if (saver_.has_value()) saver_->BeforeErase(part, *found);
   hash_ -= found->entry->entry_hash;
   --size_;
@@ -92,61 +89,39 @@ void KvStateMachine::Delete(const Operation& operation,
 
 void KvStateMachine::CompareAndSet(const Operation& operation,
                                    OperationResult& result) {
-  const EntryTable::Entry* found = FindEntry(operation);
-  const std::string_view current =
-      found == nullptr ? std::string_view() : found->value();
-  if (current != operation.expected) {
-    result.status = OperationStatus::kMismatch;
-    result.value = current;
-    return;
-  }
-  Put(operation);
+  const Meaning meaning = Ask(OperationKind::kCompareAndSet, operation,
+                              FindEntry(operation), result);
+  if (meaning.effect == Effect::kSet) Put(operation);
 }
 
 void KvStateMachine::Add(const Operation& operation, OperationResult& result) {
-  const EntryTable::Entry* found = FindEntry(operation);
-  const std::optional<std::int64_t> current =
-      found == nullptr ? 0 : ParseNumber(found->value());
-  if (!current.has_value()) {
-    result.status = OperationStatus::kNotANumber;
-    return;
-  }
+  const Meaning meaning =
+      Ask(OperationKind::kAdd, operation, FindEntry(operation), result);
+  if (meaning.effect == Effect::kNothing) return;
   EntryTable::Slot& slot = FindOrInsert(operation);
-  EntryTable::SetValue(slot,
-                       std::to_string(WrappingSum(*current, operation.number)));
+  EntryTable::SetValue(slot, std::to_string(meaning.number));
   Rehash(slot);
 }
 
 void KvStateMachine::Append(const Operation& operation,
                             OperationResult& result) {
-  const EntryTable::Entry* found = FindEntry(operation);
-  const std::size_t length = found == nullptr ? 0 : found->value().size();
-  if (length + operation.value.size() > kMaxValueBytes) {
-    result.status = OperationStatus::kTooLarge;
-    return;
-  }
+  const Meaning meaning =
+      Ask(OperationKind::kAppend, operation, FindEntry(operation), result);
+  if (meaning.effect == Effect::kNothing) return;
   EntryTable::Slot& slot = FindOrInsert(operation);
   EntryTable::AppendValue(slot, operation.value);
   Rehash(slot);
 }
 
-// Stops before the row that would pass a limit; the first row is given whatever
-// its size, so that a client that goes on from the last key always gets on.
 void KvStateMachine::Scan(const Operation& operation, OperationResult& result) {
   if (!ordered_.has_value()) BuildOrderedIndex();
-  const std::size_t limit =
-      operation.number <= 0
-          ? kMaxScanRows
-          : static_cast<std::size_t>(std::min<std::int64_t>(
-                operation.number, std::int64_t{kMaxScanRows}));
-  std::size_t bytes = 0;
+  ScanLimits limits(operation.number);
   for (auto at = ordered_->lower_bound(operation.key);
-       at != ordered_->end() && result.rows.size() < limit; ++at) {
+       at != ordered_->end() && limits.rows_left() > 0; ++at) {
     const auto& [key, hash] = *at;
     if (!operation.value.empty() && key >= operation.value) return;
     const std::string_view value = PartOf(hash).Find(key, hash)->value();
-    bytes += key.size() + value.size();
-    if (bytes > kMaxScanBytes && !result.rows.empty()) return;
+    if (!limits.Take(key.size(), value.size())) return;
     result.rows.emplace_back(key, std::string(value));
   }
 }

@@ -1,5 +1,6 @@
 #include "experiments/bench/history.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -60,11 +61,16 @@ void AppendRows(const OperationResult& result, std::string& to) {
 
 void AppendResult(OperationKind kind, const OperationResult& result,
                   std::string& to) {
+  const bool ok = result.status == OperationStatus::kOk;
   if (kind == OperationKind::kGet) {
     to += ",\"out\":";
     AppendJsonString(result.value, to);
+    if (result.value.empty()) to += ok ? ",\"found\":true" : ",\"found\":false";
+  } else if (kind == OperationKind::kDelete || kind == OperationKind::kAdd ||
+             kind == OperationKind::kAppend) {
+    to += ok ? ",\"ok\":true" : ",\"ok\":false";
   } else if (kind == OperationKind::kCompareAndSet) {
-    if (result.status == OperationStatus::kOk) {
+    if (ok) {
       to += ",\"ok\":true";
       return;
     }
@@ -155,17 +161,33 @@ void AppendUnknownLine(const HistoryCall& call, std::string& to) {
   to += ",\"unknown\":true}\n";
 }
 
+namespace {
+
+void AppendHexByte(char c, std::string& to) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  to += kDigits[static_cast<unsigned char>(c) >> 4];
+  to += kDigits[static_cast<unsigned char>(c) & 15];
+}
+
+}  // namespace
+
 void AppendJsonString(std::string_view text, std::string& to) {
+  const auto is_ascii = [](char c) { return (c & 0x80) == 0; };
+  if (!std::ranges::all_of(text, is_ascii)) {
+    // Not every byte string is UTF-8, and JSON knows nothing else.
+    to += "{\"hex\":\"";
+    for (const char c : text) AppendHexByte(c, to);
+    to += "\"}";
+    return;
+  }
   to += '"';
   for (const char c : text) {
     if (c == '"' || c == '\\') {
       to += '\\';
       to += c;
     } else if (static_cast<unsigned char>(c) < 0x20) {
-      static constexpr char kDigits[] = "0123456789abcdef";
       to += "\\u00";
-      to += kDigits[static_cast<unsigned char>(c) >> 4];
-      to += kDigits[static_cast<unsigned char>(c) & 15];
+      AppendHexByte(c, to);
     } else {
       to += c;
     }

@@ -7,10 +7,13 @@
 //    "ok":true}                      if false, "out" is the value found
 //   {"c":2,"f":"scan","k":"from","v":"end","n":10,..,"out":[["k","v"],..]}
 //   {"c":5,"f":"add","k":"n0000001","v":7,"call":70,"unknown":true}
+//   {"c":5,"f":"add","k":"text","v":7,..,"ok":false}       append, del likewise
 //   {"c":1,"ops":[{"f":"get","k":"..","out":".."},{"f":"put",..}],..}
 // Times are nanoseconds of one monotonic clock; "call" is never later and "ret"
 // never earlier than the truth, so that an error of the clock cannot make a
-// correct store look wrong. A missing key reads as "". "c" never has two
+// correct store look wrong. A missing key reads as "" with "found":false, the
+// value "" has "found":true; bytes that are not ASCII are {"hex":"c3a9"}. "c"
+// never has two
 // operations at once. Refused commands, which have definitely no effect, leave
 // no line.
 #pragma once
@@ -48,7 +51,7 @@ void AppendLine(const HistoryCall& call, std::int64_t return_ns,
 // Appends the line of a call whose outcome is not known.
 void AppendUnknownLine(const HistoryCall& call, std::string& to);
 
-// Appends `text` as a JSON string.
+// Appends `text` as a JSON string, or as {"hex":"..."} if it is not ASCII.
 void AppendJsonString(std::string_view text, std::string& to);
 
 // Writes lines to a file through a large buffer. The file has its name from

@@ -4,12 +4,19 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <utility>
 
+#include "executor/kv_state_machine.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/lincheck/check.h"
+#include "tests/lincheck/history.h"
 
 namespace quorate::bench {
 namespace {
+
+using std::string_literals::operator""s;
+using std::string_view_literals::operator""sv;
 
 std::string Line(std::initializer_list<Operation> operations,
                  CommandResult results) {
@@ -34,11 +41,82 @@ TEST(HistoryTest, WritesWhatAGetRead) {
       "\"out\":\"seen\"}\n");
 }
 
-TEST(HistoryTest, AMissingKeyReadsAsEmpty) {
+TEST(HistoryTest, TellsAMissingKeyFromAnEmptyValue) {
   EXPECT_EQ(Line({{.kind = OperationKind::kGet, .key = "k1"}},
                  {{.status = OperationStatus::kNotFound}}),
             "{\"c\":3,\"f\":\"get\",\"k\":\"k1\",\"call\":10,\"ret\":25,"
-            "\"out\":\"\"}\n");
+            "\"out\":\"\",\"found\":false}\n");
+  EXPECT_EQ(Line({{.kind = OperationKind::kGet, .key = "k1"}}, {{}}),
+            "{\"c\":3,\"f\":\"get\",\"k\":\"k1\",\"call\":10,\"ret\":25,"
+            "\"out\":\"\",\"found\":true}\n");
+}
+
+TEST(HistoryTest, WritesWhetherSomethingWasDone) {
+  for (const OperationStatus status :
+       {OperationStatus::kNotANumber, OperationStatus::kTooLarge,
+        OperationStatus::kNotFound}) {
+    const std::string line = Line({{.kind = OperationKind::kAdd, .key = "n1"}},
+                                  {{.status = status}});
+    EXPECT_NE(line.find("\"ok\":false"), std::string::npos) << line;
+  }
+}
+
+// What the store did with values that are hard to tell from numbers, from
+// nothing and from text is a history that reads back and is linearizable; with
+// one other answer it is not.
+TEST(HistoryTest, WhatTheStoreAnsweredIsLinearizable) {
+  const std::string zeros(30, '0');
+  KvStateMachine store;
+  std::string text;
+  std::int64_t now = 0;
+  const auto execute = [&](Operation operation) {
+    operation.key_hash = HashKey(operation.key);
+    CommandResult results;
+    store.Apply({&operation, 1}, results);
+    HistoryCall call;
+    BeginCall(1, ++now, {&operation, 1}, call);
+    AppendLine(call, ++now, results, text);
+  };
+  for (const std::string& value :
+       {""s, "-0"s, "+1"s, " 1"s, zeros + "12", "9223372036854775807"s,
+        "9223372036854775808"s, "\xff\0\xfe"s, "\"\\\n"s}) {
+    for (const std::string_view key : {"k"sv, "\xc3"sv}) {
+      execute({.kind = OperationKind::kGet, .key = key});
+      execute({.kind = OperationKind::kPut, .key = key, .value = value});
+      execute({.kind = OperationKind::kGet, .key = key});
+      execute({.kind = OperationKind::kAdd, .key = key, .number = 1});
+      execute({.kind = OperationKind::kGet, .key = key});
+      execute({.kind = OperationKind::kAppend, .key = key, .value = value});
+      execute({.kind = OperationKind::kScan, .key = "", .number = 2});
+      execute({.kind = OperationKind::kCompareAndSet,
+               .key = key,
+               .value = value,
+               .expected = ""});
+      execute({.kind = OperationKind::kDelete, .key = key});
+      execute({.kind = OperationKind::kDelete, .key = key});
+    }
+  }
+  const auto check = [](const std::string& lines) {
+    std::istringstream input(lines);
+    const auto history = lincheck::ParseHistory(input);
+    EXPECT_TRUE(history.ok()) << history.status();
+    return history.ok() ? lincheck::CheckHistory(*history).outcome
+                        : lincheck::Outcome::kUndecided;
+  };
+  EXPECT_EQ(check(text), lincheck::Outcome::kLinearizable);
+  for (const auto& [from, to] :
+       {std::pair("\"found\":false", "\"found\":true"),
+        std::pair("\"found\":true", "\"found\":false"),
+        std::pair("\"ok\":false", "\"ok\":true"),
+        std::pair("\"ok\":true", "\"ok\":false"),
+        std::pair("\"out\":\"13\"", "\"out\":\"12\""),
+        std::pair("{\"hex\":\"ff00fe\"}}", "{\"hex\":\"ff00ff\"}}")}) {
+    std::string planted = text;
+    const std::size_t at = planted.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    planted.replace(at, std::string_view(from).size(), to);
+    EXPECT_EQ(check(planted), lincheck::Outcome::kViolation) << from;
+  }
 }
 
 TEST(HistoryTest, WritesWhetherACompareAndSetMatched) {
@@ -69,16 +147,17 @@ TEST(HistoryTest, WritesAnAddAsANumberAndAnAppendAsAText) {
   EXPECT_EQ(
       Line({{.kind = OperationKind::kAdd, .key = "n1", .number = -7}}, {{}}),
       "{\"c\":3,\"f\":\"add\",\"k\":\"n1\",\"v\":-7,\"call\":10,"
-      "\"ret\":25}\n");
+      "\"ret\":25,\"ok\":true}\n");
   EXPECT_EQ(
       Line({{.kind = OperationKind::kAppend, .key = "a1", .value = "z"}}, {{}}),
       "{\"c\":3,\"f\":\"append\",\"k\":\"a1\",\"v\":\"z\",\"call\":10,"
-      "\"ret\":25}\n");
+      "\"ret\":25,\"ok\":true}\n");
 }
 
 TEST(HistoryTest, ADeleteIsCalledDel) {
   EXPECT_EQ(Line({{.kind = OperationKind::kDelete, .key = "k1"}}, {{}}),
-            "{\"c\":3,\"f\":\"del\",\"k\":\"k1\",\"call\":10,\"ret\":25}\n");
+            "{\"c\":3,\"f\":\"del\",\"k\":\"k1\",\"call\":10,\"ret\":25,"
+            "\"ok\":true}\n");
 }
 
 TEST(HistoryTest, WritesAnUnknownOutcomeWithoutAReturn) {

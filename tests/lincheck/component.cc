@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "absl/container/flat_hash_set.h"
-#include "wire/limits.h"
+#include "wire/meaning.h"
 
 namespace quorate::lincheck {
 namespace {
@@ -27,11 +27,6 @@ class UnionFind {
   std::vector<std::size_t> parent_;
 };
 
-std::int64_t RowLimit(const Action& scan) {
-  constexpr std::int64_t most = kMaxScanRows;
-  return scan.number <= 0 ? most : std::min(scan.number, most);
-}
-
 class KeyTable {
  public:
   explicit KeyTable(std::vector<std::string> keys) : keys_(std::move(keys)) {
@@ -49,8 +44,8 @@ class KeyTable {
   std::pair<std::size_t, std::size_t> Range(const Action& scan) const {
     const std::size_t first = From(scan.key);
     std::size_t end = scan.value.empty() ? keys_.size() : From(scan.value);
-    const bool full =
-        static_cast<std::int64_t>(scan.rows.size()) >= RowLimit(scan);
+    const bool full = static_cast<std::int64_t>(scan.rows.size()) >=
+                      ScanLimits(scan.number).rows_left();
     if (full && !scan.rows.empty()) {
       end = std::min(end, From(scan.rows.back().first) + 1);
     }
@@ -117,11 +112,15 @@ std::size_t JoinKeys(const KeyTable& table, const Operation& operation,
 Step MakeStep(const KeyTable& table, const Action& action) {
   Step step{.function = action.function,
             .has_out = action.has_out,
+            .blank = action.has_out && action.out.empty() &&
+                     !action.found.has_value(),
+            .has_ok = action.has_ok,
             .ok = action.ok,
             .number = action.number,
-            .value = Value(action.value),
+            .value = action.function == Function::kDelete ? Value()
+                                                          : Value(action.value),
             .old = Value(action.old),
-            .out = Value(action.out),
+            .out = action.found == false ? Value() : Value(action.out),
             .old_text = action.old,
             .out_text = action.out};
   if (action.function != Function::kScan) {
@@ -131,31 +130,22 @@ Step MakeStep(const KeyTable& table, const Action& action) {
   const auto [first, end] = table.Range(action);
   step.key = static_cast<int>(first);
   step.end_key = static_cast<int>(end);
-  step.number = RowLimit(action);
   for (const auto& [key, value] : action.rows) {
-    // A history does not tell a key with the value "" from a missing one.
-    if (value.empty()) {
-      ++step.missing_rows;
-    } else {
-      step.rows.push_back({.key = static_cast<int>(table.From(key)),
-                           .value = Value(value),
-                           .text = value});
-    }
+    step.rows.push_back({.key = static_cast<int>(table.From(key)),
+                         .value = Value(value),
+                         .text = value});
   }
   return step;
 }
 
-bool Observes(const Step& step, bool unknown) {
-  switch (step.function) {
-    case Function::kGet:
-    case Function::kScan: return true;
-    case Function::kCas: return !unknown && !step.ok;
-    default: return false;
-  }
+// What is known to have failed has changed nothing.
+bool Observes(const Step& step) {
+  return step.function == Function::kGet || step.function == Function::kScan ||
+         (step.has_ok && !step.ok);
 }
 
-bool Replaces(const Step& step, bool unknown) {
-  return step.function != Function::kAppend && !Observes(step, unknown);
+bool Replaces(const Step& step) {
+  return step.function != Function::kAppend && !Observes(step);
 }
 
 ComponentOperation MakeOperation(const KeyTable& table,
@@ -173,12 +163,61 @@ ComponentOperation MakeOperation(const KeyTable& table,
       made.steps.push_back(MakeStep(table, action));
     }
   }
-  const bool unknown = made.unknown();
-  made.observer = std::ranges::all_of(
-      made.steps, [&](const Step& s) { return Observes(s, unknown); });
-  made.replaces = std::ranges::any_of(
-      made.steps, [&](const Step& s) { return Replaces(s, unknown); });
+  for (Step& step : made.steps) {
+    const bool asked = !selected.silent || step.function == Function::kCas;
+    step.has_ok = step.has_ok && asked && !made.unknown();
+  }
+  made.observer = std::ranges::all_of(made.steps, Observes);
+  made.replaces = std::ranges::any_of(made.steps, Replaces);
   return made;
+}
+
+// ---- replies that cannot be wrong -------------------------------------------
+
+// What is ever written to a key, in any order.
+struct Written {
+  bool text = false;        // something that may be no number
+  std::uint64_t bytes = 0;  // at most, with all appends
+};
+
+std::vector<Written> FindWritten(
+    std::size_t keys, const std::vector<ComponentOperation>& operations) {
+  constexpr std::uint64_t kDigits = 20;  // of a number that add writes
+  std::vector<Written> written(keys, {.bytes = kDigits});
+  std::vector<std::uint64_t> longest(keys);
+  for (const ComponentOperation& operation : operations) {
+    for (const Step& step : operation.steps) {
+      const auto key = static_cast<std::size_t>(step.key);
+      if (step.function == Function::kAppend) {
+        written[key].text = true;
+        written[key].bytes += step.value.length();
+      } else if (step.function == Function::kPut ||
+                 step.function == Function::kCas) {
+        written[key].text |= !step.value.number().has_value();
+        longest[key] = std::max(longest[key], step.value.length());
+      }
+    }
+  }
+  for (std::size_t key = 0; key < keys; ++key)
+    written[key].bytes += longest[key];
+  return written;
+}
+
+// An add to what is always a number says nothing by having been done, nor does
+// an append to what is never too long; without a reply they have more twins.
+void DropIdleReplies(Component& component) {
+  const std::vector<Written> written =
+      FindWritten(component.keys.size(), component.operations);
+  for (ComponentOperation& operation : component.operations) {
+    for (Step& step : operation.steps) {
+      if (!step.has_ok || !step.ok) continue;
+      const Written& of_key = written[static_cast<std::size_t>(step.key)];
+      const bool idle = (step.function == Function::kAdd && !of_key.text) ||
+                        (step.function == Function::kAppend &&
+                         of_key.bytes <= kMaxValueBytes);
+      if (idle) step.has_ok = false;
+    }
+  }
 }
 
 // ---- unknown operations that cannot matter ----------------------------------
@@ -191,8 +230,9 @@ bool OnlyValuesMatter(const std::vector<ComponentOperation>& operations) {
     const Step& step = o.steps.front();
     switch (step.function) {
       case Function::kGet:
-      case Function::kPut:
-      case Function::kDelete: return true;
+      case Function::kPut: return true;
+      // Else it sees whether the key was there, whatever its value.
+      case Function::kDelete: return !step.has_ok;
       case Function::kCas: return o.unknown() || step.ok || step.has_out;
       default: return false;
     }
@@ -210,7 +250,7 @@ void DropUselessUnknowns(std::vector<ComponentOperation>& operations) {
     if (step.has_out && !operation.unknown()) seen.insert(step.out.hash());
   }
   std::erase_if(operations, [&](const ComponentOperation& operation) {
-    // A delete's value is "", whose hash is 0.
+    // A delete's value is "", whose hash is 0, and that of a missing key.
     return operation.unknown() &&
            !seen.contains(operation.steps.front().value.hash());
   });
@@ -298,6 +338,7 @@ Component MakeComponent(const History& history, const Group& group,
     if (made.unknown() && made.observer) continue;
     component.operations.push_back(std::move(made));
   }
+  DropIdleReplies(component);
   DropUselessUnknowns(component.operations);
   std::ranges::stable_sort(component.operations, {}, &ComponentOperation::call);
   AddPrefixes(history, component);

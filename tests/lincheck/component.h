@@ -32,13 +32,15 @@ struct Step {
   int key = 0;      // scan: first key of the range
   int end_key = 0;  // scan: past the last key of the range
   bool has_out = false;
+  // `out` is "", or that of a missing key: nobody has said which.
+  bool blank = false;
+  bool has_ok = false;  // never of an operation without a reply
   bool ok = false;
   std::int64_t number = 0;
   Value value;
   Value old;
   Value out;
-  std::uint64_t missing_rows = 0;  // scan: rows with the value ""
-  std::vector<Row> rows;           // scan: the others
+  std::vector<Row> rows;  // scan
   // Of `old` and `out`; point into the history.
   std::string_view old_text;
   std::string_view out_text;
@@ -68,10 +70,12 @@ struct Component {
 
 // An operation of a history as a component should see it. `loose`: it may have
 // taken effect at any time or never, whatever the line says; used to find out
-// whether a violation rests on it.
+// whether a violation rests on it. `silent`: whether its deletes, adds and
+// appends did anything is not asked, likewise.
 struct Selected {
   std::size_t index = 0;
   bool loose = false;
+  bool silent = false;
 };
 
 // The keys of each component, sorted, and the operations on them.

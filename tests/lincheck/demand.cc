@@ -16,7 +16,8 @@ constexpr std::size_t kMostLengths = 32;
 Demand::Demand(const Component& component)
     : of_operation_(component.operations.size()),
       suffix_lengths_(component.keys.size()),
-      open_(component.keys.size()) {
+      open_(component.keys.size()),
+      presence_(component.keys.size()) {
   const auto for_steps = [&](auto visit) {
     for (std::size_t i = 0; i < component.operations.size(); ++i) {
       const ComponentOperation& operation = component.operations[i];
@@ -91,6 +92,22 @@ void Demand::AddNeeds(int operation, const Step& step) {
     case Function::kScan:
       for (const Row& row : step.rows) {
         Need(operation, row.key, row.value, row.text);
+      }
+      return;
+    case Function::kDelete:
+      if (!step.has_ok) return;
+      if (step.ok) {
+        presence_[static_cast<std::size_t>(step.key)] = true;
+      } else {
+        Need(operation, step.key, Value(), "");
+      }
+      return;
+    case Function::kAdd:
+    case Function::kAppend:
+      // That the value is a number, or short enough, or not. Which number an
+      // add finds does not matter; IsUseless keeps all of them.
+      if (step.has_ok && (step.function == Function::kAppend || !step.ok)) {
+        open_[static_cast<std::size_t>(step.key)] = true;
       }
       return;
     default: return;
@@ -171,8 +188,7 @@ void Demand::AddOther(int operation, const Step& step, bool unknown) {
       AddTo(supply, operation);
       if (!fresh) return;
       for (int i = 0; i < static_cast<int>(wanted_.size()); ++i) {
-        Value number = Find(i).value;
-        if (Find(i).key == step.key && number.Add(0)) {
+        if (Find(i).key == step.key && Find(i).value.number().has_value()) {
           Connect(i, supply, kNone);
         }
       }
@@ -207,11 +223,14 @@ bool Demand::IsUseless(const MapState& state, std::size_t mark) const {
       state.OverwrittenSince(mark), [&](const std::pair<int, Value>& written) {
         const int key = written.first;
         const Value& value = state.value(key);
-        // "" is what scans see by leaving a key out, and where adds begin.
+        // Missing is what scans see by leaving a key out, and where adds begin;
+        // "" is where they end.
         if (open_[static_cast<std::size_t>(key)] || value.empty()) return true;
+        const bool appears = written.second.missing();
+        if (appears && presence_[static_cast<std::size_t>(key)]) return true;
         if (wanted_at_.contains(Where(key, value))) return true;
-        Value number = value;
-        return adds_.contains(Where(key, Value())) && number.Add(0);
+        return adds_.contains(Where(key, Value())) &&
+               value.number().has_value();
       });
 }
 
@@ -227,7 +246,9 @@ bool Demand::Fine(int wanted, const MapState& state, int depth) const {
 
 bool Demand::Attainable(int wanted, const MapState& state, int depth) const {
   const Wanted& value = Find(wanted);
-  if (depth > kFollowed || state.value(value.key) == value.value) return true;
+  if (depth > kFollowed || SameText(state.value(value.key), value.value)) {
+    return true;
+  }
   return std::ranges::any_of(value.makings, [&](const Making& making) {
     return Get(making.supply).left > 0 &&
            (making.prefix == kNone ||

@@ -67,6 +67,8 @@ class Demand {
     std::vector<int> longer;  // values that this one is the prefix of
   };
 
+  // A missing key and "" are one here: more is then taken to be attainable than
+  // is.
   static At Where(int key, const Value& value) {
     return {key, value.hash(), value.length()};
   }
@@ -106,6 +108,8 @@ class Demand {
   std::vector<std::vector<std::size_t>> suffix_lengths_;  // by key, distinct
   // By key: somebody may have a use for values that are not in wanted_at_.
   std::vector<bool> open_;
+  // By key: somebody has found it there, whatever its value.
+  std::vector<bool> presence_;
 };
 
 }  // namespace quorate::lincheck

@@ -19,10 +19,15 @@ Action Apply(Action action, Map& map) {
     case Function::kGet:
       action.has_out = true;
       action.out = now;
+      action.found = at != map.end();
       break;
     case Function::kPut: map[action.key] = action.value; break;
-    case Function::kAppend: map[action.key] = now + action.value; break;
+    case Function::kAppend:
+      action.has_ok = action.ok = true;
+      map[action.key] = now + action.value;
+      break;
     case Function::kCas:
+      action.has_ok = true;
       action.ok = now == action.old;
       if (action.ok) {
         map[action.key] = action.value;
@@ -35,12 +40,20 @@ Action Apply(Action action, Map& map) {
       std::int64_t number = 0;
       const char* end = now.data() + now.size();
       const auto [stop, error] = std::from_chars(now.data(), end, number);
-      if (now.empty() || (error == std::errc() && stop == end)) {
-        map[action.key] = std::to_string(number + action.number);
+      action.has_ok = true;
+      action.ok = at == map.end() || (error == std::errc() && stop == end);
+      // Wraps around.
+      if (action.ok) {
+        map[action.key] = std::to_string(static_cast<std::int64_t>(
+            static_cast<std::uint64_t>(number) +
+            static_cast<std::uint64_t>(action.number)));
       }
       break;
     }
-    case Function::kDelete: map.erase(action.key); break;
+    case Function::kDelete:
+      action.has_ok = true;
+      action.ok = map.erase(action.key) > 0;
+      break;
     case Function::kScan:
       action.has_out = true;
       action.rows.clear();
@@ -58,10 +71,12 @@ Action Apply(Action action, Map& map) {
 }
 
 bool SameReply(const Action& a, const Action& b) {
-  if (a.function == Function::kGet) return a.out == b.out;
+  if (a.function == Function::kGet) {
+    return a.out == b.out && (!a.found.has_value() || a.found == b.found);
+  }
   if (a.function == Function::kScan) return a.rows == b.rows;
-  if (a.function != Function::kCas) return true;
-  return a.ok == b.ok && (a.ok || !a.has_out || a.out == b.out);
+  if (!a.has_ok) return true;
+  return a.ok == b.ok && (!a.has_out || a.out == b.out);
 }
 
 class Generator {
@@ -96,9 +111,23 @@ class Generator {
   int Draw(int below) {
     return static_cast<int>(random_() % static_cast<unsigned>(below));
   }
+  static constexpr const char* kNasty[] = {"",
+                                           "",
+                                           "0",
+                                           "-0",
+                                           "-",
+                                           "+1",
+                                           "007",
+                                           " 1",
+                                           "9223372036854775807",
+                                           "00000000000000000000012",
+                                           "9223372036854775808",
+                                           "x"};
   bool Percent(int percent) { return Draw(100) < percent; }
   std::string Text() {
     if (shape_.unique_values) return "v" + std::to_string(++values_);
+    if (shape_.nasty_values)
+      return kNasty[Draw(static_cast<int>(std::size(kNasty)))];
     return std::string(1, static_cast<char>('1' + Draw(3)));
   }
   std::string Key() {
@@ -190,26 +219,27 @@ History MakeLinearizable(const Shape& shape, std::uint32_t seed) {
 
 bool ChangeOneReply(History& history, std::mt19937& random) {
   std::vector<Action*> gets;
-  std::vector<Action*> compares;
+  std::vector<Action*> others;  // that tell whether they were done
   std::vector<std::string> values = {""};
   for (Operation& operation : history) {
     for (Action& action : operation.actions) {
       if (!action.value.empty()) values.push_back(action.value);
       if (operation.unknown()) continue;
       if (action.function == Function::kGet) gets.push_back(&action);
-      if (action.function == Function::kCas) compares.push_back(&action);
+      if (action.has_ok) others.push_back(&action);
     }
   }
   if (!gets.empty()) {
     Action& get = *gets[random() % gets.size()];
-    const std::string before = get.out;
+    const Action before = get;
     get.out = values[random() % values.size()];
-    return get.out != before;
+    get.found = !get.out.empty() || random() % 2 == 0;
+    return get.out != before.out || get.found != before.found;
   }
-  if (compares.empty()) return false;
-  Action& compare = *compares[random() % compares.size()];
-  compare.ok = !compare.ok;
-  compare.has_out = false;
+  if (others.empty()) return false;
+  Action& other = *others[random() % others.size()];
+  other.ok = !other.ok;
+  other.has_out = false;
   return true;
 }
 

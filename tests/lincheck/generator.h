@@ -23,6 +23,8 @@ struct Shape {
   std::vector<int> weights = {4, 3, 1, 1, 1, 1, 0};
   // Every put writes a value of its own; otherwise one of three.
   bool unique_values = false;
+  // Or a text that is hard to tell from a number, or from nothing.
+  bool nasty_values = false;
   // Of 100 operations: get no reply (half of these take effect); have several
   // actions.
   int unknown_percent = 0;
@@ -31,8 +33,8 @@ struct Shape {
 
 History MakeLinearizable(const Shape& shape, std::uint32_t seed);
 
-// Changes what one get read (or, without one, the result of one cas) to another
-// value of the history. False when there is nothing to change.
+// Changes what one get read (or, without one, whether something else was done)
+// to another value of the history. False when there is nothing to change.
 bool ChangeOneReply(History& history, std::mt19937& random);
 
 // Tries every order: for at most about eight operations.

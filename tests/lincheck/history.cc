@@ -28,12 +28,25 @@ bool ParseInteger(const std::string& text, std::int64_t& number) {
   return error == std::errc() && stop == end;
 }
 
+std::optional<std::string> ParseHex(std::string_view digits) {
+  if (digits.size() % 2 != 0) return std::nullopt;
+  std::string bytes;
+  for (; !digits.empty(); digits.remove_prefix(2)) {
+    unsigned byte = 0;
+    const char* end = digits.data() + 2;
+    const auto [stop, error] = std::from_chars(digits.data(), end, byte, 16);
+    if (error != std::errc() || stop != end) return std::nullopt;
+    bytes.push_back(static_cast<char>(byte));
+  }
+  return bytes;
+}
+
 // Reads the fields of one line; the first fault stays in `error`.
 class LineReader {
  public:
   explicit LineReader(std::size_t line) { operation_.line = line; }
 
-  absl::StatusOr<Operation> Read(const std::string& text) {
+  absl::StatusOr<Operation> Read(std::string_view text) {
     const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object()) {
       Fail("the line", "is not a JSON object");
@@ -66,25 +79,36 @@ class LineReader {
       FailField(field, "is missing");
     } else if (!found->is_number_integer()) {
       FailField(field, "is not an integer");
+    } else if (found->is_number_unsigned() &&
+               found->get<std::uint64_t>() > std::uint64_t{kNever} - 1) {
+      FailField(field, "is too large");
     } else {
       return found->get<std::int64_t>();
     }
     return 0;
   }
 
-  // A string; an integer is taken as its decimal digits.
+  // A string; an integer is taken as its decimal digits, {"hex":"00ff"} as
+  // bytes that are no text.
+  std::optional<std::string> TextOf(const Json& json) {
+    if (json.is_string()) return json.get<std::string>();
+    if (json.is_number_integer()) return json.dump();
+    const auto hex = json.is_object() ? json.find("hex") : json.end();
+    if (!json.is_object() || hex == json.end() || !hex->is_string()) {
+      return std::nullopt;
+    }
+    return ParseHex(hex->get_ref<const std::string&>());
+  }
+
   std::string Text(const Json& json, const char* field) {
     const Json* found = Find(json, field);
     if (found == nullptr) {
       FailField(field, "is missing");
-    } else if (found->is_string()) {
-      return found->get_ref<const std::string&>();
-    } else if (found->is_number_integer()) {
-      return found->dump();
-    } else {
-      FailField(field, "is neither a string nor an integer");
+      return {};
     }
-    return {};
+    std::optional<std::string> text = TextOf(*found);
+    if (!text) FailField(field, "is neither a string nor an integer");
+    return std::move(text).value_or("");
   }
 
   bool Flag(const Json& json, const char* field) {
@@ -167,10 +191,16 @@ class LineReader {
       case Function::kGet:
         action.out = Text(json, "out");
         action.has_out = true;
+        // A value that is not "" was there.
+        if (!action.out.empty()) {
+          action.found = true;
+        } else if (Find(json, "found") != nullptr) {
+          action.found = Flag(json, "found");
+        }
         break;
       case Function::kCas:
         if (Find(json, "ok") == nullptr) FailField("ok", "is missing");
-        action.ok = Flag(json, "ok");
+        ReadOk(json, action);
         if (!action.ok && Find(json, "out") != nullptr) {
           action.out = Text(json, "out");
           action.has_out = true;
@@ -180,11 +210,17 @@ class LineReader {
         // Writers may leave the rows out; then the scan says nothing.
         if (Find(json, "out") != nullptr) ReadRows(json["out"], action);
         break;
-      case Function::kPut:
       case Function::kAppend:
       case Function::kAdd:
-      case Function::kDelete: break;
+      // Writers may leave it out; then it says nothing.
+      case Function::kDelete: ReadOk(json, action); break;
+      case Function::kPut: break;
     }
+  }
+
+  void ReadOk(const Json& json, Action& action) {
+    action.has_ok = Find(json, "ok") != nullptr;
+    action.ok = Flag(json, "ok");
   }
 
   void ReadRows(const Json& rows, Action& action) {
@@ -192,12 +228,12 @@ class LineReader {
     bool fine = rows.is_array();
     for (std::size_t i = 0; fine && i < rows.size(); ++i) {
       const Json& row = rows[i];
-      fine = row.is_array() && row.size() == 2 && row[0].is_string() &&
-             row[1].is_string();
-      if (fine) {
-        action.rows.emplace_back(row[0].get<std::string>(),
-                                 row[1].get<std::string>());
-      }
+      fine = row.is_array() && row.size() == 2;
+      if (!fine) break;
+      std::optional<std::string> key = TextOf(row[0]);
+      std::optional<std::string> value = TextOf(row[1]);
+      fine = key && value;
+      if (fine) action.rows.emplace_back(*std::move(key), *std::move(value));
     }
     if (!fine) FailField("out", "is not a list of [key, value]");
   }
@@ -206,24 +242,97 @@ class LineReader {
   std::string error_;
 };
 
-std::string Quote(const std::string& text) {
+// Bytes that a terminal would take for something else, as \xHH.
+std::string Printable(std::string_view text) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string printable;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte < 0x7f) {
+      printable += c;
+    } else {
+      printable += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return printable;
+}
+
+std::string Quote(std::string_view text) {
   constexpr std::size_t kShown = 24;
-  if (text.size() <= kShown) return "\"" + text + "\"";
-  return "\"" + text.substr(0, kShown / 2) + "…" +
-         text.substr(text.size() - kShown / 2) + "\" (" +
+  if (text.size() <= kShown) return "\"" + Printable(text) + "\"";
+  return "\"" + Printable(text.substr(0, kShown / 2)) + "…" +
+         Printable(text.substr(text.size() - kShown / 2)) + "\" (" +
          std::to_string(text.size()) + " bytes)";
 }
+
+std::string Failure(const Action& action) {
+  return action.has_ok && !action.ok ? " -> did nothing" : "";
+}
+
+std::string Heard(const Action& get) {
+  return get.found == false ? "nothing" : Quote(get.out);
+}
+
+// Gives the lines of an input without what ends them, none longer than
+// kMaxLineBytes + 1. Reads pieces: a fault of the stream then leaves its mark
+// on it and throws nothing.
+class LineSource {
+ public:
+  explicit LineSource(std::istream& input)
+      : input_(input), room_(std::size_t{64} << 10) {}
+
+  bool Next(std::string& text) {
+    text.clear();
+    while (text.size() <= kMaxLineBytes) {
+      if (piece_.empty() && !Fill()) return !text.empty();
+      const std::size_t end = piece_.find('\n');
+      text.append(piece_.substr(0, end));
+      if (end != std::string_view::npos) {
+        piece_.remove_prefix(end + 1);
+        return true;
+      }
+      piece_ = {};
+    }
+    return true;
+  }
+
+ private:
+  bool Fill() {
+    input_.read(room_.data(), static_cast<std::streamsize>(room_.size()));
+    piece_ = {room_.data(), static_cast<std::size_t>(input_.gcount())};
+    return !piece_.empty();
+  }
+
+  std::istream& input_;
+  std::vector<char> room_;
+  std::string_view piece_;
+};
 
 }  // namespace
 
 absl::StatusOr<History> ParseHistory(std::istream& input) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   History history;
   std::string text;
-  for (std::size_t line = 1; std::getline(input, text); ++line) {
-    if (text.empty() || text == "\r") continue;
-    absl::StatusOr<Operation> operation = LineReader(line).Read(text);
+  std::size_t line = 1;
+  for (LineSource lines(input); lines.Next(text); ++line) {
+    if (text.size() > kMaxLineBytes) {
+      return absl::InvalidArgumentError(
+          "line " + std::to_string(line) + " is longer than " +
+          std::to_string(kMaxLineBytes) + " bytes; no operation is so long");
+    }
+    std::string_view rest = text;
+    if (line == 1 && rest.starts_with(kByteOrderMark)) {
+      rest.remove_prefix(kByteOrderMark.size());
+    }
+    if (rest.empty() || rest == "\r") continue;
+    absl::StatusOr<Operation> operation = LineReader(line).Read(rest);
     if (!operation.ok()) return operation.status();
     history.push_back(std::move(*operation));
+  }
+  if (input.bad()) {
+    return absl::InvalidArgumentError("line " + std::to_string(line) +
+                                      ": the input cannot be read");
   }
   return history;
 }
@@ -231,24 +340,25 @@ absl::StatusOr<History> ParseHistory(std::istream& input) {
 std::string Describe(const Action& action, bool unknown) {
   std::string text(kNames[static_cast<std::size_t>(action.function)]);
   switch (action.function) {
-    case Function::kGet:
-      return unknown ? text : text + " -> " + Quote(action.out);
-    case Function::kPut:
-    case Function::kAppend: return text + " " + Quote(action.value);
+    case Function::kGet: return unknown ? text : text + " -> " + Heard(action);
+    case Function::kPut: return text + " " + Quote(action.value);
+    case Function::kAppend:
+      return text + " " + Quote(action.value) + Failure(action);
     case Function::kCas:
       text += " " + Quote(action.old) + " " + Quote(action.value);
       if (unknown) return text;
       if (action.ok) return text + " -> ok";
       return text + " -> failed" +
              (action.has_out ? ", found " + Quote(action.out) : "");
-    case Function::kAdd: return text + " " + std::to_string(action.number);
-    case Function::kDelete: return text;
+    case Function::kAdd:
+      return text + " " + std::to_string(action.number) + Failure(action);
+    case Function::kDelete: return text + Failure(action);
     case Function::kScan:
       text += " to " + Quote(action.value);
       if (unknown || !action.has_out) return text;
       text += " ->";
       for (const auto& [key, value] : action.rows) {
-        text += " " + key + "=" + Quote(value);
+        text += " " + Printable(key) + "=" + Quote(value);
       }
       return text;
   }

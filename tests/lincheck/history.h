@@ -6,9 +6,11 @@
 // after its call, or never. Every error names line and field.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <istream>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,8 +39,12 @@ struct Action {
   std::string value;  // argument; scan: the end, exclusive, "" for none
   std::string old;    // cas
   bool has_out = false;
-  std::string out;          // get; cas that failed
-  bool ok = false;          // cas
+  std::string out;  // get; cas that failed
+  // get: was the key there? Where nobody says so, "" may stand for a missing
+  // key or for the value "".
+  std::optional<bool> found;
+  bool has_ok = false;
+  bool ok = false;          // cas, add, append, delete: it did something
   std::int64_t number = 0;  // add: the step; scan: most rows, 0 for no limit
   std::vector<std::pair<std::string, std::string>> rows;  // scan
 };
@@ -54,6 +60,10 @@ struct Operation {
 };
 
 using History = std::vector<Operation>;
+
+// Of one line; much more than the longest command and its rows, so that what is
+// no history is found out before memory runs out.
+inline constexpr std::size_t kMaxLineBytes = std::size_t{64} << 20;
 
 // InvalidArgument: "line 7: field \"v\": ...".
 absl::StatusOr<History> ParseHistory(std::istream& input);

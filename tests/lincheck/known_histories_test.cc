@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using std::string_literals::operator""s;
 
 History Parse(const std::string& text) {
   std::istringstream input(text);
@@ -31,6 +32,58 @@ TEST(KnownHistories, AcceptsAnEmptyHistory) {
 TEST(KnownHistories, AcceptsAMissingKeyThatReadsAsEmpty) {
   EXPECT_EQ(Check(R"({"c":1,"f":"get","k":"x","call":0,"ret":1,"out":""})"),
             Outcome::kLinearizable);
+}
+
+TEST(KnownHistories, TellsAMissingKeyFromAnEmptyValue) {
+  const std::string put =
+      R"({"c":1,"f":"put","k":"x","v":"","call":0,"ret":1})";
+  const auto get = [](const char* found) {
+    return R"({"c":1,"f":"get","k":"x","call":2,"ret":3,"out":"")" +
+           std::string(found) + "}";
+  };
+  EXPECT_EQ(Check(get(",\"found\":false")), Outcome::kLinearizable);
+  EXPECT_EQ(Check(get(",\"found\":true")), Outcome::kViolation);
+  EXPECT_EQ(Check(put + "\n" + get(",\"found\":true")), Outcome::kLinearizable);
+  EXPECT_EQ(Check(put + "\n" + get(",\"found\":false")), Outcome::kViolation);
+  // Older histories do not say which it was.
+  EXPECT_EQ(Check(get("")), Outcome::kLinearizable);
+  EXPECT_EQ(Check(put + "\n" + get("")), Outcome::kLinearizable);
+}
+
+TEST(KnownHistories, AnEmptyValueIsNoNumberButAMissingKeyCounts) {
+  const std::string add =
+      R"({"c":1,"f":"add","k":"x","v":5,"call":2,"ret":3}
+{"c":1,"f":"get","k":"x","call":4,"ret":5,"out":")";
+  EXPECT_EQ(Check(add + "5\"}"), Outcome::kLinearizable);
+  const std::string put =
+      R"({"c":1,"f":"put","k":"x","v":"","call":0,"ret":1})";
+  EXPECT_EQ(Check(put + "\n" + add + "5\"}"), Outcome::kViolation);
+  EXPECT_EQ(Check(put + "\n" + add + "\",\"found\":true}"),
+            Outcome::kLinearizable);
+}
+
+TEST(KnownHistories, AddsToANumberWithManyZerosInFront) {
+  const std::string put =
+      R"({"c":1,"f":"put","k":"x","v":"000000000000000000000000000041","call":0,"ret":1}
+{"c":1,"f":"add","k":"x","v":1,"call":2,"ret":3,"ok":)";
+  const std::string get =
+      R"({"c":1,"f":"get","k":"x","call":4,"ret":5,"out":"42"})";
+  EXPECT_EQ(Check(put + "true}\n" + get), Outcome::kLinearizable);
+  EXPECT_EQ(Check(put + "false}\n" + get), Outcome::kViolation);
+}
+
+TEST(KnownHistories, ADeleteTellsWhetherTheKeyWasThere) {
+  const auto del = [](const char* ok) {
+    return R"({"c":1,"f":"del","k":"x","call":2,"ret":3,"ok":)" +
+           std::string(ok) + "}";
+  };
+  EXPECT_EQ(Check(del("false")), Outcome::kLinearizable);
+  EXPECT_EQ(Check(del("true")), Outcome::kViolation);
+  // The unknown put has happened, though nobody has seen its value.
+  EXPECT_EQ(
+      Check(R"({"c":2,"f":"put","k":"x","v":"1","call":0,"unknown":true})"s +
+            "\n" + del("true")),
+      Outcome::kLinearizable);
 }
 
 TEST(KnownHistories, AcceptsAReadOfEitherValueDuringAPut) {

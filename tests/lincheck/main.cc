@@ -1,13 +1,15 @@
 // quorate-lincheck: is a recorded history linearizable? See README.md.
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
-#include <fstream>
-#include <iostream>
+#include <istream>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "nlohmann/json.hpp"
+#include "system/standard_streams.h"
+#include "system/user_file.h"
 #include "tests/lincheck/check.h"
 #include "tests/lincheck/history.h"
 #include "tests/lincheck/table.h"
@@ -31,8 +33,8 @@ input) can be put in one order that agrees with time and with every reply.
   --help           print this
 
 exit code: 0 linearizable, 1 not linearizable (the smallest part that shows it
-is printed), 2 not a history, wrong usage or a fault of the checker itself,
-3 undecided after --max-seconds
+is printed), 2 not a history (nor is one without an operation), wrong usage or a
+fault of the checker itself, 3 undecided after --max-seconds
 
 examples:
   quorate bench --config cluster.toml --history history.jsonl
@@ -41,6 +43,9 @@ examples:
 
 a line: {"c":1,"f":"cas","k":"x","old":"a","v":"b","call":10,"ret":25,"ok":true}
 )";
+
+// Years; and more than a clock can count in.
+constexpr double kMostSeconds = 1e9;
 
 struct Arguments {
   std::string file;
@@ -66,9 +71,10 @@ std::optional<Arguments> Parse(int count, char** values, std::string& error) {
           std::from_chars(text.data(), text.data() + text.size(),
                           arguments.options.max_seconds);
       if (fault != std::errc() || stop != text.data() + text.size() ||
-          !(arguments.options.max_seconds > 0)) {
+          !(arguments.options.max_seconds > 0) ||
+          arguments.options.max_seconds > kMostSeconds) {
         error = "--max-seconds: \"" + std::string(text) +
-                "\" is not a positive number";
+                "\" is not a number of seconds above 0 and up to 1e9";
         return std::nullopt;
       }
     } else if (arguments.file.empty() &&
@@ -87,12 +93,24 @@ std::optional<Arguments> Parse(int count, char** values, std::string& error) {
 }
 
 absl::StatusOr<History> Load(const std::string& file) {
-  if (file == "-") return ParseHistory(std::cin);
-  std::ifstream input(file);
-  if (!input) {
-    return absl::NotFoundError("cannot open the file; check its name");
+  UserFileBuffer buffer(file);
+  std::istream input(&buffer);
+  absl::StatusOr<History> history = ParseHistory(input);
+  // What was read before an error is not the history.
+  if (!buffer.status().ok()) return buffer.status();
+  if (history.ok() && history->empty()) {
+    return absl::InvalidArgumentError(
+        "it holds no operation; did what should write it do any?");
   }
-  return ParseHistory(input);
+  return history;
+}
+
+void Print(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+void PrintError(const std::string& line) {
+  std::fprintf(stderr, "%s\n", line.c_str());
 }
 
 const char* Name(Outcome outcome) {
@@ -130,18 +148,20 @@ std::string Keys(const CheckReport& report) {
 }
 
 void PrintText(const History& history, const CheckReport& report) {
-  std::cout << Name(report.outcome) << ": " << report.operations
-            << " operations, " << report.components << " components, "
-            << report.checked_twice << " of them checked by both algorithms, "
-            << report.configurations << " configurations\n";
-  if (!report.keys.empty()) std::cout << "keys: " << Keys(report) << "\n";
+  Print(std::string(Name(report.outcome)) + ": " +
+        std::to_string(report.operations) + " operations, " +
+        std::to_string(report.components) + " components, " +
+        std::to_string(report.checked_twice) +
+        " of them checked by both algorithms, " +
+        std::to_string(report.configurations) + " configurations\n");
+  if (!report.keys.empty()) Print("keys: " + Keys(report) + "\n");
   if (report.outcome == Outcome::kViolation) {
-    std::cout << "no order of these " << report.smallest.size()
-              << " operations explains their replies:\n"
-              << DrawTable(history, report.smallest);
+    Print("no order of these " + std::to_string(report.smallest.size()) +
+          " operations explains their replies:\n" +
+          DrawTable(history, report.smallest));
   }
   if (report.outcome == Outcome::kDisagreement) {
-    std::cout << "this is a bug of quorate-lincheck; please keep the history\n";
+    Print("this is a bug of quorate-lincheck; please keep the history\n");
   }
 }
 
@@ -156,31 +176,28 @@ void PrintJson(const History& history, const CheckReport& report) {
   for (const std::size_t index : report.smallest) {
     json["lines"].push_back(history[index].line);
   }
-  std::cout << json.dump(-1, ' ', false,
-                         nlohmann::json::error_handler_t::replace)
-            << "\n";
+  Print(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+        "\n");
 }
 
 int Run(int count, char** values) {
   std::string error;
   std::optional<Arguments> arguments = Parse(count, values, error);
   if (!arguments.has_value()) {
-    std::cerr << "quorate-lincheck: " << error << "\n";
+    PrintError("quorate-lincheck: " + error);
     return kExitUnusable;
   }
   if (arguments->help) {
-    std::cout << kHelp;
+    Print(kHelp);
     return kExitLinearizable;
   }
   const absl::StatusOr<History> history = Load(arguments->file);
   if (!history.ok()) {
-    std::cerr << "not a history: \"" << arguments->file
-              << "\": " << history.status().message() << "\n";
+    PrintError("not a history: \"" + arguments->file +
+               "\": " + std::string(history.status().message()));
     return kExitUnusable;
   }
-  arguments->options.progress = [](const std::string& line) {
-    std::cerr << line << "\n";
-  };
+  arguments->options.progress = PrintError;
   const CheckReport report = CheckHistory(*history, arguments->options);
   if (arguments->json) {
     PrintJson(*history, report);
@@ -194,5 +211,8 @@ int Run(int count, char** values) {
 }  // namespace quorate::lincheck
 
 int main(int count, char** values) {
-  return quorate::lincheck::Run(count, values);
+  quorate::PrepareStandardStreams();
+  return quorate::FinishStandardStreams("quorate-lincheck",
+                                        quorate::lincheck::Run(count, values),
+                                        quorate::OutputIs::kAReport);
 }

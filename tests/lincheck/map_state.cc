@@ -1,6 +1,8 @@
 #include "tests/lincheck/map_state.h"
 
-#include "wire/limits.h"
+#include <string>
+
+#include "wire/meaning.h"
 
 namespace quorate::lincheck {
 namespace {
@@ -10,6 +12,26 @@ std::uint64_t Scramble(std::uint64_t x) {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
   return x ^ (x >> 31);
+}
+
+OperationKind KindOf(Function function) {
+  switch (function) {
+    case Function::kGet: return OperationKind::kGet;
+    case Function::kPut: return OperationKind::kPut;
+    case Function::kAppend: return OperationKind::kAppend;
+    case Function::kCas: return OperationKind::kCompareAndSet;
+    case Function::kAdd: return OperationKind::kAdd;
+    case Function::kDelete: return OperationKind::kDelete;
+    case Function::kScan: break;
+  }
+  return OperationKind::kScan;
+}
+
+// `found`: what the key held.
+bool ReplyFits(const Step& step, const Value& found, OperationStatus status) {
+  if (step.has_ok && step.ok != (status == OperationStatus::kOk)) return false;
+  if (!step.has_out) return true;
+  return step.blank ? found.empty() : step.out == found;
 }
 
 }  // namespace
@@ -31,65 +53,54 @@ bool MapState::Apply(const ComponentOperation& operation) {
 }
 
 bool MapState::ApplyStep(const Step& step, bool unknown) {
-  switch (step.function) {
-    case Function::kGet: return unknown || value(step.key) == step.out;
-    case Function::kPut: return Set(step.key, step.value);
-    case Function::kDelete: return Set(step.key, Value());
-    case Function::kCas: return CompareAndSet(step, unknown);
-    case Function::kAppend: return Append(step);
-    case Function::kScan: return unknown || ScanFits(step);
-    case Function::kAdd: {
-      Value sum = value(step.key);
-      return !sum.Add(step.number) || Set(step.key, sum);
+  if (step.function == Function::kScan) return unknown || ScanFits(step);
+  const Value found = value(step.key);
+  const Meaning meaning =
+      MeaningOf(KindOf(step.function), found.missing() ? nullptr : &found,
+                step.value, step.old, step.number);
+  if (!unknown && !ReplyFits(step, found, meaning.status)) return false;
+  switch (meaning.effect) {
+    case Effect::kNothing: break;
+    case Effect::kSet: Set(step.key, step.value); break;
+    case Effect::kSetNumber:
+      Set(step.key, Value(std::to_string(meaning.number)));
+      break;
+    case Effect::kRemove: Set(step.key, Value()); break;
+    case Effect::kExtend: {
+      Value longer = found;
+      longer.Append(step.value);
+      Set(step.key, longer);
+      break;
     }
   }
-  return false;
+  return true;
 }
 
-bool MapState::CompareAndSet(const Step& step, bool unknown) {
-  const bool equal = value(step.key) == step.old;
-  if (!unknown && equal != step.ok) return false;
-  if (equal) return Set(step.key, step.value);
-  return unknown || !step.has_out || value(step.key) == step.out;
-}
-
-bool MapState::Append(const Step& step) {
-  Value longer = value(step.key);
-  longer.Append(step.value);
-  return longer.length() > kMaxValueBytes || Set(step.key, longer);
-}
-
-// Walks the range as the store does, but passes over missing keys: a history
-// cannot tell them from keys with the value "".
+// Walks the range as the store does. Keys of the range that no operation names
+// are missing.
 bool MapState::ScanFits(const Step& step) const {
-  const std::uint64_t limit = static_cast<std::uint64_t>(step.number);
-  std::uint64_t rows = step.missing_rows;
-  std::uint64_t bytes = 0;
+  ScanLimits limits(step.number);
   std::size_t next = 0;
-  for (int key = step.key; key < step.end_key && rows < limit; ++key) {
+  for (int key = step.key; key < step.end_key && limits.rows_left() > 0;
+       ++key) {
     const Value& found = value(key);
-    if (found.empty()) continue;
-    bytes += found.length();
-    if (next == step.rows.size()) {
-      // The store stops early only when the rows would be too many bytes; the
-      // keys' own bytes, which are not counted here, are granted.
-      return rows > 0 && bytes + rows * kMaxKeyBytes > kMaxScanBytes;
-    }
-    if (step.rows[next].key != key || step.rows[next].value != found) {
+    if (found.missing()) continue;
+    const std::size_t key_bytes = keys_[static_cast<std::size_t>(key)].size();
+    if (!limits.Take(key_bytes, found.length())) break;
+    if (next == step.rows.size() || step.rows[next].key != key ||
+        step.rows[next].value != found) {
       return false;
     }
     ++next;
-    ++rows;
   }
   return next == step.rows.size();
 }
 
-bool MapState::Set(int key, const Value& value) {
+void MapState::Set(int key, const Value& value) {
   log_.emplace_back(key, values_[static_cast<std::size_t>(key)]);
   Count(key, /*add=*/false);
   values_[static_cast<std::size_t>(key)] = value;
   Count(key, /*add=*/true);
-  return true;
 }
 
 void MapState::UndoTo(std::size_t mark) {
@@ -104,8 +115,9 @@ void MapState::UndoTo(std::size_t mark) {
 // A sum over the keys, so that one of them can be exchanged.
 void MapState::Count(int key, bool add) {
   const Value& found = values_[static_cast<std::size_t>(key)];
-  const Hash128 mix = Mix(found.hash() ^ (found.length() << 1),
-                          static_cast<std::uint64_t>(key));
+  const Hash128 mix =
+      Mix(found.hash() ^ (found.length() << 1) ^ (found.missing() ? 1u : 0u),
+          static_cast<std::uint64_t>(key));
   if (add) {
     hash_.low += mix.low;
     hash_.high += mix.high;

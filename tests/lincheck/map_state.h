@@ -1,13 +1,15 @@
 // Answers: what do the keys of a component hold, and how is a step undone?
 //
 // One value a key, a hash of all of them that is kept up to date, and a log of
-// what was overwritten: going back is cheaper than copying. Knows what each
-// operation does to the values and whether its reply fits them.
+// what was overwritten: going back is cheaper than copying. What an operation
+// does is wire/meaning.h, as it is for the store; here is whether the reply
+// fits.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -32,7 +34,9 @@ Hash128 Mix(std::uint64_t a, std::uint64_t b);
 
 class MapState {
  public:
-  explicit MapState(std::size_t keys) : values_(keys) {}
+  // All keys are missing. `keys` is kept by reference.
+  explicit MapState(const std::vector<std::string>& keys)
+      : keys_(keys), values_(keys.size()) {}
 
   // Applies the steps in order. False when a reply does not fit; the state is
   // then as it was. Replies of unknown operations fit always.
@@ -54,12 +58,11 @@ class MapState {
 
  private:
   bool ApplyStep(const Step& step, bool unknown);
-  bool CompareAndSet(const Step& step, bool unknown);
-  bool Append(const Step& step);
   bool ScanFits(const Step& step) const;
-  bool Set(int key, const Value& value);
+  void Set(int key, const Value& value);
   void Count(int key, bool add);
 
+  const std::vector<std::string>& keys_;
   std::vector<Value> values_;
   std::vector<std::pair<int, Value>> log_;
   Hash128 hash_;

@@ -101,6 +101,29 @@ TEST(RandomHistories, AgreesWithAllPermutationsOfTwins) {
                           2000);
 }
 
+TEST(RandomHistories, AgreesWithAllPermutationsOfNastyValues) {
+  ExpectPermutationsAgree({.clients = 3,
+                           .operations = 7,
+                           .weights = {3, 3, 1, 1, 2, 2, 0},
+                           .nasty_values = true,
+                           .unknown_percent = 15},
+                          2000);
+  ExpectPermutationsAgree({.clients = 4,
+                           .operations = 7,
+                           .weights = {0, 3, 1, 1, 2, 3, 0},
+                           .nasty_values = true,
+                           .unknown_percent = 25},
+                          2000);
+  ExpectPermutationsAgree({.clients = 3,
+                           .operations = 6,
+                           .keys = 2,
+                           .weights = {1, 3, 1, 1, 2, 2, 3},
+                           .nasty_values = true,
+                           .unknown_percent = 10,
+                           .batch_percent = 30},
+                          1000);
+}
+
 TEST(RandomHistories, AgreesWithAllPermutationsOfBatchesAndScans) {
   ExpectPermutationsAgree({.clients = 3,
                            .operations = 6,

@@ -19,7 +19,7 @@ class Search {
         limits_(limits),
         demand_(component),
         twins_(FindTwins(component)),
-        state_(component.keys.size()) {
+        state_(component.keys) {
     for (std::size_t i = 0; i < component.operations.size(); ++i) {
       mixes_.push_back(Mix(i, 0));
     }

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 
-#include "tests/lincheck/value.h"
+#include "wire/meaning.h"
 
 namespace quorate::lincheck {
 namespace {
 
-bool IsNumber(std::string_view text) {
-  return !text.empty() && Value(text).Add(0);
-}
+bool IsNumber(std::string_view text) { return NumberIn(text).has_value(); }
 
 bool HasDigit(std::string_view text) {
   return text.find_first_of("0123456789") != std::string_view::npos;
@@ -22,7 +20,19 @@ void SeenValues::See(OfKey& of_key, std::string_view text) {
   of_key.number |= IsNumber(text);
 }
 
-void SeenValues::Add(const Operation& operation, bool heard) {
+void SeenValues::AddWrites(const Operation& operation) {
+  for (const Action& action : operation.actions) {
+    OfKey& of_key = keys_[action.key];
+    of_key.bytes += action.value.size();
+    of_key.text |= action.function == Function::kAppend ||
+                   ((action.function == Function::kPut ||
+                     action.function == Function::kCas) &&
+                    !IsNumber(action.value));
+  }
+}
+
+void SeenValues::Add(const Operation& operation, bool heard, bool silent) {
+  AddWrites(operation);
   for (const Action& action : operation.actions) {
     OfKey& of_key = keys_[action.key];
     of_key.appended |= action.function == Function::kAppend;
@@ -36,6 +46,12 @@ void SeenValues::Add(const Operation& operation, bool heard) {
     }
     of_key.unclear |=
         action.function == Function::kCas && !action.ok && !action.has_out;
+    if (action.has_ok && !silent && action.function != Function::kCas) {
+      of_key.add_done |= action.ok && action.function == Function::kAdd;
+      of_key.append_done |= action.ok && action.function == Function::kAppend;
+      // By whether it was there, was a number, was too long.
+      of_key.unclear |= !action.ok || action.function == Function::kDelete;
+    }
     scanned_ |= action.function == Function::kScan;
     for (const auto& [key, value] : action.rows) See(keys_[key], value);
   }
@@ -54,6 +70,8 @@ bool SeenValues::SawAction(const Action& write) const {
   if (found == keys_.end()) return false;
   const OfKey& of_key = found->second;
   if (of_key.unclear) return true;
+  if (of_key.add_done && of_key.text) return true;
+  if (of_key.append_done && of_key.bytes > kMaxValueBytes) return true;
   if (write.function == Function::kAdd) {
     return of_key.number ||
            (of_key.appended && std::ranges::any_of(of_key.texts, HasDigit));

@@ -7,6 +7,7 @@
 // and any history would look wrong. Answers "yes" when in doubt.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -20,7 +21,10 @@ class SeenValues {
  public:
   // Operations later than `until` or without a reply have seen nothing, but an
   // unknown cas may have found what it expected.
-  void Add(const Operation& operation, bool heard);
+  // `silent`: see Selected.
+  void Add(const Operation& operation, bool heard, bool silent);
+  // What it may write, though nobody cares what it has seen.
+  void AddWrites(const Operation& operation);
 
   bool Saw(const Operation& writer) const;
 
@@ -30,7 +34,12 @@ class SeenValues {
     bool number = false;    // some text is a number
     bool appended = false;  // the key has appends
     bool added = false;     // the key has adds
-    bool unclear = false;   // a failed cas does not say what it found
+    bool unclear = false;   // somebody has seen what no text tells
+    bool add_done = false;  // an add has found a number, or nothing
+    bool append_done = false;
+    // What may be written, in all.
+    bool text = false;  // some of it no number
+    std::uint64_t bytes = 0;
   };
   static void See(OfKey& of_key, std::string_view text);
   bool SawAction(const Action& write) const;

@@ -32,6 +32,7 @@ class Shrinker {
       all.erase(all.begin() + static_cast<std::ptrdiff_t>(at));
     };
     CutEnd();
+    Silence();
     DropUnheard();
     // Readers first: without them most writes have nobody to matter to.
     Reduce([&](const Selected& s) { return OnlyReads(s); }, leave_out);
@@ -62,10 +63,11 @@ class Shrinker {
     return At(selected).ret > until_ || At(selected).unknown();
   }
   bool OnlyReads(const Selected& selected) const {
-    return std::ranges::all_of(At(selected).actions, [](const Action& action) {
+    return std::ranges::all_of(At(selected).actions, [&](const Action& action) {
       return action.function == Function::kGet ||
              action.function == Function::kScan ||
-             (action.function == Function::kCas && !action.ok);
+             (action.has_ok && !action.ok &&
+              (action.function == Function::kCas || !selected.silent));
     });
   }
 
@@ -91,6 +93,15 @@ class Shrinker {
     until_ = returns[high];
   }
 
+  // Whether a delete found something is seen by everybody who looks at
+  // presence, so that hardly a write could be left out. Most violations do not
+  // need it.
+  void Silence() {
+    std::vector<Selected> trial = group_.operations;
+    for (Selected& selected : trial) selected.silent = true;
+    if (StillWrong(trial)) group_.operations = std::move(trial);
+  }
+
   // What was called after the cut or read without a reply by then.
   void DropUnheard() {
     std::erase_if(group_.operations, [&](const Selected& selected) {
@@ -102,7 +113,11 @@ class Shrinker {
   void LookAround() {
     seen_ = SeenValues();
     for (const Selected& selected : group_.operations) {
-      if (!selected.loose) seen_.Add(At(selected), !Unheard(selected));
+      if (selected.loose) {
+        seen_.AddWrites(At(selected));
+      } else {
+        seen_.Add(At(selected), !Unheard(selected), selected.silent);
+      }
     }
   }
 

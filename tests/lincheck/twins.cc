@@ -15,19 +15,20 @@ void Add(std::string& key, std::uint64_t number) {
 void Add(std::string& key, const Value& value) {
   Add(key, value.hash());
   Add(key, value.length());
+  Add(key, value.missing() ? 1 : 0);
 }
 
-// Only these are given a reply by the store that a history tells.
+// Of which a history tells something that could be wrong.
 bool HasReply(const Step& step) {
-  return step.function == Function::kGet || step.function == Function::kCas ||
-         step.function == Function::kScan;
+  return step.function == Function::kGet || step.function == Function::kScan ||
+         step.has_ok;
 }
 
 void AddReply(std::string& key, const Step& step) {
   Add(key, step.ok ? 1 : 0);
   Add(key, step.has_out ? 1 : 0);
+  Add(key, step.blank ? 1 : 0);
   Add(key, step.out);
-  Add(key, step.missing_rows);
   for (const Row& row : step.rows) {
     Add(key, static_cast<std::uint64_t>(row.key));
     Add(key, row.value);

@@ -1,8 +1,5 @@
 #include "tests/lincheck/value.h"
 
-#include <algorithm>
-#include <charconv>
-
 namespace quorate::lincheck {
 namespace {
 
@@ -29,39 +26,20 @@ std::uint64_t HashByte(std::uint64_t prefix_hash, char next) {
                 static_cast<unsigned char>(next) + 1u);
 }
 
-Value::Value(std::string_view text) : length_(text.size()) {
+Value::Value(std::string_view text)
+    : missing_(false), length_(text.size()), decimal_(text) {
   for (const char c : text) {
     hash_ = HashByte(hash_, c);
     power_ = Multiply(power_, kBase);
   }
-  std::copy_n(text.begin(), std::min(kShort, text.size()), text_.begin());
 }
 
 void Value::Append(const Value& suffix) {
-  if (length_ + suffix.length_ <= kShort) {
-    std::copy_n(suffix.text_.begin(), suffix.length_,
-                text_.begin() + static_cast<std::ptrdiff_t>(length_));
-  }
+  missing_ = false;
   hash_ = Reduce(Multiply(hash_, suffix.power_) + suffix.hash_);
   power_ = Multiply(power_, suffix.power_);
   length_ += suffix.length_;
-}
-
-bool Value::Add(std::int64_t step) {
-  std::int64_t number = 0;
-  if (length_ > kShort) return false;
-  const char* end = text_.data() + length_;
-  if (length_ > 0) {
-    const auto [stop, error] = std::from_chars(text_.data(), end, number);
-    if (error != std::errc() || stop != end) return false;
-  }
-  const auto sum = static_cast<std::int64_t>(
-      static_cast<std::uint64_t>(number) + static_cast<std::uint64_t>(step));
-  char digits[kShort];
-  const char* digits_end = std::to_chars(digits, digits + kShort, sum).ptr;
-  *this = Value(
-      std::string_view(digits, static_cast<std::size_t>(digits_end - digits)));
-  return true;
+  decimal_.Append(suffix.decimal_);
 }
 
 }  // namespace quorate::lincheck

@@ -29,9 +29,18 @@ struct Cluster {
 // By (hash, length), as values are compared.
 using ClusterKey = std::pair<std::uint64_t, std::uint64_t>;
 
+ClusterKey Key(const Value& value) { return {value.hash(), value.length()}; }
+
+// A "" that was there must have been put, which nobody here has done: it is no
+// value of any other operation.
+ClusterKey Read(const Step& get) {
+  const bool put = get.out.empty() && !get.out.missing() && !get.blank;
+  return put ? ClusterKey{0, ~std::uint64_t{0}} : Key(get.out);
+}
+
 std::vector<Cluster> MakeClusters(const Component& component) {
   absl::flat_hash_map<ClusterKey, std::size_t> index;
-  // The value "" is written before everything.
+  // Before everything the key is missing, which has the hash of "".
   std::vector<Cluster> clusters = {{.write_call = kBeginning,
                                     .earliest_return = kBeginning,
                                     .written = true}};
@@ -40,8 +49,8 @@ std::vector<Cluster> MakeClusters(const Component& component) {
     const Step& step = operation.steps.front();
     const bool get = step.function == Function::kGet;
     const Value& value = get ? step.out : step.value;
-    const auto [at, added] = index.try_emplace(
-        ClusterKey{value.hash(), value.length()}, clusters.size());
+    const auto [at, added] =
+        index.try_emplace(get ? Read(step) : Key(value), clusters.size());
     if (added) clusters.emplace_back();
     Cluster& cluster = clusters[at->second];
     cluster.earliest_return = std::min(cluster.earliest_return, operation.ret);
@@ -87,7 +96,7 @@ bool ZonesApply(const Component& component) {
     const Step& step = operation.steps.front();
     if (step.function == Function::kGet) continue;
     if (step.function != Function::kPut || step.value.empty() ||
-        !written.insert({step.value.hash(), step.value.length()}).second) {
+        !written.insert(Key(step.value)).second) {
       return false;
     }
   }

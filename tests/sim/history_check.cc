@@ -38,6 +38,11 @@ lincheck::Action ActionOf(const OwnedOperation& operation,
                           .number = operation.number};
   if (result == nullptr) return action;
   action.ok = result->status == OperationStatus::kOk;
+  action.has_ok = operation.kind == OperationKind::kCompareAndSet ||
+                  operation.kind == OperationKind::kDelete ||
+                  operation.kind == OperationKind::kAdd ||
+                  operation.kind == OperationKind::kAppend;
+  if (operation.kind == OperationKind::kGet) action.found = action.ok;
   action.has_out =
       operation.kind == OperationKind::kGet ||
       (operation.kind == OperationKind::kCompareAndSet && !action.ok);
@@ -92,8 +97,11 @@ std::string ToJson(const lincheck::Action& action) {
     text += ",\"v\":" + Quoted(action.value);
   }
   if (action.function == lincheck::Function::kCas) {
-    text += ",\"old\":" + Quoted(action.old) +
-            ",\"ok\":" + (action.ok ? "true" : "false");
+    text += ",\"old\":" + Quoted(action.old);
+  }
+  if (action.has_ok) text += action.ok ? ",\"ok\":true" : ",\"ok\":false";
+  if (action.found.has_value() && action.out.empty()) {
+    text += *action.found ? ",\"found\":true" : ",\"found\":false";
   }
   if (action.has_out && !scan) text += ",\"out\":" + Quoted(action.out);
   if (scan) {
