@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -28,8 +29,10 @@ namespace quorate::e2e {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr int kCallMs = 40000;
-constexpr auto kSettle = std::chrono::seconds(30);
+// Of a machine that is so busy that everything takes a dozen times as long.
+constexpr int kCallMs = 200'000;
+constexpr auto kPatience = std::chrono::seconds(120);
+constexpr const char* kKvTimeoutMs = "60000";
 constexpr int kBetweenAsksMs = 20;
 constexpr int kSilenceMs = 100;
 
@@ -38,9 +41,7 @@ std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-pid_t Spawn(const std::vector<std::string>& arguments, const Folder& folder) {
-  std::vector<std::string> words = {QUORATE_PROGRAM};
-  words.insert(words.end(), arguments.begin(), arguments.end());
+pid_t Spawn(std::vector<std::string> words, const Folder& folder) {
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
@@ -96,14 +97,24 @@ void Folder::Write(std::string_view name, std::string_view text) const {
   std::ofstream(path(name), std::ios::binary | std::ios::trunc) << text;
 }
 
-Output Quorate(const std::vector<std::string>& arguments,
-               std::string_view input) {
+namespace {
+
+Output Run(const std::vector<std::string>& words, std::string_view input) {
   const Folder folder;
   folder.Write("in", input);
-  const pid_t pid = Spawn(arguments, folder);
+  const pid_t pid = Spawn(words, folder);
   if (pid <= 0) return {};
-  return WaitFor(pid, arguments[0], folder);
+  return WaitFor(pid, words.size() > 1 ? words[1] : words[0], folder);
 }
+
+std::vector<std::string> ProgramWith(
+    const std::vector<std::string>& arguments) {
+  std::vector<std::string> words = {QUORATE_PROGRAM};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return words;
+}
+
+}  // namespace
 
 struct Running::Process {
   Folder folder;
@@ -115,7 +126,7 @@ Running::Running(const std::vector<std::string>& arguments)
     : process_(std::make_unique<Process>()) {
   process_->name = arguments[0];
   process_->folder.Write("in", "");
-  process_->pid = Spawn(arguments, process_->folder);
+  process_->pid = Spawn(ProgramWith(arguments), process_->folder);
 }
 
 Running::~Running() {
@@ -125,14 +136,9 @@ Running::~Running() {
 }
 
 bool Running::Says(std::string_view text) const {
-  const auto deadline = Clock::now() + kSettle;
-  while (Clock::now() < deadline) {
-    if (ReadFile(process_->folder.path("err")).find(text) != text.npos) {
-      return true;
-    }
-    poll(nullptr, 0, kBetweenAsksMs);
-  }
-  return false;
+  return Eventually([&] {
+    return ReadFile(process_->folder.path("err")).find(text) != text.npos;
+  });
 }
 
 // It is our child: its number is its own until it has been waited for.
@@ -141,6 +147,24 @@ void Running::Signal(int number) const { kill(process_->pid, number); }
 Output Running::Wait() {
   const pid_t pid = std::exchange(process_->pid, -1);
   return pid <= 0 ? Output{} : WaitFor(pid, process_->name, process_->folder);
+}
+
+Output Quorate(const std::vector<std::string>& arguments,
+               std::string_view input) {
+  return Run(ProgramWith(arguments), input);
+}
+
+Output Shell(const std::string& line) {
+  return Run({"/bin/sh", "-c", "Q='" QUORATE_PROGRAM "'\n" + line}, "");
+}
+
+bool Eventually(const std::function<bool()>& done) {
+  const auto deadline = Clock::now() + kPatience;
+  while (!done()) {
+    if (Clock::now() > deadline) return false;
+    poll(nullptr, 0, kBetweenAsksMs);
+  }
+  return true;
 }
 
 void ExpectDone(const Output& output) {
@@ -197,7 +221,12 @@ Output Cluster::Local(std::vector<std::string> arguments) const {
 
 Output Cluster::Kv(std::vector<std::string> arguments,
                    std::string_view input) const {
+  const bool timed =
+      std::ranges::find(arguments, "--timeout-ms") != arguments.end();
   arguments.insert(arguments.begin(), {"kv", "--config", config_path()});
+  if (!timed) {
+    arguments.insert(arguments.begin() + 1, {"--timeout-ms", kKvTimeoutMs});
+  }
   return Quorate(arguments, input);
 }
 
@@ -211,22 +240,24 @@ std::vector<cli::ProcessId> Cluster::Processes() const {
   return processes;
 }
 
+bool Cluster::OfEachNode(
+    const std::function<bool(const nlohmann::json&)>& test) const {
+  const nlohmann::json nodes = Status();
+  return nodes.is_array() && std::ranges::all_of(nodes, [&](const auto& node) {
+           return node.value("up", false) && test(node);
+         });
+}
+
 bool Cluster::Settles(int nodes) const {
-  const auto deadline = Clock::now() + kSettle;
-  while (true) {
-    const Output status =
-        Quorate({"status", "--json", "--config", config_path()});
+  Output status;
+  const bool settled = Eventually([&] {
+    status = Quorate({"status", "--json", "--config", config_path()});
     const auto json = nlohmann::json::parse(status.out, nullptr, false);
-    if (json.is_object() && json["up"] == nodes &&
-        json["state_hash_equal"] == true) {
-      return true;
-    }
-    if (Clock::now() > deadline) {
-      ADD_FAILURE() << status.out << status.err;
-      return false;
-    }
-    poll(nullptr, 0, kBetweenAsksMs);
-  }
+    return json.is_object() && json["up"] == nodes &&
+           json["state_hash_equal"] == true;
+  });
+  if (!settled) ADD_FAILURE() << status.out << status.err;
+  return settled;
 }
 
 std::string Exchange(std::uint16_t port, std::string_view bytes) {

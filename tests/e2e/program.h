@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -29,6 +30,10 @@ struct Output {
 Output Quorate(const std::vector<std::string>& arguments,
                std::string_view input = "");
 
+// Runs a line of /bin/sh, in which "$Q" is the program; for what only a shell
+// makes, as streams that are closed.
+Output Shell(const std::string& line);
+
 void ExpectDone(const Output& output);
 
 // `quorate` while it runs. Killed if nobody has waited for it.
@@ -39,7 +44,7 @@ class Running {
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
 
-  // False when it has not written `text` to stderr within half a minute.
+  // False when it has not written `text` to stderr (Eventually).
   bool Says(std::string_view text) const;
   void Signal(int number) const;
   Output Wait();
@@ -48,6 +53,10 @@ class Running {
   struct Process;
   std::unique_ptr<Process> process_;
 };
+
+// Asks `done` again and again until it says yes; false when it has not within
+// the time that a test may take on a machine that is very busy.
+bool Eventually(const std::function<bool()>& done);
 
 // A folder of its own under the system's one for temporary files.
 class Folder {
@@ -85,10 +94,12 @@ class Cluster {
   // Of the nodes that were recorded as running.
   std::vector<cli::ProcessId> Processes() const;
   // Asks for the status until `nodes` nodes are up and of one state; false
-  // when that has not come about in half a minute.
+  // when that has not come about (Eventually).
   bool Settles(int nodes) const;
   // The nodes of `quorate status --json`.
   nlohmann::json Status() const;
+  // Is every node up, and does `test` hold of its status?
+  bool OfEachNode(const std::function<bool(const nlohmann::json&)>& test) const;
 
  private:
   Folder folder_;

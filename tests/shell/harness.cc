@@ -13,7 +13,7 @@
 namespace quorate {
 namespace {
 
-constexpr std::uint64_t kWatchdogMs = 30'000;
+constexpr std::uint64_t kWatchdogMs = 120'000;
 
 Endpoint Loopback(std::uint16_t port) {
   return {.host = "127.0.0.1", .port = port};
