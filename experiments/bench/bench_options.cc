@@ -6,6 +6,7 @@
 
 #include "CLI/CLI.hpp"
 #include "fmt/format.h"
+#include "system/strict_numbers.h"
 
 namespace quorate::bench {
 namespace {
@@ -203,6 +204,7 @@ ParsedCommandLine ParseCommandLine(int argc, const char* const* argv) {
   AddWorkloadFlags(app, options);
   AddLoadFlags(app, options);
   AddResultFlags(app, options);
+  UseStrictNumbers(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -3,7 +3,6 @@
 // folders that may not see each other.
 #include <fmt/format.h>
 
-#include <csignal>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -11,6 +10,7 @@
 
 #include "replica/client/cli/arguments.h"
 #include "replica/client/cli/cli.h"
+#include "system/standard_streams.h"
 #ifdef QUORATE_HAS_BENCH
 #include "experiments/bench/bench_main.h"
 #endif
@@ -24,7 +24,11 @@ struct SubCommand {
   const char* name;
   int (*main)(int argc, const char* const* argv);
   const char* about;
+  // kv decides by its operation.
+  quorate::OutputIs output = quorate::OutputIs::kAReport;
 };
+
+constexpr quorate::OutputIs kAnswers = quorate::OutputIs::kTheAnswer;
 
 constexpr SubCommand kSubCommands[] = {
     {"serve", quorate::cli::ServeMain, "run one node in the foreground"},
@@ -32,16 +36,17 @@ constexpr SubCommand kSubCommands[] = {
      "start, look after and stop a cluster on this machine"},
     {"kv", quorate::cli::KvMain,
      "get, put, del, cas, add, append, scan, batch"},
-    {"status", quorate::cli::StatusMain, "ask all nodes how they are"},
+    {"status", quorate::cli::StatusMain, "ask all nodes how they are",
+     kAnswers},
 #ifdef QUORATE_HAS_BENCH
     {"bench", quorate::bench::BenchMain, "measure a running cluster"},
 #endif
 #ifdef QUORATE_HAS_REPORT
     {"report", quorate::bench::ReportMain,
-     "show, draw and compare results of bench"},
+     "show, draw and compare results of bench", kAnswers},
 #endif
-    {"conflicts", quorate::cli::ConflictsMain,
-     "print which operations commute"},
+    {"conflicts", quorate::cli::ConflictsMain, "print which operations commute",
+     kAnswers},
 };
 
 void PrintHelp() {
@@ -73,7 +78,8 @@ int ExplainUnknown(std::string_view word) {
   return quorate::cli::kWrongUsage;
 }
 
-int Run(int argc, const char* const* argv) {
+// `output` begins as what help is.
+int Run(int argc, const char* const* argv, quorate::OutputIs& output) {
   if (argc < 2) {
     fmt::print(stderr, "quorate: which command? see \"quorate --help\"\n");
     return quorate::cli::kWrongUsage;
@@ -88,7 +94,9 @@ int Run(int argc, const char* const* argv) {
     return quorate::cli::kDone;
   }
   for (const SubCommand& command : kSubCommands) {
-    if (word == command.name) return command.main(argc - 1, argv + 1);
+    if (word != command.name) continue;
+    output = command.output;
+    return command.main(argc - 1, argv + 1);
   }
   return ExplainUnknown(word);
 }
@@ -96,11 +104,8 @@ int Run(int argc, const char* const* argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Before any socket: writing to a closed one must be an error, not the end.
-  std::signal(SIGPIPE, SIG_IGN);
-  const int exit_code = Run(argc, argv);
-  // An answer that could not be written was not given.
-  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
-  return exit_code == quorate::cli::kDone && !written ? quorate::cli::kFailed
-                                                      : exit_code;
+  quorate::PrepareStandardStreams();
+  quorate::OutputIs output = kAnswers;
+  const int exit_code = Run(argc, argv, output);
+  return quorate::FinishStandardStreams("quorate", exit_code, output);
 }

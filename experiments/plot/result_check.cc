@@ -1,14 +1,11 @@
 #include "experiments/plot/result_check.h"
 
-#include <cerrno>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
-#include <fstream>
-#include <vector>
 
 #include "experiments/bench/text.h"
 #include "fmt/format.h"
+#include "system/user_file.h"
 
 namespace quorate::bench {
 namespace {
@@ -268,23 +265,13 @@ absl::StatusOr<Json> ParseResult(std::string_view text,
 }
 
 absl::StatusOr<Json> ReadResult(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return absl::NotFoundError(
-        fmt::format("cannot read \"{}\": {}", path, std::strerror(errno)));
+  const absl::StatusOr<std::string> text = ReadUserFile(path, kMostBytes);
+  if (!text.ok()) {
+    return absl::Status(text.status().code(),
+                        fmt::format("cannot read \"{}\": {}", path,
+                                    std::string(text.status().message())));
   }
-  std::string text;
-  std::vector<char> piece(1 << 20);
-  while (file.read(piece.data(), static_cast<std::streamsize>(piece.size())) ||
-         file.gcount() > 0) {
-    text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
-    if (text.size() > kMostBytes) {
-      return absl::InvalidArgumentError(fmt::format(
-          "\"{}\" is no result of quorate bench: it has more than {} MiB", path,
-          kMostBytes >> 20));
-    }
-  }
-  return ParseResult(text, path);
+  return ParseResult(*text, path);
 }
 
 }  // namespace quorate::bench

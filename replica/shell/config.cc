@@ -2,16 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <sstream>
 
 #include "replica/paxos/quorum.h"
 #include "replica/shell/config_table.h"
 #include "replica/shell/text.h"
+#include "system/user_file.h"
 #include "wire/limits.h"
 
 namespace quorate {
@@ -30,6 +27,8 @@ constexpr std::string_view kConflictModes[] = {"op", "rw", "key"};
 constexpr std::string_view kReadModes[] = {Name(ReadMode::kLog),
                                            Name(ReadMode::kLeader)};
 
+// A hundred times what nine nodes need.
+constexpr std::size_t kMostConfigBytes = std::size_t{1} << 20;
 constexpr std::int64_t kMostTicks = 100'000;
 
 void ReadCluster(ConfigTable table, ClusterConfig& config) {
@@ -421,14 +420,17 @@ absl::StatusOr<ClusterConfig> ParseConfig(std::string_view text,
 // A relative `dir` counts from the file's own folder, so that the same file
 // works from wherever a node is started.
 absl::StatusOr<ClusterConfig> LoadConfig(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
+  const absl::StatusOr<std::string> text = ReadUserFile(path, kMostConfigBytes);
+  if (!text.ok()) {
     return absl::NotFoundError(Concat(
-        "config \"", path, "\": cannot read the file: ", std::strerror(errno),
-        "; give the path of a cluster.toml with --config"));
+        "config \"", path,
+        "\": cannot read the file: ", std::string(text.status().message()),
+        // Other reasons bring their own remedy.
+        absl::IsNotFound(text.status())
+            ? "; give the path of a cluster.toml with --config"
+            : ""));
   }
-  absl::StatusOr<ClusterConfig> config = ParseConfig(text.str(), path);
+  absl::StatusOr<ClusterConfig> config = ParseConfig(*text, path);
   if (!config.ok()) return config;
   const std::filesystem::path folder =
       std::filesystem::path(path).parent_path();

@@ -102,26 +102,51 @@ TEST_F(ProcessTest, AFileWithoutAProcessIsNoProcess) {
   std::remove(path.c_str());
 }
 
+TEST_F(ProcessTest, AFileOfAnotherBootIsNoProcess) {
+  const std::string path = testing::TempDir() + "/boot.pid";
+  std::ofstream(path, std::ios::trunc)
+      << pid_ << '\n'
+      << process_.start_time << "\nanother-boot\n";
+  EXPECT_EQ(ReadProcessFile(path), std::nullopt);
+  // Earlier versions did not say.
+  std::ofstream(path, std::ios::trunc) << pid_ << '\n'
+                                       << process_.start_time << '\n';
+  EXPECT_EQ(ReadProcessFile(path), process_);
+  std::remove(path.c_str());
+}
+
+TEST_F(ProcessTest, WhoMayNotSignalIsNotToldThatItIsGone) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool other = setuid(65534) == 0;
+    _exit(other && SendSignal(process_, SIGTERM) == Sent::kNotAllowed ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
 TEST_F(ProcessTest, AnotherProcessUnderTheSameNumberIsNotSignalled) {
   const ProcessId earlier{.pid = pid_, .start_time = process_.start_time - 1};
   EXPECT_EQ(StateOf(earlier), ProcessState::kGone);
-  EXPECT_FALSE(SendSignal(earlier, SIGKILL));
+  EXPECT_EQ(SendSignal(earlier, SIGKILL), Sent::kGone);
   EXPECT_EQ(StateOf(process_), ProcessState::kRunning);
 }
 
 TEST_F(ProcessTest, WaitsUntilTheProcessIsGone) {
   EXPECT_FALSE(WaitUntilGone({&process_, 1}, 0));
-  EXPECT_TRUE(SendSignal(process_, SIGKILL));
+  EXPECT_EQ(SendSignal(process_, SIGKILL), Sent::kYes);
   // A zombie is gone as well: nobody may ever wait for it.
   EXPECT_TRUE(WaitUntilGone({&process_, 1}, 10000));
   EXPECT_EQ(StateOf(process_), ProcessState::kGone);
-  EXPECT_FALSE(SendSignal(process_, SIGKILL));
+  EXPECT_EQ(SendSignal(process_, SIGKILL), Sent::kGone);
   Reap();
   EXPECT_EQ(StateOf(process_), ProcessState::kGone);
 }
 
 TEST_F(ProcessTest, StopsAPausedProcess) {
-  EXPECT_TRUE(SendSignal(process_, SIGSTOP));
+  EXPECT_EQ(SendSignal(process_, SIGSTOP), Sent::kYes);
   int status = 0;
   ASSERT_EQ(waitpid(pid_, &status, WUNTRACED), pid_);
   EXPECT_EQ(StateOf(process_), ProcessState::kPaused);

@@ -1,5 +1,6 @@
 // What the program refuses, with which exit code and which words.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -72,6 +73,78 @@ TEST(RefusalTest, ABrokenConfigurationIsWrongUsage) {
     const Output output = Quorate(arguments);
     EXPECT_EQ(output.exit_code, 2) << command << ": " << output.err;
     EXPECT_NE(output.err.find("line"), std::string::npos) << output.err;
+  }
+}
+
+TEST(RefusalTest, WhatIsNoFileToReadIsNamed) {
+  const Folder folder;
+  const Output directory = Quorate({"status", "--config", folder.path()});
+  EXPECT_EQ(directory.exit_code, 2);
+  EXPECT_NE(directory.err.find("it is a directory"), std::string::npos)
+      << directory.err;
+  const Output endless = Quorate({"status", "--config", "/dev/zero"});
+  EXPECT_EQ(endless.exit_code, 2);
+  EXPECT_NE(endless.err.find("more than 1048576 bytes"), std::string::npos)
+      << endless.err;
+  EXPECT_EQ(Quorate({"kv", "batch", folder.path()}).exit_code, 2);
+  EXPECT_EQ(Quorate({"kv", "batch", "/dev/zero"}).exit_code, 2);
+  const Output report = Quorate({"report", folder.path()});
+  EXPECT_EQ(report.exit_code, 1);
+  EXPECT_NE(report.err.find("it is a directory"), std::string::npos)
+      << report.err;
+}
+
+TEST(RefusalTest, AFolderThatMayNotBeSeenIsNamed) {
+  if (geteuid() == 0) {
+    // Root sees everything, but not below a file.
+    const Folder folder;
+    folder.Write("file", "");
+    const Output output =
+        Quorate({"local", "up", "--dir", folder.path("file/cluster")});
+    EXPECT_EQ(output.exit_code, 1);
+    EXPECT_NE(output.err.find("file/cluster"), std::string::npos) << output.err;
+    return;
+  }
+  const Output output = Quorate({"local", "up", "--dir", "/root/cluster"});
+  EXPECT_EQ(output.exit_code, 1);
+  EXPECT_NE(output.err.find("/root/cluster"), std::string::npos) << output.err;
+}
+
+TEST(RefusalTest, AnEmptyPathIsNoFolder) {
+  for (const char* command : {"up", "status", "down"}) {
+    const Output output = Quorate({"local", command, "--dir", ""});
+    EXPECT_EQ(output.exit_code, 2) << output.err;
+    EXPECT_NE(output.err.find("--dir"), std::string::npos) << output.err;
+  }
+}
+
+TEST(RefusalTest, WhatIsNoNumberIsWrongUsage) {
+  for (const char* number : {"", " 5", "1e3", "0x10", "5s", "-5", "+5", "nan",
+                             "99999999999999999999"}) {
+    const std::string word(number);
+    for (const std::vector<std::string>& command :
+         {std::vector<std::string>{"status", "--timeout-ms=" + word},
+          {"kv", "get", "k", "--timeout-ms=" + word},
+          {"kv", "scan", "a", "--limit=" + word},
+          {"local", "up", "--dir", "/nowhere", "--nodes=" + word},
+          {"local", "up", "--dir", "/nowhere", "--batch=" + word},
+          {"bench", "--config", "none", "--operations=" + word},
+          {"bench", "--config", "none", "--seed=" + word},
+          {"bench", "--config", "none", "--clients=" + word}}) {
+      const Output output = Quorate(command);
+      EXPECT_EQ(output.exit_code, 2) << command.back() << output.err;
+      const std::string& option = command.back();
+      EXPECT_NE(output.err.find(option.substr(0, option.find('='))),
+                std::string::npos)
+          << option << output.err;
+    }
+  }
+  for (const char* number : {"nan", "inf", "-1", "", "1e300"}) {
+    EXPECT_EQ(
+        Quorate({"bench", "--config", "none", "--rate=" + std::string(number)})
+            .exit_code,
+        2)
+        << number;
   }
 }
 

@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +15,9 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "system/standard_streams.h"
+#include "system/strict_numbers.h"
+#include "system/user_file.h"
 #include "tests/model/completion.h"
 #include "tests/model/explorer.h"
 #include "tests/model/mutants.h"
@@ -27,6 +29,7 @@ namespace {
 
 constexpr int kViolation = 1;
 constexpr int kWrongUsage = 2;
+constexpr std::size_t kMostScenarioBytes = std::size_t{64} << 20;
 
 struct Options {
   std::vector<std::string> scopes;
@@ -237,10 +240,13 @@ int Wrong(const std::string& message) {
 }
 
 int ReplayFile(Options options) {
-  std::ifstream file(options.replay);
-  if (!file) return Wrong("cannot read \"" + options.replay + "\"");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  const absl::StatusOr<Scenario> scenario = ParseScenario(text);
+  const absl::StatusOr<std::string> text =
+      ReadUserFile(options.replay, kMostScenarioBytes);
+  if (!text.ok()) {
+    return Wrong("cannot read \"" + options.replay +
+                 "\": " + std::string(text.status().message()));
+  }
+  const absl::StatusOr<Scenario> scenario = ParseScenario(*text);
   if (!scenario.ok()) {
     return Wrong(std::string(scenario.status().message()));
   }
@@ -292,7 +298,11 @@ int RunScopes(const Options& options) {
     if (outcome.violation.empty()) continue;
     code = kViolation;
     if (!options.save.empty()) {
-      std::ofstream(options.save) << ScheduleText(outcome, options);
+      std::ofstream file(options.save);
+      file << ScheduleText(outcome, options);
+      file.close();
+      // The violation is the news all the same.
+      if (!file) Wrong("cannot write \"" + options.save + "\"");
     }
   }
   return code;
@@ -326,6 +336,7 @@ int Main(int argc, char** argv) {
   app.add_option("--mutation", options.mutation,
                  "plant a bug (quorate-explore-mutants)");
   app.add_flag("--json", options.json, "print a line of JSON a run");
+  UseStrictNumbers(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -347,4 +358,9 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace quorate::model
 
-int main(int argc, char** argv) { return quorate::model::Main(argc, argv); }
+int main(int argc, char** argv) {
+  quorate::PrepareStandardStreams();
+  return quorate::FinishStandardStreams("quorate-explore",
+                                        quorate::model::Main(argc, argv),
+                                        quorate::OutputIs::kAReport);
+}

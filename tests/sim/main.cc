@@ -12,6 +12,8 @@
 #include <CLI/CLI.hpp>
 
 #include "replica/paxos/quorum.h"
+#include "system/standard_streams.h"
+#include "system/strict_numbers.h"
 #include "tests/model/mutants.h"
 #include "tests/sim/bugs.h"
 #include "tests/sim/runner.h"
@@ -53,6 +55,15 @@ File Open(const std::string& path) {
     std::fprintf(stderr, "quorate-sim: cannot write \"%s\"\n", path.c_str());
   }
   return file;
+}
+
+// False, with a word on stderr, when not all of it could be written.
+bool Close(File file, const std::string& path) {
+  if (file == nullptr) return true;
+  const bool complete = std::ferror(file.get()) == 0;
+  if (std::fclose(file.release()) == 0 && complete) return true;
+  std::fprintf(stderr, "quorate-sim: \"%s\" is incomplete\n", path.c_str());
+  return false;
 }
 
 int RunRange(const SeedRange& range, const RunOptions& options, bool hashes) {
@@ -170,6 +181,7 @@ int Main(int argc, char** argv) {
   app.add_option("--trace", trace, "write every event as a line");
   app.add_flag("--hashes", hashes, "print the hash of each seed's trace");
   app.add_option("--history", history, "write what the clients saw as JSON");
+  UseStrictNumbers(app);
   try {
     std::vector<std::string> backwards(arguments.rbegin(), arguments.rend());
     app.parse(backwards);  // CLI11 takes them from the back.
@@ -195,8 +207,8 @@ int Main(int argc, char** argv) {
   options.fast_path = ParseFastPathRule(fast_path);
   options.roles = ParseRoleLayout(roles);
 
-  const File trace_file = Open(trace);
-  const File history_file = Open(history);
+  File trace_file = Open(trace);
+  File history_file = Open(history);
   if ((trace_file == nullptr && !trace.empty()) ||
       (history_file == nullptr && !history.empty())) {
     return kWrongUsage;
@@ -204,10 +216,18 @@ int Main(int argc, char** argv) {
   options.trace = trace_file.get();
   options.history = history_file.get();
   ReportOnAbort();
-  return RunRange(*range, options, hashes);
+  const int verdict = RunRange(*range, options, hashes);
+  const bool traced = Close(std::move(trace_file), trace);
+  const bool recorded = Close(std::move(history_file), history);
+  return verdict == 0 && !(traced && recorded) ? kWrongUsage : verdict;
 }
 
 }  // namespace
 }  // namespace quorate::sim
 
-int main(int argc, char** argv) { return quorate::sim::Main(argc, argv); }
+int main(int argc, char** argv) {
+  quorate::PrepareStandardStreams();
+  return quorate::FinishStandardStreams("quorate-sim",
+                                        quorate::sim::Main(argc, argv),
+                                        quorate::OutputIs::kAReport);
+}

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "replica/client/cli/cli.h"
+#include "system/strict_numbers.h"
 
 namespace quorate::cli {
 namespace {
@@ -89,6 +90,7 @@ std::string_view Nearest(std::string_view word,
 
 std::optional<int> ParseArguments(CLI::App& app, int argc,
                                   const char* const* argv) {
+  UseStrictNumbers(app);
   try {
     app.parse(argc, argv);
     return std::nullopt;
@@ -112,7 +114,8 @@ absl::StatusOr<ClusterConfig> ChooseConfig(const std::string& path) {
   if (environment != nullptr && *environment != '\0') {
     return LoadConfig(environment);
   }
-  if (std::filesystem::exists("cluster.toml")) {
+  std::error_code error;
+  if (std::filesystem::exists("cluster.toml", error)) {
     return LoadConfig("cluster.toml");
   }
   return absl::NotFoundError(
@@ -123,6 +126,24 @@ absl::StatusOr<ClusterConfig> ChooseConfig(const std::string& path) {
 
 void PrintError(std::string_view command, std::string_view problem) {
   fmt::print(stderr, "quorate {}: {}\n", command, problem);
+}
+
+std::string ShellWord(std::string_view word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+      "%+,-./:=@_";
+  if (!word.empty() && word.find_first_not_of(kPlain) == word.npos) {
+    return std::string(word);
+  }
+  std::string quoted = "'";
+  for (const char c : word) {
+    if (c == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "'";
 }
 
 ClientOptions OptionsFor(const ClusterConfig& config) {

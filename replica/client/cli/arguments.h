@@ -39,6 +39,9 @@ absl::StatusOr<ClusterConfig> ChooseConfig(const std::string& path);
 // "quorate <command>: <problem>" on stderr.
 void PrintError(std::string_view command, std::string_view problem);
 
+// `word` as a shell takes it, in quotes if it needs them.
+std::string ShellWord(std::string_view word);
+
 // Why something is not OK.
 inline std::string_view Text(const absl::Status& status) {
   return {status.message().data(), status.message().size()};

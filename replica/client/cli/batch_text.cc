@@ -21,7 +21,10 @@ absl::Status Bad(const std::string& problem) {
 std::optional<std::int64_t> ParseNumber(std::string_view text) {
   std::int64_t number = 0;
   const char* end = text.data() + text.size();
-  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
+  // "+5", but not "+-5".
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-') {
+    text.remove_prefix(1);
+  }
   const auto [at, error] = std::from_chars(text.data(), end, number);
   if (error != std::errc() || at != end) return std::nullopt;
   return number;

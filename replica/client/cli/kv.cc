@@ -2,10 +2,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -14,6 +12,8 @@
 #include "replica/client/cli/batch_text.h"
 #include "replica/client/cli/cli.h"
 #include "replica/client/sync_client.h"
+#include "system/standard_streams.h"
+#include "system/user_file.h"
 
 namespace quorate::cli {
 namespace {
@@ -30,7 +30,12 @@ constexpr const char* kExamples =
     "  printf 'add a -5\\nadd b 5\\n' | quorate kv batch -\n"
     "A value that begins with \"-\" goes behind \"--\": kv put k -- -v\n"
     "Exit codes: 0 done, 1 the operation failed (key not found, value not the "
-    "expected one,\nrefused), 2 wrong usage, 3 no quorum or timeout.";
+    "expected one,\nrefused), 2 wrong usage, 3 no quorum or timeout. Output "
+    "that cannot be written\n(>/dev/full) changes nothing but that a get or "
+    "scan has then failed.";
+
+// Much more than the operations of one command, escaped.
+constexpr std::size_t kMostBatchTextBytes = std::size_t{16} << 20;
 
 struct KvArguments {
   std::string config;
@@ -202,7 +207,12 @@ int Execute(const KvArguments& arguments,
   }
   if (arguments.json) PrintJson(completion, operations);
   if (completion.status == ReplyStatus::kDone) {
-    return PrintDone(completion, operations, arguments.json);
+    const int exit_code = PrintDone(completion, operations, arguments.json);
+    // What was only read and could not be told might as well not have been;
+    // what was written is.
+    const bool only_reads = std::ranges::all_of(
+        operations, [](const Operation& o) { return IsReadOnly(o.kind); });
+    return only_reads && FlushStandardOutput() != 0 ? kFailed : exit_code;
   }
   return ExplainNotDone(completion, client, arguments.timeout_ms);
 }
@@ -218,18 +228,14 @@ int ExecuteWords(const KvArguments& arguments,
 }
 
 int ExecuteBatch(const KvArguments& arguments) {
-  std::string text;
-  if (arguments.file == "-") {
-    text.assign(std::istreambuf_iterator<char>(std::cin), {});
-  } else {
-    std::ifstream file(arguments.file, std::ios::binary);
-    if (!file) {
-      PrintError("kv", fmt::format("cannot read \"{}\"", arguments.file));
-      return kWrongUsage;
-    }
-    text.assign(std::istreambuf_iterator<char>(file), {});
+  const absl::StatusOr<std::string> text =
+      ReadUserFile(arguments.file, kMostBatchTextBytes);
+  if (!text.ok()) {
+    PrintError("kv", fmt::format("cannot read \"{}\": {}", arguments.file,
+                                 Text(text.status())));
+    return kWrongUsage;
   }
-  const absl::StatusOr<BatchText> batch = ParseBatchText(text);
+  const absl::StatusOr<BatchText> batch = ParseBatchText(*text);
   if (!batch.ok()) {
     PrintError("kv",
                fmt::format("\"{}\" {}", arguments.file, Text(batch.status())));

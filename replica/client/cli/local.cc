@@ -10,6 +10,7 @@
 #include "replica/client/cli/arguments.h"
 #include "replica/client/cli/cli.h"
 #include "replica/client/cli/local_cluster.h"
+#include "replica/client/cli/node_starter.h"
 #include "replica/paxos/quorum.h"
 
 namespace quorate::cli {
@@ -87,7 +88,7 @@ int Up(const LocalArguments& arguments, const ClusterWishes& wishes) {
              durable ? "fsync" : "memory (not durable)");
   PrintNodes(*cluster);
   fmt::print("next: quorate kv put greeting hello --config {}\n",
-             cluster->config_path());
+             ShellWord(cluster->config_path()));
   return kDone;
 }
 
@@ -97,7 +98,8 @@ int ShowStatus(const LocalArguments& arguments, const LocalCluster& cluster) {
     return kDone;
   }
   PrintNodes(cluster);
-  fmt::print("see also: quorate status --config {}\n", cluster.config_path());
+  fmt::print("see also: quorate status --config {}\n",
+             ShellWord(cluster.config_path()));
   return kDone;
 }
 
@@ -106,12 +108,14 @@ int Down(LocalCluster& cluster) {
   const auto running = std::ranges::count_if(nodes, [](const LocalNode& node) {
     return node.state != ProcessState::kGone;
   });
-  const int killed = cluster.Down();
+  const absl::StatusOr<int> killed = cluster.Down();
+  if (!killed.ok()) return Fail(killed.status());
   fmt::print("stopped {} of {} nodes\n", running, nodes.size());
-  if (killed > 0) {
-    PrintError("local", fmt::format("{} did not stop on SIGTERM within 5 s and "
-                                    "had to be killed",
-                                    killed));
+  if (*killed > 0) {
+    PrintError("local",
+               fmt::format("{} did not stop on SIGTERM within {} s and "
+                           "had to be killed",
+                           *killed, kStopGraceMs / 1000));
   }
   return kDone;
 }
@@ -139,14 +143,18 @@ CLI::App* AddCommand(CLI::App& app, const char* name, const char* about,
                      LocalArguments& arguments) {
   CLI::App* sub = app.add_subcommand(name, about);
   sub->add_option("--dir", arguments.directory, "the cluster's folder")
-      ->required();
+      ->required()
+      ->check([](const std::string& path) {
+        // Its files would lie in the root of the file system.
+        return path.empty() ? "the path is empty; give a folder's" : "";
+      });
   return sub;
 }
 
 CLI::App* AddNodeCommand(CLI::App& app, const char* name, const char* about,
                          LocalArguments& arguments) {
   CLI::App* sub = AddCommand(app, name, about, arguments);
-  sub->add_option("N", arguments.node, "number of the node, from 1")
+  sub->add_option("N", arguments.node, "the node's name, or its number from 1")
       ->required();
   return sub;
 }

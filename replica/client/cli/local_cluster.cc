@@ -14,6 +14,7 @@
 #include <random>
 #include <utility>
 
+#include "replica/client/cli/arguments.h"
 #include "replica/client/cli/node_starter.h"
 #include "replica/paxos/quorum.h"
 
@@ -49,6 +50,13 @@ absl::Status Differs(const char* flag, std::string_view wish,
       "the cluster in this folder has {} {}, not {}; leave the flag out to "
       "start it as it is, or take another --dir",
       flag, found, wish));
+}
+
+absl::Status NotAllowed(const LocalNode& node) {
+  return absl::PermissionDeniedError(fmt::format(
+      "{} (process {}) cannot be stopped or signalled: it belongs to another "
+      "user, or hangs in the system; do it as that user",
+      node.config.name, node.process->pid));
 }
 
 // Who has which roles, and which parts of them.
@@ -120,12 +128,16 @@ absl::StatusOr<LocalCluster> LocalCluster::Open(const std::string& directory,
                                                 bool create) {
   std::error_code error;
   if (create) fs::create_directories(directory, error);
-  const bool has_cluster = fs::exists(directory + "/cluster.toml");
+  const bool has_cluster = fs::exists(directory + "/cluster.toml", error);
+  if (error) {
+    return absl::PermissionDeniedError(
+        fmt::format("cannot look into \"{}\": {}", directory, error.message()));
+  }
   if (!create && !has_cluster) {
     return absl::NotFoundError(
         fmt::format("there is no cluster in \"{}\"; start one with \"quorate "
                     "local up --dir {}\"",
-                    directory, directory));
+                    directory, ShellWord(directory)));
   }
   const std::string path = directory + "/.lock";
   const int lock = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
@@ -133,8 +145,9 @@ absl::StatusOr<LocalCluster> LocalCluster::Open(const std::string& directory,
     return absl::UnavailableError(
         fmt::format("cannot write \"{}\": {}", path, std::strerror(errno)));
   }
-  LocalCluster cluster(fs::absolute(directory).lexically_normal().string(),
-                       lock);
+  const std::string whole =
+      fs::absolute(directory, error).lexically_normal().string();
+  LocalCluster cluster(error ? directory : whole, lock);
   if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
     return absl::FailedPreconditionError(fmt::format(
         "another \"quorate local\" is at work on \"{}\"; wait for it",
@@ -174,14 +187,17 @@ std::vector<LocalNode> LocalCluster::Nodes() const {
 
 absl::StatusOr<std::size_t> LocalCluster::FindNode(
     const std::string& number) const {
-  for (std::size_t i = 0; i < config_.nodes.size(); ++i) {
-    if (number == config_.nodes[i].name || number == std::to_string(i + 1)) {
-      return i;
-    }
+  // A node may be named like another one's number.
+  if (const std::optional<std::size_t> named = config_.FindNode(number)) {
+    return *named;
   }
-  return absl::InvalidArgumentError(
-      fmt::format("there is no node {}; this cluster has 1 to {}", number,
-                  config_.nodes.size()));
+  std::string names;
+  for (std::size_t i = 0; i < config_.nodes.size(); ++i) {
+    if (number == std::to_string(i + 1)) return i;
+    names += (i == 0 ? "" : ", ") + config_.nodes[i].name;
+  }
+  return absl::InvalidArgumentError(fmt::format(
+      "there is no node \"{}\"; this cluster has {}", number, names));
 }
 
 absl::Status LocalCluster::Up(const ClusterWishes& wishes, int timeout_ms) {
@@ -197,7 +213,8 @@ absl::Status LocalCluster::Up(const ClusterWishes& wishes, int timeout_ms) {
           "\"{}\" holds a running cluster ({} is process {}); stop it with "
           "\"quorate local down --dir {}\", or start single nodes with "
           "\"quorate local start N\"",
-          directory_, node.config.name, node.process->pid, directory_));
+          directory_, node.config.name, node.process->pid,
+          ShellWord(directory_)));
     }
     all.push_back(all.size());
   }
@@ -345,7 +362,11 @@ absl::Status LocalCluster::Signal(std::size_t index, int signal) {
   const absl::Status not_running = absl::FailedPreconditionError(
       fmt::format("{} is not running", node.config.name));
   if (node.state == ProcessState::kGone) return not_running;
-  if (!SendSignal(*node.process, signal)) return not_running;
+  switch (SendSignal(*node.process, signal)) {
+    case Sent::kYes: break;
+    case Sent::kGone: return not_running;
+    case Sent::kNotAllowed: return NotAllowed(node);
+  }
   if (signal != SIGKILL) return absl::OkStatus();
   if (!WaitUntilGone({&*node.process, 1}, kStopGraceMs)) {
     return absl::DeadlineExceededError(fmt::format(
@@ -356,17 +377,24 @@ absl::Status LocalCluster::Signal(std::size_t index, int signal) {
   return absl::OkStatus();
 }
 
-int LocalCluster::Down() {
+absl::StatusOr<int> LocalCluster::Down() {
   std::vector<ProcessId> running;
   const std::vector<LocalNode> nodes = Nodes();
   for (const LocalNode& node : nodes) {
     if (node.state != ProcessState::kGone) running.push_back(*node.process);
   }
   const int killed = StopProcesses(running, kStopGraceMs);
+  absl::Status left;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (nodes[i].process && StateOf(*nodes[i].process) != ProcessState::kGone) {
+      // Its file stays: it is still the node's process.
+      if (left.ok()) left = NotAllowed(nodes[i]);
+      continue;
+    }
     std::error_code error;
     fs::remove(ProcessFile(i), error);
   }
+  if (!left.ok()) return left;
   return killed;
 }
 

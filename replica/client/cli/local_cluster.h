@@ -65,13 +65,14 @@ class LocalCluster {
   absl::Status Start(std::size_t index, int timeout_ms);
   // To one node that runs: SIGKILL (returns when it is gone), SIGSTOP, SIGCONT.
   absl::Status Signal(std::size_t index, int signal);
-  // Stops what runs. Returns how many had to be killed for it.
-  int Down();
+  // Stops what runs. Returns how many had to be killed for it; not OK: who is
+  // there still.
+  absl::StatusOr<int> Down();
 
   const ClusterConfig& config() const { return config_; }
   std::string config_path() const { return directory_ + "/cluster.toml"; }
   std::vector<LocalNode> Nodes() const;
-  // "2" or "r2", as an index.
+  // A name ("r2") or a number from 1, as an index.
   absl::StatusOr<std::size_t> FindNode(const std::string& number) const;
   // Of the node that ended during the last start.
   int failed_exit_code() const { return failed_exit_code_; }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -59,6 +60,24 @@ bool HasReadyLine(std::string_view output) {
   constexpr std::string_view kReady = "ready\n";
   return output.substr(0, kReady.size()) == kReady ||
          output.find("\nready\n") != std::string_view::npos;
+}
+
+// Descriptors that whoever called us has left open: a lock, a pipe whose reader
+// waits for its end. libuv 1.44.2 hands on all that are not marked.
+void KeepDescriptorsFromNodes() {
+  std::error_code error;
+  std::vector<int> inherited;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/self/fd", error)) {
+    const std::string name = entry.path().filename().string();
+    int descriptor = -1;
+    std::from_chars(name.data(), name.data() + name.size(), descriptor);
+    if (descriptor > STDERR_FILENO) inherited.push_back(descriptor);
+  }
+  for (const int descriptor : inherited) {
+    const int flags = fcntl(descriptor, F_GETFD);
+    if (flags >= 0) fcntl(descriptor, F_SETFD, flags | FD_CLOEXEC);
+  }
 }
 
 class Starter {
@@ -204,6 +223,10 @@ absl::Status Starter::Spawn(Starting& starting) {
   options.args = arguments.data();
   options.stdio_count = static_cast<int>(stdio.size());
   options.stdio = stdio.data();
+  // Ours may be removed, or keep a disk from being unmounted.
+  const std::string folder =
+      std::filesystem::path(node.config).parent_path().string();
+  options.cwd = folder.c_str();
   options.flags = UV_PROCESS_DETACHED;  // setsid
   options.exit_cb = [](uv_process_t* process, std::int64_t code, int signal) {
     Starting* ended = static_cast<Starting*>(process->data);
@@ -242,6 +265,7 @@ void Starter::HandleExit(Starting& starting, std::int64_t exit_code,
 }  // namespace
 
 StartOutcome StartNodes(const std::vector<NodeStart>& nodes, int timeout_ms) {
+  KeepDescriptorsFromNodes();
   Starter starter;
   return starter.Run(nodes, timeout_ms);
 }

@@ -1,9 +1,10 @@
 // Answers: are the nodes up?
 //
 // Starts `quorate serve` processes that outlive this one, each in a session of
-// its own with its output appended to a log, and waits until every log says
-// "ready", a process has ended or time is up. It learns of all three by events.
-// What was started and did not make it is stopped again.
+// its own (Ctrl-C in our terminal is not for it) with its output appended to a
+// log and no other descriptor of ours or of whoever called us, and waits until
+// every log says "ready", a process has ended or time is up. It learns of all
+// three by events. What was started and did not make it is stopped again.
 #pragma once
 
 #include <string>
@@ -14,8 +15,9 @@
 
 namespace quorate::cli {
 
-// How long a node may take to stop before it is killed.
-inline constexpr int kStopGraceMs = 5000;
+// How long a node may take to stop before it is killed: longer than one takes
+// on a machine that is very busy.
+inline constexpr int kStopGraceMs = 20'000;
 
 struct NodeStart {
   std::string name;          // "r1"

@@ -52,6 +52,14 @@ int OpenProcess(const ProcessId& process) {
   return file;
 }
 
+// Another one after every start of the machine.
+std::string BootId() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  file >> id;
+  return id;
+}
+
 }  // namespace
 
 std::optional<ProcessId> IdentifyProcess(pid_t pid) {
@@ -77,7 +85,7 @@ ProcessState StateOf(const ProcessId& process) {
 absl::Status WriteProcessFile(const std::string& path,
                               const ProcessId& process) {
   std::ofstream file(path, std::ios::trunc);
-  file << process.pid << '\n' << process.start_time << '\n';
+  file << process.pid << '\n' << process.start_time << '\n' << BootId() << '\n';
   file.close();
   if (file) return absl::OkStatus();
   return absl::UnavailableError(
@@ -90,15 +98,19 @@ std::optional<ProcessId> ReadProcessFile(const std::string& path) {
   if (!(file >> process.pid >> process.start_time)) return std::nullopt;
   // 0 and negative numbers would mean groups of processes.
   if (process.pid <= 1) return std::nullopt;
+  std::string boot;
+  if (file >> boot && boot != BootId()) return std::nullopt;
   return process;
 }
 
-bool SendSignal(const ProcessId& process, int signal) {
+Sent SendSignal(const ProcessId& process, int signal) {
   const int file = OpenProcess(process);
-  if (file < 0) return false;
+  if (file < 0) return Sent::kGone;
   const long sent = syscall(SYS_pidfd_send_signal, file, signal, nullptr, 0);
+  const bool not_allowed = sent != 0 && errno == EPERM;
   close(file);
-  return sent == 0;
+  if (sent == 0) return Sent::kYes;
+  return not_allowed ? Sent::kNotAllowed : Sent::kGone;
 }
 
 bool WaitUntilGone(std::span<const ProcessId> processes, int timeout_ms) {
@@ -126,7 +138,7 @@ int StopProcesses(std::span<const ProcessId> processes, int grace_ms) {
   if (WaitUntilGone(processes, grace_ms)) return 0;
   int killed = 0;
   for (const ProcessId& process : processes) {
-    if (SendSignal(process, SIGKILL)) ++killed;
+    if (SendSignal(process, SIGKILL) == Sent::kYes) ++killed;
   }
   constexpr int kKillMs = 5000;
   WaitUntilGone(processes, kKillMs);

@@ -30,13 +30,14 @@ std::optional<ProcessId> IdentifyProcess(pid_t pid);
 // A zombie, and another process under the same number, are kGone.
 ProcessState StateOf(const ProcessId& process);
 
-// A file of two lines: number and start time.
+// A file of three lines: number, start time and the machine's boot, without
+// which both could be another process's after a restart of the machine.
 absl::Status WriteProcessFile(const std::string& path,
                               const ProcessId& process);
 std::optional<ProcessId> ReadProcessFile(const std::string& path);
 
-// False when the process is gone.
-bool SendSignal(const ProcessId& process, int signal);
+enum class Sent { kYes, kGone, kNotAllowed };
+Sent SendSignal(const ProcessId& process, int signal);
 // False when some process is still there after `timeout_ms`.
 bool WaitUntilGone(std::span<const ProcessId> processes, int timeout_ms);
 // SIGTERM (a paused process is woken for it), SIGKILL to those that are still
