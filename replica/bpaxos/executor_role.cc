@@ -16,8 +16,6 @@ constexpr int kPatienceWithTheLiving = 20;
 constexpr int kAskPeriods = 4;
 // Instances of one column that are asked for at once.
 constexpr std::uint64_t kMostAsked = 64;
-// Decisions resent to one executor for one of its frontiers.
-constexpr int kMaxResent = 256;
 
 }  // namespace
 
@@ -27,18 +25,10 @@ ExecutorRole::ExecutorRole(const Settings& settings, const Cluster& cluster)
       decisions_(cluster.columns),
       needed_(cluster.columns),
       stuck_at_(cluster.columns),
-      stable_executed_(cluster.columns),
-      executing_(cluster.columns),
+      stable_(cluster.columns),
       announced_committed_(cluster.columns),
-      announced_executed_(cluster.columns) {
-  const DependencySet none(cluster.columns);
-  for (Peer& peer : peers_) {
-    peer = {.committed = none,
-            .overdue = none,
-            .overdue_next = none,
-            .resent = none};
-  }
-}
+      announced_executed_(cluster.columns),
+      repair_(cluster.columns, cluster.roles.executors, settings.self) {}
 
 const KnownDecision* ExecutorRole::Find(InstanceId id) const {
   const KnownDecision* known = decisions_.Find(id);
@@ -87,26 +77,16 @@ bool ExecutorRole::Restore(InstanceId id, Value value,
 
 // ---- how far everybody is ---------------------------------------------------
 
-void ExecutorRole::HandleDurable(RecordSequence through) {
-  if (executing_record_ == 0 || executing_record_ > through) return;
-  stable_executed_ = executing_;
-  executing_record_ = 0;
-}
-
 void ExecutorRole::HandleTick(const DependencySet& committed,
                               const DependencySet& executed, std::uint64_t era,
                               Effects& effects) {
   ++ticks_;
-  if (executing_record_ == 0 && effects.last_record() != 0) {
-    executing_ = executed;
-    executing_record_ = effects.last_record();
-    HandleDurable(effects.durable());
-  }
+  stable_.Note(executed, effects.last_record(), effects.durable());
   for (int i = 0; i < cluster_.columns; ++i) {
     AskForMissing(ReplicaAt(i), committed[ReplicaAt(i)], effects);
   }
   if (ticks_ % static_cast<std::uint64_t>(settings_.retransmit_ticks) == 0) {
-    BeginRepairPeriod();
+    repair_.BeginPeriod(Newest());
   }
   SendFrontier(committed, era, effects);
 }
@@ -114,14 +94,14 @@ void ExecutorRole::HandleTick(const DependencySet& committed,
 void ExecutorRole::SendFrontier(const DependencySet& committed,
                                 std::uint64_t era, Effects& effects) {
   const bool news = committed != announced_committed_ ||
-                    stable_executed_ != announced_executed_ || ticks_ == 1;
+                    stable_.executed() != announced_executed_ || ticks_ == 1;
   if (!news && ticks_ % kHeartbeatTicks != 0) return;
   announced_committed_ = committed;
-  announced_executed_ = stable_executed_;
+  announced_executed_ = stable_.executed();
   // To all roles, this node's own as well.
   effects.Send(cluster_.everybody,
                Frontier{.committed = committed,
-                        .executed = stable_executed_,
+                        .executed = stable_.executed(),
                         .base_floor = Forgotten(),
                         .era = era},
                0);
@@ -166,62 +146,36 @@ void ExecutorRole::Ask(ReplicaId column, std::uint64_t frontier,
 void ExecutorRole::HandleFrontier(ReplicaId from, const Frontier& m,
                                   bool reads_here, Effects& effects) {
   if (IsSelf(from) || !cluster_.roles.executors.Contains(from)) return;
-  Peer& peer = peers_[static_cast<std::size_t>(Index(from))];
-  peer.committed = m.committed;
+  repair_.Hear(from, m.committed);
   for (int i = 0; i < cluster_.columns; ++i) {
     const ReplicaId column = ReplicaAt(i);
-    const InstanceId lacked{column, m.committed[column] + 1};
-    if (peer.overdue.Contains(lacked) && Find(lacked) != nullptr &&
-        (reads_here || IsRepairerOf(lacked, effects.suspected()))) {
-      Resend(from, column, m.committed[column], effects);
+    if (repair_.IsOverdue(from, column) &&
+        Find({column, m.committed[column] + 1}) != nullptr &&
+        (reads_here || repair_.IsOurs(from, column, effects.suspected()))) {
+      Resend(from, column, effects);
     }
   }
 }
 
-// One executor repairs: the first in ring order from the column's leader that
-// is up and has what the other lacks next. Two that lack the same would wait
-// for each other.
-bool ExecutorRole::IsRepairerOf(InstanceId lacked, ReplicaSet suspected) const {
-  ReplicaSet able;
-  able.Insert(settings_.self);
-  for (int i = 0; i < kMaxNodes; ++i) {
-    if (peers_[static_cast<std::size_t>(i)].committed.Contains(lacked) &&
-        !suspected.Contains(ReplicaAt(i))) {
-      able.Insert(ReplicaAt(i));
-    }
-  }
-  return InRing(able, lacked.replica, 0) == settings_.self;
-}
-
-void ExecutorRole::Resend(ReplicaId to, ReplicaId column, std::uint64_t above,
-                          Effects& effects) {
-  Peer& peer = peers_[static_cast<std::size_t>(Index(to))];
-  std::uint64_t slot = std::max(above, peer.resent[column]);
-  int count = 0;
-  std::size_t bytes = 0;
-  while (slot < peer.overdue[column] && count < kMaxResent &&
-         bytes < kMaxResentBytes) {
-    const InstanceId id{column, ++slot};
+void ExecutorRole::Resend(ReplicaId to, ReplicaId column, Effects& effects) {
+  const auto send = [&](InstanceId id) -> std::optional<std::size_t> {
     const KnownDecision* known = Find(id);
-    if (known == nullptr) continue;  // Not decided here either.
+    if (known == nullptr) return std::nullopt;  // Not decided here either.
     effects.SendAgain(
         to, Commit{.instance = id, .value = known->value, .deps = known->deps},
         0);
     ++effects.stats().retransmissions;
-    ++count;
-    if (known->value.batch != nullptr) bytes += known->value.batch->byte_size();
-  }
-  peer.resent.Set(column, slot);
+    return known->value.batch == nullptr ? 0 : known->value.batch->byte_size();
+  };
+  repair_.Resend(to, column, send);
 }
 
-void ExecutorRole::BeginRepairPeriod() {
-  for (Peer& peer : peers_) {
-    peer.overdue = peer.overdue_next;
-    peer.resent = DependencySet(cluster_.columns);
-    for (int i = 0; i < cluster_.columns; ++i) {
-      peer.overdue_next.Set(ReplicaAt(i), decisions_.Newest(ReplicaAt(i)));
-    }
+DependencySet ExecutorRole::Newest() const {
+  DependencySet newest(cluster_.columns);
+  for (int i = 0; i < cluster_.columns; ++i) {
+    newest.Set(ReplicaAt(i), decisions_.Newest(ReplicaAt(i)));
   }
+  return newest;
 }
 
 // ---- what is forgotten ------------------------------------------------------
@@ -282,7 +236,7 @@ std::uint64_t ExecutorRole::Fingerprint() const {
       print.Mix(watermark);
     }
   });
-  for (const std::uint64_t watermark : stable_executed_.watermarks()) {
+  for (const std::uint64_t watermark : stable_.executed().watermarks()) {
     print.Mix(watermark);
   }
   return print.value();

@@ -18,6 +18,8 @@
 
 #include "depsvc/slot_log.h"
 #include "replica/bpaxos/effects.h"
+#include "replica/floors/repair.h"
+#include "replica/floors/stable_execution.h"
 #include "replica/paxos/roles.h"
 #include "replica/settings.h"
 #include "wire/message.h"
@@ -42,7 +44,7 @@ class ExecutorRole {
   void HandleFrontier(ReplicaId from, const Frontier& m, bool reads_here,
                       Effects& effects);
   // Everything up to `through` is durable.
-  void HandleDurable(RecordSequence through);
+  void HandleDurable(RecordSequence through) { stable_.HandleDurable(through); }
   // `committed`, `executed`: the executor's frontiers; `era`: of sessions.
   void HandleTick(const DependencySet& committed, const DependencySet& executed,
                   std::uint64_t era, Effects& effects);
@@ -76,16 +78,6 @@ class ExecutorRole {
   std::uint64_t Fingerprint() const;
 
  private:
-  struct Peer {
-    DependencySet committed;
-    // Decided here when the present (the next) repair period began, so a peer
-    // that lacks one of them has probably lost it.
-    DependencySet overdue;
-    DependencySet overdue_next;
-    // Resent in this period.
-    DependencySet resent;
-  };
-
   bool IsSelf(ReplicaId node) const { return node == settings_.self; }
   void Note(InstanceId id, const DependencySet& deps);
   DependencySet Forgotten() const;
@@ -95,10 +87,8 @@ class ExecutorRole {
                      Effects& effects);
   void Ask(ReplicaId column, std::uint64_t frontier, std::uint64_t known,
            int attempt, Effects& effects);
-  bool IsRepairerOf(InstanceId lacked, ReplicaSet suspected) const;
-  void Resend(ReplicaId to, ReplicaId column, std::uint64_t above,
-              Effects& effects);
-  void BeginRepairPeriod();
+  void Resend(ReplicaId to, ReplicaId column, Effects& effects);
+  DependencySet Newest() const;
 
   Settings settings_;
   Cluster cluster_;
@@ -108,13 +98,10 @@ class ExecutorRole {
   // Per column: the frontier when it last moved, and ticks since.
   DependencySet stuck_at_;
   std::array<int, kMaxReplicas> stuck_ticks_{};
-  // What is executed counts for others once its decisions are durable.
-  DependencySet stable_executed_;
-  DependencySet executing_;  // becomes stable with this record:
-  RecordSequence executing_record_ = 0;
+  StableExecution stable_;
   DependencySet announced_committed_;
   DependencySet announced_executed_;
-  std::array<Peer, kMaxNodes> peers_;
+  Repair repair_;
   std::uint64_t ticks_ = 0;
 };
 

@@ -14,9 +14,9 @@
 // Pure, copyable.
 #pragma once
 
-#include <array>
 #include <optional>
 
+#include "replica/floors/witnesses.h"
 #include "replica/paxos/roles.h"
 #include "wire/dependency_set.h"
 #include "wire/record.h"
@@ -30,11 +30,13 @@ class Floors {
   void HandleFrontier(ReplicaId from, const DependencySet& executed);
 
   // Every executor has executed it for good.
-  DependencySet HeldByAll() const { return ReachedByAllBut(0); }
+  DependencySet HeldByAll() const {
+    return witnesses_.executed().ReachedByAllBut(0);
+  }
   // This node's executor has, and enough others that the rest may be passed.
-  DependencySet HeldByEnough();
+  DependencySet HeldByEnough() { return witnesses_.HeldByEnough(); }
   // Are there more executors than that takes?
-  bool MayPass() const { return enough_ < cluster_.roles.executors.size(); }
+  bool MayPass() const { return witnesses_.MayPass(); }
 
   // The next floors, if they are higher than the last ones and these are
   // durable; the caller makes them so. `committed`: the own executor's
@@ -54,27 +56,9 @@ class Floors {
   }
 
  private:
-  // The watermark that all but `skipped` of the executors have reached.
-  DependencySet ReachedByAllBut(int skipped) const;
-
-  // What an executor has said of itself, which only grows.
-  struct Report {
-    DependencySet executed;
-    // An earlier one, all of which is executed here as well; and the one that
-    // takes its place as soon as that is true of it.
-    DependencySet matched;
-    DependencySet to_match;
-  };
-
-  const Report& ReportOf(int node) const {
-    return reports_[static_cast<std::size_t>(node)];
-  }
-
   Cluster cluster_;
-  ReplicaId self_;
   bool executes_;
-  int enough_;
-  std::array<Report, kMaxNodes> reports_;
+  Witnesses witnesses_;
   DependencySet base_;  // durable
   DependencySet drop_;
   DependencySet next_base_;  // persisted, not yet durable

@@ -23,20 +23,16 @@ Epaxos::Epaxos(const Settings& settings)
       candidate_votes_(settings.replicas),
       next_base_floor_(settings.replicas),
       next_drop_floor_(settings.replicas),
-      stable_executed_(settings.replicas),
-      executing_(settings.replicas),
+      stable_(settings.replicas),
+      base_floors_(settings.replicas, Everybody()),
+      witnesses_(settings.replicas, Everybody(), self_,
+                 settings.replicas / 2 + 1),
+      repair_(settings.replicas, Everybody(), self_),
       cut_committed_(settings.replicas),
       announced_committed_(settings.replicas),
       announced_executed_(settings.replicas) {
   QUORATE_CHECK(ValidateSettings(settings).ok(), "settings are valid");
-  const DependencySet none(settings.replicas);
-  for (Peer& peer : peers_) {
-    peer.base_floor = none;
-    peer.committed = none;
-    peer.overdue = none;
-    peer.overdue_next = none;
-    peer.resent = none;
-  }
+  for (Peer& peer : peers_) peer.committed = DependencySet(settings.replicas);
 }
 
 bool Epaxos::IsBelievable(const Message& message) const {
@@ -158,10 +154,7 @@ void Epaxos::HandleDurable(RecordSequence through, Actions& actions) {
         break;
     }
   }
-  if (executing_record_ != 0 && executing_record_ <= through) {
-    stable_executed_ = executing_;
-    executing_record_ = 0;
-  }
+  stable_.HandleDurable(through);
   if (floor_record_ != 0 && floor_record_ <= through) {
     floor_record_ = 0;
     base_floor_ = next_base_floor_;

@@ -33,6 +33,10 @@
 #include "replica/epaxos/instance.h"
 #include "replica/epaxos/instance_log.h"
 #include "replica/epaxos/recovery_rule.h"
+#include "replica/floors/repair.h"
+#include "replica/floors/reports.h"
+#include "replica/floors/stable_execution.h"
+#include "replica/floors/witnesses.h"
 #include "replica/paxos/outbox.h"
 #include "replica/paxos/quorum.h"
 #include "replica/paxos/snapshot_facts.h"
@@ -56,6 +60,8 @@ struct Stats {
   std::uint64_t recovered_noops = 0;
   std::uint64_t recoveries_waited = 0;
   std::uint64_t snapshots_installed = 0;
+  // Times that members could have been passed but for the witnesses.
+  std::uint64_t floors_held_back = 0;
   RuleCounts rules{};
 };
 
@@ -148,7 +154,7 @@ class Epaxos {
     // The round that waits; ignored if it is over by then.
     Ballot ballot;
   };
-  // What was heard from a peer, and what was sent to repair its gaps.
+  // What was heard from a peer.
   struct Peer {
     bool suspected = false;
     // Has not answered a question (Inquire), nor anything since.
@@ -159,13 +165,6 @@ class Epaxos {
     // It has been told in this repair period that it needs a snapshot.
     bool told_truncated = false;
     DependencySet committed;
-    DependencySet base_floor;
-    // Slots up to here were committed here when the current repair period
-    // began, so a peer that lacks one of them has probably lost it.
-    DependencySet overdue;
-    DependencySet overdue_next;
-    // Resent in this period.
-    DependencySet resent;
   };
   // A column whose next instance is not decided, though something needs it.
   struct Standstill {
@@ -217,14 +216,12 @@ class Epaxos {
   void SendFrontier(Actions& actions);
   Frontier OwnFrontier() const;
   void HandleFrontier(ReplicaId from, const Frontier& m, Actions& actions);
-  void ResendCommits(ReplicaId to, ReplicaId column, std::uint64_t above,
-                     Actions& actions);
-  bool IsRepairerOf(ReplicaId column, ReplicaId lacking) const;
+  void ResendCommits(ReplicaId to, ReplicaId column, Actions& actions);
   void BeginRepairPeriod();
-  void NoteStableExecution(const DependencySet& executed);
+  DependencySet Newest() const;
   void RaiseBaseFloor(Actions& actions);
   void RaiseDropFloor(Actions& actions);
-  DependencySet DroppableFloor() const;
+  DependencySet DroppableFloor();
   bool RetainsMoreThan(std::size_t bytes, const DependencySet& from,
                        const DependencySet& to) const;
   bool VotesCover(const DependencySet& floor) const;
@@ -373,9 +370,10 @@ class Epaxos {
   DependencySet next_base_floor_;  // persisted, not yet durable
   DependencySet next_drop_floor_;
   RecordSequence floor_record_ = 0;  // 0: none under way
-  DependencySet stable_executed_;    // executed, and its commits durable
-  DependencySet executing_;          // becomes stable with this record:
-  RecordSequence executing_record_ = 0;
+  StableExecution stable_;
+  Reports base_floors_;  // of all members
+  Witnesses witnesses_;
+  Repair repair_;
 
   // The last checkpoint: what it stands for, and its committed prefix.
   RecordSequence cut_through_ = 0;

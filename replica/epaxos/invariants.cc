@@ -134,7 +134,7 @@ std::uint64_t Epaxos::Fingerprint() const {
       Mix(print, *log_.Find({column, slot}));
     }
     print.Mix(peers_[static_cast<std::size_t>(i)].suspected ? 1 : 0);
-    Mix(print, peers_[static_cast<std::size_t>(i)].base_floor);
+    Mix(print, base_floors_.Of(column));
   }
   print.Mix(next_slot_);
   print.Mix(reservation_.through);

@@ -6,15 +6,13 @@
 #include "replica/epaxos/epaxos.h"
 #include "replica/paxos/snapshot_facts.h"
 #include "wire/check.h"
+#include "wire/mutation.h"
 
 namespace quorate::epaxos {
 namespace {
 
 constexpr std::uint64_t kHeartbeatTicks = 10;
 constexpr int kMaxRetransmitTicks = 100;
-// Commits resent to one peer for one of its frontiers.
-constexpr int kMaxResentCommits = 256;
-constexpr std::size_t kMaxResentBytes = 1024 * 1024;
 
 }  // namespace
 
@@ -24,7 +22,7 @@ void Epaxos::HandleTick(const DependencySet& executed, Actions& actions) {
   RetransmitOwn(actions);
   DriveRecoveries(actions);
   RecoverWhatIsStuck(actions);
-  NoteStableExecution(executed);
+  stable_.Note(executed, last_record_, outbox_.durable());
   WatchReaders();
   if (ticks_ % static_cast<std::uint64_t>(settings_.floor_ticks) == 0) {
     RaiseBaseFloor(actions);
@@ -157,26 +155,22 @@ void Epaxos::Greet(ReplicaId peer, Actions& actions) {
       SendRound(id, *instance, to, actions);
     }
   }
-  Peer& known = peers_[static_cast<std::size_t>(Index(peer))];
-  for (int i = 0; i < quorums_.replicas; ++i) {
-    known.overdue.Set(ReplicaAt(i), log_.Newest(ReplicaAt(i)));
-  }
-  known.resent = DependencySet(quorums_.replicas);
+  repair_.Greet(peer, Newest());
   Send(peer, OwnFrontier(), /*rests_on=*/0, actions);
 }
 
 void Epaxos::SendFrontier(Actions& actions) {
   const bool news = committed_ != announced_committed_ ||
-                    stable_executed_ != announced_executed_ || ticks_ == 1;
+                    stable_.executed() != announced_executed_ || ticks_ == 1;
   if (!news && ticks_ % kHeartbeatTicks != 0) return;
   announced_committed_ = committed_;
-  announced_executed_ = stable_executed_;
+  announced_executed_ = stable_.executed();
   Broadcast(OwnFrontier(), /*rests_on=*/0, actions);
 }
 
 Frontier Epaxos::OwnFrontier() const {
   return {.committed = committed_,
-          .executed = stable_executed_,
+          .executed = stable_.executed(),
           .base_floor = base_floor_,
           .forgotten_through = forgotten_[self_]};
 }
@@ -189,7 +183,9 @@ void Epaxos::HandleFrontier(ReplicaId from, const Frontier& m,
     return;
   }
   Peer& peer = peers_[static_cast<std::size_t>(Index(from))];
-  peer.base_floor.UnionWith(m.base_floor);
+  base_floors_.Hear(from, m.base_floor);
+  witnesses_.Hear(from, m.executed);
+  repair_.Hear(from, m.committed);
   forgotten_.Raise(from, m.forgotten_through);
   if (peer.reading_ticks > 0 && peer.committed != m.committed) {
     peer.reading_ticks = kReaderPatience;  // It gets on.
@@ -201,74 +197,43 @@ void Epaxos::HandleFrontier(ReplicaId from, const Frontier& m,
     const ReplicaId column = ReplicaAt(i);
     // Who reads our checkpoint gets what follows it from us: the others may
     // have forgotten it.
-    if (m.committed[column] < peer.overdue[column] &&
-        (IsRepairerOf(column, from) || peer.reading_ticks > 0)) {
-      ResendCommits(from, column, m.committed[column], actions);
+    if (repair_.IsOverdue(from, column) &&
+        (peer.reading_ticks > 0 || repair_.IsOurs(from, column, Suspected()))) {
+      ResendCommits(from, column, actions);
     }
   }
 }
 
-// One replica repairs: the first in ring order from the column's own that is
-// up and is not the one that lacks something.
-bool Epaxos::IsRepairerOf(ReplicaId column, ReplicaId lacking) const {
-  for (int step = 0; step < quorums_.replicas; ++step) {
-    const ReplicaId candidate =
-        ReplicaAt((Index(column) + step) % quorums_.replicas);
-    if (candidate == lacking) continue;
-    if (peers_[static_cast<std::size_t>(Index(candidate))].suspected) continue;
-    return IsSelf(candidate);
-  }
-  return false;
-}
-
-void Epaxos::ResendCommits(ReplicaId to, ReplicaId column, std::uint64_t above,
-                           Actions& actions) {
-  Peer& peer = peers_[static_cast<std::size_t>(Index(to))];
-  std::uint64_t slot = std::max(above, peer.resent[column]);
-  int count = 0;
-  std::size_t bytes = 0;
-  while (slot < peer.overdue[column] && count < kMaxResentCommits &&
-         bytes < kMaxResentBytes) {
-    const InstanceId id{column, ++slot};
+void Epaxos::ResendCommits(ReplicaId to, ReplicaId column, Actions& actions) {
+  const auto send = [&](InstanceId id) -> std::optional<std::size_t> {
     const Instance* instance = log_.Find(id);
     if (instance == nullptr || instance->status != InstanceStatus::kCommitted) {
-      continue;  // Undecided here too.
+      return std::nullopt;  // Undecided here too.
     }
     SendAgain(
         to,
         Commit{
             .instance = id, .value = instance->value, .deps = instance->deps},
         instance->last_record, actions);
-    ++count;
-    if (instance->value.batch != nullptr) {
-      bytes += instance->value.batch->byte_size();
-    }
     ++stats_.retransmissions;
-  }
-  peer.resent.Set(column, slot);
+    return instance->value.batch == nullptr
+               ? 0
+               : instance->value.batch->byte_size();
+  };
+  repair_.Resend(to, column, send);
 }
 
 void Epaxos::BeginRepairPeriod() {
-  for (Peer& peer : peers_) {
-    peer.told_truncated = false;
-    peer.overdue = peer.overdue_next;
-    peer.resent = DependencySet(quorums_.replicas);
-    for (int i = 0; i < quorums_.replicas; ++i) {
-      peer.overdue_next.Set(ReplicaAt(i), log_.Newest(ReplicaAt(i)));
-    }
-  }
+  for (Peer& peer : peers_) peer.told_truncated = false;
+  repair_.BeginPeriod(Newest());
 }
 
-// What is executed counts once every record so far is durable: those of the
-// commits it rests on are among them (truncation.md B.1, 3).
-void Epaxos::NoteStableExecution(const DependencySet& executed) {
-  if (executing_record_ != 0) return;
-  if (last_record_ <= outbox_.durable()) {
-    stable_executed_ = executed;
-  } else {
-    executing_ = executed;
-    executing_record_ = last_record_;
+DependencySet Epaxos::Newest() const {
+  DependencySet newest(quorums_.replicas);
+  for (int i = 0; i < quorums_.replicas; ++i) {
+    newest.Set(ReplicaAt(i), log_.Newest(ReplicaAt(i)));
   }
+  return newest;
 }
 
 // B-R1: first every new proposal covers the candidate, then all older own
@@ -276,15 +241,15 @@ void Epaxos::NoteStableExecution(const DependencySet& executed) {
 // left out, so must everything else that this replica has voted on (B-R1c').
 void Epaxos::RaiseBaseFloor(Actions& actions) {
   if (candidate_mark_ == 0) {
-    if (stable_executed_ == candidate_floor_) return;
-    candidate_floor_.UnionWith(stable_executed_);
+    if (stable_.executed() == candidate_floor_) return;
+    candidate_floor_.UnionWith(stable_.executed());
     candidate_mark_ = next_slot_;
     for (int i = 0; i < quorums_.replicas; ++i) {
       candidate_votes_.Set(ReplicaAt(i), log_.Newest(ReplicaAt(i)));
     }
     return;
   }
-  if (stable_executed_[self_] + 1 < candidate_mark_ || floor_record_ != 0) {
+  if (stable_.executed()[self_] + 1 < candidate_mark_ || floor_record_ != 0) {
     return;
   }
   if (Laggards(settings_) > 0 && !VotesCover(candidate_floor_)) return;
@@ -321,28 +286,25 @@ bool Epaxos::VotesCover(const DependencySet& floor) const {
 
 // B-R2: what every member no longer needs. When keeping it for those that are
 // far behind takes too much memory, B-R2': what all but g of them no longer
-// need, column by column, and we neither.
-DependencySet Epaxos::DroppableFloor() const {
+// need, column by column, and we neither, as far as the witnesses go: two that
+// leave out each other could not help each other any more.
+DependencySet Epaxos::DroppableFloor() {
+  base_floors_.Hear(self_, base_floor_);
+  witnesses_.Hear(self_, stable_.executed());
   const int laggards = Laggards(settings_);
-  DependencySet everybody = base_floor_;
-  DependencySet most = base_floor_;
-  for (int i = 0; i < quorums_.replicas; ++i) {
-    const ReplicaId column = ReplicaAt(i);
-    std::vector<std::uint64_t> floors;
-    for (int j = 0; j < quorums_.replicas; ++j) {
-      floors.push_back(
-          IsSelf(ReplicaAt(j))
-              ? base_floor_[column]
-              : peers_[static_cast<std::size_t>(j)].base_floor[column]);
-    }
-    std::sort(floors.begin(), floors.end());
-    everybody.Set(column, floors[0]);
-    most.Set(column, std::min(base_floor_[column],
-                              floors[static_cast<std::size_t>(laggards)]));
-  }
+  const DependencySet everybody = base_floors_.ReachedByAllBut(0);
+  if (laggards == 0) return everybody;
+  DependencySet held = witnesses_.HeldByEnough();
+  held.UnionWith(everybody);
+  DependencySet most = base_floors_.ReachedByAllBut(laggards);
+  most.IntersectWith(base_floor_);
   if (everybody.Covers(most)) return everybody;
   const std::size_t kept = settings_.retained_bytes;
   if (!RetainsMoreThan(kept, everybody, most)) return everybody;
+  if (!held.Covers(most)) {
+    ++stats_.floors_held_back;
+    if (!Mutated("pass_each_other")) most.IntersectWith(held);
+  }
   if (has_readers() &&
       !RetainsMoreThan(KeptForReaders(kept), everybody, most)) {
     // They need what follows the checkpoint.

@@ -99,10 +99,10 @@ void Ghost::BecameDurable(ReplicaId at, const FloorRecord& r) {
     const int enough = std::max(sizes_.faults, executors / 2) + 1;
     CheckFloor(at, r.base_floor, executors - sizes_.faults - 1);
     CheckFloor(at, r.drop_floor, passes ? executors - enough : 0);
-    NoteForgotten(at, r.drop_floor);
   } else {
     CheckFloor(at, r.drop_floor, sizes_.laggards);
   }
+  NoteForgotten(at, r.drop_floor);
 }
 
 void Ghost::CheckFloor(ReplicaId at, const DependencySet& floor, int lacking) {
@@ -125,8 +125,8 @@ void Ghost::CheckFloor(ReplicaId at, const DependencySet& floor, int lacking) {
   }
 }
 
-// 3.3: of two executors that have forgotten something, one has all that the
-// other forgot, so that it can hand out its state.
+// Invariant 16: of two members that have forgotten something, one has all that
+// the other forgot, so that it can hand out its state.
 void Ghost::NoteForgotten(ReplicaId at, const DependencySet& floor) {
   DependencySet& forgotten = forgotten_[static_cast<std::size_t>(Index(at))];
   forgotten.UnionWith(floor);
@@ -137,8 +137,9 @@ void Ghost::NoteForgotten(ReplicaId at, const DependencySet& floor) {
         HasStable(at, forgotten_[static_cast<std::size_t>(i)])) {
       continue;
     }
-    Fail("3.3: of two that forget, one can give its state to the other", at,
-         {other, 0}, ToString(forgotten));
+    Fail(
+        "invariant 16: of two that forget, one can give its state to the other",
+        at, {other, 0}, ToString(forgotten));
   }
 }
 
@@ -158,7 +159,7 @@ void Ghost::Installed(ReplicaId at, const DependencySet& drop_floor,
     NoteDecided(at, instance->instance, instance->value, instance->deps);
     DiskOf(at, Get(instance->instance)).committed = true;
   }
-  if (is_bpaxos()) NoteForgotten(at, drop_floor);
+  NoteForgotten(at, drop_floor);
 }
 
 void Ghost::BecameDurable(ReplicaId at, const ReservedRecord& r) {
