@@ -16,7 +16,7 @@ BpaxosReplica::BpaxosReplica(const Settings& settings)
       queue_(settings),
       era_timer_(settings),
       transfer_(settings),
-      readers_(cluster_.columns) {
+      readers_(cluster_.columns, cluster_.roles.executors) {
   const Roles& roles = cluster_.roles;
   if (roles.leaders.Contains(settings.self)) {
     leader_.emplace(settings, cluster_);
@@ -259,7 +259,7 @@ void BpaxosReplica::HandleFrontier(ReplicaId from, const Frontier& m,
   era_ = std::max(era_, m.era);
   if (leader_) leader_->HandleFrontier(from, m);
   if (!executing_ || !cluster_.roles.executors.Contains(from)) return;
-  readers_.HandleFrontier(from, m, floors_.base());
+  readers_.HandleFrontier(from, m.committed, floors_.base());
   executing_->HandleFrontier(from, m, readers_.Contains(from), effects);
   FetchIfPassed(from, m.base_floor, effects);
 }
@@ -272,7 +272,7 @@ void BpaxosReplica::HandleTick(Effects& effects) {
     executing_->HandleTick(executor_.committed_frontier(),
                            executor_.executed_frontier(), era_, effects);
     readers_.HandleTick();
-    transfer_.Tick(executor_.committed_frontier(), effects.actions());
+    transfer_.Tick(Progress(), effects.actions());
   }
   EndEra(effects);
   if (ticks_ % static_cast<std::uint64_t>(settings_.floor_ticks) == 0) {

@@ -20,10 +20,10 @@
 #include "replica/bpaxos/executor_role.h"
 #include "replica/bpaxos/floors.h"
 #include "replica/bpaxos/leader.h"
-#include "replica/bpaxos/readers.h"
 #include "replica/checkpointing.h"
 #include "replica/command_queue.h"
 #include "replica/era_timer.h"
+#include "replica/floors/readers.h"
 #include "replica/paxos/roles.h"
 #include "replica/replica.h"
 #include "replica/state_transfer.h"
@@ -106,6 +106,7 @@ class BpaxosReplica final : public Replica {
   DependencySet DroppableFloor();
   void HandleSnapshotRequest(ReplicaId from, const SnapshotRequest& m,
                              Effects& effects);
+  StateTransfer::Progress Progress() const;
   void FetchIfPassed(ReplicaId by, const DependencySet& forgotten,
                      Effects& effects);
   void TakePart(const SnapshotPart& part, Effects& effects);
@@ -130,7 +131,7 @@ class BpaxosReplica final : public Replica {
   ReplicaId sent_to_{};  // the leader last named to clients, if none leads here
   CheckpointWriter checkpoint_;
   StateTransfer transfer_;
-  bpaxos::Readers readers_;
+  Readers readers_;
   StateReader reader_;
   std::vector<CommittedInstance> restored_;
   Executed executed_;  // Scratch, empty between steps.

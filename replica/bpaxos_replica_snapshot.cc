@@ -22,26 +22,23 @@ DependencySet BpaxosReplica::DroppableFloor() {
   if (!MayLeaveOut()) return all;
   // What is fetched must cover all that is forgotten here.
   if (transfer_.under_way()) return floors_.newest().drop_floor;
-  DependencySet enough = floors_.HeldByEnough();
-  if (all.Covers(enough)) return all;
-  const std::size_t kept = settings_.retained_bytes;
-  if (!executing_->RetainsMoreThan(kept, all, enough)) return all;
-  if (!readers_.empty() &&
-      !executing_->RetainsMoreThan(KeptForReaders(kept), all, enough)) {
-    // They need what follows the checkpoint.
-    enough.IntersectWith(readers_.cut());
-  }
-  enough.UnionWith(all);
-  return enough;
+  const DependencySet enough = floors_.HeldByEnough();
+  const auto retains = [this](std::size_t bytes, const DependencySet& from,
+                              const DependencySet& to) {
+    return executing_->RetainsMoreThan(bytes, from, to);
+  };
+  return readers_.Limit(all, enough, settings_.retained_bytes, retains);
 }
 
 void BpaxosReplica::HandleSnapshotRequest(ReplicaId from,
                                           const SnapshotRequest& m,
                                           Effects& effects) {
-  if (!MayLeaveOut() || !cluster_.roles.executors.Contains(from)) {
+  if (!MayLeaveOut() || !cluster_.roles.executors.Contains(from) ||
+      !executor_.executed_frontier().Covers(m.forgotten)) {
     return effects.Stale();
   }
-  readers_.HandleRequest(from, m, floors_.newest().drop_floor, effects);
+  readers_.HandleRequest(from, m, floors_.newest().drop_floor,
+                         effects.actions());
 }
 
 // ---- at the executor that was left out --------------------------------------
@@ -52,8 +49,15 @@ void BpaxosReplica::FetchIfPassed(ReplicaId by, const DependencySet& forgotten,
   if (!MayLeaveOut() || executor_.committed_frontier().Covers(forgotten)) {
     return;
   }
-  transfer_.Begin({.by = by, .floor = forgotten}, floors_.newest().drop_floor,
+  transfer_.Begin({.by = by, .floor = forgotten}, Progress(),
                   effects.actions());
+}
+
+StateTransfer::Progress BpaxosReplica::Progress() const {
+  return {.committed = executor_.committed_frontier(),
+          .forgotten = floors_.newest().drop_floor,
+          .executed = floors_.executed_reports(),
+          .suspected = shared_.suspected};
 }
 
 void BpaxosReplica::TakePart(const SnapshotPart& part, Effects& effects) {

@@ -56,11 +56,12 @@ ReplicaStatus BpaxosReplica::Status() const {
   status.recoveries_started = shared_.stats.recoveries_started;
   status.recovered_payloads = shared_.stats.recovered_payloads;
   status.recovered_noops = shared_.stats.recovered_noops;
-  status.fetches_snapshot = transfer_.under_way();
-  status.snapshot_parts = transfer_.received();
-  status.snapshot_parts_of = transfer_.chunks();
+  Describe(transfer_, status);
   status.snapshots_installed = shared_.stats.snapshots_installed;
-  if (executing_) status.instances_in_memory += executing_->size();
+  if (executing_) {
+    status.instances_in_memory += executing_->size();
+    status.relays = executing_->repair().relays();
+  }
   if (acceptor_) status.instances_in_memory += acceptor_->size();
   if (dependencies_) {
     status.instances_in_memory += dependencies_->answers();

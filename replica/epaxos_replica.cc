@@ -53,7 +53,8 @@ void EpaxosReplica::Step(const Event& event, Actions& actions) {
                      return;
                    }
                    protocol_.HandleTick(executor_.executed_frontier(), actions);
-                   transfer_.Tick(protocol_.committed_frontier(), actions);
+                   transfer_.Tick(ProgressFrom(protocol_.newest_drop_floor()),
+                                  actions);
                    EndEra(actions);
                  },
                  [&](const PeerSuspected& e) {
@@ -64,7 +65,8 @@ void EpaxosReplica::Step(const Event& event, Actions& actions) {
                  [&](const SnapshotDurable&) { Install(actions); }},
       event);
   if (const auto passed = protocol_.TakePassed()) {
-    transfer_.Begin(*passed, protocol_.newest_drop_floor(), actions);
+    transfer_.Begin(*passed, ProgressFrom(protocol_.newest_drop_floor()),
+                    actions);
   }
   protocol_.HoldDropFloor(transfer_.under_way());
   Execute(first, actions);
@@ -219,6 +221,8 @@ ReplicaStatus EpaxosReplica::Status() const {
   status.holds_back = HoldsBack();
   AddRecoveries(status);
   status.snapshots_installed = protocol_.stats().snapshots_installed;
+  status.floors_held_back = protocol_.stats().floors_held_back;
+  status.relays = protocol_.repair().relays();
   return status;
 }
 

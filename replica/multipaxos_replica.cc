@@ -46,7 +46,8 @@ void MultipaxosReplica::Step(const Event& event, Actions& actions) {
                         },
                         [&](const Tick& e) {
                           protocol_.HandleTick(e.random, actions);
-                          transfer_.Tick(protocol_.committed_frontier(),
+                          transfer_.Tick(ProgressFrom(protocol_.Column(
+                                             protocol_.newest_drop_floor())),
                                          actions);
                           EndEra(actions);
                         },
@@ -58,8 +59,9 @@ void MultipaxosReplica::Step(const Event& event, Actions& actions) {
                         [&](const SnapshotDurable&) { Install(actions); }},
              event);
   if (const auto passed = protocol_.TakePassed()) {
-    transfer_.Begin(*passed, protocol_.Column(protocol_.newest_drop_floor()),
-                    actions);
+    transfer_.Begin(
+        *passed, ProgressFrom(protocol_.Column(protocol_.newest_drop_floor())),
+        actions);
   }
   protocol_.HoldDropFloor(transfer_.under_way());
   for (std::size_t i = first; i < actions.committed.size(); ++i) {

@@ -5,6 +5,7 @@
 #include "replica/epaxos_replica.h"
 #include "replica/multipaxos_replica.h"
 #include "replica/paxos/quorum.h"
+#include "replica/state_transfer.h"
 #include "wire/check.h"
 
 namespace quorate {
@@ -18,6 +19,14 @@ void Describe(const Executor& executor, ReplicaStatus& status) {
   status.expired_sessions = executor.sessions().expired_sessions();
   status.executor = executor.stats();
   status.oldest_blocked = executor.OldestBlocked();
+}
+
+void Describe(const StateTransfer& transfer, ReplicaStatus& status) {
+  status.fetches_snapshot = transfer.under_way();
+  status.snapshot_from = transfer.server();
+  status.snapshot_waits_for = transfer.waits_for();
+  status.snapshot_parts = transfer.received();
+  status.snapshot_parts_of = transfer.chunks();
 }
 
 std::unique_ptr<Replica> Replica::Create(const Settings& settings) {

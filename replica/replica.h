@@ -19,6 +19,8 @@
 
 namespace quorate {
 
+class StateTransfer;
+
 // An instance that this replica is finishing for its command leader.
 struct RecoveryStatus {
   InstanceId instance;
@@ -71,15 +73,25 @@ struct ReplicaStatus {
   std::uint64_t leader_reads = 0;  // commands served without the log
   // A snapshot being fetched from a peer: parts of how many (0: not known).
   bool fetches_snapshot = false;
+  std::optional<ReplicaId> snapshot_from;
+  // What is lacked here has been forgotten by those that are up, and none of
+  // them can give its state: one of these must come back.
+  ReplicaSet snapshot_waits_for;
   std::uint64_t snapshot_parts = 0;
   std::uint64_t snapshot_parts_of = 0;
   std::uint64_t snapshots_installed = 0;
+  // Times that members would have been passed but for the witnesses, and that
+  // decisions were sent in place of a member nearer to them (replica/floors).
+  std::uint64_t floors_held_back = 0;
+  std::uint64_t relays = 0;
   ExecutorStats executor;
   std::optional<Executor::Blocked> oldest_blocked;
 };
 
 // Fills in what an executor knows, its frontiers among it.
 void Describe(const Executor& executor, ReplicaStatus& status);
+// And how a snapshot comes here.
+void Describe(const StateTransfer& transfer, ReplicaStatus& status);
 
 class Replica : public Machine {
  public:

@@ -16,7 +16,7 @@ SnapshotFetch::SnapshotFetch(const Settings& settings, ReplicaId server,
       executor_(ColumnsOf(settings), settings.conflicts) {}
 
 SnapshotRequest SnapshotFetch::Request() const {
-  return {.through = through_, .first = next_};
+  return {.through = through_, .first = next_, .forgotten = forgotten_};
 }
 
 void SnapshotFetch::Begin(std::uint64_t through) {

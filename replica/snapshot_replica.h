@@ -29,6 +29,7 @@ class SnapshotReplica : public Replica {
     print.Mix(protocol_.Fingerprint());
     print.Mix(executor_.Fingerprint());
     print.Mix(queue_.waiting_commands());
+    print.Mix(transfer_.under_way() ? 1 : 0);
     return print.value();
   }
   RecordSequence last_record() const override {
@@ -38,7 +39,7 @@ class SnapshotReplica : public Replica {
   std::optional<RecordSequence> BeginCheckpoint() override {
     if (transfer_.received() > 0) return std::nullopt;
     const RecordSequence through = protocol_.last_record();
-    protocol_.NoteCheckpoint(through);
+    protocol_.NoteCheckpoint(through, executor_.executed_frontier());
     checkpoint_.Begin(through, executor_, [this](std::vector<Record>& records) {
       protocol_.Save(records);
     });
@@ -49,12 +50,15 @@ class SnapshotReplica : public Replica {
     return checkpoint_.Next(bytes, executor_, records);
   }
   void AbandonCheckpoint() override {
-    if (checkpoint_.Abandon(executor_)) protocol_.NoteCheckpoint(0);
+    if (!checkpoint_.Abandon(executor_)) return;
+    protocol_.NoteCheckpoint(0, executor_.executed_frontier());
   }
   bool wants_checkpoint() const override {
-    return protocol_.wants_checkpoint();
+    return protocol_.readers().wants_checkpoint();
   }
-  bool holds_checkpoint() const override { return protocol_.has_readers(); }
+  bool holds_checkpoint() const override {
+    return !protocol_.readers().empty();
+  }
 
   const Executor& executor() const override { return executor_; }
 
@@ -83,6 +87,15 @@ class SnapshotReplica : public Replica {
     actions.snapshot_writes.push_back(std::move(write));
   }
 
+  // How far this replica and the others are, for a transfer. `forgotten`: what
+  // cannot be committed here again.
+  StateTransfer::Progress ProgressFrom(const DependencySet& forgotten) const {
+    return {.committed = protocol_.committed_frontier(),
+            .forgotten = forgotten,
+            .executed = protocol_.executed_reports(),
+            .suspected = protocol_.Suspected()};
+  }
+
   // What does not depend on the protocol.
   ReplicaStatus StatusOfParts() const {
     ReplicaStatus status;
@@ -90,9 +103,7 @@ class SnapshotReplica : public Replica {
     status.committed = protocol_.committed_frontier();
     status.era = era();
     status.queued_commands = queue_.waiting_commands();
-    status.fetches_snapshot = transfer_.under_way();
-    status.snapshot_parts = transfer_.received();
-    status.snapshot_parts_of = transfer_.chunks();
+    Describe(transfer_, status);
     return status;
   }
 

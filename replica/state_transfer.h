@@ -2,7 +2,10 @@
 //
 // Drives SnapshotFetch: begins one when a peer has forgotten what is needed
 // here, asks again when nothing comes, goes to another server when one is
-// silent or makes no sense, and leaves repair the time it needs afterwards.
+// silent or makes no sense, and leaves repair the time it needs afterwards. A
+// server must have executed all that this replica has forgotten itself; of
+// those that are up the one that said so first, else whoever has most. Where no
+// single one has all, a second snapshot follows the first.
 // What the snapshot means to the protocol is its replica's to say. Pure,
 // copyable.
 #pragma once
@@ -10,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "replica/floors/reports.h"
 #include "replica/settings.h"
 #include "replica/snapshot_fetch.h"
 #include "wire/machine.h"
@@ -18,19 +22,28 @@ namespace quorate {
 
 class StateTransfer {
  public:
+  // How far this replica and the others are.
+  struct Progress {
+    DependencySet committed;
+    // What cannot be committed here again, the own floor: a server that has not
+    // executed as much is of no use.
+    DependencySet forgotten;
+    const Reports& executed;  // of everybody, for good
+    ReplicaSet suspected;
+  };
+
   explicit StateTransfer(const Settings& settings)
-      : settings_(settings),
+      : self_(settings.self),
+        settings_(settings),
         lacked_(ColumnsOf(settings)),
         last_committed_(ColumnsOf(settings)) {}
 
-  // `forgotten`: what this replica cannot commit again, its own floor.
-  void Begin(const Passed& passed, const DependencySet& forgotten,
-             Actions& actions);
+  void Begin(const Passed& passed, const Progress& now, Actions& actions);
   // The failure detector suspects a peer.
   void LoseServer(ReplicaId peer);
-  // `committed`: this replica's frontier. Repair gets on where it was behind
-  // what a peer has forgotten; that other columns move says nothing.
-  void Tick(const DependencySet& committed, Actions& actions);
+  // Repair gets on where this replica was behind what a peer has forgotten;
+  // that other columns move says nothing.
+  void Tick(const Progress& now, Actions& actions);
 
   // What is to be written of the part is in `write`; the caller hands it on
   // unless the part was ignored or broke the attempt. After kWhole it appends
@@ -46,6 +59,12 @@ class StateTransfer {
   void NoteInstalled();
 
   bool under_way() const { return fetch_.has_value(); }
+  std::optional<ReplicaId> server() const {
+    return fetch_ ? std::optional(fetch_->server()) : std::nullopt;
+  }
+  // What is lacked here is forgotten by those that are up, and none of them can
+  // give its state: one of these must come back. Usually empty.
+  ReplicaSet waits_for() const { return waits_for_; }
   // Chunks that are here, of how many (0: not known).
   std::uint64_t received() const { return fetch_ ? fetch_->received() : 0; }
   std::uint64_t chunks() const { return fetch_ ? fetch_->chunks() : 0; }
@@ -57,7 +76,13 @@ class StateTransfer {
   void Request(Actions& actions);
   void GiveUp();
   bool GetsOn(const DependencySet& committed) const;
+  bool CanServe(ReplicaId peer, const Progress& now) const;
+  std::optional<ReplicaId> FindServer(ReplicaId told_by,
+                                      const Progress& now) const;
+  bool RepairMayDo(const Passed& passed, const Progress& now) const;
+  ReplicaSet WhoMustComeBack(const Progress& now) const;
 
+  ReplicaId self_;
   Settings settings_;
   std::optional<SnapshotFetch> fetch_;
   // Ticks since the last snapshot, or since what followed it came in.
@@ -65,8 +90,13 @@ class StateTransfer {
   // The last server that was given up, and for how long others go first.
   ReplicaId avoided_{};
   int avoid_ticks_ = 0;
+  // Where the last snapshot came from.
+  std::optional<ReplicaId> installed_from_;
   DependencySet lacked_;  // up to there, when a peer last said so
   DependencySet last_committed_;
+  // Ticks since repair last got on while something is lacked, and a server is.
+  int stuck_ticks_ = 0;
+  ReplicaSet waits_for_;
 };
 
 }  // namespace quorate

@@ -162,6 +162,7 @@ own_column_clamp   3.2  bp_clamp            sim
 acceptor_forgets   3.2  -                   sim
 floor_of_one       3.3  -                   sim
 passed_with_f      3.3  -                   sim
+pass_each_other    B.6  -                   explore F1
 install_no_votes   3.3  -                   unit BpaxosSnapshot.RolesBesideTheExecutorKeepTheirVotesAndAnswers
 quorums_apart      3.2  -                   explore B2 recoveries=1
 first_shard_only   3.2  -                   explore B3

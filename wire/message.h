@@ -196,6 +196,9 @@ struct SnapshotRequest {
   // Which checkpoint: its CheckpointBegunRecord's `through`; 0: the last one.
   std::uint64_t through = 0;
   std::uint64_t first = 0;
+  // What the asker itself has forgotten: a checkpoint without that is of no
+  // use to it.
+  DependencySet forgotten;
 };
 inline constexpr std::uint64_t kSnapshotWindow = 4;
 

@@ -75,6 +75,7 @@ class ExecutorRole {
   }
 
   std::size_t size() const { return decisions_.size(); }
+  const Repair& repair() const { return repair_; }
   std::uint64_t Fingerprint() const;
 
  private:

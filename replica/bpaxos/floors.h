@@ -37,6 +37,7 @@ class Floors {
   DependencySet HeldByEnough() { return witnesses_.HeldByEnough(); }
   // Are there more executors than that takes?
   bool MayPass() const { return witnesses_.MayPass(); }
+  const Reports& executed_reports() const { return witnesses_.executed(); }
 
   // The next floors, if they are higher than the last ones and these are
   // durable; the caller makes them so. `committed`: the own executor's

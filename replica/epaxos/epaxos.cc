@@ -28,7 +28,7 @@ Epaxos::Epaxos(const Settings& settings)
       witnesses_(settings.replicas, Everybody(), self_,
                  settings.replicas / 2 + 1),
       repair_(settings.replicas, Everybody(), self_),
-      cut_committed_(settings.replicas),
+      readers_(settings.replicas, Everybody()),
       announced_committed_(settings.replicas),
       announced_executed_(settings.replicas) {
   QUORATE_CHECK(ValidateSettings(settings).ok(), "settings are valid");

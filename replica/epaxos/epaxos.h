@@ -33,6 +33,7 @@
 #include "replica/epaxos/instance.h"
 #include "replica/epaxos/instance_log.h"
 #include "replica/epaxos/recovery_rule.h"
+#include "replica/floors/readers.h"
 #include "replica/floors/repair.h"
 #include "replica/floors/reports.h"
 #include "replica/floors/stable_execution.h"
@@ -65,9 +66,6 @@ struct Stats {
   RuleCounts rules{};
 };
 
-// Ticks that a reader of a snapshot may be silent.
-inline constexpr int kReaderPatience = 500;
-
 class Epaxos {
  public:
   explicit Epaxos(const Settings& settings);
@@ -91,10 +89,10 @@ class Epaxos {
   // A checkpoint of this replica begins, or is given up (0): readers get this
   // one, and nothing above its committed prefix is forgotten as long as one
   // reads.
-  void NoteCheckpoint(RecordSequence through);
-  // A reader waits for a checkpoint that begins now.
-  bool wants_checkpoint() const { return wants_checkpoint_; }
-  bool has_readers() const;
+  void NoteCheckpoint(RecordSequence through, const DependencySet& executed) {
+    readers_.NoteCheckpoint(through, executed);
+  }
+  const Readers& readers() const { return readers_; }
   // Who told us, since the last call, that it has forgotten what we lack.
   std::optional<Passed> TakePassed();
   // While a snapshot is fetched nothing more is forgotten here: the server need
@@ -128,6 +126,10 @@ class Epaxos {
   const DependencySet& drop_floor() const { return drop_floor_; }
   // With a record on its way: no decision below it may be needed again.
   const DependencySet& newest_drop_floor() const { return next_drop_floor_; }
+  // How far everybody has executed for good, by what is known here.
+  const Reports& executed_reports() const { return witnesses_.executed(); }
+  const Repair& repair() const { return repair_; }
+  ReplicaSet Suspected() const;
   RecordSequence last_record() const { return last_record_; }
   const Stats& stats() const { return stats_; }
   // Instances that this replica is finishing for their command leaders.
@@ -159,9 +161,6 @@ class Epaxos {
     bool suspected = false;
     // Has not answered a question (Inquire), nor anything since.
     bool mute = false;
-    // It reads our checkpoint, or what comes after it: ticks that it may be
-    // silent for. 0: it does not.
-    int reading_ticks = 0;
     // It has been told in this repair period that it needs a snapshot.
     bool told_truncated = false;
     DependencySet committed;
@@ -230,7 +229,6 @@ class Epaxos {
                              Actions& actions);
   void HandleTruncated(ReplicaId from, const Truncated& m);
   void TellTruncated(ReplicaId to, Actions& actions);
-  void WatchReaders();
   void RestartRecoveries(Actions& actions);
   void ForgetDropped();
   // recovery.cc
@@ -322,7 +320,6 @@ class Epaxos {
   bool IsSelf(ReplicaId replica) const { return replica == self_; }
   ReplicaSet Everybody() const { return ReplicaSet::FirstN(quorums_.replicas); }
   ReplicaSet Others() const;
-  ReplicaSet Suspected() const;
 
   Settings settings_;
   QuorumSizes quorums_;
@@ -375,10 +372,7 @@ class Epaxos {
   Witnesses witnesses_;
   Repair repair_;
 
-  // The last checkpoint: what it stands for, and its committed prefix.
-  RecordSequence cut_through_ = 0;
-  DependencySet cut_committed_;
-  bool wants_checkpoint_ = false;
+  Readers readers_;
   std::optional<Passed> passed_;
   bool holds_drop_floor_ = false;
 

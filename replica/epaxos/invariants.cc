@@ -141,6 +141,8 @@ std::uint64_t Epaxos::Fingerprint() const {
   Mix(print, forgotten_);
   Mix(print, committed_);
   Mix(print, base_floor_);
+  Mix(print, stable_.executed());
+  print.Mix(witnesses_.Fingerprint());
   Mix(print, drop_floor_);
   Mix(print, candidate_floor_);
   print.Mix(candidate_mark_);

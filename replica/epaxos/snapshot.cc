@@ -12,9 +12,7 @@ namespace quorate::epaxos {
 
 void Epaxos::TellTruncated(ReplicaId to, Actions& actions) {
   Peer& peer = peers_[static_cast<std::size_t>(Index(to))];
-  if (peer.reading_ticks > 0 || std::exchange(peer.told_truncated, true)) {
-    return;
-  }
+  if (readers_.Contains(to) || std::exchange(peer.told_truncated, true)) return;
   for (int i = 0; i < quorums_.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
     if (peer.committed[column] >= drop_floor_[column]) continue;
@@ -26,39 +24,14 @@ void Epaxos::TellTruncated(ReplicaId to, Actions& actions) {
   }
 }
 
-bool Epaxos::has_readers() const {
-  return std::any_of(peers_.begin(), peers_.end(),
-                     [](const Peer& peer) { return peer.reading_ticks > 0; });
-}
-
-void Epaxos::WatchReaders() {
-  for (Peer& peer : peers_) {
-    if (peer.reading_ticks > 0) --peer.reading_ticks;
-  }
-}
-
-// Only a checkpoint above which nothing has been forgotten is of use.
+// Only who has executed what the asker has forgotten can serve it.
 void Epaxos::HandleSnapshotRequest(ReplicaId from, const SnapshotRequest& m,
                                    Actions& actions) {
-  if (Laggards(settings_) == 0) {
+  if (Laggards(settings_) == 0 || !stable_.executed().Covers(m.forgotten)) {
     ++stats_.stale_messages;
     return;
   }
-  peers_[static_cast<std::size_t>(Index(from))].reading_ticks = kReaderPatience;
-  if (cut_through_ == 0 || !cut_committed_.Covers(next_drop_floor_)) {
-    wants_checkpoint_ = true;
-    return;
-  }
-  // Of another one than it has begun to read, it must begin anew.
-  const bool same = m.through == cut_through_;
-  actions.snapshot_reads.push_back(
-      {.to = from, .through = cut_through_, .first = same ? m.first : 0});
-}
-
-void Epaxos::NoteCheckpoint(RecordSequence through) {
-  cut_through_ = through;
-  cut_committed_ = committed_;
-  if (through != 0) wants_checkpoint_ = false;
+  readers_.HandleRequest(from, m, next_drop_floor_, actions);
 }
 
 // ---- at the replica that was left out ---------------------------------------

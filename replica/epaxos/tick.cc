@@ -23,7 +23,7 @@ void Epaxos::HandleTick(const DependencySet& executed, Actions& actions) {
   DriveRecoveries(actions);
   RecoverWhatIsStuck(actions);
   stable_.Note(executed, last_record_, outbox_.durable());
-  WatchReaders();
+  readers_.HandleTick();
   if (ticks_ % static_cast<std::uint64_t>(settings_.floor_ticks) == 0) {
     RaiseBaseFloor(actions);
     RaiseDropFloor(actions);
@@ -187,18 +187,16 @@ void Epaxos::HandleFrontier(ReplicaId from, const Frontier& m,
   witnesses_.Hear(from, m.executed);
   repair_.Hear(from, m.committed);
   forgotten_.Raise(from, m.forgotten_through);
-  if (peer.reading_ticks > 0 && peer.committed != m.committed) {
-    peer.reading_ticks = kReaderPatience;  // It gets on.
-  }
+  readers_.HandleFrontier(from, m.committed, base_floor_);
   peer.committed = m.committed;
-  if (m.committed.Covers(base_floor_)) peer.reading_ticks = 0;
   if (!m.committed.Covers(drop_floor_)) TellTruncated(from, actions);
   for (int i = 0; i < quorums_.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
     // Who reads our checkpoint gets what follows it from us: the others may
     // have forgotten it.
     if (repair_.IsOverdue(from, column) &&
-        (peer.reading_ticks > 0 || repair_.IsOurs(from, column, Suspected()))) {
+        (readers_.Contains(from) ||
+         repair_.IsOurs(from, column, Suspected()))) {
       ResendCommits(from, column, actions);
     }
   }
@@ -294,24 +292,21 @@ DependencySet Epaxos::DroppableFloor() {
   const int laggards = Laggards(settings_);
   const DependencySet everybody = base_floors_.ReachedByAllBut(0);
   if (laggards == 0) return everybody;
-  DependencySet held = witnesses_.HeldByEnough();
-  held.UnionWith(everybody);
   DependencySet most = base_floors_.ReachedByAllBut(laggards);
   most.IntersectWith(base_floor_);
-  if (everybody.Covers(most)) return everybody;
-  const std::size_t kept = settings_.retained_bytes;
-  if (!RetainsMoreThan(kept, everybody, most)) return everybody;
-  if (!held.Covers(most)) {
-    ++stats_.floors_held_back;
-    if (!Mutated("pass_each_other")) most.IntersectWith(held);
-  }
-  if (has_readers() &&
-      !RetainsMoreThan(KeptForReaders(kept), everybody, most)) {
-    // They need what follows the checkpoint.
-    most.IntersectWith(cut_committed_);
-    most.UnionWith(everybody);
-  }
-  return most;
+  const DependencySet held = witnesses_.HeldByEnough();
+  const auto retains = [this](std::size_t bytes, const DependencySet& from,
+                              const DependencySet& to) {
+    return RetainsMoreThan(bytes, from, to);
+  };
+  DependencySet floor =
+      readers_.Limit(everybody, most, settings_.retained_bytes, retains);
+  if (held.Covers(floor) || everybody.Covers(floor)) return floor;
+  ++stats_.floors_held_back;
+  if (Mutated("pass_each_other")) return floor;
+  floor.IntersectWith(held);
+  floor.UnionWith(everybody);
+  return floor;
 }
 
 // Do the instances above `from`, up to `to`, take more memory than that?

@@ -9,7 +9,7 @@ namespace quorate {
 namespace {
 
 // Periods that each further member in ring order waits.
-constexpr int kPeriodsARank = 2;
+constexpr int kPeriodsARank = 4;
 
 }  // namespace
 
@@ -57,8 +57,7 @@ void Repair::BeginPeriod(const DependencySet& newest) {
   }
 }
 
-bool Repair::IsOurs(ReplicaId member, ReplicaId column,
-                    ReplicaSet suspected) const {
+bool Repair::IsOurs(ReplicaId member, ReplicaId column, ReplicaSet suspected) {
   const Member& lacking = At(member);
   const InstanceId lacked{column, lacking.committed[column] + 1};
   ReplicaSet able;
@@ -74,7 +73,9 @@ bool Repair::IsOurs(ReplicaId member, ReplicaId column,
   while (InRing(able, column, rank) != self_) ++rank;
   const int waited =
       lacking.stood_still[static_cast<std::size_t>(Index(column))];
-  return waited >= rank * kPeriodsARank;
+  if (waited < rank * kPeriodsARank) return false;
+  if (rank > 0) ++relays_;
+  return true;
 }
 
 }  // namespace quorate

@@ -43,7 +43,9 @@ class Repair {
     return of.committed[column] < of.overdue[column];
   }
   // Is it for this member to send it, of those that are up?
-  bool IsOurs(ReplicaId member, ReplicaId column, ReplicaSet suspected) const;
+  bool IsOurs(ReplicaId member, ReplicaId column, ReplicaSet suspected);
+  // Frontiers that were answered in place of a member nearer to the column.
+  std::uint64_t relays() const { return relays_; }
 
   // Calls send(id) for what the member lacks of the column and was not sent in
   // this period, as much as may be sent for one of its frontiers. `send` says
@@ -92,6 +94,7 @@ class Repair {
 
   ReplicaSet members_;
   ReplicaId self_;
+  std::uint64_t relays_ = 0;
   std::vector<Member> states_;  // by index, up to the last member
 };
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <numeric>
 
+#include "wire/fingerprint.h"
 #include "wire/mutation.h"
 
 namespace quorate {
@@ -29,14 +30,9 @@ Witnesses::Witnesses(int columns, ReplicaSet members, ReplicaId self,
 
 DependencySet Witnesses::HeldByEnough() {
   const ReplicaSet members = executed_.members();
-  DependencySet held = members.Contains(self_)
-                           ? executed_.Of(self_)
-                           : DependencySet(executed_.columns());
-  const DependencySet own = held;
-  if (Mutated("pass_each_other")) {
-    held.IntersectWith(executed_.ReachedByAllBut(members.size() - enough_));
-    return held;
-  }
+  if (!members.Contains(self_)) return DependencySet(executed_.columns());
+  const DependencySet& own = executed_.Of(self_);
+  DependencySet held = own;
   std::vector<DependencySet> matched;
   for (std::size_t i = 0; i < reports_.size(); ++i) {
     const ReplicaId member = ReplicaAt(static_cast<int>(i));
@@ -54,6 +50,19 @@ DependencySet Witnesses::HeldByEnough() {
     held.IntersectWith(matched[i]);
   }
   return held;
+}
+
+std::uint64_t Witnesses::Fingerprint() const {
+  quorate::Fingerprint print;
+  const auto mix = [&](const DependencySet& set) {
+    for (const std::uint64_t watermark : set.watermarks()) print.Mix(watermark);
+  };
+  for (std::size_t i = 0; i < reports_.size(); ++i) {
+    mix(executed_.Of(ReplicaAt(static_cast<int>(i))));
+    mix(reports_[i].matched);
+    mix(reports_[i].to_match);
+  }
+  return print.value();
 }
 
 }  // namespace quorate

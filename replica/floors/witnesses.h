@@ -13,6 +13,7 @@
 // place. Pure, copyable.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "replica/floors/reports.h"
@@ -36,6 +37,8 @@ class Witnesses {
   // What may be passed now. To be asked whenever floors are looked at, because
   // it also lets new reports take the place of those that are matched.
   DependencySet HeldByEnough();
+
+  std::uint64_t Fingerprint() const;
 
  private:
   struct Report {

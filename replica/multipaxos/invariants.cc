@@ -101,9 +101,9 @@ std::uint64_t Multipaxos::Fingerprint() const {
   }
   print.Mix(committed_);
   print.Mix(base_floor_);
-  for (const Peer& peer : peers_) {
-    print.Mix(peer.suspected ? 1 : 0);
-    print.Mix(peer.base_floor);
+  for (int i = 0; i < settings_.replicas; ++i) {
+    print.Mix(peers_[static_cast<std::size_t>(i)].suspected ? 1 : 0);
+    print.Mix(executed_.Of(ReplicaAt(i))[kLogColumn]);
   }
   print.Mix(last_record_ - outbox_.durable());
   print.Mix(outbox_.waiting().size());

@@ -11,7 +11,10 @@
 namespace quorate::multipaxos {
 
 Multipaxos::Multipaxos(const Settings& settings)
-    : settings_(settings), self_(settings.self) {
+    : settings_(settings),
+      self_(settings.self),
+      executed_(settings.replicas, ReplicaSet::FirstN(settings.replicas)),
+      readers_(settings.replicas, ReplicaSet::FirstN(settings.replicas)) {
   QUORATE_CHECK(ValidateSettings(settings).ok(), "settings are valid");
   quorums_ = *PaxosQuorumsOf(settings);
   // Without a disk there is no snapshot that they could fetch.

@@ -26,6 +26,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "replica/floors/readers.h"
+#include "replica/floors/reports.h"
 #include "replica/multipaxos/log.h"
 #include "replica/paxos/outbox.h"
 #include "replica/paxos/quorum_system.h"
@@ -96,9 +98,6 @@ struct Leading {
   std::uint64_t round_tick = 0;
 };
 
-// Ticks that a reader of a snapshot may be silent.
-inline constexpr int kReaderPatience = 500;
-
 class Multipaxos {
  public:
   explicit Multipaxos(const Settings& settings);
@@ -140,9 +139,12 @@ class Multipaxos {
   void Save(std::vector<Record>& records) const;
 
   // ---- snapshots, as in epaxos.h ----
-  void NoteCheckpoint(RecordSequence through);
-  bool wants_checkpoint() const { return wants_checkpoint_; }
-  bool has_readers() const;
+  void NoteCheckpoint(RecordSequence through, const DependencySet& executed) {
+    readers_.NoteCheckpoint(through, executed);
+  }
+  const Readers& readers() const { return readers_; }
+  const Reports& executed_reports() const { return executed_; }
+  ReplicaSet Suspected() const;
   std::optional<Passed> TakePassed();
   void HoldDropFloor(bool hold) { holds_drop_floor_ = hold; }
   void SaveWith(const SnapshotFacts& snapshot,
@@ -178,12 +180,8 @@ class Multipaxos {
   // What was heard from a peer.
   struct Peer {
     bool suspected = false;
-    // It reads our checkpoint, or what comes after it: ticks that it may be
-    // silent for. 0: it does not.
-    int reading_ticks = 0;
     bool told_truncated = false;  // in this repair period
     std::uint64_t committed = 0;
-    std::uint64_t base_floor = 0;
     // Slots up to here were decided here when the current repair period began,
     // so a peer that lacks one of them has probably lost it.
     std::uint64_t overdue = 0;
@@ -245,7 +243,7 @@ class Multipaxos {
   void BeginRepairPeriod();
   void NoteStable();
   void RaiseDropFloor(Actions& actions);
-  std::uint64_t DroppableFloor() const;
+  std::uint64_t DroppableFloor();
   std::uint64_t FloorThatRetains(std::size_t bytes, std::uint64_t above) const;
 
   // reads.cc
@@ -276,7 +274,6 @@ class Multipaxos {
                  Actions& actions);
   bool IsSelf(ReplicaId replica) const { return replica == self_; }
   ReplicaSet Others() const;
-  ReplicaSet Suspected() const;
   Peer& At(ReplicaId peer) {
     return peers_[static_cast<std::size_t>(Index(peer))];
   }
@@ -321,10 +318,8 @@ class Multipaxos {
   RecordSequence floor_record_ = 0;  // 0: none under way
   bool holds_drop_floor_ = false;
 
-  // The last checkpoint: what it stands for, and its decided prefix.
-  RecordSequence cut_through_ = 0;
-  std::uint64_t cut_committed_ = 0;
-  bool wants_checkpoint_ = false;
+  Reports executed_;  // of all members, for good
+  Readers readers_;
   std::optional<Passed> passed_;
 
   std::vector<CommandBatchPtr> orphans_;

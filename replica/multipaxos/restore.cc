@@ -139,46 +139,24 @@ void Multipaxos::Save(std::vector<Record>& records) const {
   }
 }
 
-void Multipaxos::NoteCheckpoint(RecordSequence through) {
-  cut_through_ = through;
-  cut_committed_ = committed_;
-  if (through != 0) wants_checkpoint_ = false;
-}
-
 // ---- at the replica that has forgotten --------------------------------------
-
-bool Multipaxos::has_readers() const {
-  return std::ranges::any_of(
-      peers_, [](const Peer& peer) { return peer.reading_ticks > 0; });
-}
 
 void Multipaxos::TellTruncated(ReplicaId to, Actions& actions) {
   Peer& peer = At(to);
-  if (peer.reading_ticks > 0 || std::exchange(peer.told_truncated, true)) {
-    return;
-  }
+  if (readers_.Contains(to) || std::exchange(peer.told_truncated, true)) return;
   Send(to,
        Truncated{.instance = InstanceOf(peer.committed + 1),
                  .drop_floor = Column(log_.dropped())},
        0, actions);
 }
 
-// Only a checkpoint above which nothing has been forgotten is of use.
 void Multipaxos::HandleSnapshotRequest(ReplicaId from, const SnapshotRequest& m,
                                        Actions& actions) {
-  if (!may_leave_out_) {
+  if (!may_leave_out_ || !committed_frontier().Covers(m.forgotten)) {
     ++stats_.stale_messages;
     return;
   }
-  At(from).reading_ticks = kReaderPatience;
-  if (cut_through_ == 0 || cut_committed_ < next_drop_floor_) {
-    wants_checkpoint_ = true;
-    return;
-  }
-  // Of another one than it has begun to read, it must begin anew.
-  const bool same = m.through == cut_through_;
-  actions.snapshot_reads.push_back(
-      {.to = from, .through = cut_through_, .first = same ? m.first : 0});
+  readers_.HandleRequest(from, m, Column(next_drop_floor_), actions);
 }
 
 // ---- at the replica that was left out ---------------------------------------

@@ -35,9 +35,7 @@ void Multipaxos::HandleTick(std::uint64_t random, Actions& actions) {
     DriveElection(random, actions);
   }
   NoteStable();
-  for (Peer& peer : peers_) {
-    if (peer.reading_ticks > 0) --peer.reading_ticks;
-  }
+  readers_.HandleTick();
   if (ticks_ % static_cast<std::uint64_t>(settings_.floor_ticks) == 0) {
     RaiseDropFloor(actions);
   }
@@ -138,16 +136,13 @@ void Multipaxos::HandleFrontier(ReplicaId from, const Frontier& m,
                                 Actions& actions) {
   Peer& peer = At(from);
   const std::uint64_t committed = m.committed[kLogColumn];
-  peer.base_floor = std::max(peer.base_floor, m.base_floor[kLogColumn]);
-  if (peer.reading_ticks > 0 && peer.committed != committed) {
-    peer.reading_ticks = kReaderPatience;  // It gets on.
-  }
+  executed_.Hear(from, m.base_floor);
+  readers_.HandleFrontier(from, m.committed, Column(base_floor_));
   peer.committed = committed;
-  if (committed >= base_floor_) peer.reading_ticks = 0;
   if (committed < log_.dropped()) TellTruncated(from, actions);
   // Who reads our checkpoint gets what follows it from us: the leader may have
   // forgotten it.
-  if (committed < peer.overdue && (leads() || peer.reading_ticks > 0)) {
+  if (committed < peer.overdue && (leads() || readers_.Contains(from))) {
     ResendDecisions(from, actions);
   }
 }
@@ -198,19 +193,15 @@ void Multipaxos::NoteStable() {
 // too much memory, only the newest part of it is kept: whoever lacks more
 // fetches a snapshot. Any number may be left out: a slot is forgotten by who
 // has executed it, never by who has only voted.
-std::uint64_t Multipaxos::DroppableFloor() const {
-  std::uint64_t everybody = base_floor_;
-  for (int i = 0; i < settings_.replicas; ++i) {
-    if (IsSelf(ReplicaAt(i))) continue;
-    everybody =
-        std::min(everybody, peers_[static_cast<std::size_t>(i)].base_floor);
-  }
+std::uint64_t Multipaxos::DroppableFloor() {
+  executed_.Hear(self_, Column(base_floor_));
+  const std::uint64_t everybody = executed_.ReachedByAllBut(0)[kLogColumn];
   if (!may_leave_out_) return everybody;
   std::size_t kept = settings_.retained_bytes;
   std::uint64_t floor = FloorThatRetains(kept, everybody);
-  if (floor > everybody && has_readers()) {
+  if (floor > everybody && !readers_.empty()) {
     // They need what follows the checkpoint.
-    floor = std::max(std::min(floor, cut_committed_),
+    floor = std::max(std::min(floor, readers_.cut()[kLogColumn]),
                      FloorThatRetains(KeptForReaders(kept), everybody));
   }
   return floor;

@@ -5,7 +5,6 @@
 // promises are not in it: they stay each replica's own. Plain values.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <variant>
@@ -43,15 +42,6 @@ struct SnapshotFacts {
     }
   }
 };
-
-// Bytes kept of what follows a checkpoint while somebody reads it, where
-// `retained` are kept otherwise: with less, a reader could be passed again and
-// again.
-inline constexpr std::size_t KeptForReaders(std::size_t retained) {
-  constexpr std::size_t kShare = 8;
-  constexpr std::size_t kLeast = 1024 * 1024;
-  return std::max(kShare * retained, kLeast);
-}
 
 // A slot further than this above the newest known one is not believed: one
 // message must not make memory grow without bound.

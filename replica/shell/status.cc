@@ -92,7 +92,33 @@ Json Recoveries(const ReplicaStatus& replica) {
           {"shown", std::move(shown)}};
 }
 
-void AddReplica(const ReplicaStatus& replica, Json& json) {
+Json Names(const ClusterConfig& config, ReplicaSet nodes) {
+  Json names = Json::array();
+  for (std::size_t i = 0; i < config.nodes.size(); ++i) {
+    if (nodes.Contains(ReplicaAt(static_cast<int>(i)))) {
+      names.push_back(config.nodes[i].name);
+    }
+  }
+  return names;
+}
+
+Json Snapshot(const ClusterConfig& config, const ReplicaStatus& replica) {
+  Json json = {{"fetching", replica.fetches_snapshot},
+               {"from", nullptr},
+               {"parts", replica.snapshot_parts},
+               {"parts_of", replica.snapshot_parts_of},
+               {"installed", replica.snapshots_installed},
+               {"waits_for", Names(config, replica.snapshot_waits_for)}};
+  if (replica.snapshot_from) {
+    json["from"] =
+        config.nodes[static_cast<std::size_t>(Index(*replica.snapshot_from))]
+            .name;
+  }
+  return json;
+}
+
+void AddReplica(const ClusterConfig& config, const ReplicaStatus& replica,
+                Json& json) {
   json["oldest_waiting"] = OldestWaiting(replica);
   json["recoveries"] = Recoveries(replica);
   json["holds_back"] = replica.holds_back;
@@ -107,10 +133,9 @@ void AddReplica(const ReplicaStatus& replica, Json& json) {
   json["stale_messages"] = replica.stale_messages;
   json["instances_in_memory"] = replica.instances_in_memory;
   json["index_entries"] = replica.index_entries;
-  json["snapshot"] = {{"fetching", replica.fetches_snapshot},
-                      {"parts", replica.snapshot_parts},
-                      {"parts_of", replica.snapshot_parts_of},
-                      {"installed", replica.snapshots_installed}};
+  json["snapshot"] = Snapshot(config, replica);
+  json["floors_held_back"] = replica.floors_held_back;
+  json["relays"] = replica.relays;
   json["executed_instances"] = replica.executor.executed_instances;
   json["executed_commands"] = replica.executor.executed_commands;
   json["repeated_commands"] = replica.executor.repeated_commands;
@@ -252,7 +277,7 @@ std::string StatusAsJson(const ClusterConfig& config, std::size_t self,
   json["executed"] = Columns(config, facts.replica.executed);
   json["base_floor"] = Columns(config, facts.replica.base_floor);
   json["drop_floor"] = Columns(config, facts.replica.drop_floor);
-  AddReplica(facts.replica, json);
+  AddReplica(config, facts.replica, json);
   json["memory_bytes"] = ResidentBytes();
   json["cpu_s"] = CpuSeconds();
   json["turns"] = facts.turns;

@@ -95,6 +95,36 @@ TEST(StatusViewTest, ShowsWhoLacksWhomAndWhatNodesAdvise) {
   EXPECT_NE(text.find("advice of r1: set listen"), std::string::npos);
 }
 
+TEST(StatusViewTest, ShowsWhoTakesOverAStateAndFromWhom) {
+  Json fetches = Json::parse(*Up("r2", 5, 5, "0xb").status);
+  fetches["snapshot"] = {{"fetching", true},
+                         {"from", "r1"},
+                         {"parts", 3},
+                         {"parts_of", 10},
+                         {"waits_for", Json::array()}};
+  const std::vector<NodeAnswer> answers = {Up("r1", 9, 9, "0xa"),
+                                           {"r2", "", fetches.dump()}};
+  EXPECT_NE(StatusAsText(answers).find(
+                "r2: takes over the state of r1, part 3 of 10\n"),
+            std::string::npos);
+}
+
+TEST(StatusViewTest, ShowsForWhomAReturnerWaits) {
+  Json waits = Json::parse(*Up("r2", 5, 5, "0xb").status);
+  waits["snapshot"] = {{"fetching", false},
+                       {"from", nullptr},
+                       {"parts", 0},
+                       {"parts_of", 0},
+                       {"waits_for", {"r1", "r3"}}};
+  const std::vector<NodeAnswer> answers = {
+      Down("r1"), {"r2", "", waits.dump()}, Down("r3")};
+  EXPECT_NE(StatusAsText(answers).find("r2: waits for r1 or r3: "),
+            std::string::npos);
+  EXPECT_EQ(
+      Json::parse(StatusAsJson(answers))["nodes"][1]["snapshot"]["waits_for"],
+      Json({"r1", "r3"}));
+}
+
 // r3 is gone; what waits for its instance is shown with who finishes that.
 TEST(StatusViewTest, ShowsWhyInstancesWaitAndWhoRecovers) {
   Json waits = Json::parse(*Up("r1", 5, 4, "0xa").status);

@@ -14,6 +14,9 @@ namespace {
 // Enough for the last replica in ring order to lose its patience.
 constexpr int kMostTicks = 4 * kMaxModelReplicas + 4;
 
+// Enough to raise the base floor and to say so.
+constexpr int kTicksToTell = 12;
+
 CommandBatchPtr BatchOf(const ScopeCommand& command, std::size_t number,
                         std::uint32_t origin) {
   CommandBatchBuilder builder;
@@ -198,6 +201,12 @@ bool ReplicaStates::Carry(Draft& draft, int replica, ReplicaStep step) {
       Sync(draft, replica,
            scope_.overlap ? draft.durable + 1 : draft.appended());
       break;
+    case StepKind::kTell:
+      for (int tick = 0; tick < kTicksToTell; ++tick) {
+        Handle(draft, replica, Tick{});
+        Sync(draft, replica, draft.appended());
+      }
+      break;
   }
   if (!scope_.separate_sync) {
     while (draft.durable < draft.appended()) {
@@ -235,7 +244,9 @@ void ReplicaStates::Absorb(Draft& draft, int replica, const Actions& actions) {
   }
   for (const OutgoingMessage& outgoing : actions.messages) {
     // Where everybody is on the way to: repairs are not what is explored.
-    if (std::holds_alternative<Frontier>(outgoing.message)) continue;
+    if (std::holds_alternative<Frontier>(outgoing.message) && !scope_.floors) {
+      continue;
+    }
     // Recoveries begin by a step of their own (Recover).
     if (const auto* inquire = std::get_if<Inquire>(&outgoing.message)) {
       draft.inquired = inquire->instance;
@@ -495,12 +506,16 @@ StateId ReplicaStates::Intern(Draft draft, int replica) {
   const auto [known, is_new] = by_identity_.try_emplace(
       print.value(), static_cast<StateId>(states_.size()));
   if (is_new) {
+    const ReplicaStatus status =
+        scope_.floors ? draft.machine->Status() : ReplicaStatus();
     states_.push_back({.machine = Shared(draft, future),
                        .journal = std::move(draft.journal),
                        .durable = draft.durable,
                        .proposed = draft.proposed,
                        .sent = draft.sent,
                        .observation = observation,
+                       .executed = status.executed,
+                       .forgotten = status.drop_floor,
                        .broken = std::move(draft.broken),
                        .core = core});
   }

@@ -30,6 +30,7 @@ enum class StepKind : std::uint8_t {
   kHurry,    // waits no longer for a fast quorum
   kRestart,  // loses what is not in the durable journal
   kSync,     // the journal becomes durable; with `overlap` its next record
+  kTell,     // says how far it is, and looks at its floors
 };
 
 struct ReplicaStep {
@@ -59,6 +60,9 @@ struct ReplicaState {
   // To each replica.
   std::array<PacketSetId, kMaxModelReplicas> sent{};
   ObservationId observation = 0;
+  // In worlds with floors: what it has executed, and what it has forgotten.
+  DependencySet executed;
+  DependencySet forgotten;
   // A promise that this replica broke by itself; empty otherwise.
   std::string broken;
   // Equal in states that differ in what was sent at most.

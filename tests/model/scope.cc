@@ -108,6 +108,21 @@ std::vector<Scope> MakeScopes() {
        .impatience = false,
        .recoverers = ReplicaSet::FromBits(0b0000011),
        .recovered = ReplicaSet::FromBits(0b0000011)});
+  // Each of two has its own command and the third both: whoever forgets now may
+  // pass another one.
+  scopes.push_back(
+      {.name = "F1",
+       .about =
+           "floors: two commands that do not conflict, each unknown to the "
+           "other's leader; whoever lacks something may be passed",
+       .commands = {{{"x"}, 0}, {{"y"}, 1}},
+       .impatience = false,
+       .floors = true,
+       .proposed = true,
+       .opening = {
+           "deliver PreAccept r1.1 r1>r3", "deliver PreAcceptReply r1.1 r3>r1",
+           "deliver Commit r1.1 r1>r3", "deliver PreAccept r2.1 r2>r3",
+           "deliver PreAcceptReply r2.1 r3>r2", "deliver Commit r2.1 r2>r3"}});
   // Whoever leads proposes; leaders change, and what they had begun is found.
   scopes.push_back({.name = "M1",
                     .about = "Multi-Paxos: a command for each of two leaders",
@@ -159,7 +174,8 @@ Settings SettingsOf(const Scope& scope, int replica) {
   settings.batch_commands = 1;
   settings.retransmit_ticks = kRetransmitTicks;
   settings.recovery_ticks = 1;
-  settings.floor_ticks = 1 << 20;
+  settings.floor_ticks = scope.floors ? 1 : 1 << 20;
+  if (scope.floors) settings.retained_bytes = 1;
   settings.overlap_sync = scope.overlap;
   settings.lazy_fast_commit = scope.lazy;
   // A slot that was reserved and never used is one more recovery after every

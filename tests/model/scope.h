@@ -64,6 +64,9 @@ struct Scope {
   bool lazy = false;
   // A command leader may give up the fast path before all have answered.
   bool impatience = true;
+  // Replicas tell each other how far they are, and forget what members lack as
+  // soon as their rules allow it ("tell" is a moment in which time passes).
+  bool floors = false;
   // All commands have been proposed when the run begins.
   bool proposed = false;
   // Who may begin recoveries, and of which columns. Empty: anybody, any.

@@ -82,6 +82,7 @@ void World::ForLocalSteps(const WorldState& state, int replica,
   }
   if (scope_.impatience) action(ReplicaStep{StepKind::kHurry});
   if (scope_.separate_sync) action(ReplicaStep{StepKind::kSync});
+  if (scope_.floors) action(ReplicaStep{StepKind::kTell});
   if (state.restarts > 0) action(ReplicaStep{StepKind::kRestart});
   if (state.recoveries == 0 ||
       (!scope_.recoverers.empty() &&
@@ -220,9 +221,28 @@ WorldState World::Apply(const WorldState& state, const Action& action) {
   return at == before ? state : Closed(Pay(after, action), action.replica);
 }
 
+// 16: of two replicas one has executed all that the other has forgotten.
+std::string World::FindPassed(const WorldState& state, int actor) const {
+  const ReplicaState& one = At(state, actor);
+  for (int i = 0; i < scope_.replicas; ++i) {
+    const ReplicaState& other = At(state, i);
+    if (i != actor && !one.executed.Covers(other.forgotten) &&
+        !other.executed.Covers(one.forgotten)) {
+      return "16 two replicas have forgotten what the other lacks: " +
+             NameOf(actor) + ", " + NameOf(i);
+    }
+  }
+  return {};
+}
+
 std::string World::FindViolation(const WorldState& state, int actor) {
   if (const std::string& broken = At(state, actor).broken; !broken.empty()) {
     return broken + ", at " + NameOf(actor);
+  }
+  if (scope_.floors) {
+    if (std::string passed = FindPassed(state, actor); !passed.empty()) {
+      return passed;
+    }
   }
   std::array<ObservationId, kMaxModelReplicas> together{};
   for (int i = 0; i < scope_.replicas; ++i) {
@@ -245,6 +265,7 @@ std::string World::Heading(const Action& action) const {
     case StepKind::kHurry: return "hurry " + replica;
     case StepKind::kRestart: return "restart " + replica;
     case StepKind::kSync: return "sync " + replica;
+    case StepKind::kTell: return "tell " + replica;
   }
   return {};
 }

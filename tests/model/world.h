@@ -80,6 +80,7 @@ class World {
   bool ProposedElsewhere(const WorldState& state, int replica,
                          std::uint32_t command) const;
   WorldState Closed(WorldState state, std::size_t changed);
+  std::string FindPassed(const WorldState& state, int actor) const;
   WorldState Pay(WorldState state, const Action& action) const;
   int Home(std::uint32_t command) const {
     return scope_.commands[command].home;

@@ -1,7 +1,6 @@
 // Executors that are passed when to keep everything for them would take too
 // much, and what they, and the roles beside them, come back to.
 #include "replica/bpaxos/floors.h"
-#include "replica/bpaxos/readers.h"
 #include "tests/replica/bpaxos_harness.h"
 
 namespace quorate::bpaxos {
@@ -422,64 +421,6 @@ TEST_F(BpaxosSnapshot, OnlyExecutorsServeAndAreServed) {
   }
   cluster.Deliver(8, ReplicaAt(9), SnapshotRequest{});
   EXPECT_TRUE(cluster.at(8).holds_checkpoint());
-}
-
-class BpaxosReaders : public testing::Test {
- protected:
-  void Request(const DependencySet& forgotten) {
-    actions_.Clear();
-    Effects effects(shared_, actions_);
-    readers_.HandleRequest(ReplicaAt(1), SnapshotRequest{}, forgotten, effects);
-  }
-  void Announce(const DependencySet& committed,
-                const DependencySet& forgotten) {
-    readers_.HandleFrontier(ReplicaAt(1),
-                            {.committed = committed, .base_floor = forgotten},
-                            /*base=*/Slots(8, 8));
-  }
-
-  Shared shared_;
-  Actions actions_;
-  Readers readers_{2};
-};
-
-TEST_F(BpaxosReaders, ACheckpointBelowWhatIsForgottenHereIsOfNoUse) {
-  readers_.NoteCheckpoint(7, Slots(3, 3));
-  Request(Slots(3, 4));
-  EXPECT_TRUE(actions_.snapshot_reads.empty());
-  EXPECT_TRUE(readers_.wants_checkpoint());
-  readers_.NoteCheckpoint(9, Slots(4, 4));
-  EXPECT_FALSE(readers_.wants_checkpoint());
-  Request(Slots(3, 4));
-  ASSERT_EQ(actions_.snapshot_reads.size(), 1u);
-  EXPECT_EQ(actions_.snapshot_reads[0].through, 9u);
-}
-
-TEST_F(BpaxosReaders, NorIsOneBelowWhatTheReaderHasForgotten) {
-  readers_.NoteCheckpoint(7, Slots(3, 3));
-  Announce(Slots(1, 5), /*forgotten=*/Slots(0, 4));
-  Request(Slots(0, 0));
-  EXPECT_TRUE(actions_.snapshot_reads.empty());
-  EXPECT_TRUE(readers_.wants_checkpoint());
-}
-
-TEST_F(BpaxosReaders, AReaderThatHasCaughtUpIsNone) {
-  Request(Slots(0, 0));
-  EXPECT_TRUE(readers_.Contains(ReplicaAt(1)));
-  Announce(Slots(7, 9), Slots(0, 0));
-  EXPECT_TRUE(readers_.Contains(ReplicaAt(1)));
-  Announce(Slots(8, 9), Slots(0, 0));
-  EXPECT_TRUE(readers_.empty());
-}
-
-TEST_F(BpaxosReaders, NorIsOneThatIsSilentForLong) {
-  Request(Slots(0, 0));
-  for (int tick = 0; tick < 400; ++tick) readers_.HandleTick();
-  Announce(Slots(1, 1), Slots(0, 0));  // It gets on.
-  for (int tick = 0; tick < 400; ++tick) readers_.HandleTick();
-  EXPECT_FALSE(readers_.empty());
-  for (int tick = 0; tick < 200; ++tick) readers_.HandleTick();
-  EXPECT_TRUE(readers_.empty());
 }
 
 }  // namespace

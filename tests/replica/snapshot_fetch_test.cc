@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <initializer_list>
+#include <optional>
 #include <utility>
 
 #include "replica/epaxos/instance_log.h"
@@ -347,13 +349,29 @@ TEST_F(SnapshotFetchTest, IsAValueThatCanBeCopied) {
 
 // ---- when -------------------------------------------------------------------
 
+const ReplicaId kOther = ReplicaAt(2);
+
 class StateTransferTest : public SnapshotFetchTest {
  protected:
-  // Asks for the state of the server when it has forgotten `floor`.
-  bool BeginsWhenPassed(const DependencySet& floor) {
+  StateTransferTest() { executed_.Hear(kServer, Slots(0, 1000, 0)); }
+
+  StateTransfer::Progress Now(const DependencySet& committed) const {
+    return {.committed = committed,
+            .forgotten = Slots(0, 2, 0),
+            .executed = executed_,
+            .suspected = suspected_};
+  }
+  // A peer says that it has forgotten `floor`; who is asked for its state.
+  std::optional<ReplicaId> Asked(ReplicaId by, const DependencySet& floor) {
     Actions actions;
-    transfer_.Begin({.by = kServer, .floor = floor}, Slots(0, 2, 0), actions);
-    return !actions.messages.empty();
+    transfer_.Begin({.by = by, .floor = floor}, Now(Slots(0, 2, 0)), actions);
+    if (actions.messages.empty()) return std::nullopt;
+    EXPECT_EQ(actions.messages.size(), 1u);
+    EXPECT_TRUE(actions.messages[0].to.Contains(*transfer_.server()));
+    return transfer_.server();
+  }
+  bool BeginsWhenPassed(const DependencySet& floor) {
+    return Asked(kServer, floor).has_value();
   }
   void Install() {
     ASSERT_TRUE(BeginsWhenPassed(Slots(0, 3, 0)));
@@ -367,9 +385,20 @@ class StateTransferTest : public SnapshotFetchTest {
   }
   void Tick(const DependencySet& committed, int times = 1) {
     Actions actions;
-    while (times-- > 0) transfer_.Tick(committed, actions);
+    while (times-- > 0) transfer_.Tick(Now(committed), actions);
+  }
+  void Suspect(ReplicaId peer) {
+    suspected_.Insert(peer);
+    transfer_.LoseServer(peer);
+  }
+  static ReplicaSet Set(std::initializer_list<ReplicaId> members) {
+    ReplicaSet set;
+    for (const ReplicaId member : members) set.Insert(member);
+    return set;
   }
 
+  Reports executed_{kReplicas, ReplicaSet::FirstN(kReplicas)};
+  ReplicaSet suspected_;
   StateTransfer transfer_{settings_};
 };
 
@@ -387,6 +416,46 @@ TEST_F(StateTransferTest, ThatAnotherColumnGetsOnIsNoRepair) {
   EXPECT_FALSE(BeginsWhenPassed(Slots(5, 900, 0)));
   for (std::uint64_t slot = 6; slot < 300; ++slot) Tick(Slots(slot, 4, 0));
   EXPECT_TRUE(BeginsWhenPassed(Slots(5, 900, 0)));
+}
+
+// A member may need two peers' parts: the first server lacks what another one
+// has forgotten, so no repair of its will bring that.
+TEST_F(StateTransferTest,
+       TakesASecondSnapshotAtOnceForWhatTheFirstServerLacks) {
+  Install();
+  executed_.Hear(kOther, Slots(0, 5, 700));
+  EXPECT_EQ(Asked(kOther, Slots(0, 5, 700)), kOther);
+}
+
+TEST_F(StateTransferTest, AsksNobodyWhoLacksWhatIsForgottenHere) {
+  executed_.Hear(kOther, Slots(0, 1, 700));
+  EXPECT_EQ(Asked(kOther, Slots(0, 0, 700)), std::nullopt);
+  // The one who says so cannot serve, but who has some of it can.
+  executed_.Hear(kServer, Slots(0, 5, 300));
+  EXPECT_EQ(Asked(kOther, Slots(0, 0, 700)), kServer);
+}
+
+TEST_F(StateTransferTest, SaysForWhomItWaits) {
+  executed_.Hear(kOther, Slots(0, 1, 700));
+  EXPECT_EQ(Asked(kOther, Slots(0, 0, 700)), std::nullopt);
+  Tick(Slots(0, 2, 0), 20);
+  EXPECT_TRUE(transfer_.waits_for().empty());
+  executed_.Hear(kServer, Slots(0, 5, 800));
+  Suspect(kServer);
+  Tick(Slots(0, 2, 0), 100);
+  EXPECT_EQ(transfer_.waits_for(), Set({kServer}));
+  Tick(Slots(0, 2, 700));
+  EXPECT_TRUE(transfer_.waits_for().empty());
+}
+
+TEST_F(StateTransferTest, WaitsForAllThatWereLostWhileTheyServed) {
+  ASSERT_TRUE(BeginsWhenPassed(Slots(0, 900, 0)));
+  executed_.Hear(kOther, Slots(0, 950, 0));
+  Suspect(kServer);
+  EXPECT_FALSE(transfer_.under_way());
+  Suspect(kOther);
+  Tick(Slots(0, 2, 0), 100);
+  EXPECT_EQ(transfer_.waits_for(), Set({kServer, kOther}));
 }
 
 }  // namespace

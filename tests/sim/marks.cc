@@ -42,6 +42,8 @@ constexpr std::array<std::string_view, kMarks> kNames = {
     "journal truncated",
     "floor raised",
     "left out",
+    "floor held back",
+    "relayed",
     "told truncated",
     "snapshot read",
     "snapshot installed",

@@ -61,7 +61,9 @@ enum class Mark : std::uint8_t {
   kJournalTruncated,
   kFloorRaised,
   // Members that were left out.
-  kLeftOut,  // something is forgotten that a member lacks
+  kLeftOut,        // something is forgotten that a member lacks
+  kFloorHeldBack,  // it would be, but for the witnesses
+  kRelayed,        // a lacked decision sent in place of the column's own member
   kToldTruncated,
   kSnapshotRead,
   kSnapshotInstalled,
@@ -86,7 +88,7 @@ enum class Mark : std::uint8_t {
   kStorePowerOfLogLeader,
   kStorePowerOfLogFollower,
 };
-inline constexpr std::size_t kMarks = 56;
+inline constexpr std::size_t kMarks = 58;
 
 // Of a crash of some role: the same with the power.
 constexpr Mark PowerCutOf(Mark crash) {

@@ -128,7 +128,8 @@ struct CompareMessages {
     return a.instance == b.instance && a.drop_floor == b.drop_floor;
   }
   static bool Equal(const SnapshotRequest& a, const SnapshotRequest& b) {
-    return a.through == b.through && a.first == b.first;
+    return a.through == b.through && a.first == b.first &&
+           a.forgotten == b.forgotten;
   }
   static bool Equal(const SnapshotChunk& a, const SnapshotChunk& b) {
     return std::tie(a.through, a.index, a.chunks, a.entries) ==

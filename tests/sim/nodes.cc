@@ -54,6 +54,8 @@ void Simulation::Stop(int index) {
   marks.Note(Mark::kFastCommit, status.fast_commits);
   marks.Note(Mark::kSlowCommit, status.slow_commits);
   marks.Note(Mark::kMissingPayload, status.missing_payloads);
+  marks.Note(Mark::kFloorHeldBack, status.floors_held_back);
+  marks.Note(Mark::kRelayed, status.relays);
   marks.Note(Mark::kRepetition, status.executor.repeated_commands);
   marks.Note(Mark::kSessionExpired, status.expired_sessions);
   marks.Note(Mark::kCycle,

@@ -199,7 +199,7 @@ Message RandomMessage(Random& random, std::size_t alternative, int columns) {
     case 13:
       return Frontier{deps(), deps(), deps(), random.Next(), random.Next()};
     case 14: return Truncated{instance, deps()};
-    case 15: return SnapshotRequest{random.Next(), random.Next()};
+    case 15: return SnapshotRequest{random.Next(), random.Next(), deps()};
     case 16:
       return SnapshotChunk{random.Next(), random.Next(), random.Next(),
                            random.Bytes(5000)};
@@ -395,7 +395,8 @@ bool Same(const Message& a, const Message& b) {
             return x.instance == y.instance && x.drop_floor == y.drop_floor;
           },
           [](const SnapshotRequest& x, const SnapshotRequest& y) {
-            return x.through == y.through && x.first == y.first;
+            return x.through == y.through && x.first == y.first &&
+                   x.forgotten == y.forgotten;
           },
           [](const SnapshotChunk& x, const SnapshotChunk& y) {
             return std::tie(x.through, x.index, x.chunks, x.entries) ==

@@ -139,6 +139,7 @@ void Set(const SnapshotRequest& message, PeerMessage::Builder root) {
   auto to = root.initSnapshotRequest();
   to.setThrough(message.through);
   to.setFirst(message.first);
+  SetDeps(message.forgotten, [&](unsigned n) { return to.initForgotten(n); });
 }
 
 void Set(const SnapshotChunk& message, PeerMessage::Builder root) {
@@ -419,7 +420,8 @@ absl::StatusOr<Message> GetMessage(const PeerMessage::Reader& root,
     case PeerMessage::SNAPSHOT_REQUEST: {
       const auto request = root.getSnapshotRequest();
       return SnapshotRequest{.through = request.getThrough(),
-                             .first = request.getFirst()};
+                             .first = request.getFirst(),
+                             .forgotten = fields.Deps(request.getForgotten())};
     }
     case PeerMessage::SNAPSHOT_CHUNK: {
       const auto chunk = root.getSnapshotChunk();

@@ -204,6 +204,33 @@ std::string WhoLacksWhom(std::span<const OrderedJson> nodes) {
   return text;
 }
 
+// One line for every node that lacks what others have forgotten.
+std::string WhoIsHelped(std::span<const OrderedJson> nodes) {
+  std::string text;
+  for (const OrderedJson& node : nodes) {
+    const OrderedJson& snapshot = Field(node, "snapshot");
+    if (!IsUp(node) || !snapshot.is_object()) continue;
+    const OrderedJson& waits_for = Field(snapshot, "waits_for");
+    if (Field(snapshot, "fetching") == true) {
+      text += fmt::format(
+          "{}: takes over the state of {}, part {} of {}\n",
+          Text(Field(node, "name")), Text(Field(snapshot, "from")),
+          Field(snapshot, "parts").dump(), Field(snapshot, "parts_of").dump());
+    } else if (waits_for.is_array() && !waits_for.empty()) {
+      std::string names;
+      for (const OrderedJson& name : waits_for) {
+        names += (names.empty() ? "" : " or ") + Text(name);
+      }
+      text += fmt::format(
+          "{}: waits for {}: what it lacks has been forgotten by the nodes "
+          "that it reaches, and none of them can give it its state; start {} "
+          "or mend the link\n",
+          Text(Field(node, "name")), names, names);
+    }
+  }
+  return text;
+}
+
 // "18.1 MiB 4 s": size and age of the last checkpoint, or how much of one is
 // written; the age is known for those of this life of the node.
 std::string Checkpoint(const OrderedJson& node) {
@@ -264,8 +291,8 @@ std::string StatusAsText(std::span<const NodeAnswer> answers) {
                         Bytes(Field(Field(node, "disk"), "journal_bytes")),
                         Checkpoint(node), Bytes(Field(node, "memory_bytes")));
   }
-  return text + WhoLacksWhom(nodes) + WhyTheyWait(nodes) + ProtocolLine(nodes) +
-         Verdict(nodes) + "\n";
+  return text + WhoLacksWhom(nodes) + WhyTheyWait(nodes) + WhoIsHelped(nodes) +
+         ProtocolLine(nodes) + Verdict(nodes) + "\n";
 }
 
 std::string StatusAsJson(std::span<const NodeAnswer> answers) {

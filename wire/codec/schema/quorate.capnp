@@ -202,6 +202,7 @@ struct Truncated {
 struct SnapshotRequest {
   through @0 :UInt64;  # 0: the last checkpoint
   first @1 :UInt64;
+  forgotten @2 :List(UInt64);
 }
 
 struct SnapshotChunk {

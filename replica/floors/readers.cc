@@ -1,8 +1,8 @@
-#include "replica/bpaxos/readers.h"
+#include "replica/floors/readers.h"
 
-#include <algorithm>
+#include <bit>
 
-namespace quorate::bpaxos {
+namespace quorate {
 namespace {
 
 // Ticks that a reader may be silent.
@@ -10,35 +10,33 @@ constexpr int kPatience = 500;
 
 }  // namespace
 
-Readers::Readers(int columns) : cut_(columns) {
-  const DependencySet none(columns);
-  readers_.fill({.committed = none, .forgotten = none});
-}
+Readers::Readers(int columns, ReplicaSet members)
+    : readers_(static_cast<std::size_t>(std::bit_width(members.bits())),
+               {.committed = DependencySet(columns)}),
+      cut_(columns) {}
 
 void Readers::HandleRequest(ReplicaId from, const SnapshotRequest& m,
-                            const DependencySet& forgotten, Effects& effects) {
-  Reader& reader = At(from);
-  reader.patience_ticks = kPatience;
+                            const DependencySet& forgotten, Actions& actions) {
+  readers_[static_cast<std::size_t>(Index(from))].patience_ticks = kPatience;
   if (cut_through_ == 0 || !cut_.Covers(forgotten) ||
-      !cut_.Covers(reader.forgotten)) {
+      !cut_.Covers(m.forgotten)) {
     wants_checkpoint_ = true;
     return;
   }
   // Of another one than it has begun to read, it must begin anew.
   const bool same = m.through == cut_through_;
-  effects.actions().snapshot_reads.push_back(
+  actions.snapshot_reads.push_back(
       {.to = from, .through = cut_through_, .first = same ? m.first : 0});
 }
 
-void Readers::HandleFrontier(ReplicaId from, const Frontier& m,
-                             const DependencySet& base) {
-  Reader& reader = At(from);
-  reader.forgotten.UnionWith(m.base_floor);
-  if (reader.patience_ticks > 0 && reader.committed != m.committed) {
+void Readers::HandleFrontier(ReplicaId from, const DependencySet& committed,
+                             const DependencySet& enough) {
+  Reader& reader = readers_[static_cast<std::size_t>(Index(from))];
+  if (reader.patience_ticks > 0 && reader.committed != committed) {
     reader.patience_ticks = kPatience;  // It gets on.
   }
-  reader.committed = m.committed;
-  if (m.committed.Covers(base)) reader.patience_ticks = 0;
+  reader.committed = committed;
+  if (committed.Covers(enough)) reader.patience_ticks = 0;
 }
 
 void Readers::HandleTick() {
@@ -59,4 +57,4 @@ bool Readers::empty() const {
       readers_, [](const Reader& reader) { return reader.patience_ticks > 0; });
 }
 
-}  // namespace quorate::bpaxos
+}  // namespace quorate
