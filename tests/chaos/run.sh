@@ -7,6 +7,7 @@
 #   bash tests/chaos/run.sh --soak                  everything, 3 and 5 nodes
 #   bash tests/chaos/run.sh --protocol multipaxos   any of these, another protocol
 #   bash tests/chaos/run.sh --roles apart           BPaxos, a node a role
+#   bash tests/chaos/run.sh --left-apart all        who lags in different columns
 #
 # --keep leaves the folder with histories and logs. Exit code 0: every promise
 # was kept.
@@ -23,6 +24,8 @@ keep=no
 protocol=epaxos
 roles=together
 build=$here/../../build/release
+# How long new commands may take after links have healed (left_apart.sh).
+answer_ms=1000
 # With --roles apart: what each node is, from the first; one fault a role is
 # survived.
 role_of=(leader leader depsvc depsvc depsvc acceptor acceptor acceptor executor
@@ -30,6 +33,7 @@ role_of=(leader leader depsvc depsvc depsvc acceptor acceptor acceptor executor
 usage() {
   echo "usage: run.sh [--nemesis NAME[+NAME][:SECONDS][,...]] [--seed N]" \
     "[--seconds N] [--nodes N] [--protocol P] [--roles apart] [--soak]" \
+    "[--left-apart RULE|all [--answer-ms N]]" \
     "[--keep] [--build FOLDER]" >&2
   exit 2
 }
@@ -47,6 +51,8 @@ while [ $# -gt 0 ]; do
       ;;
     --build) build=${2:?FOLDER}; shift 2 ;;
     --soak) mode=soak; shift ;;
+    --left-apart) wanted=${2:?RULE}; mode=apart; shift 2 ;;
+    --answer-ms) answer_ms=${2:?N}; shift 2 ;;
     --keep) keep=yes; shift ;;
     *) usage ;;
   esac
@@ -78,6 +84,7 @@ RANDOM=$seed
 . "$here/network.sh"
 . "$here/nodes.sh"
 . "$here/nemeses.sh"
+. "$here/left_apart.sh"
 
 # These need networks or mounts of their own.
 network_nemeses=" partition partition_halves partition_isolated
@@ -335,6 +342,7 @@ case $mode in
     headings
     run_cluster "${nodes:-3}" "${seconds:-10}" ${wanted//,/ }
     ;;
+  apart) run_all_left_apart "$wanted" ;;
   soak)
     headings
     for count in ${nodes:-3 5}; do
