@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -214,6 +215,34 @@ TEST_P(FloorsTest, ACutLinkDoesNotMakeMemoryGrow) {
   }
   ExpectNoneHasPassedTheOther(cluster);
   LoseAndHeal(cluster, trouble, {2});
+}
+
+// One that comes back hears that it was passed, and then nothing any more.
+TEST_P(FloorsTest, AReturnerThatLosesItsServersSaysForWhomItWaits) {
+  ReplicaCluster cluster(SettingsOf(3));
+  const Trouble trouble{.down = Nodes({2})};
+  for (const int i : {0, 1}) cluster.Suspect(i, 2);
+  Write(cluster, trouble, {0, 1}, 20);
+  Run(cluster, trouble, 60);
+  for (const int i : {0, 1}) cluster.Suspect(i, 2, false);
+  for (int tick = 0; tick < 30 && !cluster.at(2).Status().fetches_snapshot;
+       ++tick) {
+    for (int i = 0; i < 3; ++i) cluster.Tick(i);
+    for (const InFlight& each : std::exchange(cluster.network(), {})) {
+      if (!cluster.at(2).Status().fetches_snapshot) cluster.Deliver(each);
+    }
+  }
+  ASSERT_TRUE(cluster.at(2).Status().snapshot_from.has_value());
+  for (const int i : {0, 1}) cluster.Suspect(2, i);
+  Run(cluster, {.down = Nodes({0, 1})}, 100);
+  // For one of those that have it all, by what they had said.
+  const ReplicaSet waits_for = cluster.at(2).Status().snapshot_waits_for;
+  EXPECT_FALSE(waits_for.empty());
+  EXPECT_FALSE(waits_for.Contains(ReplicaAt(2)));
+  for (const int i : {0, 1}) cluster.Suspect(2, i, false);
+  Run(cluster, {}, 200);
+  EXPECT_TRUE(cluster.at(2).Status().snapshot_waits_for.empty());
+  ExpectToGoOn(cluster, {});
 }
 
 INSTANTIATE_TEST_SUITE_P(
