@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <random>
@@ -136,6 +137,10 @@ int ExitCodeOf(const absl::Status& status) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded: return kNoAnswer;
     case absl::StatusCode::kAlreadyExists: return kWrongUsage;
+    case absl::StatusCode::kCancelled: {
+      const auto signal = status.GetPayload(kSignalPayload);
+      return kSignalled + std::atoi(std::string(*signal).c_str());
+    }
     default: return kFailed;
   }
 }

@@ -9,6 +9,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "experiments/bench/descriptors.h"
 #include "experiments/bench/load_run.h"
 #include "experiments/bench/status_poller.h"
@@ -47,6 +48,13 @@ std::vector<NodeStatus> UpNodes(const StatusPoller::Answers& answers) {
   return up;
 }
 
+absl::Status EndedEarly(int signal) {
+  absl::Status status = absl::CancelledError(fmt::format(
+      "ended by {} before anything was measured", SignalName(signal)));
+  status.SetPayload(kSignalPayload, absl::Cord(std::to_string(signal)));
+  return status;
+}
+
 class LoadPhases {
  public:
   LoadPhases(uv_loop_t* loop, WakeTimer& wake, const StopSignals& stop,
@@ -64,11 +72,7 @@ class LoadPhases {
     absl::Status status = run.OpenHistory();
     if (status.ok()) status = Connect(run);
     if (status.ok()) status = Preload(run);
-    if (status.ok() && stopped()) {
-      status = absl::CancelledError(
-          fmt::format("ended by {} before anything was measured",
-                      SignalName(stop_.number())));
-    }
+    if (status.ok() && stopped()) status = EndedEarly(stop_.number());
     if (status.ok()) {
       Measure(run);
       Drain(run);

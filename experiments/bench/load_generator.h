@@ -55,6 +55,9 @@ struct LoadOptions {
   bool progress = true;      // a line a second on stderr
 };
 
+// In a Cancelled status: the signal's number, in decimal digits.
+inline constexpr char kSignalPayload[] = "quorate/signal";
+
 // How many commands one client may have outstanding, as far as its keys are
 // concerned: an open loop has no bound of its own.
 inline std::size_t KeysInTurn(const std::optional<double>& rate,

@@ -61,8 +61,8 @@ std::string Titles(const Json& result, const std::string& what) {
       FormatCount(
           static_cast<std::uint64_t>(NumberAt(result, "throughput_ops_s"))));
   return fmt::format(
-      "set title {} offset 0,0.9\n"
-      "set label {} at graph 0.5, graph 1 center offset 0,0.7 font \",10\"\n",
+      "set title {} offset 0,1.3\n"
+      "set label {} at graph 0.5, graph 1 center offset 0,1.1 font \",10\"\n",
       QuoteForGnuplot(title), QuoteForGnuplot(description));
 }
 
@@ -328,7 +328,7 @@ std::string LatencyScript(const Json& result) {
   std::string script =
       Titles(result, "Latency") +
       fmt::format(
-          "set xlabel \"latency (logarithmic)\"\n"
+          "set tmargin 5\nset xlabel \"latency (logarithmic)\"\n"
           "set ylabel \"share of commands at least this fast\"\n"
           "set logscale x\nset xrange [{:.6g}:{:.6g}]\nset yrange [0:{:.3f}]\n"
           "set xtics ({})\nset ytics ({})\n"

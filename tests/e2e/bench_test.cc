@@ -71,6 +71,20 @@ TEST(BenchTest, ASignalEndsARunAndSavesWhatItMeasured) {
   EXPECT_EQ(ReadJson(result), json);
 }
 
+TEST(BenchTest, ASignalBeforeTheWindowLeavesNothing) {
+  const Cluster cluster({"--durability", "memory"});
+  const Folder folder;
+  Running bench(
+      Bench(cluster, {"--reads", "50", "--keys", "20000000", "--duration",
+                      "600", "--out", folder.path("result.json")}));
+  ASSERT_TRUE(bench.Says("preload "));
+  bench.Signal(SIGTERM);
+  const Output ended = bench.Wait();
+  EXPECT_EQ(ended.exit_code, 143) << ended.err;
+  EXPECT_NE(ended.err.find("before anything was measured"), ended.err.npos);
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+}
+
 TEST(BenchTest, AStoppedGeneratorDoesNotBlameTheCluster) {
   const Cluster cluster({"--durability", "memory"});
   const Folder folder;
