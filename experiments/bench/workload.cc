@@ -58,19 +58,23 @@ void WriteKey(KeyKind kind, std::uint64_t number, char* to) {
   }
 }
 
-std::string KeySpace(std::uint64_t seed) {
-  // Away from the streams of clients and arrivals.
-  constexpr std::uint64_t kStream = 0x5bac'e000'0000;
-  // In the order of their codes, so that keys sort by number, then by space.
+void WriteOwnKey(KeyKind kind, std::uint64_t number, char* to) {
+  // In the order of their codes. The first digit is none that a shared key has.
   static constexpr char kDigits[] =
       "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
-  std::uint64_t bits = Random(seed, kStream).Next();
-  std::string space;
-  for (std::size_t i = 0; i < kSpaceBytes; ++i) {
-    space += kDigits[bits & 63];
-    bits >>= 6;
+  static constexpr char kFirstDigits[] = "GHIJKLMNOPQRSTUVWXYZghijklmnopqr";
+  to[0] = static_cast<char>(kind);
+  for (std::size_t i = kKeyBytes - 1; i > 1; --i) {
+    to[i] = kDigits[number & 63];
+    number >>= 6;
   }
-  return space;
+  to[1] = kFirstDigits[number & 31];
+}
+
+std::uint64_t KeySpace(std::uint64_t seed) {
+  // Away from the streams of clients and arrivals.
+  constexpr std::uint64_t kStream = 0x5bac'e000'0000;
+  return Random(seed, kStream).Below(1ull << kOwnKeyBits);
 }
 
 absl::Status Validate(const WorkloadSpec& spec) {
@@ -116,10 +120,9 @@ absl::Status Validate(const WorkloadSpec& spec) {
     return wrong(fmt::format("scan_rows is {}; give a number from 1 to {}",
                              spec.scan_rows, kMaxScanRows));
   }
-  constexpr std::size_t kLongestPrefix = kMaxKeyBytes - kKeyBytes - kSpaceBytes;
-  if (spec.key_prefix.size() > kLongestPrefix) {
+  if (spec.key_prefix.size() + kKeyBytes > kMaxKeyBytes) {
     return wrong(fmt::format("the key prefix has {} bytes; give at most {}",
-                             spec.key_prefix.size(), kLongestPrefix));
+                             spec.key_prefix.size(), kMaxKeyBytes - kKeyBytes));
   }
   return absl::OkStatus();
 }
@@ -201,7 +204,8 @@ CommandSource::CommandSource(const WorkloadSpec& spec, std::uint64_t seed,
   // Of the other tables only gets look at a key without making it.
   if (spec.reads > 0 && spec.adds > 0) tables_.push_back(KeyKind::kCounter);
   if (spec.reads > 0 && spec.appends > 0) tables_.push_back(KeyKind::kList);
-  key_ = spec.key_prefix + std::string(kKeyBytes, '0') + KeySpace(seed);
+  key_ = spec.key_prefix + std::string(kKeyBytes, '0');
+  key_space_ = KeySpace(seed);
   scan_end_ = spec.key_prefix +
               static_cast<char>(static_cast<char>(KeyKind::kRegister) + 1);
   value_.resize(std::max<std::size_t>(spec_.value_size, kStampDigits), '.');
@@ -290,10 +294,13 @@ std::string_view CommandSource::PreloadValue(std::uint64_t number) {
 }
 
 std::string_view CommandSource::MakeKey(KeyKind kind, const Key& key) {
-  char* digits = key_.data() + spec_.key_prefix.size();
-  WriteKey(kind, key.number, digits);
-  const std::string_view whole = key_;
-  return key.own ? whole : whole.substr(0, whole.size() - kSpaceBytes);
+  char* to = key_.data() + spec_.key_prefix.size();
+  if (key.own) {
+    WriteOwnKey(kind, key_space_ + key.number, to);
+  } else {
+    WriteKey(kind, key.number, to);
+  }
+  return key_;
 }
 
 CommandSource::Action CommandSource::DrawAction(Random& random) const {

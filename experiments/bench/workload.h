@@ -87,14 +87,17 @@ std::string Describe(const WorkloadSpec& spec);
 enum class KeyKind : char { kRegister = 'k', kCounter = 'n', kList = 'a' };
 
 // Keys are eight bytes, the kind and seven hexadecimal digits, after the
-// prefix if there is one. Those that nobody but this run may use are longer by
-// the five characters of its key space; they sort beside the shared ones.
+// prefix if there is one. Those that nobody but this run may use are as long,
+// but of 2^41 others that sort behind these: a run has a piece of them that
+// begins where its seed says.
 inline constexpr std::size_t kKeyBytes = 8;
-inline constexpr std::size_t kSpaceBytes = 5;
 inline constexpr std::uint64_t kMostKeys = 1ull << 28;
 void WriteKey(KeyKind kind, std::uint64_t number, char* to);
-// Of 2^30: two runs of different seeds do not meet.
-std::string KeySpace(std::uint64_t seed);
+inline constexpr int kOwnKeyBits = 41;
+void WriteOwnKey(KeyKind kind, std::uint64_t number, char* to);
+// Where the piece of a run begins. Two of 100,000 keys each meet once in ten
+// million pairs of seeds.
+std::uint64_t KeySpace(std::uint64_t seed);
 
 // Keys of its own that each of `clients` has in a conflict workload of `keys`,
 // when it may have `pipeline` commands outstanding.
@@ -202,6 +205,7 @@ class CommandSource {
   // What a client last saw or wrote, by HashKey; only for compare-and-set. Two
   // keys of one hash would only cost a mismatch.
   std::vector<absl::flat_hash_map<std::uint64_t, std::string>> known_;
+  std::uint64_t key_space_ = 0;
   // What Next returns views into.
   std::string key_;
   std::string scan_end_;  // behind the last register of this run
