@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "storage/descriptor.h"
 
 namespace quorate {
 namespace {
@@ -61,8 +62,7 @@ absl::Status SqliteCheckpoint::LoadFacts() {
   if (Checksum(facts_) == column(6)) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat(
       "cannot open \"", connection_.path(),
-      "\": the row of the checkpoint has a wrong checksum; replace the disk "
-      "and bring the node back as a new one"));
+      "\": the row of the checkpoint has a wrong checksum; ", kBringBack));
 }
 
 // What lies outside of the whole checkpoint is of an older one, or of one that
@@ -94,8 +94,7 @@ absl::Status SqliteCheckpoint::Damaged(std::int64_t row,
                                        const char* fault) const {
   return absl::DataLossError(
       absl::StrCat("cannot replay \"", connection_.path(), "\": chunk ", row,
-                   " of the checkpoint ", fault,
-                   "; replace the disk and bring the node back as a new one"));
+                   " of the checkpoint ", fault, "; ", kBringBack));
 }
 
 absl::Status SqliteCheckpoint::Replay(

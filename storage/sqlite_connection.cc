@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "storage/descriptor.h"
 #include "wire/mutation.h"
 
 namespace quorate {
@@ -142,8 +143,7 @@ absl::Status SqliteConnection::Error(const char* action) const {
           text + "; free space on this disk and start the node again");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return absl::DataLossError(
-          text + "; replace the disk and bring the node back as a new one");
+      return absl::DataLossError(absl::StrCat(text, "; ", kBringBack));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return absl::FailedPreconditionError(

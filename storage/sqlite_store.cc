@@ -4,10 +4,12 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "storage/wal_check.h"
 #include "wire/check.h"
 #include "wire/mutation.h"
 
@@ -16,19 +18,22 @@ namespace {
 
 constexpr char kDatabaseName[] = "node.db";
 constexpr char kWalName[] = "node.db-wal";
-constexpr std::int64_t kSchemaVersion = 2;
-// Had no checkpoints.
+constexpr char kMarkName[] = "mark";
+constexpr std::int64_t kSchemaVersion = 3;
+// Older ones are brought up to date: 1 had no checkpoints, 2 no lives and no
+// mark.
 constexpr std::int64_t kFirstSchemaVersion = 1;
+constexpr std::int64_t kSchemaWithoutLives = 2;
 // "QRTE", in the file's header: tells our databases from anybody else's.
 constexpr std::int64_t kApplicationId = 0x51525445;
 
-// `ready` is 0 until the identity file exists too; `clean` is 1 from Close to
-// the next Open.
+// `ready` is 0 until the identity file and the mark exist too; `clean` is 1
+// from Close to the next Open; `life` counts the starts.
 constexpr char kSchema[] =
     "CREATE TABLE node(id INTEGER PRIMARY KEY CHECK (id = 1),"
     " cluster TEXT NOT NULL, replica INTEGER NOT NULL,"
     " incarnation INTEGER NOT NULL, ready INTEGER NOT NULL,"
-    " clean INTEGER NOT NULL) STRICT;"
+    " clean INTEGER NOT NULL, life INTEGER NOT NULL) STRICT;"
     "CREATE TABLE journal(row INTEGER PRIMARY KEY, last INTEGER NOT NULL,"
     " checksum INTEGER NOT NULL, records BLOB NOT NULL) STRICT;";
 
@@ -46,9 +51,21 @@ std::int64_t Checksum(std::string_view group, std::int64_t row,
       group.data(), group.size(), XXH3_64bits(place, sizeof(place))));
 }
 
+std::string_view BytesOf(const auto& mark) {
+  return {static_cast<const char*>(static_cast<const void*>(&mark)),
+          sizeof(mark)};
+}
+
+// The directory is not this node's, or not now.
 absl::Status Refuse(const std::string& path, const std::string& reason) {
   return absl::FailedPreconditionError(
       absl::StrCat("cannot open store \"", path, "\": ", reason));
+}
+
+// It has lost something that it had promised.
+absl::Status Lost(const std::string& path, const std::string& what) {
+  return absl::DataLossError(absl::StrCat("cannot open store \"", path,
+                                          "\": ", what, "; ", kBringBack));
 }
 
 }  // namespace
@@ -87,10 +104,12 @@ absl::Status SqliteStore::Load(const StoreIdentity& expected) {
   // S5: a wiped database must not come back empty: the node would forget its
   // votes and could vote a second time.
   if (!had_database && (file->has_value() || had_wal)) {
-    return Refuse(path(),
-                  "the database is missing, though this directory had one; "
-                  "restore it, or remove the whole directory and bring the "
-                  "node back as a new one");
+    return Lost(path(),
+                "the database is missing, though this directory had one");
+  }
+  if (absl::Status status = CheckWal(directory_.File(kWalName));
+      !status.ok() && !Mutated("no_wal_check")) {
+    return status;
   }
   absl::StatusOr<std::unique_ptr<SqliteConnection>> connection =
       SqliteConnection::Open(path());
@@ -104,18 +123,21 @@ absl::Status SqliteStore::Load(const StoreIdentity& expected) {
       had_wal ? directory_.MakeDurable(kWalName) : absl::OkStatus();
   if (status.ok()) status = LoadSchema(expected, file->has_value());
   if (status.ok()) status = LoadIdentity(expected, had_wal);
+  if (status.ok() && schema_ != kSchemaVersion) status = UpgradeSchema();
+  if (status.ok()) status = LoadJournalEnd();
+  if (status.ok()) status = CheckMark();
   if (!status.ok()) {
     // SQLite has created an empty WAL: it must not pass for the missing one
     // when the next start looks for it.
+    insert_.reset();
+    checkpoint_.reset();
     connection_.reset();
     if (!had_wal && directory_.SizeOf(kWalName) == 0) {
       directory_.Remove(kWalName);
     }
     return status;
   }
-  status = BeginLife();
-  if (status.ok()) status = LoadJournalEnd();
-  return status;
+  return BeginLife();
 }
 
 absl::Status SqliteStore::LoadSchema(const StoreIdentity& expected,
@@ -130,10 +152,7 @@ absl::Status SqliteStore::LoadSchema(const StoreIdentity& expected,
 
   if (*version == 0 && *application == 0 && *tables == 0) {
     if (!had_identity) return CreateSchema(expected);
-    return Refuse(path(),
-                  "the database is empty, though this directory had one; "
-                  "restore it, or remove the whole directory and bring the "
-                  "node back as a new one");
+    return Lost(path(), "the database is empty, though this directory had one");
   }
   if (*application != kApplicationId) {
     return Refuse(path(),
@@ -141,24 +160,25 @@ absl::Status SqliteStore::LoadSchema(const StoreIdentity& expected,
                   "directory");
   }
   // Brought up to date once the directory is known to be ours and whole.
-  old_schema_ = *version == kFirstSchemaVersion;
-  if (*version != kSchemaVersion && !old_schema_) {
+  schema_ = *version;
+  if (schema_ < kFirstSchemaVersion || schema_ > kSchemaVersion) {
     return Refuse(path(), absl::StrCat("schema version ", *version,
                                        ", this binary knows ", kSchemaVersion,
-                                       "; start a newer quorate or restore a "
-                                       "backup"));
+                                       "; start the newer quorate that wrote "
+                                       "it"));
   }
   return absl::OkStatus();
 }
 
 absl::Status SqliteStore::CreateSchema(const StoreIdentity& identity) {
+  schema_ = kSchemaVersion;
   absl::Status status = connection_->Execute(
       absl::StrCat("BEGIN; PRAGMA user_version = ", kSchemaVersion,
                    "; PRAGMA application_id = ", kApplicationId, ";", kSchema,
                    SqliteCheckpoint::kSchema));
   if (!status.ok()) return status;
   absl::StatusOr<SqliteStatement> insert =
-      connection_->Prepare("INSERT INTO node VALUES(1, ?, ?, ?, 0, 0)");
+      connection_->Prepare("INSERT INTO node VALUES(1, ?, ?, ?, 0, 0, 0)");
   if (!insert.ok()) return insert.status();
   sqlite3_bind_text(insert->get(), 1, identity.cluster_id.data(),
                     static_cast<int>(identity.cluster_id.size()),
@@ -172,16 +192,24 @@ absl::Status SqliteStore::CreateSchema(const StoreIdentity& identity) {
   return connection_->Execute("COMMIT");
 }
 
+// What an interrupted group left in the WAL goes first (BeginLife).
 absl::Status SqliteStore::UpgradeSchema() {
-  return connection_->Execute(
-      absl::StrCat("BEGIN; PRAGMA user_version = ", kSchemaVersion, ";",
-                   SqliteCheckpoint::kSchema, "COMMIT"));
+  absl::Status status = connection_->Checkpoint(/*truncate=*/true);
+  if (status.ok()) status = CreateMark();
+  if (status.ok()) status = directory_.SyncNames();
+  if (!status.ok()) return status;
+  const bool had_checkpoints = schema_ > kFirstSchemaVersion;
+  return connection_->Execute(absl::StrCat(
+      "BEGIN; PRAGMA user_version = ", kSchemaVersion, ";",
+      had_checkpoints ? "" : SqliteCheckpoint::kSchema,
+      "ALTER TABLE node ADD COLUMN life INTEGER NOT NULL DEFAULT 0; COMMIT"));
 }
 
 absl::Status SqliteStore::LoadIdentity(const StoreIdentity& expected,
                                        bool had_wal) {
-  absl::StatusOr<SqliteStatement> row = connection_->Prepare(
-      "SELECT cluster, replica, incarnation, ready, clean FROM node");
+  absl::StatusOr<SqliteStatement> row = connection_->Prepare(absl::StrCat(
+      "SELECT cluster, replica, incarnation, ready, clean, ",
+      schema_ <= kSchemaWithoutLives ? "0" : "life", " FROM node"));
   if (!row.ok()) return row.status();
   if (sqlite3_step(row->get()) != SQLITE_ROW) {
     return connection_->Error("cannot read the identity in");
@@ -192,6 +220,7 @@ absl::Status SqliteStore::LoadIdentity(const StoreIdentity& expected,
       static_cast<std::uint64_t>(sqlite3_column_int64(row->get(), 2));
   const bool ready = sqlite3_column_int(row->get(), 3) != 0;
   const bool clean = sqlite3_column_int(row->get(), 4) != 0;
+  life_ = static_cast<std::uint64_t>(sqlite3_column_int64(row->get(), 5));
   if (identity_.cluster_id != expected.cluster_id ||
       identity_.node != expected.node) {
     return Refuse(path(), absl::StrCat("it belongs to ", Describe(identity_),
@@ -202,18 +231,18 @@ absl::Status SqliteStore::LoadIdentity(const StoreIdentity& expected,
   recovered_from_crash_ = ready && !clean;
   // A crash leaves the WAL behind, and in it the last votes.
   if (recovered_from_crash_ && !had_wal) {
-    return Refuse(path(),
-                  "the node was not stopped properly and node.db-wal, which "
-                  "holds its last votes, is gone; restore it, or remove the "
-                  "whole directory and bring the node back as a new one; if "
-                  "the sqlite3 shell has merged it into node.db since, create "
-                  "an empty node.db-wal");
+    return Lost(
+        path(),
+        "the node was not stopped properly and node.db-wal, which "
+        "holds its last votes, is gone (if the sqlite3 shell has merged "
+        "it into node.db since, create an empty node.db-wal)");
   }
   // Not ready: a crash while the directory was being created. Nobody has heard
   // of this node yet.
   if (ready) return CompareIdentityFile();
   row->reset();  // Before the next statement writes to its table.
-  absl::Status status = directory_.WriteIdentity(identity_);
+  absl::Status status = CreateMark();
+  if (status.ok()) status = directory_.WriteIdentity(identity_);
   if (status.ok()) status = connection_->Execute("UPDATE node SET ready = 1");
   return status;
 }
@@ -223,10 +252,9 @@ absl::Status SqliteStore::CompareIdentityFile() {
       directory_.ReadIdentity();
   if (!file.ok()) return file.status();
   if (!file->has_value()) {
-    return Refuse(path(),
-                  "the file \"identity\" beside it is gone, so others may be "
-                  "too; restore the whole directory, or remove it and bring "
-                  "the node back as a new one");
+    return Lost(path(),
+                "the file \"identity\" beside it is gone, so others may be "
+                "too");
   }
   const StoreIdentity& other = **file;
   if (other.cluster_id == identity_.cluster_id &&
@@ -241,17 +269,95 @@ absl::Status SqliteStore::CompareIdentityFile() {
                    "), the file \"identity\" beside it "
                    "to ",
                    Describe(other), " (incarnation ", other.incarnation,
-                   "); files of two nodes were mixed: restore the directory"));
+                   "); files of two nodes were mixed: put back those of this "
+                   "one"));
+}
+
+// ---- the mark ---------------------------------------------------------------
+
+// What the database has come to; grows from commit to commit.
+SqliteStore::Mark SqliteStore::Reached() const {
+  Mark mark{.incarnation = identity_.incarnation, .life = life_};
+  if (checkpoint_ == nullptr) return mark;
+  const SqliteCheckpoint::Facts& facts = checkpoint_->facts();
+  mark.row = static_cast<std::uint64_t>(last_row_);
+  mark.last = last_record_;
+  mark.chunk = static_cast<std::uint64_t>(facts.first_chunk + facts.chunks);
+  return mark;
+}
+
+absl::Status SqliteStore::CreateMark() {
+  const Mark mark = Reached();
+  absl::StatusOr<MarkFile> file =
+      MarkFile::Create(directory_.File(kMarkName), BytesOf(mark));
+  if (!file.ok()) return file.status();
+  mark_ = *std::move(file);
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::WriteMark() {
+  const Mark mark = Reached();
+  return mark_->Write(BytesOf(mark));
+}
+
+// S8: what was synced and told is there, or the store does not open. SQLite
+// would drop the end of a damaged WAL without a word.
+absl::Status SqliteStore::CheckMark() {
+  if (!mark_.has_value()) {
+    absl::StatusOr<std::optional<MarkFile>> file =
+        MarkFile::Open(directory_.File(kMarkName));
+    if (!file.ok()) return file.status();
+    if (!file->has_value()) {
+      return Lost(path(),
+                  "the file \"mark\" beside it is gone, so others may be too");
+    }
+    mark_ = *std::move(*file);
+  }
+  Mark mark;
+  if (mark_->contents().size() != sizeof(mark)) {
+    return Lost(mark_->path(), "it is not what this program wrote");
+  }
+  std::memcpy(&mark, mark_->contents().data(), sizeof(mark));
+  const Mark reached = Reached();
+  if (mark.incarnation != reached.incarnation) {
+    return Refuse(
+        path(), absl::StrCat("it has incarnation ", reached.incarnation,
+                             ", the file \"mark\" beside it ", mark.incarnation,
+                             "; files of two nodes were mixed: put back "
+                             "those of this one"));
+  }
+  if (mark.row <= reached.row && mark.last <= reached.last &&
+      mark.chunk <= reached.chunk && mark.life <= reached.life) {
+    return absl::OkStatus();
+  }
+  if (Mutated("no_mark")) return absl::OkStatus();
+  return Lost(
+      path(),
+      absl::StrCat("it ends at group ", reached.row, " (record ", reached.last,
+                   ") of life ", reached.life,
+                   ", but this node had synced group ", mark.row, " (record ",
+                   mark.last, ") in life ", mark.life,
+                   "; node.db-wal or node.db is damaged or older than the "
+                   "files beside it"));
 }
 
 // F3: truncating the WAL puts the last life's commits into the database before
 // anybody can be told of them. The mark and the names are made durable as well,
 // before the first group.
+//
+// Truncated before it is written to as well: behind a new commit nothing may be
+// left of a group that the crash cut off, or a second crash would make CheckWal
+// take it for a group that was synced.
 absl::Status SqliteStore::BeginLife() {
   absl::Status status = directory_.KeepBallast(options_.ballast_bytes);
-  if (status.ok() && old_schema_) status = UpgradeSchema();
-  if (status.ok()) status = connection_->Execute("UPDATE node SET clean = 0");
   if (status.ok()) status = connection_->Checkpoint(/*truncate=*/true);
+  if (status.ok()) {
+    status = connection_->Execute(
+        absl::StrCat("UPDATE node SET clean = 0, life = ", ++life_));
+  }
+  if (status.ok()) status = connection_->Checkpoint(/*truncate=*/true);
+  if (status.ok()) status = WriteMark();
+  if (status.ok()) status = mark_->Sync();
   if (status.ok()) status = directory_.SyncNames();
   return status;
 }
@@ -341,9 +447,9 @@ absl::Status SqliteStore::CheckRow(sqlite3_stmt* row,
   } else {
     return absl::OkStatus();
   }
-  return absl::DataLossError(absl::StrCat(
-      "cannot replay \"", path(), "\": row ", expected_row, " of the journal ",
-      fault, "; replace the disk and bring the node back as a new one"));
+  return absl::DataLossError(
+      absl::StrCat("cannot replay \"", path(), "\": row ", expected_row,
+                   " of the journal ", fault, "; ", kBringBack));
 }
 
 absl::Status SqliteStore::Append(std::string_view group, RecordSequence last) {
@@ -356,6 +462,10 @@ absl::Status SqliteStore::Append(std::string_view group, RecordSequence last) {
   ++last_row_;
   last_record_ = last;
   journal_bytes_ += group.size();
+  // After the sync and before anybody hears of it.
+  if (absl::Status status = WriteMark(); !status.ok()) {
+    return Poison(std::move(status));
+  }
   if (connection_->wal_pages() < 2 * options_.checkpoint_pages) {
     return absl::OkStatus();
   }
@@ -418,6 +528,7 @@ absl::Status SqliteStore::FinishCheckpoint(RecordSequence last) {
   // What stands for which rows goes with one row: both or neither (S2 of the
   // published bugs: rows_before_facts).
   if (status.ok()) status = checkpoint_->Finish(last, *covered + 1, base);
+  if (status.ok()) status = WriteMark();
   if (!status.ok()) return Poison(std::move(status));
   journal_bytes_ -= std::exchange(bytes_before_checkpoint_, 0);
   return absl::OkStatus();

@@ -12,10 +12,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/mark_file.h"
 #include "storage/sqlite_checkpoint.h"
 #include "storage/sqlite_connection.h"
 #include "storage/store.h"
@@ -57,11 +59,22 @@ class SqliteStore : public Store {
   StoreStats stats() const override;
   std::uint64_t FileBytes() const override;
 
+  std::uint64_t life() const override { return life_; }
   // Did the last life end without Close?
   bool recovered_from_crash() const { return recovered_from_crash_; }
 
  private:
   SqliteStore(StoreDirectory directory, const SqliteStoreOptions& options);
+
+  // What the file `mark` holds: the last group, record and chunk of a finished
+  // checkpoint that were synced, and in which life.
+  struct Mark {
+    std::uint64_t incarnation = 0;
+    std::uint64_t life = 0;
+    std::uint64_t row = 0;
+    std::uint64_t last = 0;
+    std::uint64_t chunk = 0;
+  };
 
   absl::Status Load(const StoreIdentity& expected);
   absl::Status LoadSchema(const StoreIdentity& expected, bool had_identity);
@@ -69,6 +82,10 @@ class SqliteStore : public Store {
   absl::Status UpgradeSchema();
   absl::Status LoadIdentity(const StoreIdentity& expected, bool had_wal);
   absl::Status CompareIdentityFile();
+  Mark Reached() const;
+  absl::Status CreateMark();
+  absl::Status WriteMark();
+  absl::Status CheckMark();
   absl::Status BeginLife();
   absl::Status LoadJournalEnd();
   absl::Status ReplayJournal(const Reader& reader);
@@ -95,8 +112,10 @@ class SqliteStore : public Store {
   std::uint64_t journal_bytes_ = 0;
   // Of these, what was there when the checkpoint that is written was begun.
   std::uint64_t bytes_before_checkpoint_ = 0;
+  std::uint64_t life_ = 0;
+  std::int64_t schema_ = 0;  // of the directory, as it was found
+  std::optional<MarkFile> mark_;
   bool recovered_from_crash_ = false;
-  bool old_schema_ = false;
   absl::Status poison_;
 };
 

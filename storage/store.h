@@ -49,6 +49,9 @@ class Store {
   virtual ~Store() = default;
 
   virtual const StoreIdentity& identity() const = 0;
+  // Which start of this directory this is, from 1 on; durable when the store is
+  // open. Two processes with one life have two copies of one directory.
+  virtual std::uint64_t life() const { return 1; }
 
   struct Reader {
     // The chunks of the last whole checkpoint, if there is one.

@@ -16,6 +16,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "storage/descriptor.h"
 
 namespace quorate {
 namespace {
@@ -25,43 +26,6 @@ constexpr char kBallastName[] = "ballast";
 constexpr std::size_t kPieceBytes = 64 * 1024;
 constexpr char kIdentityTitle[] =
     "quorate store 1 - do not edit, copy or remove";
-
-// A failed system call on one file, with the remedy that fits the reason.
-absl::Status FileError(const char* action, const std::string& path, int error) {
-  std::string text = absl::StrCat("cannot ", action, " \"", path,
-                                  "\": ", std::strerror(error));
-  switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-      return absl::ResourceExhaustedError(
-          absl::StrCat(text, "; free space on this disk and start again"));
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return absl::PermissionDeniedError(absl::StrCat(
-          text, "; let this user write there or choose another directory"));
-    default:
-      return absl::InternalError(
-          absl::StrCat(text, "; check the disk and its mount"));
-  }
-}
-
-// Owns one descriptor.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  bool ok() const { return fd_ >= 0; }
-  int fd() const { return fd_; }
-  int Release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 bool WriteAll(int fd, std::string_view bytes) {
   while (!bytes.empty()) {

@@ -90,6 +90,7 @@ edge_to_latest     4.2  bp_latest_only      sim
 replay_differs     1.2  M15                 sim
 no_recovery        2.7  M17                 sim
 amnesia            1    M16                 unit HandshakeTest.RefusesAReplicaThatHasLostItsDisk
+old_copy           1    M16                 unit HandshakeTest.RefusesAnOlderCopyOfADirectory
 commit_as_execution -   M18                 unit ResultTest.FiguresAreThoseOfTheRecords
 rows_before_facts  -    S2                  unit PowerTest.EveryOperationOfAWorkloadMayBeTheLastAndAnySectorsSurvive
 no_sync            1.2  S3                  sim
@@ -97,6 +98,8 @@ no_sync            1.2  S3                  sim --protocol bpaxos --roles separa
 no_sync            1.2  S3                  sim --protocol multipaxos --real-store --replicas 3 --operations 150 --faults crash,power,sync --seed 1
 refused_and_kept   2.8  S4                  unit Replica.RefusesBusyWhenItsQueueIsFull
 no_checksum        -    S5                  unit SqliteStoreTest.NamesFileAndRowOfAFlippedBit
+no_mark            -    S5                  unit DamageTest.NoFlippedBitOfTheLogOfAKilledNodeLosesAGroup
+no_wal_check       -    S5                  unit DamageTest.WithAnOldMarkOnlyTheLastGroupCanBeLost
 no_connection_limit -   S6                  unit NodeClientsTest.RefusesConnectionsBeyondItsLimit
 d_promise          1.2  =                   explore X1 recoveries=1 restarts=1 separate_sync=1
 d_accept           1.2  =                   explore X6 recoveries=2 restarts=1 separate_sync=1

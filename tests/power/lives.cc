@@ -106,6 +106,7 @@ Outcome Lives::Open() {
   auto store = SqliteStore::Open(directory_, Identity(), kOptions);
   if (!store.ok()) {
     if (disk_.troubled()) return Outcome::kStopped;
+    refused_ = absl::IsDataLoss(store.status());
     return Broken(absl::StrCat("does not open: ", store.status().ToString()));
   }
   store_ = std::move(*store);

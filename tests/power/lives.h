@@ -76,6 +76,8 @@ class Lives {
 
   Outcome Run(const std::vector<Step>& steps);
   const std::string& fault() const { return fault_; }
+  // The fault is that the store did not open, because it misses something.
+  bool refused() const { return refused_; }
 
  private:
   Outcome Make(const Step& step);
@@ -94,6 +96,7 @@ class Lives {
   Spoiler spoiler_;
   std::unique_ptr<SqliteStore> store_;
   std::string fault_;
+  bool refused_ = false;
 };
 
 }  // namespace quorate::power

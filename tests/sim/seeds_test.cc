@@ -273,7 +273,7 @@ Range RealStoreOfBpaxos() {
                      AtLeast(150, kStorePowerOfDependencyNode),
                      AtLeast(150, kStorePowerOfAcceptor),
                      AtLeast(100, kStorePowerOfExecutor),
-                     AtLeast(2, kLostReservation), AtLeast(8, kLostAnswer)}};
+                     AtLeast(2, kLostReservation), AtLeast(5, kLostAnswer)}};
 }
 
 // Here a node that dies is of one role.

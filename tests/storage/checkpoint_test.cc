@@ -203,7 +203,7 @@ TEST_F(SqliteCheckpointTest, NamesTheChunkThatIsDamagedOrMissing) {
   Alter("UPDATE chunk SET bytes = x'59' WHERE row = 2");
   EXPECT_THAT(ReplayMessage(),
               AllOf(HasSubstr("chunk 2"), HasSubstr("wrong checksum"),
-                    HasSubstr("bring the node back as a new one")));
+                    HasSubstr("bring back the whole directory")));
   Alter("DELETE FROM chunk WHERE row = 2");
   EXPECT_THAT(ReplayMessage(),
               AllOf(HasSubstr("chunk 2"), HasSubstr("is missing")));
@@ -236,7 +236,9 @@ TEST_F(SqliteCheckpointTest, ADirectoryOfTheFirstSchemaIsTakenOver) {
     ASSERT_TRUE(AppendGroups(**store, 1, 20).ok());
     ASSERT_TRUE((*store)->Close().ok());
   }
-  Alter("DROP TABLE chunk; DROP TABLE checkpoint; PRAGMA user_version = 1");
+  Alter(
+      "DROP TABLE chunk; DROP TABLE checkpoint;"
+      "ALTER TABLE node DROP COLUMN life; PRAGMA user_version = 1");
   auto store = OpenStore(directory_.path());
   ASSERT_TRUE(store.ok()) << store.status();
   const auto count = CountGroups(**store);

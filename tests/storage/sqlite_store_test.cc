@@ -9,6 +9,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "storage/descriptor.h"
 #include "storage/sqlite_connection.h"
 #include "tests/storage/store_fixture.h"
 
@@ -258,8 +259,8 @@ TEST_F(SqliteStoreTest, RefusesANewerSchema) {
   EXPECT_EQ(OpenStatus(),
             absl::FailedPreconditionError(
                 "cannot open store \"" + directory_.File("node.db") +
-                "\": schema version 7, this binary knows 2; start a newer "
-                "quorate or restore a backup"));
+                "\": schema version 7, this binary knows 3; start the newer "
+                "quorate that wrote it"));
 }
 
 TEST_F(SqliteStoreTest, RefusesTheDatabaseOfAnotherProgram) {
@@ -276,7 +277,8 @@ TEST_F(SqliteStoreTest, RefusesAWipedDatabase) {
   MakeStore(1);
   std::filesystem::remove(directory_.File("node.db"));
   const absl::Status status = OpenStatus();
-  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_THAT(Message(status), HasSubstr(kBringBack));
   EXPECT_THAT(Message(status), HasSubstr("the database is missing"));
   EXPECT_FALSE(std::filesystem::exists(directory_.File("node.db")));
 }
@@ -291,7 +293,7 @@ TEST_F(SqliteStoreTest, RefusesADirectoryWithoutItsIdentityFile) {
   MakeStore(1);
   std::filesystem::remove(directory_.File("identity"));
   const absl::Status status = OpenStatus();
-  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
   EXPECT_THAT(Message(status), HasSubstr("\"identity\" beside it is gone"));
 }
 
@@ -322,7 +324,7 @@ TEST_F(SqliteStoreTest, RefusesACrashedNodeWhoseWalWasDeleted) {
   }
   std::filesystem::remove(directory_.File("node.db-wal"));
   const absl::Status status = OpenStatus();
-  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
   EXPECT_THAT(Message(status), HasSubstr("its last votes, is gone"));
   // Also at the second attempt: the first one must not have covered it up.
   EXPECT_FALSE(OpenStatus().ok());
@@ -349,7 +351,7 @@ TEST_F(SqliteStoreTest, NamesFileAndRowOfAFlippedBit) {
   EXPECT_THAT(Message(status),
               AllOf(HasSubstr(directory_.File("node.db")),
                     HasSubstr("row 27 of the journal has a wrong checksum"),
-                    HasSubstr("; replace the disk")));
+                    HasSubstr(kBringBack)));
 }
 
 TEST_F(SqliteStoreTest, NoticesAMissingRow) {
@@ -362,12 +364,77 @@ TEST_F(SqliteStoreTest, NoticesAMissingRow) {
 TEST_F(SqliteStoreTest, NoticesARowThatWasRenumbered) {
   MakeStore(5);
   Alter(
-      "DELETE FROM journal WHERE row = 5;"
-      "UPDATE journal SET row = 5 WHERE row = 4;"
+      "UPDATE journal SET row = 9 WHERE row = 4;"
       "UPDATE journal SET row = 4 WHERE row = 3;"
-      "UPDATE journal SET row = 3 WHERE row = 5");
+      "UPDATE journal SET row = 3 WHERE row = 9");
   EXPECT_THAT(Message(ReplayStatus()),
               HasSubstr("row 3 of the journal has a wrong checksum"));
+}
+
+// ---- the mark ---------------------------------------------------------------
+
+TEST_F(SqliteStoreTest, CountsItsLives) {
+  for (std::uint64_t life = 1; life <= 3; ++life) {
+    auto store = OpenStore(directory_.path());
+    ASSERT_TRUE(store.ok()) << store.status();
+    EXPECT_EQ((*store)->life(), life);
+    if (life == 2) ASSERT_TRUE((*store)->Close().ok());
+  }
+}
+
+TEST_F(SqliteStoreTest, NoticesThatTheNewestGroupIsGone) {
+  MakeStore(5);
+  Alter("DELETE FROM journal WHERE row = 5");
+  for (int start = 0; start < 2; ++start) {
+    const absl::Status status = OpenStatus();
+    EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+    EXPECT_THAT(Message(status),
+                AllOf(HasSubstr("it ends at group 4 (record 40) of life 1"),
+                      HasSubstr("had synced group 5 (record 50) in life 1"),
+                      HasSubstr(kBringBack)));
+  }
+}
+
+TEST_F(SqliteStoreTest, RefusesAnOlderDatabaseBesideItsMark) {
+  MakeStore(2);
+  const std::string before = ReadFile(directory_.File("node.db"));
+  // Not one group more: the life tells.
+  auto store = OpenStore(directory_.path());
+  ASSERT_TRUE((*store)->Close().ok());
+  store->reset();
+  WriteFile(directory_.File("node.db"), before);
+  EXPECT_THAT(Message(OpenStatus()), HasSubstr("in life 2"));
+}
+
+TEST_F(SqliteStoreTest, RefusesADirectoryWithoutItsMark) {
+  MakeStore(1);
+  std::filesystem::remove(directory_.File("mark"));
+  const absl::Status status = OpenStatus();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_THAT(Message(status), HasSubstr("\"mark\" beside it is gone"));
+}
+
+TEST_F(SqliteStoreTest, RefusesTheMarkOfAnotherDirectory) {
+  MakeStore(1);
+  TemporaryDirectory other;
+  StoreIdentity same_name = TestIdentity();
+  same_name.incarnation = 78;
+  ASSERT_TRUE(SqliteStore::Open(other.path(), same_name).ok());
+  WriteFile(directory_.File("mark"), ReadFile(other.File("mark")));
+  EXPECT_THAT(Message(OpenStatus()), HasSubstr("two nodes were mixed"));
+}
+
+TEST_F(SqliteStoreTest, ADirectoryWithoutLivesIsTakenOver) {
+  MakeStore(3);
+  Alter("ALTER TABLE node DROP COLUMN life; PRAGMA user_version = 2");
+  std::filesystem::remove(directory_.File("mark"));
+  auto store = OpenStore(directory_.path());
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_EQ((*store)->life(), 1u);
+  EXPECT_EQ(*CountGroups(**store), 3u);
+  store->reset();
+  std::filesystem::remove(directory_.File("mark"));
+  EXPECT_FALSE(OpenStatus().ok());
 }
 
 TEST_F(SqliteStoreTest, DoesNotAppendAfterDamageWasSeen) {
