@@ -18,7 +18,7 @@ namespace quorate {
 
 // Bumped when an older node could not understand a newer one. A higher minor
 // version may only add message types and fields, which older nodes skip.
-inline constexpr std::uint16_t kProtocolMajor = 1;
+inline constexpr std::uint16_t kProtocolMajor = 2;
 inline constexpr std::uint16_t kProtocolMinor = 0;
 
 enum class PeerRole : std::uint8_t {
@@ -27,6 +27,21 @@ enum class PeerRole : std::uint8_t {
   // A client that only asks for the status. It gets in where clients have taken
   // all places: a node in trouble can be looked at.
   kObserver,
+};
+
+// Which process of which life of which directory a replica is, and up to which
+// record it remembers what it has done. All 0: not known.
+struct NodeLife {
+  // Drawn when the directory was created: another one is another disk.
+  std::uint64_t incarnation = 0;
+  // Counts the starts of the directory.
+  std::uint64_t life = 0;
+  // Drawn at the start: two processes of one life have copies of one directory.
+  std::uint64_t process = 0;
+  // Of itself: the newest record on its disk when it started. Of a peer: the
+  // newest that it said was on its disk.
+  RecordSequence record = 0;
+  friend bool operator==(const NodeLife&, const NodeLife&) = default;
 };
 
 // First frame of both sides of every connection.
@@ -38,9 +53,12 @@ struct Hello {
   std::string cluster_id;
   // kReplica: the sender's index. As a node's answer to a client: that node's.
   ReplicaId node{};
-  // kReplica: number drawn when the node's directory was created; a node that
-  // comes back with another one has lost its disk and is refused.
-  std::uint64_t incarnation = 0;
+  // kReplica: who comes back with another incarnation, or with less than it
+  // had, has lost its disk or some of it and is refused.
+  NodeLife life;
+  // kReplica: as whom the sender has met the receiver, which stops if it finds
+  // that it has forgotten something.
+  NodeLife met;
   // As a node's answer to a client: the era that it has come to, in which a new
   // session begins.
   std::uint64_t era = 0;
@@ -50,6 +68,15 @@ struct Hello {
 // what was found, what was expected and what to do.
 struct Reject {
   std::string reason;
+  // Another process of the refused replica is connected here: as long as it is,
+  // the refused one must not act anywhere.
+  bool taken = false;
+};
+
+// Between replicas, now and then: every record of the sender up to here is on
+// its disk.
+struct Progress {
+  RecordSequence record = 0;
 };
 
 // Client to node. Commands keep their ids across retries.
@@ -72,6 +99,6 @@ struct StatusReply {
 };
 
 using ClientMessage = std::variant<Hello, Reject, ClientRequest, ClientReplies,
-                                   StatusRequest, StatusReply>;
+                                   StatusRequest, StatusReply, Progress>;
 
 }  // namespace quorate

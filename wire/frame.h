@@ -33,6 +33,7 @@ enum class FrameType : std::uint16_t {
   kClientReplies = 5,
   kStatusRequest = 6,
   kStatusReply = 7,
+  kProgress = 8,
 };
 
 struct Frame {

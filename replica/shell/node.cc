@@ -41,7 +41,7 @@ std::uint64_t NowUs() { return uv_hrtime() / 1000; }
 
 struct Node::Running {
   Running(uv_loop_t* loop, Node& node)
-      : handshake(node.config_, node.self_, node.incarnation_,
+      : handshake(node.config_, node.self_, node.life_,
                   std::move(node.known_peers_)),
         clock(node.config_.settings.protocol == Protocol::kMultipaxos
                   ? kLogColumn
@@ -99,7 +99,7 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Open(ClusterConfig config,
 }
 
 absl::Status Node::OpenStore() {
-  incarnation_ = RandomNumber();
+  life_ = {.incarnation = RandomNumber(), .life = 1, .process = RandomNumber()};
   if (config_.durability == Durability::kMemory) {
     store_.reset();
     return absl::OkStatus();
@@ -112,14 +112,15 @@ absl::Status Node::OpenStore() {
     absl::StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::Open(
         directory, {.cluster_id = config_.IdentityOnDisk(),
                     .node = ReplicaAt(static_cast<int>(self_)),
-                    .incarnation = incarnation_});
+                    .incarnation = life_.incarnation});
     if (!store.ok()) return store.status();
     store_ = *std::move(store);
     absl::StatusOr<KnownPeers> peers = KnownPeers::Load(directory);
     if (!peers.ok()) return peers.status();
     known_peers_ = *std::move(peers);
   }
-  incarnation_ = store_->identity().incarnation;
+  life_.incarnation = store_->identity().incarnation;
+  life_.life = store_->life();
   return absl::OkStatus();
 }
 
@@ -154,6 +155,7 @@ absl::Status Node::Restore() {
            }});
   pass_on();
   durable_ = replica_->last_record();
+  life_.record = durable_;
   return status;
 }
 
@@ -184,10 +186,25 @@ absl::Status Node::Start(uv_loop_t* loop) {
     uv_update_time(prepare->loop);
   });
   running_->clients.NoteEra(replica_->era());
-  phase_ = Phase::kServing;
+  // Without a disk there is no past: the process would be known as another one.
+  const bool may_forget = running_->journal != nullptr;
+  phase_ = may_forget ? Phase::kMeeting : Phase::kServing;
+  running_->links.SetReading(!may_forget);
+  running_->links.NoteDurable(durable_);
   Advise();
   if (closed_ports_ == 0) options_.on_ready();
   return absl::OkStatus();
+}
+
+// A node does nothing before every peer has said as whom it has met it, or has
+// been silent for a moment: an older copy of a directory, or an empty one,
+// would otherwise vote again with those who do not know better. And nothing at
+// all while a peer is connected to another process of this node.
+void Node::EndMeeting() {
+  const bool patient = NowUs() < started_us_ + options_.meeting_ms * 1000;
+  if (!running_->links.has_met_everybody(patient)) return;
+  phase_ = Phase::kServing;
+  running_->links.SetReading(true);
 }
 
 // Once a port.
@@ -197,7 +214,8 @@ void Node::OnOpened(const absl::Status& status) {
   } else {
     listens_ = status;
   }
-  if (phase_ != Phase::kServing) return;  // In Start.
+  // In Start, or at the end.
+  if (phase_ != Phase::kMeeting && phase_ != Phase::kServing) return;
   if (!status.ok()) {
     options_.on_cannot_listen(status);
     return;
@@ -207,7 +225,7 @@ void Node::OnOpened(const absl::Status& status) {
 }
 
 void Node::OnAddresses() {
-  if (phase_ == Phase::kServing) Advise();
+  if (phase_ == Phase::kMeeting || phase_ == Phase::kServing) Advise();
 }
 
 // Every piece once: what is known about addresses only grows.
@@ -247,9 +265,26 @@ void Node::OnSuspicion(ReplicaId peer, bool suspected) {
   Step(PeerSuspected{.peer = peer, .suspected = suspected});
 }
 
+// Not at once: whoever tells it is in the middle of a connection's frames.
+void Node::OnForgotten(const std::string& why) {
+  if (phase_ != Phase::kMeeting && phase_ != Phase::kServing &&
+      phase_ != Phase::kDraining) {
+    return;
+  }
+  phase_ = Phase::kFailed;
+  status_ = absl::DataLossError(why);
+}
+
 void Node::OnTick() {
   running_->links.Tick();
   running_->clients.Tick();
+  const absl::Status heard = running_->handshake.WriteHeard();
+  if (!heard.ok()) {
+    status_ = heard;
+    FallSilent();
+    return;
+  }
+  if (phase_ == Phase::kMeeting || phase_ == Phase::kFailed) return;
   Step(Tick{.random = random_()});
   tick_passed_ = true;
 }
@@ -258,9 +293,13 @@ void Node::OnTick() {
 void Node::OnJournalChange() {
   if (phase_ == Phase::kFailed || phase_ == Phase::kClosing) return;
   status_ = running_->journal->status();
-  if (status_.ok()) return;
   // What reached the disk is not known: not one word more (reliability.md F3).
+  if (!status_.ok()) FallSilent();
+}
+
+void Node::FallSilent() {
   phase_ = Phase::kFailed;
+  silent_ = true;
   uv_timer_stop(running_->tick.get());
   running_->links.Close();
   running_->clients.Close();
@@ -270,6 +309,8 @@ void Node::OnJournalChange() {
 // ---- a turn ---------------------------------------------------------------
 
 void Node::EndTurn() {
+  if (phase_ == Phase::kMeeting) EndMeeting();
+  if (phase_ == Phase::kFailed && !silent_) FallSilent();
   if (phase_ != Phase::kServing && phase_ != Phase::kDraining) return;
   running_->clock.Advance();
   StepCommands();
@@ -297,6 +338,7 @@ void Node::StepDurable() {
   const RecordSequence durable = running_->journal->durable();
   if (durable <= durable_) return;
   durable_ = durable;
+  running_->links.NoteDurable(durable);
   Step(RecordsDurable{.through = durable});
 }
 
@@ -484,7 +526,7 @@ void Node::FetchSnapshot() {
 void Node::Stop(std::function<void(const absl::Status&)> done) {
   QUORATE_CHECK(done_ == nullptr, "a node is stopped once");
   done_ = std::move(done);
-  if (phase_ == Phase::kServing) {
+  if (phase_ == Phase::kServing || phase_ == Phase::kMeeting) {
     phase_ = Phase::kDraining;
     drain_until_us_ = NowUs() + options_.drain_ms * 1000;
     running_->clients.Drain();
@@ -542,7 +584,10 @@ bool Node::connected_to(std::size_t peer) const {
 }
 
 std::string Node::StatusJson() const {
-  NodeFacts facts{.phase = phase_ == Phase::kServing ? "serving" : "stopping",
+  NodeFacts facts{.phase = phase_ == Phase::kServing   ? "serving"
+                           : phase_ == Phase::kMeeting ? "meeting"
+                                                       : "stopping",
+                  .life = life_.life,
                   .uptime_s = SecondsBetween(started_us_, NowUs()),
                   .replica = replica_->Status(),
                   .links = running_->links.stats(),

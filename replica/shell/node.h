@@ -37,8 +37,8 @@ namespace quorate {
 
 struct NodeOptions {
   Log log = [](const std::string&) {};
-  // Called once when the disk has failed: the node has fallen silent for good
-  // and wants to be stopped.
+  // Called once when the disk has failed, or a peer has told that it has lost
+  // something: the node has fallen silent for good and wants to be stopped.
   std::function<void(const absl::Status&)> on_storage_failure =
       [](const absl::Status&) {};
   // Called when both ports are open: at once, in Start, where the configuration
@@ -52,6 +52,8 @@ struct NodeOptions {
   std::unique_ptr<Store> store;
   int journal_look_out_us = 30;  // journal.h
   int look_out_us = 200;         // look_out.h
+  // Milliseconds that a restarted node waits for peers that do not answer.
+  std::uint64_t meeting_ms = 200;
   // Milliseconds that Stop waits for commands under way.
   std::uint64_t drain_ms = 2000;
   ClientPortOptions clients;
@@ -83,7 +85,15 @@ class Node : private PeerLinks::Handler {
   std::string ListensAt() const;
 
  private:
-  enum class Phase { kOpened, kServing, kDraining, kClosing, kFailed };
+  // kMeeting: serving, but for a moment it only listens (EndMeeting).
+  enum class Phase {
+    kOpened,
+    kMeeting,
+    kServing,
+    kDraining,
+    kClosing,
+    kFailed
+  };
   // What exists while the loop knows the node.
   struct Running;
 
@@ -96,11 +106,14 @@ class Node : private PeerLinks::Handler {
   void OnAddresses() override;
   void OnOpened(const absl::Status& status);
   void Advise();
+  void OnForgotten(const std::string& why) override;
   void OnTick();
   void OnJournalChange();
 
   void Step(const Event& event) { replica_->Step(event, actions_); }
   void EndTurn();
+  void EndMeeting();
+  void FallSilent();
   void StepCommands();
   void StepDurable();
   void Persist();
@@ -122,7 +135,7 @@ class Node : private PeerLinks::Handler {
   NodeOptions options_;
   Phase phase_ = Phase::kOpened;
   std::unique_ptr<Store> store_;  // Until the journal takes it.
-  std::uint64_t incarnation_ = 0;
+  NodeLife life_;
   KnownPeers known_peers_;  // Until the handshake takes it.
   std::unique_ptr<Replica> replica_;
   Actions actions_;  // Of this turn; lazy records stay for later ones.
@@ -144,6 +157,7 @@ class Node : private PeerLinks::Handler {
   std::uint64_t drain_until_us_ = 0;
   RefusalCounts refusals_;
   absl::Status status_;  // of the disk
+  bool silent_ = false;  // phase kFailed: everybody's connection is closed
   HandleCount count_;
   std::unique_ptr<Running> running_;
   std::function<void(const absl::Status&)> done_;  // Of Stop.

@@ -223,6 +223,7 @@ void PeerLinks::EndCall(std::uint64_t tag, const std::string& why) {
   if (found == calls_.end()) return;
   Peer& peer = *peers_[found->second.peer];
   calls_.erase(found);
+  peer.taken = false;
   if (peer.up) return;
   NoteDown(peer, why);
   Suspect(peer, true);
@@ -241,8 +242,17 @@ void PeerLinks::EndOldCalls() {
 }
 
 void PeerLinks::OnConnected(Connection& connection) {
-  EncodeClientMessage(handshake_.OwnHello(), connection.output());
+  EncodeClientMessage(handshake_.HelloTo(calls_[connection.tag()].peer),
+                      connection.output());
   connection.Flush();
+}
+
+bool PeerLinks::is_connected(std::size_t peer) const {
+  return up(peer) && !peers_[peer]->suspected;
+}
+
+void PeerLinks::StopIfForgotten(const HelloRefusal& refusal) {
+  if (refusal.of_self) handler_.OnForgotten(refusal.text);
 }
 
 void PeerLinks::HandleWaiting(Connection& connection, const Frame& frame) {
@@ -256,16 +266,25 @@ void PeerLinks::HandleWaiting(Connection& connection, const Frame& frame) {
     refusals_.Add(message.ok() ? Refusal::kUnexpectedFrame : Refusal::kBadBody);
     return;
   }
-  if (const auto refusal = handshake_.CheckDialer(*hello)) {
+  if (const auto refusal = handshake_.CheckDialer(
+          *hello, [this](std::size_t peer) { return is_connected(peer); })) {
     refusals_.Add(refusal->reason);
-    EncodeClientMessage(Reject{.reason = refusal->text}, owned->output());
+    if (refusal->says_met) {
+      EncodeClientMessage(
+          handshake_.HelloTo(static_cast<std::size_t>(Index(hello->node))),
+          owned->output());
+    }
+    EncodeClientMessage(Reject{.reason = refusal->text,
+                               .taken = refusal->reason == Refusal::kTwin},
+                        owned->output());
     owned->Flush();
+    StopIfForgotten(*refusal);
     return;
   }
   Peer& peer = *peers_[static_cast<std::size_t>(Index(hello->node))];
   // A second call means that the caller has given up the first.
   peer.connection = std::move(owned);
-  EncodeClientMessage(handshake_.OwnHello(), connection.output());
+  EncodeClientMessage(handshake_.HelloTo(peer.index), connection.output());
   GoUp(peer);
   connection.Flush();
 }
@@ -282,6 +301,7 @@ void PeerLinks::HandleAnswer(std::uint64_t tag, const Frame& frame) {
   if (const Reject* reject = std::get_if<Reject>(&*message)) {
     peer.pause_ms = kMostPauseMs;
     EndCall(tag, Concat("it refuses us: ", reject->reason));
+    peer.taken = reject->taken;
     return;
   }
   const Hello* hello = std::get_if<Hello>(&*message);
@@ -290,10 +310,12 @@ void PeerLinks::HandleAnswer(std::uint64_t tag, const Frame& frame) {
     EndCall(tag, "its first frame was no Hello");
     return;
   }
-  if (const auto refusal = handshake_.CheckDialed(*hello, peer.index)) {
+  if (const auto refusal = handshake_.CheckDialed(*hello, peer.index,
+                                                  is_connected(peer.index))) {
     refusals_.Add(refusal->reason);
     peer.pause_ms = kMostPauseMs;
     EndCall(tag, refusal->text);
+    StopIfForgotten(*refusal);
     return;
   }
   // Where the last one still stood, the way had been cut.
@@ -309,6 +331,8 @@ void PeerLinks::GoUp(Peer& peer) {
   peer.unresolved.clear();
   peer.connection->AllowFrames(kMaxPeerFrameBytes);
   peer.up = true;
+  peer.taken = false;
+  peer.told = 0;
   peer.since_ms = uv_now(loop_);
   peer.heard_tick = tick_;
   if (!reading_) peer.connection->PauseReading();
@@ -334,6 +358,10 @@ void PeerLinks::OnFrame(Connection& connection, const Frame& frame) {
 void PeerLinks::HandleMessage(Peer& peer, const Frame& frame) {
   if (IsQuiet(peer)) EndCalls(peer);  // No other connection is needed.
   peer.heard_tick = tick_;
+  if (frame.type == FrameType::kProgress) {
+    HandleProgress(peer, frame);
+    return;
+  }
   if (frame.type != FrameType::kPeerMessage) {
     // A newer node may say more than we know.
     refusals_.Add(Refusal::kUnknownType);
@@ -355,6 +383,34 @@ void PeerLinks::HandleMessage(Peer& peer, const Frame& frame) {
   }
 }
 
+void PeerLinks::HandleProgress(Peer& peer, const Frame& frame) {
+  const absl::StatusOr<ClientMessage> message =
+      DecodeClientMessage(frame.type, frame.body);
+  const Progress* progress =
+      message.ok() ? std::get_if<Progress>(&*message) : nullptr;
+  if (progress == nullptr) {
+    refusals_.Add(Refusal::kBadBody);
+    Drop(peer, "it sent garbage");
+    return;
+  }
+  handshake_.Hear(peer.index, progress->record);
+}
+
+// Before a message that rests on these records, but not for each of them: once
+// a millisecond, and the rest at the next tick.
+void PeerLinks::TellDurable(Peer& peer) {
+  if (durable_ <= peer.told || uv_now(loop_) == peer.told_ms) return;
+  EncodeClientMessage(Progress{.record = durable_}, peer.connection->output());
+  peer.told = durable_;
+  peer.told_ms = uv_now(loop_);
+}
+
+bool PeerLinks::has_met_everybody(bool patient) const {
+  return std::ranges::all_of(peers_, [patient](const auto& peer) {
+    return peer == nullptr || peer->up || (!patient && !peer->taken);
+  });
+}
+
 void PeerLinks::Send(ReplicaSet to, const Message& message) {
   const std::string* encoded = nullptr;
   std::size_t begin = 0;
@@ -367,6 +423,7 @@ void PeerLinks::Send(ReplicaSet to, const Message& message) {
     // It is about to be dropped: what one turn gives may be more than memory
     // holds, and the protocol sends again what it needs.
     if (peer->connection->queued_bytes() > kMostQueuedBytes) continue;
+    TellDurable(*peer);
     std::string& output = peer->connection->output();
     if (encoded == nullptr) {
       begin = output.size();
@@ -446,6 +503,11 @@ void PeerLinks::Tick() {
   EndOldCalls();
   for (const auto& peer : peers_) {
     if (peer == nullptr) continue;
+    if (peer->up && durable_ > peer->told) {
+      TellDurable(*peer);
+      peer->connection->Flush();
+      if (!peer->up) continue;
+    }
     // Who does not listen cannot call others silent.
     if (!reading_ && peer->up) peer->heard_tick = tick_;
     const std::uint64_t silent = tick_ - peer->heard_tick;

@@ -55,6 +55,8 @@ class PeerLinks : private Connection::Owner {
     virtual void OnSuspicion(ReplicaId peer, bool suspected) = 0;
     // A name was looked up; addresses() has what is known now.
     virtual void OnAddresses() {}
+    // A peer knows that this node has forgotten something: it must say no more.
+    virtual void OnForgotten(const std::string& why) = 0;
   };
 
   // Everything given must outlive the links.
@@ -72,6 +74,12 @@ class PeerLinks : private Connection::Owner {
   void Send(ReplicaSet to, const Message& message);
   // Ends the turn: one write a connection.
   void Flush();
+  // Records up to here are on this node's disk: peers are told, with the next
+  // message or at the next tick.
+  void NoteDurable(RecordSequence record) { durable_ = record; }
+  // Has every peer been met or found silent for now? False while one of them
+  // has a connection with another process of this node.
+  bool has_met_everybody(bool patient) const;
   // Reads nothing from peers until told to again: they wait, and when they have
   // waited for long drop the connection. They are not suspected meanwhile.
   void SetReading(bool reading);
@@ -111,7 +119,11 @@ class PeerLinks : private Connection::Owner {
     std::uint64_t looked_up_ms = 0;
     std::string unresolved;  // The resolver's reason, while it knows no better.
     ConnectionPtr connection;
-    bool up = false;             // Both sides have said Hello.
+    bool up = false;  // Both sides have said Hello.
+    // The last call was refused: another process of this node is connected.
+    bool taken = false;
+    RecordSequence told = 0;     // of NoteDurable, on this connection
+    std::uint64_t told_ms = 0;   // when that was
     std::uint64_t since_ms = 0;  // that it is up
     std::uint64_t heard_tick = 0;
     bool suspected = false;
@@ -157,6 +169,10 @@ class PeerLinks : private Connection::Owner {
   void HandleWaiting(Connection& connection, const Frame& frame);
   void HandleAnswer(std::uint64_t tag, const Frame& frame);
   void HandleMessage(Peer& peer, const Frame& frame);
+  void HandleProgress(Peer& peer, const Frame& frame);
+  void TellDurable(Peer& peer);
+  bool is_connected(std::size_t peer) const;
+  void StopIfForgotten(const HelloRefusal& refusal);
   void GoUp(Peer& peer);
   // Ends the peer's connection and dials again.
   void Drop(Peer& peer, const std::string& why);
@@ -179,6 +195,7 @@ class PeerLinks : private Connection::Owner {
   std::uint64_t hello_timeout_ms_;
   std::minstd_rand random_;  // For the pauses only.
   std::uint64_t tick_ = 0;
+  RecordSequence durable_ = 0;
   bool reading_ = true;
   std::unique_ptr<Acceptor> acceptor_;
   std::vector<std::unique_ptr<Peer>> peers_;  // Null at `self`.

@@ -21,6 +21,8 @@ enum class Refusal : std::uint8_t {
   kWrongRole,         // a client at the peers' port or the reverse
   kWrongNode,         // a replica that should not be at this end
   kWrongIncarnation,  // a replica that has lost its disk
+  kForgetful,         // a replica that has less than it had; an older copy
+  kTwin,              // a replica that is connected as another process
   kSilentConnection,  // no Hello in time
   kTooManyConnections,
   kOutputFull,  // the other side does not read

@@ -131,8 +131,7 @@ int Serve(const std::string& config_path, const std::string& node_name) {
     Say(Concat(node_name, ": ", line));
   };
   options.on_storage_failure = [node_name](const absl::Status& why) {
-    Say(Concat(node_name,
-               ": stopped, the disk failed: ", std::string(why.message())));
+    Say(Concat(node_name, ": stopped: ", std::string(why.message())));
     // No destructor may touch the disk again.
     _exit(kExitStorage);
   };

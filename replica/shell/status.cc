@@ -271,6 +271,7 @@ std::string StatusAsJson(const ClusterConfig& config, std::size_t self,
   json["site"] = config.nodes[self].site;
   json["up"] = true;
   json["phase"] = std::string(facts.phase);
+  json["life"] = facts.life;
   json["uptime_s"] = facts.uptime_s;
   AddProtocol(config, self, facts.replica, json);
   json["committed"] = Columns(config, facts.replica.committed);

@@ -22,7 +22,8 @@
 namespace quorate {
 
 struct NodeFacts {
-  std::string_view phase;  // "serving", "stopping"
+  std::string_view phase;  // "meeting", "serving", "stopping"
+  std::uint64_t life = 0;  // of the node's directory
   double uptime_s = 0;
   ReplicaStatus replica;
   std::vector<bool> peers_up;             // by node, this one's own unused

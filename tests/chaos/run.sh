@@ -93,7 +93,7 @@ network_nemeses=" partition partition_halves partition_isolated
 every_nemesis="kill_one kill_minority kill_all pause rolling_restart
   partition_halves partition_isolated partition_one_way partition_ring
   partition_bridge black_hole reset loss slow_sync sync_error disk_full refusals wiped
-  pause+partition kill_one+loss kill_minority+partition reset+loss"
+  old_copy pause+partition kill_one+loss kill_minority+partition reset+loss"
 
 work=""
 broken=0
@@ -300,8 +300,8 @@ mix_of_five() {
 }
 three=kill_one:10,kill_all:4,partition_isolated:2,partition_one_way:2
 three+=,slow_sync+partition:4,sync_error+loss:2,disk_full+reset:2,refusals:2
-three+=,wiped:2
-log=kill_one:2,sync_error:1,disk_full:1,refusals:1,wiped:1
+three+=,wiped:1,old_copy:2
+log=kill_one:2,sync_error:1,disk_full:1,refusals:1,old_copy:1
 five=kill_minority:4,partition_halves:2,partition_ring:2,partition_bridge:2
 five+=,pause+partition:9,kill_one+partition:5,reset+loss:7
 all_roles=kill_one:2,pause+partition:2
@@ -328,7 +328,7 @@ tell_tally() {
   echo
   printf '%-24s %10s %10s\n' "in all" done goal
   for kind in kills:150 pauses:30 partitions:60 resets:20 losses:20 \
-    slow_disks failed_syncs full_disks wiped_disks refusals; do
+    slow_disks failed_syncs full_disks wiped_disks old_copies refusals; do
     goal=${kind#*:}
     [ "$goal" != "$kind" ] || goal=-
     printf '%-24s %10s %10s\n' "${kind%:*}" \

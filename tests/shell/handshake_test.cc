@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "absl/strings/match.h"
+#include "storage/descriptor.h"
 
 namespace quorate {
 namespace {
@@ -25,15 +26,28 @@ ClusterConfig ThreeNodes() {
 
 class HandshakeTest : public testing::Test {
  protected:
-  Hello From(int node, std::uint64_t incarnation = 77) const {
+  Hello From(int node, NodeLife life) const {
     return {.role = PeerRole::kReplica,
             .cluster_id = "demo",
             .node = ReplicaAt(node),
-            .incarnation = incarnation};
+            .life = life};
+  }
+  Hello From(int node, std::uint64_t incarnation = 77) const {
+    return From(node, {.incarnation = incarnation, .life = 1, .process = 1});
+  }
+  static std::optional<HelloRefusal> Dial(Handshake& handshake,
+                                          const Hello& hello,
+                                          bool connected = false) {
+    return handshake.CheckDialer(
+        hello, [connected](std::size_t) { return connected; });
+  }
+  std::optional<HelloRefusal> Dial(const Hello& hello, bool connected = false) {
+    return Dial(handshake_, hello, connected);
   }
 
   const ClusterConfig config_ = ThreeNodes();
-  Handshake handshake_{config_, /*self=*/1, /*incarnation=*/5, KnownPeers()};
+  const NodeLife own_{.incarnation = 5, .life = 4, .process = 44, .record = 40};
+  Handshake handshake_{config_, /*self=*/1, own_, KnownPeers()};
 };
 
 TEST_F(HandshakeTest, SaysWhoThisNodeIs) {
@@ -41,7 +55,7 @@ TEST_F(HandshakeTest, SaysWhoThisNodeIs) {
   EXPECT_EQ(hello.role, PeerRole::kReplica);
   EXPECT_EQ(hello.cluster_id, "demo");
   EXPECT_EQ(hello.node, ReplicaAt(1));
-  EXPECT_EQ(hello.incarnation, 5u);
+  EXPECT_EQ(hello.life, own_);
   EXPECT_EQ(hello.major, kProtocolMajor);
 }
 
@@ -51,20 +65,18 @@ TEST_F(HandshakeTest, KnowsAfterARestartWhomItHasMet) {
       testing::TempDir() + "/handshake-" + std::to_string(getpid());
   std::filesystem::create_directories(folder);
   {
-    Handshake before(config_, 1, 5, *KnownPeers::Load(folder));
-    EXPECT_FALSE(before.CheckDialer(From(2, 77)));
+    Handshake before(config_, 1, own_, *KnownPeers::Load(folder));
+    EXPECT_FALSE(Dial(before, From(2, 77)));
   }
-  Handshake after(config_, 1, 5, *KnownPeers::Load(folder));
-  const auto refusal = after.CheckDialer(From(2, 78));
+  Handshake after(config_, 1, own_, *KnownPeers::Load(folder));
+  const auto refusal = Dial(after, From(2, 78));
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->reason, Refusal::kWrongIncarnation);
-  EXPECT_FALSE(after.CheckDialer(From(2, 77)));
+  EXPECT_FALSE(Dial(after, From(2, 77)));
   std::filesystem::remove_all(folder);
 }
 
-TEST_F(HandshakeTest, TakesAReplicaThatDials) {
-  EXPECT_FALSE(handshake_.CheckDialer(From(2)));
-}
+TEST_F(HandshakeTest, TakesAReplicaThatDials) { EXPECT_FALSE(Dial(From(2))); }
 
 TEST_F(HandshakeTest, TakesTheExpectedNodesAnswer) {
   EXPECT_FALSE(handshake_.CheckDialed(From(0), /*expected=*/0));
@@ -73,24 +85,24 @@ TEST_F(HandshakeTest, TakesTheExpectedNodesAnswer) {
 TEST_F(HandshakeTest, RefusesAnotherMajorVersion) {
   Hello hello = From(2);
   hello.major = kProtocolMajor + 1;
-  const auto refusal = handshake_.CheckDialer(hello);
+  const auto refusal = Dial(hello);
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->reason, Refusal::kWrongVersion);
   EXPECT_EQ(refusal->text,
-            "node r2 speaks version 1 of the protocol, not 2; run the same "
+            "node r2 speaks version 2 of the protocol, not 3; run the same "
             "release on both sides");
 }
 
 TEST_F(HandshakeTest, TakesAHigherMinorVersion) {
   Hello hello = From(2);
   hello.minor = kProtocolMinor + 1;
-  EXPECT_FALSE(handshake_.CheckDialer(hello));
+  EXPECT_FALSE(Dial(hello));
 }
 
 TEST_F(HandshakeTest, RefusesAReplicaOfAnotherCluster) {
   Hello hello = From(2);
   hello.cluster_id = "other";
-  const auto refusal = handshake_.CheckDialer(hello);
+  const auto refusal = Dial(hello);
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->reason, Refusal::kForeignCluster);
   EXPECT_EQ(refusal->text,
@@ -101,23 +113,23 @@ TEST_F(HandshakeTest, RefusesAReplicaOfAnotherCluster) {
 TEST_F(HandshakeTest, RefusesAReplicaWithoutACluster) {
   Hello hello = From(2);
   hello.cluster_id.clear();
-  ASSERT_TRUE(handshake_.CheckDialer(hello));
+  ASSERT_TRUE(Dial(hello));
 }
 
 TEST_F(HandshakeTest, RefusesAReplicaThatShouldBeDialed) {
-  const auto refusal = handshake_.CheckDialer(From(0));
+  const auto refusal = Dial(From(0));
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->reason, Refusal::kWrongNode);
 }
 
 TEST_F(HandshakeTest, RefusesItself) {
-  const auto refusal = handshake_.CheckDialer(From(1));
+  const auto refusal = Dial(From(1));
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->reason, Refusal::kWrongNode);
 }
 
 TEST_F(HandshakeTest, RefusesAReplicaOutsideTheCluster) {
-  const auto refusal = handshake_.CheckDialer(From(8));
+  const auto refusal = Dial(From(8));
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->reason, Refusal::kWrongNode);
 }
@@ -129,15 +141,103 @@ TEST_F(HandshakeTest, RefusesAnotherNodesAnswer) {
 }
 
 TEST_F(HandshakeTest, RefusesAReplicaThatHasLostItsDisk) {
-  EXPECT_FALSE(handshake_.CheckDialer(From(2, /*incarnation=*/1)));
-  EXPECT_FALSE(handshake_.CheckDialer(From(2, /*incarnation=*/1)));
-  const auto refusal = handshake_.CheckDialer(From(2, /*incarnation=*/2));
+  EXPECT_FALSE(Dial(From(2, /*incarnation=*/1)));
+  EXPECT_FALSE(Dial(From(2, /*incarnation=*/1)));
+  const auto refusal = Dial(From(2, /*incarnation=*/2));
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->reason, Refusal::kWrongIncarnation);
-  EXPECT_TRUE(absl::StrContains(refusal->text, "bring its directory back"))
+  EXPECT_TRUE(
+      absl::StrContains(refusal->text, "bring back the whole directory"))
       << refusal->text;
   // The old one is still welcome.
-  EXPECT_FALSE(handshake_.CheckDialer(From(2, /*incarnation=*/1)));
+  EXPECT_FALSE(Dial(From(2, /*incarnation=*/1)));
+}
+
+// ---- lives ------------------------------------------------------------------
+
+TEST_F(HandshakeTest, TakesTheSameProcessAgainAndALaterLife) {
+  const NodeLife first{.incarnation = 7, .life = 3, .process = 30};
+  EXPECT_FALSE(Dial(From(2, first)));
+  EXPECT_FALSE(Dial(From(2, first), /*connected=*/true));
+  EXPECT_FALSE(Dial(
+      From(2, {.incarnation = 7, .life = 4, .process = 31, .record = 1000})));
+  EXPECT_EQ(
+      handshake_.HelloTo(2).met,
+      (NodeLife{.incarnation = 7, .life = 4, .process = 31, .record = 1000}));
+}
+
+TEST_F(HandshakeTest, RefusesAnOlderCopyOfADirectory) {
+  EXPECT_FALSE(Dial(
+      From(2, {.incarnation = 7, .life = 3, .process = 30, .record = 100})));
+  const auto refusal = Dial(
+      From(2, {.incarnation = 7, .life = 3, .process = 31, .record = 100}));
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->reason, Refusal::kForgetful);
+  EXPECT_TRUE(refusal->says_met);
+  EXPECT_FALSE(refusal->of_self);
+  EXPECT_EQ(refusal->text,
+            std::string("node r3 is in life 3 and remembers 100 records, node "
+                        "r2 has met another process of it in life 3 and heard "
+                        "of 100: this is an older copy of its directory, or "
+                        "one that another process uses too; stop it and ") +
+                kBringBack);
+  EXPECT_TRUE(Dial(
+      From(2, {.incarnation = 7, .life = 2, .process = 32, .record = 100})));
+}
+
+// The copy was made while the node ran, and started once: its life is newer.
+TEST_F(HandshakeTest, RefusesALaterLifeThatRemembersLessThanItHadSaid) {
+  NodeLife life{.incarnation = 7, .life = 3, .process = 30, .record = 100};
+  EXPECT_FALSE(Dial(From(2, life)));
+  handshake_.Hear(2, 160);
+  life = {.incarnation = 7, .life = 4, .process = 31, .record = 159};
+  const auto refusal = Dial(From(2, life));
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->reason, Refusal::kForgetful);
+  life.record = 160;
+  EXPECT_FALSE(Dial(From(2, life)));
+}
+
+TEST_F(HandshakeTest, RefusesASecondProcessBesideOneThatIsConnected) {
+  NodeLife life{.incarnation = 7, .life = 3, .process = 30, .record = 100};
+  EXPECT_FALSE(Dial(From(2, life)));
+  life = {.incarnation = 7, .life = 4, .process = 31, .record = 100};
+  const auto refusal = Dial(From(2, life), /*connected=*/true);
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->reason, Refusal::kTwin);
+  EXPECT_TRUE(absl::StrContains(refusal->text, "node r3 in life 4"));
+  EXPECT_TRUE(
+      absl::StrContains(refusal->text, "another process of it, in life 3"));
+  // It was not met: the first one may call again.
+  EXPECT_FALSE(Dial(
+      From(2, {.incarnation = 7, .life = 3, .process = 30, .record = 100})));
+  EXPECT_FALSE(Dial(From(2, life)));
+}
+
+TEST_F(HandshakeTest, LearnsFromAPeerThatItHasItselfForgotten) {
+  Hello hello = From(2);
+  const NodeLife cases[] = {
+      {.incarnation = 6, .life = 1, .process = 1},
+      {.incarnation = 5, .life = 4, .process = 45, .record = 40},
+      {.incarnation = 5, .life = 5, .process = 45, .record = 0},
+      {.incarnation = 5, .life = 3, .process = 45, .record = 41},
+  };
+  for (const NodeLife& met : cases) {
+    hello.met = met;
+    const auto refusal = Dial(hello);
+    ASSERT_TRUE(refusal) << met.life;
+    EXPECT_TRUE(refusal->of_self);
+    EXPECT_TRUE(absl::StrContains(refusal->text, "node r2")) << refusal->text;
+    EXPECT_TRUE(absl::StrContains(refusal->text, kBringBack)) << refusal->text;
+    hello.node = ReplicaAt(0);
+    EXPECT_TRUE(handshake_.CheckDialed(hello, 0)->of_self);
+    hello.node = ReplicaAt(2);
+  }
+  // As it is, and as it was.
+  hello.met = {.incarnation = 5, .life = 4, .process = 44, .record = 90};
+  EXPECT_FALSE(Dial(hello));
+  hello.met = {.incarnation = 5, .life = 3, .process = 45, .record = 40};
+  EXPECT_FALSE(Dial(hello));
 }
 
 TEST_F(HandshakeTest, RemembersTheIncarnationOfADialedNode) {
@@ -146,7 +246,7 @@ TEST_F(HandshakeTest, RemembersTheIncarnationOfADialedNode) {
 }
 
 TEST_F(HandshakeTest, RefusesAClientAtThePeersPort) {
-  const auto refusal = handshake_.CheckDialer({.role = PeerRole::kClient});
+  const auto refusal = Dial({.role = PeerRole::kClient});
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->reason, Refusal::kWrongRole);
   EXPECT_TRUE(absl::StrContains(refusal->text, "127.0.0.1:7202"))

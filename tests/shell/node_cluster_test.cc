@@ -1,9 +1,11 @@
 // Whole clusters that write to disk.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/match.h"
 #include "storage/memory_store.h"
 #include "tests/shell/harness.h"
 
@@ -129,6 +131,110 @@ TEST_F(DurableClusterTest, FallsSilentWhenItsDiskFails) {
   EXPECT_EQ(StopNode(0).message(), "the disk is gone");
   // The others go on.
   EXPECT_EQ(Execute(1, Put("k", "w")).status, ReplyStatus::kDone);
+}
+
+// ---- older copies of a directory --------------------------------------------
+
+class OlderCopyTest : public DurableClusterTest {
+ protected:
+  std::filesystem::path DirectoryOf(std::size_t index) const {
+    return config_.nodes[index].directory;
+  }
+  void CopyDirectory(std::size_t index) {
+    std::filesystem::copy(DirectoryOf(index), folder_ / "copy",
+                          std::filesystem::copy_options::recursive);
+  }
+  void TakeCopy(std::size_t index) {
+    std::filesystem::remove_all(DirectoryOf(index));
+    std::filesystem::rename(folder_ / "copy", DirectoryOf(index));
+  }
+  // Starts the node, which stops by itself and says `text`.
+  void ExpectStops(std::size_t index, const std::string& text) {
+    absl::Status why;
+    NodeOptions options;
+    options.on_storage_failure = [&](const absl::Status& failure) {
+      why = failure;
+    };
+    StartNode(index, std::move(options));
+    EXPECT_TRUE(RunUntil([&] { return !why.ok(); }));
+    EXPECT_TRUE(absl::IsDataLoss(why)) << why;
+    EXPECT_FALSE(StopNode(index).ok());
+    EXPECT_TRUE(absl::StrContains(why.message(), text)) << why;
+  }
+};
+
+// Nothing was written since the copy was made: its life gives it away.
+TEST_F(OlderCopyTest, StopsForALifeThatPeersHaveSeen) {
+  StartAll();
+  EXPECT_TRUE(StopNode(2).ok());
+  CopyDirectory(2);
+  StartNode(2);
+  AwaitFullMesh();
+  EXPECT_TRUE(StopNode(2).ok());
+  TakeCopy(2);
+  ExpectStops(2, "of it in life 2");
+}
+
+// The copy was made while the node ran: as often started as the original, it
+// remembers less than peers have heard of, who have restarted since.
+TEST_F(OlderCopyTest, StopsForRecordsThatItHadToldOf) {
+  StartAll();
+  CopyDirectory(2);
+  EXPECT_EQ(Execute(0, Put("k", "v")).status, ReplyStatus::kDone);
+  EXPECT_EQ(Execute(2, Put("k", "w")).status, ReplyStatus::kDone);
+  for (const std::size_t index : {2, 0, 1}) {
+    EXPECT_TRUE(StopNode(index).ok());
+  }
+  TakeCopy(2);
+  StartNode(1);
+  ExpectStops(2, "is in life 2");
+}
+
+TEST_F(OlderCopyTest, StopsForADirectoryThatWasWiped) {
+  StartAll();
+  for (const std::size_t index : {2, 0}) EXPECT_TRUE(StopNode(index).ok());
+  std::filesystem::remove_all(DirectoryOf(2));
+  ExpectStops(2, "has lost its data");
+  std::filesystem::remove_all(DirectoryOf(0));
+  ExpectStops(0, "has lost its data");
+}
+
+TEST_F(OlderCopyTest, DoesNothingBesideTheOriginal) {
+  StartAll();
+  EXPECT_EQ(Execute(2, Put("k", "v")).status, ReplyStatus::kDone);
+  CopyDirectory(2);
+  ClusterConfig twin_config = config_;
+  const std::vector<std::uint16_t> ports = FreePorts(2);
+  twin_config.nodes[2].directory = (folder_ / "copy").string();
+  twin_config.nodes[2].peer.port = ports[0];
+  twin_config.nodes[2].client.port = ports[1];
+  absl::Status why;
+  NodeOptions options;
+  options.log = [this](const std::string& line) { log_.push_back(line); };
+  options.on_storage_failure = [&](const absl::Status& failure) {
+    why = failure;
+  };
+  auto twin = Node::Open(twin_config, 2, std::move(options));
+  ASSERT_TRUE(twin.ok()) << twin.status();
+  ASSERT_TRUE((*twin)->Start(&loop_).ok());
+  nodes_[3] = *std::move(twin);
+  EXPECT_TRUE(RunUntil([&] {
+    return std::ranges::count_if(log_, [](const std::string& line) {
+             return absl::StrContains(line, "copies of one directory");
+           }) >= 2;
+  }));
+  EXPECT_TRUE(absl::StrContains(StatusOf(3), "\"phase\":\"meeting\""))
+      << StatusOf(3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(Execute(i, Put("k", "w")).status, ReplyStatus::kDone);
+  }
+  // When the original has gone, it has less than that and stops.
+  EXPECT_TRUE(StopNode(2).ok());
+  EXPECT_TRUE(RunUntil([&] { return !why.ok(); }));
+  EXPECT_FALSE(StopNode(3).ok());
+  StartNode(2);
+  AwaitFullMesh();
+  EXPECT_EQ(Execute(2, Get("k")).results[0].value, "w");
 }
 
 TEST_F(DurableClusterTest, CanBeOpenedAndClosedWithoutServing) {

@@ -79,7 +79,7 @@ TEST_F(NodeLinksTest, DropsAPeerThatFallsSilent) {
   replica->Send(Hello{.role = PeerRole::kReplica,
                       .cluster_id = "demo",
                       .node = ReplicaAt(2),
-                      .incarnation = 9});
+                      .life = {.incarnation = 9, .life = 1}});
   EXPECT_TRUE(RunUntil([&] { return replica->ended(); }));
   EXPECT_NE(replica->Find<Hello>(), nullptr);
   EXPECT_GT(replica->peer_messages(), 0u);

@@ -30,7 +30,7 @@ class NodePortsTest : public NodeTest {
     return {.role = PeerRole::kReplica,
             .cluster_id = "demo",
             .node = ReplicaAt(node),
-            .incarnation = 9};
+            .life = {.incarnation = 9, .life = 1, .process = 1}};
   }
 };
 
@@ -168,7 +168,7 @@ TEST_F(NodePortsTest, RefusesAReplicaThatComesBackWithoutItsDisk) {
   first->Disconnect();
   const auto second = ConnectToPeerPort(0);
   Hello hello = ReplicaHello(2);
-  hello.incarnation = 10;
+  hello.life.incarnation = 10;
   second->Send(hello);
   ExpectRefused(*second, "wrong_incarnation");
   ASSERT_NE(second->Find<Reject>(), nullptr);

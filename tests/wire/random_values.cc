@@ -221,6 +221,13 @@ Message RandomMessage(Random& random, std::size_t alternative, int columns) {
   }
 }
 
+NodeLife RandomLife(Random& random) {
+  return {.incarnation = random.Next(),
+          .life = random.Next(),
+          .process = random.Next(),
+          .record = random.Next()};
+}
+
 ClientMessage RandomClientMessage(Random& random, std::size_t alternative) {
   switch (alternative) {
     case 0:
@@ -228,13 +235,15 @@ ClientMessage RandomClientMessage(Random& random, std::size_t alternative) {
                    .role = static_cast<PeerRole>(random.Below(3)),
                    .cluster_id = random.Bytes(40),
                    .node = ReplicaAt(static_cast<int>(random.Below(kMaxNodes))),
-                   .incarnation = random.Next(),
+                   .life = RandomLife(random),
+                   .met = random.Coin() ? RandomLife(random) : NodeLife{},
                    .era = random.Next()};
-    case 1: return Reject{random.Bytes(300)};
+    case 1: return Reject{.reason = random.Bytes(300), .taken = random.Coin()};
     case 2: return ClientRequest{RandomBatch(random)};
     case 3: return RandomReplies(random);
     case 4: return StatusRequest{};
-    default: return StatusReply{random.Bytes(3000)};
+    case 5: return StatusReply{random.Bytes(3000)};
+    default: return Progress{.record = random.Next()};
   }
 }
 
@@ -445,11 +454,13 @@ bool Same(const ClientMessage& a, const ClientMessage& b) {
       Overloaded{
           [](const Hello& x, const Hello& y) {
             return std::tie(x.major, x.minor, x.role, x.cluster_id, x.node,
-                            x.incarnation, x.era) ==
+                            x.life, x.met, x.era) ==
                    std::tie(y.major, y.minor, y.role, y.cluster_id, y.node,
-                            y.incarnation, y.era);
+                            y.life, y.met, y.era);
           },
-          [](const Reject& x, const Reject& y) { return x.reason == y.reason; },
+          [](const Reject& x, const Reject& y) {
+            return x.reason == y.reason && x.taken == y.taken;
+          },
           [](const ClientRequest& x, const ClientRequest& y) {
             return Same(x.batch, y.batch);
           },
@@ -464,6 +475,9 @@ bool Same(const ClientMessage& a, const ClientMessage& b) {
           [](const StatusRequest&, const StatusRequest&) { return true; },
           [](const StatusReply& x, const StatusReply& y) {
             return x.json == y.json;
+          },
+          [](const Progress& x, const Progress& y) {
+            return x.record == y.record;
           }});
 }
 

@@ -43,6 +43,13 @@ schema::PeerRole RoleOf(PeerRole role) {
   return schema::PeerRole::CLIENT;
 }
 
+void SetLife(const NodeLife& life, schema::NodeLife::Builder to) {
+  to.setIncarnation(life.incarnation);
+  to.setLife(life.life);
+  to.setProcess(life.process);
+  to.setRecord(life.record);
+}
+
 void Append(const Hello& hello, std::string& out) {
   AppendMessage<schema::Hello>(
       FrameType::kHello, kSmallWords, out, [&](schema::Hello::Builder to) {
@@ -51,15 +58,21 @@ void Append(const Hello& hello, std::string& out) {
         to.setRole(RoleOf(hello.role));
         to.setNode(static_cast<std::uint8_t>(hello.node));
         to.setClusterId(TextOf(hello.cluster_id));
-        to.setIncarnation(hello.incarnation);
+        to.setIncarnation(hello.life.incarnation);
+        to.setLife(hello.life.life);
+        to.setProcess(hello.life.process);
+        to.setRecord(hello.life.record);
+        if (hello.met != NodeLife{}) SetLife(hello.met, to.initMet());
         to.setEra(hello.era);
       });
 }
 
 void Append(const Reject& reject, std::string& out) {
-  AppendMessage<schema::Reject>(
-      FrameType::kReject, kSmallWords, out,
-      [&](schema::Reject::Builder to) { to.setReason(TextOf(reject.reason)); });
+  AppendMessage<schema::Reject>(FrameType::kReject, kSmallWords, out,
+                                [&](schema::Reject::Builder to) {
+                                  to.setReason(TextOf(reject.reason));
+                                  to.setTaken(reject.taken);
+                                });
 }
 
 void Append(const ClientRequest& request, std::string& out) {
@@ -89,6 +102,12 @@ void Append(const StatusReply& reply, std::string& out) {
       [&](schema::StatusReply::Builder to) { to.setJson(TextOf(reply.json)); });
 }
 
+void Append(const Progress& progress, std::string& out) {
+  AppendMessage<schema::Progress>(
+      FrameType::kProgress, kSmallWords, out,
+      [&](schema::Progress::Builder to) { to.setRecord(progress.record); });
+}
+
 // ---- decoding -------------------------------------------------------------
 
 absl::StatusOr<ClientMessage> ReadHello(const schema::Hello::Reader& from) {
@@ -111,7 +130,15 @@ absl::StatusOr<ClientMessage> ReadHello(const schema::Hello::Reader& from) {
   }
   hello.node = ReplicaAt(from.getNode());
   hello.cluster_id = StringOf(from.getClusterId());
-  hello.incarnation = from.getIncarnation();
+  hello.life = {.incarnation = from.getIncarnation(),
+                .life = from.getLife(),
+                .process = from.getProcess(),
+                .record = from.getRecord()};
+  const schema::NodeLife::Reader met = from.getMet();
+  hello.met = {.incarnation = met.getIncarnation(),
+               .life = met.getLife(),
+               .process = met.getProcess(),
+               .record = met.getRecord()};
   hello.era = from.getEra();
   return hello;
 }
@@ -170,7 +197,8 @@ absl::StatusOr<ClientMessage> DecodeClientMessage(
       return codec::ReadBody<schema::Reject>(
           "a reject", body,
           [](const auto& from) -> absl::StatusOr<ClientMessage> {
-            return Reject{codec::StringOf(from.getReason())};
+            return Reject{.reason = codec::StringOf(from.getReason()),
+                          .taken = from.getTaken()};
           });
     case FrameType::kClientRequest:
       return codec::ReadBody<schema::CommandBatch>("a client request", body,
@@ -184,6 +212,12 @@ absl::StatusOr<ClientMessage> DecodeClientMessage(
           "a status reply", body,
           [](const auto& from) -> absl::StatusOr<ClientMessage> {
             return StatusReply{codec::StringOf(from.getJson())};
+          });
+    case FrameType::kProgress:
+      return codec::ReadBody<schema::Progress>(
+          "progress", body,
+          [](const auto& from) -> absl::StatusOr<ClientMessage> {
+            return Progress{.record = from.getRecord()};
           });
     case FrameType::kPeerMessage:
       return absl::InvalidArgumentError(

@@ -275,13 +275,30 @@ struct Hello {
   role @2 :PeerRole;
   node @3 :UInt8;
   clusterId @4 :Text;
-  incarnation @5 :UInt64;
+  incarnation @5 :UInt64;  # of `life`
   era @6 :UInt64;
+  life @7 :UInt64;
+  process @8 :UInt64;
+  record @9 :UInt64;
+  met @10 :NodeLife;  # left out: never met
+}
+
+struct NodeLife {
+  incarnation @0 :UInt64;
+  life @1 :UInt64;
+  process @2 :UInt64;
+  record @3 :UInt64;
+}
+
+# Root of a Progress frame.
+struct Progress {
+  record @0 :UInt64;
 }
 
 # Root of a Reject frame.
 struct Reject {
   reason @0 :Text;
+  taken @1 :Bool;
 }
 
 # Root of a ClientReplies frame.
