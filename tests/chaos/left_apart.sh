@@ -9,6 +9,31 @@
 # What is kept for those that lag: soon too little.
 apart_retained=20000
 
+# Whatever it finds out about them: its exit code tells of their states.
+status_of_all() {
+  in_hub "$quorate" status --json --config "$config" 2>/dev/null || true
+}
+
+# The nodes that have forgotten instances of their own.
+forgetful() {
+  status_of_all |
+    awk '/"drop_floor": {/ {++node; inside = 1}
+      inside && $1 == "\"r" node "\":" && $2 + 0 > 0 {print node}
+      /}/ {inside = 0}'
+}
+
+# forget_by_ms DEADLINE NODE...: waits until all of them have.
+forget_by_ms() {
+  local deadline=$1 node all
+  shift
+  while [ "$(now_ms)" -lt "$deadline" ]; do
+    forgotten=$(forgetful | tr '\n' ' ')
+    all=yes
+    for node in "$@"; do [[ " $forgotten " == *" $node "* ]] || all=no; done
+    [ $all = no ] || return 0
+  done
+}
+
 # answers_at NODE: waits until it has done a new command; sets $waited_ms.
 answers_at() {
   local from
@@ -38,11 +63,10 @@ all_answer() {
   waited_ms=$worst
 }
 
-# In whole seconds, of all nodes that are up: how often the floor was held back,
-# and how often somebody relayed what another one lacked.
+# Over all nodes that are up.
 sum_of() { # sum_of FIELD
-  in_hub "$quorate" status --json --config "$config" 2>/dev/null |
-    grep -oE "\"$1\": [0-9]+" | awk '{sum += $2} END {print sum + 0}'
+  status_of_all |
+    awk -F'[:,]' -v name="\"$1\"" '$1 ~ name {sum += $2} END {print sum + 0}'
 }
 
 # run_left_apart NODES RULE SECONDS ANSWER_MS: one row of the table; new commands
@@ -79,15 +103,18 @@ run_left_apart() {
       --out "$work/w$writer.json" 2>>"$work/apart.err" &
     loaders+=($!)
   done
+  # At once when those that write have forgotten some of it: those that have
+  # everything have then not yet forgotten, nor given their state to anybody.
+  forget_by_ms $(($(now_ms) + duration * 1000 - 500)) 1 2
+  for node in "${lost[@]}"; do signal "$node" KILL; done
+  for node in "${lost[@]}"; do exit_code_of "$node"; done
+  heal_partition
+  all_answer "${left[@]}"
   for node in "${loaders[@]}"; do
     wait "$node" || fault "the clients ended with exit code $?"
   done
   local held_back relays
   held_back=$(sum_of floors_held_back) relays=$(sum_of relays)
-  for node in "${lost[@]}"; do signal "$node" KILL; done
-  for node in "${lost[@]}"; do exit_code_of "$node"; done
-  heal_partition
-  all_answer "${left[@]}"
   [ "$waited_ms" -le "$limit" ] ||
     fault "new commands took $waited_ms ms after the links had healed"
   # Every key at each of those that are left; clients of their own.
