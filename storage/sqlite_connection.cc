@@ -137,7 +137,15 @@ absl::Status SqliteConnection::Error(const char* action) const {
     absl::StrAppend(&text, ", ", std::strerror(system_error));
   }
   text += ")";
+  // SQLite says only what it could not do; the system why.
+  if ((code & 0xff) == SQLITE_CANTOPEN && system_error != 0) {
+    return FileError("open", path_, system_error);
+  }
   switch (code & 0xff) {
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+      return absl::PermissionDeniedError(
+          text + "; let this user write there or give the node another `dir`");
     case SQLITE_FULL:
       return absl::ResourceExhaustedError(
           text + "; free space on this disk and start the node again");

@@ -19,11 +19,13 @@ namespace {
 constexpr char kDatabaseName[] = "node.db";
 constexpr char kWalName[] = "node.db-wal";
 constexpr char kMarkName[] = "mark";
-constexpr std::int64_t kSchemaVersion = 3;
 // Older ones are brought up to date: 1 had no checkpoints, 2 no lives and no
-// mark.
+// mark, 3 no settings but some that stood with the cluster's id.
 constexpr std::int64_t kFirstSchemaVersion = 1;
-constexpr std::int64_t kSchemaWithoutLives = 2;
+constexpr std::int64_t kFirstWithCheckpoints = 2;
+constexpr std::int64_t kFirstWithLives = 3;
+constexpr std::int64_t kFirstWithSettings = 4;
+constexpr std::int64_t kSchemaVersion = 4;
 // "QRTE", in the file's header: tells our databases from anybody else's.
 constexpr std::int64_t kApplicationId = 0x51525445;
 
@@ -33,9 +35,14 @@ constexpr char kSchema[] =
     "CREATE TABLE node(id INTEGER PRIMARY KEY CHECK (id = 1),"
     " cluster TEXT NOT NULL, replica INTEGER NOT NULL,"
     " incarnation INTEGER NOT NULL, ready INTEGER NOT NULL,"
-    " clean INTEGER NOT NULL, life INTEGER NOT NULL) STRICT;"
+    " clean INTEGER NOT NULL, life INTEGER NOT NULL, name TEXT NOT NULL)"
+    " STRICT;"
     "CREATE TABLE journal(row INTEGER PRIMARY KEY, last INTEGER NOT NULL,"
     " checksum INTEGER NOT NULL, records BLOB NOT NULL) STRICT;";
+// In the order of `position`.
+constexpr char kSettingSchema[] =
+    "CREATE TABLE setting(position INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+    " value TEXT NOT NULL) STRICT;";
 
 // Rows of the journal that one Maintain deletes: few enough that nobody who
 // comes meanwhile waits for it.
@@ -54,6 +61,11 @@ std::int64_t Checksum(std::string_view group, std::int64_t row,
 std::string_view BytesOf(const auto& mark) {
   return {static_cast<const char*>(static_cast<const void*>(&mark)),
           sizeof(mark)};
+}
+
+void BindText(sqlite3_stmt* statement, int place, const std::string& text) {
+  sqlite3_bind_text(statement, place, text.data(),
+                    static_cast<int>(text.size()), SQLITE_STATIC);
 }
 
 // The directory is not this node's, or not now.
@@ -155,17 +167,19 @@ absl::Status SqliteStore::LoadSchema(const StoreIdentity& expected,
     return Lost(path(), "the database is empty, though this directory had one");
   }
   if (*application != kApplicationId) {
-    return Refuse(path(),
-                  "it is the database of another program; choose another "
-                  "directory");
+    return Refuse(
+        path(),
+        "it is the database of another program; give the node another "
+        "`dir`");
   }
   // Brought up to date once the directory is known to be ours and whole.
   schema_ = *version;
   if (schema_ < kFirstSchemaVersion || schema_ > kSchemaVersion) {
-    return Refuse(path(), absl::StrCat("schema version ", *version,
-                                       ", this binary knows ", kSchemaVersion,
-                                       "; start the newer quorate that wrote "
-                                       "it"));
+    return Refuse(
+        path(),
+        absl::StrCat("schema version ", *version, ", this binary knows ",
+                     kFirstSchemaVersion, " to ", kSchemaVersion,
+                     "; start the release of quorate that wrote it"));
   }
   return absl::OkStatus();
 }
@@ -175,41 +189,89 @@ absl::Status SqliteStore::CreateSchema(const StoreIdentity& identity) {
   absl::Status status = connection_->Execute(
       absl::StrCat("BEGIN; PRAGMA user_version = ", kSchemaVersion,
                    "; PRAGMA application_id = ", kApplicationId, ";", kSchema,
-                   SqliteCheckpoint::kSchema));
+                   kSettingSchema, SqliteCheckpoint::kSchema));
   if (!status.ok()) return status;
+  identity_.settings = identity.settings;
+  if (status = WriteSettings(); !status.ok()) return status;
   absl::StatusOr<SqliteStatement> insert =
-      connection_->Prepare("INSERT INTO node VALUES(1, ?, ?, ?, 0, 0, 0)");
+      connection_->Prepare("INSERT INTO node VALUES(1, ?, ?, ?, 0, 0, 0, ?)");
   if (!insert.ok()) return insert.status();
-  sqlite3_bind_text(insert->get(), 1, identity.cluster_id.data(),
-                    static_cast<int>(identity.cluster_id.size()),
-                    SQLITE_STATIC);
+  BindText(insert->get(), 1, identity.cluster_id);
   sqlite3_bind_int64(insert->get(), 2, Index(identity.node));
   sqlite3_bind_int64(insert->get(), 3,
                      static_cast<std::int64_t>(identity.incarnation));
+  BindText(insert->get(), 4, identity.node_name);
   if (sqlite3_step(insert->get()) != SQLITE_DONE) {
     return connection_->Error("cannot create");
   }
   return connection_->Execute("COMMIT");
 }
 
-// What an interrupted group left in the WAL goes first (BeginLife).
+// What an interrupted group left in the WAL goes first (BeginLife). The
+// identity file follows: it may be found in its former form.
 absl::Status SqliteStore::UpgradeSchema() {
   absl::Status status = connection_->Checkpoint(/*truncate=*/true);
-  if (status.ok()) status = CreateMark();
+  if (status.ok() && schema_ < kFirstWithLives) status = CreateMark();
   if (status.ok()) status = directory_.SyncNames();
   if (!status.ok()) return status;
-  const bool had_checkpoints = schema_ > kFirstSchemaVersion;
-  return connection_->Execute(absl::StrCat(
+  status = connection_->Execute(absl::StrCat(
       "BEGIN; PRAGMA user_version = ", kSchemaVersion, ";",
-      had_checkpoints ? "" : SqliteCheckpoint::kSchema,
-      "ALTER TABLE node ADD COLUMN life INTEGER NOT NULL DEFAULT 0; COMMIT"));
+      schema_ < kFirstWithCheckpoints ? SqliteCheckpoint::kSchema : "",
+      schema_ < kFirstWithLives
+          ? "ALTER TABLE node ADD COLUMN life INTEGER NOT NULL DEFAULT 0;"
+          : "",
+      "ALTER TABLE node ADD COLUMN name TEXT NOT NULL DEFAULT '';",
+      kSettingSchema));
+  if (status.ok()) status = WriteSettings();
+  if (status.ok()) status = connection_->Execute("COMMIT");
+  return status;
 }
 
-absl::Status SqliteStore::LoadIdentity(const StoreIdentity& expected,
-                                       bool had_wal) {
-  absl::StatusOr<SqliteStatement> row = connection_->Prepare(absl::StrCat(
-      "SELECT cluster, replica, incarnation, ready, clean, ",
-      schema_ <= kSchemaWithoutLives ? "0" : "life", " FROM node"));
+absl::Status SqliteStore::TakeOverSettings() {
+  absl::Status status = connection_->Execute("BEGIN");
+  if (status.ok()) status = WriteSettings();
+  if (status.ok()) status = connection_->Execute("COMMIT");
+  return status;
+}
+
+// Of identity_, in the place of those there. In a transaction of the caller's.
+absl::Status SqliteStore::WriteSettings() {
+  absl::Status status = connection_->Execute("DELETE FROM setting");
+  if (!status.ok()) return status;
+  absl::StatusOr<SqliteStatement> insert =
+      connection_->Prepare("INSERT INTO setting(name, value) VALUES(?, ?)");
+  if (!insert.ok()) return insert.status();
+  for (const AgreedSetting& setting : identity_.settings) {
+    BindText(insert->get(), 1, setting.name);
+    BindText(insert->get(), 2, setting.value);
+    if (sqlite3_step(insert->get()) != SQLITE_DONE) {
+      return connection_->Error("cannot write the settings in");
+    }
+    sqlite3_reset(insert->get());
+  }
+  absl::StatusOr<SqliteStatement> node =
+      connection_->Prepare("UPDATE node SET cluster = ?, name = ?");
+  if (!node.ok()) return node.status();
+  BindText(node->get(), 1, identity_.cluster_id);
+  BindText(node->get(), 2, identity_.node_name);
+  if (sqlite3_step(node->get()) != SQLITE_DONE) {
+    return connection_->Error("cannot write the identity in");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::MarkReady() {
+  absl::Status status = CreateMark();
+  if (status.ok()) status = directory_.WriteIdentity(identity_);
+  if (status.ok()) status = connection_->Execute("UPDATE node SET ready = 1");
+  return status;
+}
+
+absl::Status SqliteStore::ReadNode() {
+  absl::StatusOr<SqliteStatement> row = connection_->Prepare(
+      absl::StrCat("SELECT cluster, replica, incarnation, ready, clean, ",
+                   schema_ < kFirstWithLives ? "0" : "life", ", ",
+                   schema_ < kFirstWithSettings ? "''" : "name", " FROM node"));
   if (!row.ok()) return row.status();
   if (sqlite3_step(row->get()) != SQLITE_ROW) {
     return connection_->Error("cannot read the identity in");
@@ -218,17 +280,99 @@ absl::Status SqliteStore::LoadIdentity(const StoreIdentity& expected,
   identity_.node = ReplicaAt(sqlite3_column_int(row->get(), 1));
   identity_.incarnation =
       static_cast<std::uint64_t>(sqlite3_column_int64(row->get(), 2));
-  const bool ready = sqlite3_column_int(row->get(), 3) != 0;
-  const bool clean = sqlite3_column_int(row->get(), 4) != 0;
+  ready_ = sqlite3_column_int(row->get(), 3) != 0;
+  clean_ = sqlite3_column_int(row->get(), 4) != 0;
   life_ = static_cast<std::uint64_t>(sqlite3_column_int64(row->get(), 5));
-  if (identity_.cluster_id != expected.cluster_id ||
-      identity_.node != expected.node) {
-    return Refuse(path(), absl::StrCat("it belongs to ", Describe(identity_),
-                                       ", expected ", Describe(expected),
-                                       "; correct `directory` or the cluster "
-                                       "id in the configuration"));
+  identity_.node_name = std::string(ColumnBlob(row->get(), 6));
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::ReadSettings() {
+  identity_.settings.clear();
+  absl::StatusOr<SqliteStatement> rows =
+      connection_->Prepare("SELECT name, value FROM setting ORDER BY position");
+  if (!rows.ok()) return rows.status();
+  int step;
+  while ((step = sqlite3_step(rows->get())) == SQLITE_ROW) {
+    identity_.settings.push_back(
+        {.name = std::string(ColumnBlob(rows->get(), 0)),
+         .value = std::string(ColumnBlob(rows->get(), 1))});
   }
-  recovered_from_crash_ = ready && !clean;
+  if (step != SQLITE_DONE) {
+    return connection_->Error("cannot read the settings in");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> SqliteStore::HasGroups() {
+  const auto rows = connection_->QueryInteger(
+      "SELECT EXISTS(SELECT 1 FROM journal) OR"
+      " EXISTS(SELECT 1 FROM checkpoint)");
+  if (!rows.ok()) return rows.status();
+  return *rows != 0;
+}
+
+absl::Status SqliteStore::CheckSettings(const StoreIdentity& expected) {
+  const std::optional<SettingDifference> difference =
+      FindDifference(identity_.settings, expected.settings);
+  if (!difference) return absl::OkStatus();
+  const absl::StatusOr<bool> has_groups = HasGroups();
+  if (!has_groups.ok()) return has_groups.status();
+  if (!*has_groups) {
+    takes_settings_ = true;
+    return absl::OkStatus();
+  }
+  const std::string& name = difference->name;
+  return Refuse(
+      path(),
+      absl::StrCat(
+          DescribeNode(identity_), " has written it with ",
+          Assignment(name, difference->here), ", and ",
+          difference->of_release() ? "this program has "
+                                   : "the configuration now means ",
+          Assignment(name, difference->there), "; ",
+          difference->of_release()
+              ? "start the release of quorate that wrote it"
+              : absl::StrCat("set ", name,
+                             " back: it is fixed from a node's first record "
+                             "on, and another value needs another cluster, "
+                             "with an id and directories of its own")));
+}
+
+absl::Status SqliteStore::CheckBelongs(const StoreIdentity& expected) {
+  const bool former = schema_ < kFirstWithSettings;
+  const std::string& cluster_id =
+      former ? expected.former_cluster_id : expected.cluster_id;
+  if (identity_.cluster_id != cluster_id) {
+    return Refuse(
+        path(),
+        absl::StrCat("it belongs to ", Describe(identity_), ", not to \"",
+                     cluster_id, "\"; correct the `dir` of ",
+                     DescribeNode(expected),
+                     " or the `id` under [cluster] in the configuration",
+                     former ? ", or the settings in brackets, which may not "
+                              "change"
+                            : ""));
+  }
+  if (identity_.node != expected.node) {
+    return Refuse(
+        path(),
+        absl::StrCat("it belongs to ", DescribeNode(identity_), ", not to ",
+                     DescribeNode(expected), "; correct the `dir` of ",
+                     DescribeNode(expected),
+                     " in the configuration; nodes also keep their places in "
+                     "the list of [[node]]"));
+  }
+  return former ? absl::OkStatus() : CheckSettings(expected);
+}
+
+absl::Status SqliteStore::LoadIdentity(const StoreIdentity& expected,
+                                       bool had_wal) {
+  absl::Status status = ReadNode();
+  if (status.ok() && schema_ >= kFirstWithSettings) status = ReadSettings();
+  if (status.ok()) status = CheckBelongs(expected);
+  if (!status.ok()) return status;
+  recovered_from_crash_ = ready_ && !clean_;
   // A crash leaves the WAL behind, and in it the last votes.
   if (recovered_from_crash_ && !had_wal) {
     return Lost(
@@ -239,15 +383,14 @@ absl::Status SqliteStore::LoadIdentity(const StoreIdentity& expected,
   }
   // Not ready: a crash while the directory was being created. Nobody has heard
   // of this node yet.
-  if (ready) return CompareIdentityFile();
-  row->reset();  // Before the next statement writes to its table.
-  absl::Status status = CreateMark();
-  if (status.ok()) status = directory_.WriteIdentity(identity_);
-  if (status.ok()) status = connection_->Execute("UPDATE node SET ready = 1");
+  status = ready_ ? CompareIdentityFile(expected) : MarkReady();
+  identity_.cluster_id = expected.cluster_id;
+  identity_.node_name = expected.node_name;
+  identity_.settings = expected.settings;
   return status;
 }
 
-absl::Status SqliteStore::CompareIdentityFile() {
+absl::Status SqliteStore::CompareIdentityFile(const StoreIdentity& expected) {
   const absl::StatusOr<std::optional<StoreIdentity>> file =
       directory_.ReadIdentity();
   if (!file.ok()) return file.status();
@@ -257,7 +400,9 @@ absl::Status SqliteStore::CompareIdentityFile() {
                 "too");
   }
   const StoreIdentity& other = **file;
-  if (other.cluster_id == identity_.cluster_id &&
+  former_file_ = other.cluster_id != expected.cluster_id;
+  if ((other.cluster_id == identity_.cluster_id ||
+       other.cluster_id == expected.former_cluster_id) &&
       other.node == identity_.node &&
       other.incarnation == identity_.incarnation) {
     return absl::OkStatus();
@@ -350,6 +495,10 @@ absl::Status SqliteStore::CheckMark() {
 // take it for a group that was synced.
 absl::Status SqliteStore::BeginLife() {
   absl::Status status = directory_.KeepBallast(options_.ballast_bytes);
+  if (status.ok() && takes_settings_) status = TakeOverSettings();
+  if (status.ok() && former_file_) {
+    status = directory_.WriteIdentity(identity_);
+  }
   if (status.ok()) status = connection_->Checkpoint(/*truncate=*/true);
   if (status.ok()) {
     status = connection_->Execute(

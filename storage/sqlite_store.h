@@ -37,8 +37,10 @@ class SqliteStore : public Store {
  public:
   // Opens the store of `expected.node`, or creates it in a directory that has
   // none. Only a new directory takes over `expected.incarnation`; afterwards
-  // identity() tells the one it was created with. Every refusal says what was
-  // found, what was expected and what to do.
+  // identity() tells the one it was created with. `expected.settings` are taken
+  // over as long as there is no group: nobody has heard anything from the node
+  // that rests on others. Every refusal says what was found, what was expected
+  // and what to do.
   static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(
       const std::string& directory, const StoreIdentity& expected,
       const SqliteStoreOptions& options = {});
@@ -81,7 +83,15 @@ class SqliteStore : public Store {
   absl::Status CreateSchema(const StoreIdentity& identity);
   absl::Status UpgradeSchema();
   absl::Status LoadIdentity(const StoreIdentity& expected, bool had_wal);
-  absl::Status CompareIdentityFile();
+  absl::Status ReadNode();
+  absl::Status ReadSettings();
+  absl::Status CheckBelongs(const StoreIdentity& expected);
+  absl::Status CheckSettings(const StoreIdentity& expected);
+  absl::StatusOr<bool> HasGroups();
+  absl::Status TakeOverSettings();
+  absl::Status WriteSettings();
+  absl::Status MarkReady();
+  absl::Status CompareIdentityFile(const StoreIdentity& expected);
   Mark Reached() const;
   absl::Status CreateMark();
   absl::Status WriteMark();
@@ -116,6 +126,11 @@ class SqliteStore : public Store {
   std::int64_t schema_ = 0;  // of the directory, as it was found
   std::optional<MarkFile> mark_;
   bool recovered_from_crash_ = false;
+  bool ready_ = false;  // The identity file and the mark exist too.
+  bool clean_ = false;
+  // Those expected differ, and there is no group yet.
+  bool takes_settings_ = false;
+  bool former_file_ = false;  // The identity file is of an earlier schema.
   absl::Status poison_;
 };
 

@@ -17,18 +17,27 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "wire/agreed_settings.h"
 #include "wire/ids.h"
 
 namespace quorate {
 
-// Facts about the directory, fixed when it was created.
+// Facts about the directory, fixed when it was created; the settings, with the
+// first group.
 struct StoreIdentity {
   std::string cluster_id;
-  // Index of the node in the cluster.
+  // Index of the node in the cluster, and its name; the latter is empty where
+  // a release before schema 3 has written the directory.
   ReplicaId node{};
+  std::string node_name;
   // Drawn at random when the directory was created: tells a disk that came
   // back from a disk that was replaced.
   std::uint64_t incarnation = 0;
+  // What everything in the journal was written under.
+  AgreedSettings settings;
+  // Where others expected the settings before schema 3: some of them, with the
+  // cluster's id, in one text. To know such a directory by; never kept.
+  std::string former_cluster_id;
 };
 
 struct StoreStats {

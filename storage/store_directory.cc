@@ -121,8 +121,14 @@ std::optional<StoreIdentity> ParseIdentity(const std::string& text) {
 
 }  // namespace
 
+std::string DescribeNode(const StoreIdentity& identity) {
+  return identity.node_name.empty()
+             ? absl::StrCat("node number ", Index(identity.node) + 1)
+             : absl::StrCat("node ", identity.node_name);
+}
+
 std::string Describe(const StoreIdentity& identity) {
-  return absl::StrCat("node r", Index(identity.node) + 1, " of cluster \"",
+  return absl::StrCat(DescribeNode(identity), " of cluster \"",
                       identity.cluster_id, "\"");
 }
 
@@ -149,9 +155,11 @@ absl::StatusOr<StoreDirectory> StoreDirectory::Lock(const std::string& path) {
     const std::vector<std::string> holder =
         absl::StrSplit(ReadUpTo(lock.fd(), 32), '\n');
     return absl::FailedPreconditionError(absl::StrCat(
-        "cannot open store \"", path, "\": process ", holder[0],
-        " is using it; stop that process or give this node a directory of "
-        "its own"));
+        "cannot open store \"", path, "\": ",
+        holder[0].empty() ? "another process"
+                          : absl::StrCat("process ", holder[0]),
+        " is using it; stop that process or give this node a `dir` of its "
+        "own"));
   }
   // Only for people and for the message above; the lock does not rest on it.
   const std::string pid = absl::StrCat(getpid(), "\n");
@@ -190,9 +198,9 @@ absl::StatusOr<std::optional<StoreIdentity>> StoreDirectory::ReadIdentity()
   std::optional<StoreIdentity> identity =
       ParseIdentity(ReadUpTo(file.fd(), 4096));
   if (!identity.has_value()) {
-    return absl::DataLossError(absl::StrCat(
-        "cannot read \"", path,
-        "\": it is not what this program wrote; restore it from a backup"));
+    return absl::DataLossError(
+        absl::StrCat("cannot read \"", path,
+                     "\": it is not what this program wrote; ", kBringBack));
   }
   return identity;
 }

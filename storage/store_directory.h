@@ -18,6 +18,8 @@
 
 namespace quorate {
 
+// "node r2", or "node number 2" where the name was not kept.
+std::string DescribeNode(const StoreIdentity& identity);
 // "node r2 of cluster \"demo\"".
 std::string Describe(const StoreIdentity& identity);
 

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "wire/agreed_settings.h"
 #include "wire/command.h"
 #include "wire/ids.h"
 #include "wire/result.h"
@@ -51,6 +52,12 @@ struct Hello {
   PeerRole role = PeerRole::kClient;
   // Of the cluster; a client may leave it empty, a replica may not.
   std::string cluster_id;
+  // kReplica: the sender's name, and what it takes the cluster's settings to
+  // be, with their digest. Whoever has others must not go on with it. A client
+  // leaves them empty.
+  std::string name;
+  AgreedSettings settings;
+  std::uint64_t settings_digest = 0;
   // kReplica: the sender's index. As a node's answer to a client: that node's.
   ReplicaId node{};
   // kReplica: who comes back with another incarnation, or with less than it
@@ -71,6 +78,8 @@ struct Reject {
   // Another process of the refused replica is connected here: as long as it is,
   // the refused one must not act anywhere.
   bool taken = false;
+  // The reason in one word, as the status counts it: "other_members".
+  std::string code;
 };
 
 // Between replicas, now and then: every record of the sender up to here is on

@@ -6,6 +6,7 @@
 
 #include "CLI/CLI.hpp"
 #include "fmt/format.h"
+#include "replica/shell/setting_table.h"
 #include "system/strict_numbers.h"
 
 namespace quorate::bench {
@@ -284,6 +285,7 @@ absl::StatusOr<LoadOptions> MakeLoadOptions(const BenchOptions& options,
                                             const ClusterConfig& config,
                                             std::uint64_t seed) {
   LoadOptions load{.cluster_id = config.cluster_id,
+                   .settings = AgreedSettingsOf(config),
                    .workload = workload,
                    .seed = options.seed.value_or(seed),
                    .pipeline = options.rate ? 1 : options.pipeline,

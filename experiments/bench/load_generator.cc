@@ -63,7 +63,7 @@ class LoadPhases {
         wake_(wake),
         stop_(stop),
         options_(options),
-        poller_(loop, options.nodes, options.cluster_id) {}
+        poller_(loop, options.nodes, options.cluster_id, options.settings) {}
 
   absl::StatusOr<LoadOutcome> Run() {
     const absl::Status reachable = FindNodes();

@@ -23,6 +23,7 @@
 #include "experiments/bench/recorder.h"
 #include "experiments/bench/workload.h"
 #include "replica/shell/config.h"
+#include "wire/agreed_settings.h"
 
 namespace quorate::bench {
 
@@ -31,6 +32,7 @@ struct LoadOptions {
   std::vector<std::size_t> site_of_node;  // index of the Recorder's site
   std::size_t sites = 1;
   std::string cluster_id;
+  AgreedSettings settings;  // ClientOptions::settings
   // All clients begin at this node; else they are spread over all.
   std::optional<std::size_t> only_node;
   // Nodes that clients begin with; empty: all.

@@ -64,7 +64,8 @@ void LoadRun::OpenConnections(uv_loop_s* loop) {
              loop,
              ClientOptions{.nodes = options_.nodes,
                            .first_node = node,
-                           .cluster_id = options_.cluster_id},
+                           .cluster_id = options_.cluster_id,
+                           .settings = options_.settings},
              [this, i](std::span<const Completion> completions) {
                HandleCompletions(i, completions);
              })});

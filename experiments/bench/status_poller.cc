@@ -5,15 +5,18 @@
 namespace quorate::bench {
 
 StatusPoller::StatusPoller(uv_loop_s* loop, const std::vector<Endpoint>& nodes,
-                           const std::string& cluster_id)
+                           const std::string& cluster_id,
+                           const AgreedSettings& settings)
     : reasons_(nodes.size()), answers_(nodes.size()) {
   for (const Endpoint& node : nodes) {
     // With one node to know, the client never wanders off to another.
-    clients_.push_back(std::make_unique<Client>(
-        loop,
-        ClientOptions{
-            .nodes = {node}, .cluster_id = cluster_id, .observes = true},
-        nullptr));
+    clients_.push_back(
+        std::make_unique<Client>(loop,
+                                 ClientOptions{.nodes = {node},
+                                               .cluster_id = cluster_id,
+                                               .observes = true,
+                                               .settings = settings},
+                                 nullptr));
   }
 }
 

@@ -25,7 +25,7 @@ class StatusPoller {
   using Answers = std::vector<std::optional<NodeStatus>>;
 
   StatusPoller(uv_loop_s* loop, const std::vector<Endpoint>& nodes,
-               const std::string& cluster_id);
+               const std::string& cluster_id, const AgreedSettings& settings);
 
   // One poll at a time: false while the last one is still under way. `done`
   // gets one entry a node.

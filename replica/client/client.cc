@@ -209,7 +209,7 @@ void Client::Impl::Call(std::size_t callee) {
   uv_update_time(loop);  // This turn may have been a long one.
   call->begun_ms = now_ms();
   call->connection = new NodeConnection(
-      loop, call, options.nodes[callee], options.cluster_id,
+      loop, call, options.nodes[callee], options.cluster_id, options.settings,
       options.observes ? PeerRole::kObserver : PeerRole::kClient,
       options.resolver);
   under_way.push_back(call);
@@ -282,7 +282,11 @@ void Client::Impl::FailCall(Link& call, const absl::Status& reason) {
   const bool round_ended = calls.HandleFailed(callee, now_ms());
   if (link != nullptr) return;  // Only a second node was looked for.
   node = callee;
-  connection_status = reason;
+  // Why a node refuses says more than that another one is not there.
+  if (!absl::IsFailedPrecondition(connection_status) ||
+      absl::IsFailedPrecondition(reason)) {
+    connection_status = reason;
+  }
   FailStatusRequests(reason, round_ended);
 }
 

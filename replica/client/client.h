@@ -24,6 +24,7 @@
 #include "replica/client/completion.h"
 #include "replica/shell/config.h"
 #include "replica/shell/lookup.h"
+#include "wire/agreed_settings.h"
 #include "wire/command.h"
 #include "wire/ids.h"
 
@@ -41,6 +42,9 @@ struct ClientOptions {
   // Asks for statuses and submits nothing: gets in even where clients have
   // taken all of a node's places.
   bool observes = false;
+  // The cluster's settings as the client has them; a node that has other ones
+  // is refused. Empty: whatever they are.
+  AgreedSettings settings;
   // How names are looked up: by the system.
   Resolver resolver = AskSystem;
   // Milliseconds a command may stay unanswered before the client goes to

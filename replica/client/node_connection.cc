@@ -37,11 +37,13 @@ void KeepTrying(const uv_tcp_t* tcp) {
 
 NodeConnection::NodeConnection(uv_loop_t* loop, Owner* owner,
                                const Endpoint& node, std::string cluster_id,
-                               PeerRole role, const Resolver& resolver)
+                               AgreedSettings settings, PeerRole role,
+                               const Resolver& resolver)
     : loop_(loop),
       owner_(owner),
       node_(node),
       cluster_id_(std::move(cluster_id)),
+      settings_(std::move(settings)),
       role_(role),
       reader_(kMaxPeerFrameBytes) {
   handles_.emplace(this, resolver);
@@ -215,7 +217,24 @@ absl::Status NodeConnection::CheckHello(const ClientMessage& message) const {
         ToString(node_), " belongs to cluster \"", hello->cluster_id,
         "\", expected \"", cluster_id_, "\"; check the configuration"));
   }
-  return absl::OkStatus();
+  return CheckSettings(*hello);
+}
+
+// Members are told by their place in the list, and what is reported of a run
+// is what the file says. What only one side knows of is of another release.
+absl::Status NodeConnection::CheckSettings(const Hello& hello) const {
+  if (settings_.empty()) return absl::OkStatus();
+  const auto difference = FindDifference(settings_, hello.settings);
+  if (!difference || difference->of_release() || !difference->here ||
+      !difference->there) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("node ", hello.name, " at ", ToString(node_), " has ",
+                   Assignment(difference->name, difference->there),
+                   ", the configuration in use here ",
+                   Assignment(difference->name, difference->here),
+                   "; use the cluster.toml of that node"));
 }
 
 void NodeConnection::Flush() {

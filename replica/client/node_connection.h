@@ -19,6 +19,7 @@
 #include "replica/shell/config.h"
 #include "replica/shell/handles.h"
 #include "replica/shell/lookup.h"
+#include "wire/agreed_settings.h"
 #include "wire/client_message.h"
 #include "wire/frame.h"
 
@@ -44,7 +45,7 @@ class NodeConnection {
 
   // Neither takes ownership; `owner` must outlive HandleGone.
   NodeConnection(uv_loop_t* loop, Owner* owner, const Endpoint& node,
-                 std::string cluster_id, PeerRole role,
+                 std::string cluster_id, AgreedSettings settings, PeerRole role,
                  const Resolver& resolver = AskSystem);
   NodeConnection(const NodeConnection&) = delete;
   NodeConnection& operator=(const NodeConnection&) = delete;
@@ -82,6 +83,7 @@ class NodeConnection {
   void HandleRead(ssize_t bytes);
   void HandleFrame(const Frame& frame);
   absl::Status CheckHello(const ClientMessage& message) const;
+  absl::Status CheckSettings(const Hello& hello) const;
   void HandleWriteEnd(int status);
   void Lose(const absl::Status& reason);
   absl::Status Error(const char* what, int uv_code) const;
@@ -90,6 +92,7 @@ class NodeConnection {
   Owner* owner_;
   Endpoint node_;
   std::string cluster_id_;
+  AgreedSettings settings_;
   PeerRole role_;
   HandleCount count_;
   // What Close gives back at once.

@@ -167,7 +167,8 @@ void ClientPort::Identify(Client& client, const Frame& frame) {
   if (refusal) {
     refusals_.Add(refusal->reason);
     const std::uint32_t number = client.number;
-    EncodeClientMessage(Reject{.reason = refusal->text},
+    EncodeClientMessage(Reject{.reason = refusal->text,
+                               .code = std::string(Name(refusal->reason))},
                         client.connection->output());
     client.connection->Flush();
     // The write may have ended the connection already.

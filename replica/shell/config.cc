@@ -7,6 +7,7 @@
 
 #include "replica/paxos/quorum.h"
 #include "replica/shell/config_table.h"
+#include "replica/shell/setting_table.h"
 #include "replica/shell/text.h"
 #include "system/user_file.h"
 #include "wire/limits.h"
@@ -285,9 +286,8 @@ std::optional<int> PartOf(const ClusterConfig& config, std::size_t index,
   return part_of[index] + 1;
 }
 
-// "depsvc shards 111222, phase1 size 4": what a journal's answers and votes are
-// found again by. Empty where it is as it is by itself.
-std::string QuorumsOnDisk(const Settings& settings) {
+// "depsvc shards 111222, phase1 size 4". Empty where it is as it is by itself.
+std::string FormerQuorums(const Settings& settings) {
   std::string text;
   const auto add = [&text](const std::string& fact) {
     absl::StrAppend(&text, text.empty() ? "" : ", ", fact);
@@ -310,6 +310,27 @@ std::string QuorumsOnDisk(const Settings& settings) {
   add_quorum("phase1", settings.phase1);
   add_quorum("phase2", settings.phase2);
   return text;
+}
+
+// Node names come several times in what a node says of itself first, and
+// strangers are not read from for long.
+void CheckHandshake(ConfigDocument& document, const ClusterConfig& config) {
+  constexpr std::size_t kFixedBytes = 256;  // rounded up
+  constexpr std::size_t kSettingBytes = 32;
+  std::size_t bytes = kFixedBytes + config.cluster_id.size();
+  std::size_t longest = 0;
+  for (const NodeConfig& node : config.nodes) {
+    longest = std::max(longest, node.name.size());
+  }
+  for (const AgreedSetting& setting : AgreedSettingsOf(config)) {
+    bytes += kSettingBytes + setting.name.size() + setting.value.size();
+  }
+  if (bytes + longest <= kMaxHandshakeFrameBytes) return;
+  document.Refuse(
+      Concat("cluster.id and the names of the nodes are too long: "
+             "what nodes say in a handshake would take ",
+             bytes + longest, " bytes, and ", kMaxHandshakeFrameBytes,
+             " is the limit; shorten them"));
 }
 
 }  // namespace
@@ -347,9 +368,9 @@ std::optional<std::size_t> ClusterConfig::FindNode(
   return static_cast<std::size_t>(found - nodes.begin());
 }
 
-std::string ClusterConfig::IdentityOnDisk() const {
+std::string ClusterConfig::FormerIdentity() const {
   if (settings.protocol != Protocol::kEpaxos) {
-    const std::string quorums = QuorumsOnDisk(settings);
+    const std::string quorums = FormerQuorums(settings);
     return quorums.empty() ? cluster_id
                            : Concat(cluster_id, " (", quorums, ")");
   }
@@ -413,6 +434,7 @@ absl::StatusOr<ClusterConfig> ParseConfig(std::string_view text,
     const absl::Status valid = ValidateSettings(config.NodeSettings(0));
     if (!valid.ok()) document.Refuse(std::string(valid.message()));
   }
+  if (document.status().ok()) CheckHandshake(document, config);
   if (!document.status().ok()) return document.status();
   return config;
 }

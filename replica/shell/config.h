@@ -78,11 +78,9 @@ struct ClusterConfig {
   std::optional<int> GroupOf(std::size_t index) const;
   // Index of the node of that name, nullopt if there is none.
   std::optional<std::size_t> FindNode(std::string_view name) const;
-  // The cluster as a node's directory knows it: its id, with what its journal
-  // may not be read without. "demo", or "demo (fast path atlas)": what was
-  // voted under one rule must not be recovered under another, nor looked for by
-  // other quorums, or in another shard or group.
-  std::string IdentityOnDisk() const;
+  // The cluster as directories of store schema 1 and 2 knew it: its id, with
+  // some of the agreed settings. "demo", or "demo (fast path atlas)".
+  std::string FormerIdentity() const;
   // The settings as node `index` runs with them.
   Settings NodeSettings(std::size_t index) const;
 };

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "replica/shell/setting_table.h"
 #include "replica/shell/text.h"
 #include "storage/descriptor.h"
 #include "wire/mutation.h"
@@ -58,6 +59,8 @@ std::string_view Name(Refusal reason) {
     case Refusal::kUnexpectedFrame: return "unexpected_frame";
     case Refusal::kWrongVersion: return "wrong_version";
     case Refusal::kForeignCluster: return "foreign_cluster";
+    case Refusal::kOtherMembers: return "other_members";
+    case Refusal::kWrongSettings: return "wrong_settings";
     case Refusal::kWrongRole: return "wrong_role";
     case Refusal::kWrongNode: return "wrong_node";
     case Refusal::kWrongIncarnation: return "wrong_incarnation";
@@ -77,11 +80,19 @@ std::string_view Name(Refusal reason) {
 
 Handshake::Handshake(const ClusterConfig& config, std::size_t self,
                      const NodeLife& own, KnownPeers known)
-    : config_(config), self_(self), own_(own), known_(std::move(known)) {}
+    : config_(config),
+      self_(self),
+      own_(own),
+      known_(std::move(known)),
+      settings_(AgreedSettingsOf(config)),
+      settings_digest_(DigestOf(settings_)) {}
 
 Hello Handshake::OwnHello() const {
   return {.role = PeerRole::kReplica,
           .cluster_id = config_.cluster_id,
+          .name = config_.nodes[self_].name,
+          .settings = settings_,
+          .settings_digest = settings_digest_,
           .node = ReplicaAt(static_cast<int>(self_)),
           .life = own_};
 }
@@ -116,6 +127,33 @@ std::optional<HelloRefusal> Handshake::CheckCluster(const Hello& hello) const {
                "\"; check the addresses in cluster.toml")};
   }
   return std::nullopt;
+}
+
+std::optional<HelloRefusal> Handshake::CheckSettings(const Hello& hello) const {
+  if (hello.settings_digest == settings_digest_ &&
+      hello.settings == settings_) {
+    return std::nullopt;
+  }
+  const auto difference = FindDifference(settings_, hello.settings);
+  if (!difference) {
+    return HelloRefusal{Refusal::kWrongSettings,
+                        Concat("node ", hello.name,
+                               " says the settings of node ", NameOf(self_),
+                               " in another order or with another digest; run "
+                               "the same release on both sides")};
+  }
+  return HelloRefusal{
+      .reason = difference->of_members() ? Refusal::kOtherMembers
+                                         : Refusal::kWrongSettings,
+      .text = Concat("node ", NameOf(self_), " has ",
+                     Assignment(difference->name, difference->here), ", node ",
+                     hello.name, " has ",
+                     Assignment(difference->name, difference->there),
+                     difference->of_release()
+                         ? "; run the same release on both sides"
+                         : "; give every node the same cluster.toml, the one "
+                           "that the cluster was begun with, and start those "
+                           "again that had another")};
 }
 
 // This node, as the other one has met it.
@@ -198,6 +236,7 @@ std::optional<HelloRefusal> Handshake::CheckDialer(
                                ToString(config_.nodes[self_].client))};
   }
   if (auto refusal = CheckCluster(hello)) return refusal;
+  if (auto refusal = CheckSettings(hello)) return refusal;
   const auto node = static_cast<std::size_t>(Index(hello.node));
   if (node >= config_.nodes.size() || !Dials(node, self_)) {
     return HelloRefusal{
@@ -218,6 +257,7 @@ std::optional<HelloRefusal> Handshake::CheckDialed(const Hello& hello,
                         "a client answered at the address of a node"};
   }
   if (auto refusal = CheckCluster(hello)) return refusal;
+  if (auto refusal = CheckSettings(hello)) return refusal;
   const auto node = static_cast<std::size_t>(Index(hello.node));
   if (node != expected) {
     return HelloRefusal{

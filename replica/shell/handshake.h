@@ -1,11 +1,12 @@
 // Answers: may this connection go on?
 //
 // Both sides of every connection open with a Hello. It is refused for another
-// major version, another cluster, the wrong role at a port, a replica that has
-// no business at this end, one that lost its disk or came back as an older copy
-// of itself, and one that runs twice. A refusal's text travels to the other
-// side: found, expected, what to do. Each side also says as whom it knows the
-// other: whoever learns so that it has itself forgotten something stops.
+// major version, another cluster, other agreed settings, the wrong role at a
+// port, a replica that has no business at this end, one that lost its disk or
+// came back as an older copy of itself, and one that runs twice. A refusal's
+// text travels to the other side: found, expected, what to do. Each side also
+// says as whom it knows the other: whoever learns so that it has itself
+// forgotten something stops.
 #pragma once
 
 #include <cstddef>
@@ -52,6 +53,8 @@ class Handshake {
   // A client at the clients' port.
   std::optional<HelloRefusal> CheckClient(const Hello& hello) const;
 
+  std::uint64_t settings_digest() const { return settings_digest_; }
+
   // A replica that was let in said that its records up to here are on its disk.
   void Hear(std::size_t peer, RecordSequence record) {
     known_.Hear(ReplicaAt(static_cast<int>(peer)), record);
@@ -66,12 +69,15 @@ class Handshake {
   std::optional<HelloRefusal> CheckReplica(const Hello& hello, bool connected);
   std::optional<HelloRefusal> CheckKnown(const Hello& hello, NodeLife known,
                                          bool connected) const;
+  std::optional<HelloRefusal> CheckSettings(const Hello& hello) const;
   const std::string& NameOf(std::size_t node) const;
 
   const ClusterConfig& config_;
   std::size_t self_;
   NodeLife own_;
   KnownPeers known_;
+  const AgreedSettings settings_;
+  const std::uint64_t settings_digest_;
 };
 
 // Of a pair of replicas the one with the higher index dials: one connection

@@ -11,8 +11,10 @@
 #include "replica/shell/address_advice.h"
 #include "replica/shell/elapsed.h"
 #include "replica/shell/look_out.h"
+#include "replica/shell/setting_table.h"
 #include "replica/shell/status.h"
 #include "replica/shell/text.h"
+#include "storage/descriptor.h"
 #include "storage/sqlite_store.h"
 #include "wire/check.h"
 #include "wire/codec/codec.h"
@@ -33,6 +35,21 @@ constexpr std::size_t kMostUnwrittenBytes = 32 * 1024 * 1024;
 std::uint64_t RandomNumber() {
   std::random_device device;
   return std::uint64_t{device()} << 32 | device();
+}
+
+// The protocol that alone writes such records, if there is only one.
+std::optional<Protocol> WriterOf(const Record& record) {
+  if (std::holds_alternative<PreAcceptedRecord>(record) ||
+      std::holds_alternative<ValidatedRecord>(record)) {
+    return Protocol::kEpaxos;
+  }
+  if (std::holds_alternative<DecidedRecord>(record)) {
+    return Protocol::kMultipaxos;
+  }
+  if (std::holds_alternative<DependencyRecord>(record)) {
+    return Protocol::kBpaxos;
+  }
+  return std::nullopt;
 }
 
 std::uint64_t NowUs() { return uv_hrtime() / 1000; }
@@ -110,9 +127,12 @@ absl::Status Node::OpenStore() {
     std::filesystem::create_directories(
         std::filesystem::path(directory).parent_path(), ignored);
     absl::StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::Open(
-        directory, {.cluster_id = config_.IdentityOnDisk(),
+        directory, {.cluster_id = config_.cluster_id,
                     .node = ReplicaAt(static_cast<int>(self_)),
-                    .incarnation = life_.incarnation});
+                    .node_name = config_.nodes[self_].name,
+                    .incarnation = life_.incarnation,
+                    .settings = AgreedSettingsOf(config_),
+                    .former_cluster_id = config_.FormerIdentity()});
     if (!store.ok()) return store.status();
     store_ = *std::move(store);
     absl::StatusOr<KnownPeers> peers = KnownPeers::Load(directory);
@@ -124,34 +144,64 @@ absl::Status Node::OpenStore() {
   return absl::OkStatus();
 }
 
+// What the store gives has the right checksum: what cannot be read is of
+// another release, or was wrong before it was written.
+absl::Status Node::Unreadable(const absl::Status& records) const {
+  if (records.ok()) return records;
+  const std::string text =
+      Concat("cannot read the journal in \"", config_.nodes[self_].directory,
+             "\": ", std::string(records.message()));
+  return absl::IsUnimplemented(records)
+             ? absl::FailedPreconditionError(
+                   Concat(text, "; start the release of quorate that wrote it"))
+             : absl::DataLossError(Concat(text, "; ", kBringBack));
+}
+
+// A directory of an earlier release did not say whose journal it is.
+absl::Status Node::OfAnother(Protocol writer) const {
+  return absl::FailedPreconditionError(
+      Concat("cannot read the journal in \"", config_.nodes[self_].directory,
+             "\": it was written with cluster.protocol = \"", Name(writer),
+             "\", and the configuration now says \"",
+             Name(config_.settings.protocol), "\"; set cluster.protocol back"));
+}
+
 absl::Status Node::Restore() {
   if (store_ == nullptr) return absl::OkStatus();
   const int columns = ColumnsOf(config_.settings);
   std::vector<Record> chunk;
+  std::optional<Protocol> writer;  // another one than this node's
+  const auto keep = [&](Record&& record) {
+    const std::optional<Protocol> of_record = WriterOf(record);
+    if (of_record && of_record != config_.settings.protocol) writer = of_record;
+    chunk.push_back(std::move(record));
+  };
+  // The machine sees no record of a journal that is not its own.
+  const auto check = [&](const absl::Status& decoded) {
+    return writer ? OfAnother(*writer) : Unreadable(decoded);
+  };
   const auto pass_on = [&] {
-    replica_->Restore(chunk);
+    if (!writer) replica_->Restore(chunk);
     chunk.clear();
   };
   const absl::Status status = store_->Replay(
       {.chunk =
            [&](std::string_view bytes) {
-             absl::Status decoded = DecodeRecords(
-                 bytes, columns,
-                 [&](Record&& record) { chunk.push_back(std::move(record)); });
+             const absl::Status decoded = DecodeRecords(bytes, columns, keep);
              pass_on();
-             return decoded;
+             return check(decoded);
            },
        .group =
            [&](std::string_view bytes, RecordSequence next) {
              // The checkpoint may stand for the first records of a group.
              const RecordSequence known =
                  replica_->last_record() + chunk.size();
-             absl::Status decoded =
+             const absl::Status decoded =
                  DecodeRecords(bytes, columns, [&](Record&& record) {
-                   if (next++ > known) chunk.push_back(std::move(record));
+                   if (next++ > known) keep(std::move(record));
                  });
              if (chunk.size() >= kRestoreChunk) pass_on();
-             return decoded;
+             return check(decoded);
            }});
   pass_on();
   durable_ = replica_->last_record();
@@ -273,6 +323,15 @@ void Node::OnForgotten(const std::string& why) {
   }
   phase_ = Phase::kFailed;
   status_ = absl::DataLossError(why);
+}
+
+// Two lists of members have quorums that do not meet, so both could serve and
+// neither would know of the other's commands. Who has taken part already cannot
+// tell who is wrong; who has not can still keep out of it.
+void Node::OnOtherMembers(const std::string& why) {
+  if (phase_ != Phase::kMeeting && phase_ != Phase::kServing) return;
+  if (replica_->last_record() > 0) return;
+  options_.on_other_members(why);
 }
 
 void Node::OnTick() {
@@ -589,8 +648,10 @@ std::string Node::StatusJson() const {
                                                        : "stopping",
                   .life = life_.life,
                   .uptime_s = SecondsBetween(started_us_, NowUs()),
+                  .settings_digest = running_->handshake.settings_digest(),
                   .replica = replica_->Status(),
                   .links = running_->links.stats(),
+                  .refused_peers = running_->links.refused_peers(),
                   .client_connections = running_->clients.connections(),
                   .clients = running_->clients.stats(),
                   .turns = turns_,

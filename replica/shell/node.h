@@ -48,6 +48,11 @@ struct NodeOptions {
   std::function<void(const absl::Status&)> on_cannot_listen =
       [](const absl::Status&) {};
   Resolver resolver = AskSystem;
+  // Called when a member of this cluster has another list of members and this
+  // node has not yet written anything: it must not begin to, and wants to be
+  // stopped.
+  std::function<void(const std::string& why)> on_other_members =
+      [](const std::string&) {};
   // For tests; by default the SQLite store in the node's directory.
   std::unique_ptr<Store> store;
   int journal_look_out_us = 30;  // journal.h
@@ -100,6 +105,8 @@ class Node : private PeerLinks::Handler {
   Node(ClusterConfig config, std::size_t self, NodeOptions options);
   absl::Status OpenStore();
   absl::Status Restore();
+  absl::Status Unreadable(const absl::Status& records) const;
+  absl::Status OfAnother(Protocol writer) const;
 
   void OnPeerMessage(ReplicaId from, Message&& message) override;
   void OnSuspicion(ReplicaId peer, bool suspected) override;
@@ -107,6 +114,7 @@ class Node : private PeerLinks::Handler {
   void OnOpened(const absl::Status& status);
   void Advise();
   void OnForgotten(const std::string& why) override;
+  void OnOtherMembers(const std::string& why) override;
   void OnTick();
   void OnJournalChange();
 

@@ -36,6 +36,11 @@ constexpr std::size_t kMostQueuedBytes = 16 * 1024 * 1024;
 constexpr std::size_t kMostWaiting = 16;
 // Different lines about one peer that are logged before it is up again.
 constexpr std::size_t kMostLines = 8;
+// Nodes that were refused, and how long that is told.
+constexpr std::size_t kMostRefused = 16;
+constexpr std::uint64_t kRefusedMs = 5000;
+// Of what a stranger calls itself.
+constexpr std::size_t kMostNameBytes = 64;
 
 }  // namespace
 
@@ -275,9 +280,11 @@ void PeerLinks::HandleWaiting(Connection& connection, const Frame& frame) {
           owned->output());
     }
     EncodeClientMessage(Reject{.reason = refusal->text,
-                               .taken = refusal->reason == Refusal::kTwin},
+                               .taken = refusal->reason == Refusal::kTwin,
+                               .code = std::string(Name(refusal->reason))},
                         owned->output());
     owned->Flush();
+    NoteRefusedCaller(*hello, *refusal);
     StopIfForgotten(*refusal);
     return;
   }
@@ -302,6 +309,7 @@ void PeerLinks::HandleAnswer(std::uint64_t tag, const Frame& frame) {
     peer.pause_ms = kMostPauseMs;
     EndCall(tag, Concat("it refuses us: ", reject->reason));
     peer.taken = reject->taken;
+    NoteRefusal(NameOf(peer), reject->code, reject->reason);
     return;
   }
   const Hello* hello = std::get_if<Hello>(&*message);
@@ -315,6 +323,7 @@ void PeerLinks::HandleAnswer(std::uint64_t tag, const Frame& frame) {
     refusals_.Add(refusal->reason);
     peer.pause_ms = kMostPauseMs;
     EndCall(tag, refusal->text);
+    NoteRefusal(NameOf(peer), Name(refusal->reason), refusal->text);
     StopIfForgotten(*refusal);
     return;
   }
@@ -333,6 +342,7 @@ void PeerLinks::GoUp(Peer& peer) {
   peer.up = true;
   peer.taken = false;
   peer.told = 0;
+  refused_.erase(NameOf(peer));
   peer.since_ms = uv_now(loop_);
   peer.heard_tick = tick_;
   if (!reading_) peer.connection->PauseReading();
@@ -341,6 +351,48 @@ void PeerLinks::GoUp(Peer& peer) {
   // messages with it.
   peer.suspected = false;
   handler_.OnSuspicion(ReplicaAt(static_cast<int>(peer.index)), false);
+}
+
+// ---- who is refused -------------------------------------------------------
+
+void PeerLinks::NoteRefusedCaller(const Hello& hello,
+                                  const HelloRefusal& refusal) {
+  if (hello.role != PeerRole::kReplica) return;
+  const auto node = static_cast<std::size_t>(Index(hello.node));
+  const std::string name = !hello.name.empty()
+                               ? hello.name.substr(0, kMostNameBytes)
+                           : node < peers_.size() ? config_.nodes[node].name
+                                                  : Concat("number ", node + 1);
+  if (NoteRefusal(name, Name(refusal.reason), refusal.text)) {
+    log_(Concat("refuses node ", name, ": ", refusal.text));
+  }
+}
+
+bool PeerLinks::NoteRefusal(const std::string& peer, std::string_view code,
+                            const std::string& why) {
+  const std::uint64_t now = uv_now(loop_);
+  std::erase_if(refused_, [now](const auto& entry) {
+    return now - entry.second.at_ms > kRefusedMs;
+  });
+  const auto known = refused_.find(peer);
+  const bool news = known == refused_.end() || known->second.why != why;
+  if (news && refused_.size() >= kMostRefused) return false;
+  refused_[peer] = {.code = std::string(code), .why = why, .at_ms = now};
+  if (code == Name(Refusal::kOtherMembers)) handler_.OnOtherMembers(why);
+  return news;
+}
+
+std::vector<RefusedPeer> PeerLinks::refused_peers() const {
+  std::vector<RefusedPeer> refused;
+  const std::uint64_t now = uv_now(loop_);
+  for (const auto& [name, entry] : refused_) {
+    if (now - entry.at_ms > kRefusedMs) continue;
+    refused.push_back({.peer = name,
+                       .code = entry.code,
+                       .why = entry.why,
+                       .age_ms = now - entry.at_ms});
+  }
+  return refused;
 }
 
 // ---- at work --------------------------------------------------------------

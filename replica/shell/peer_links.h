@@ -39,6 +39,14 @@
 
 namespace quorate {
 
+// A node that is not worked with, for a reason that somebody has to see to.
+struct RefusedPeer {
+  std::string peer;
+  std::string code;  // as in `refused` of the status
+  std::string why;
+  std::uint64_t age_ms = 0;  // since it was last tried
+};
+
 struct PeerLinkStats {
   std::uint64_t messages_sent = 0;
   std::uint64_t messages_received = 0;
@@ -57,6 +65,8 @@ class PeerLinks : private Connection::Owner {
     virtual void OnAddresses() {}
     // A peer knows that this node has forgotten something: it must say no more.
     virtual void OnForgotten(const std::string& why) = 0;
+    // Somebody of this cluster has another list of members.
+    virtual void OnOtherMembers(const std::string& why) = 0;
   };
 
   // Everything given must outlive the links.
@@ -106,6 +116,8 @@ class PeerLinks : private Connection::Owner {
     return acceptor_ == nullptr ? std::nullopt : acceptor_->listens_at();
   }
   std::size_t waiting_connections() const { return waiting_.size(); }
+  // Those of the last seconds: whoever is refused calls again soon.
+  std::vector<RefusedPeer> refused_peers() const;
   const PeerLinkStats& stats() const { return stats_; }
 
  private:
@@ -180,6 +192,10 @@ class PeerLinks : private Connection::Owner {
   void EndOldCalls();
   void Suspect(Peer& peer, bool suspected);
   void LogOnce(Peer& peer, std::string line);
+  // For refused_peers. False if it is known already.
+  bool NoteRefusal(const std::string& peer, std::string_view code,
+                   const std::string& why);
+  void NoteRefusedCaller(const Hello& hello, const HelloRefusal& refusal);
   const std::string& NameOf(const Peer& peer) const {
     return config_.nodes[peer.index].name;
   }
@@ -201,6 +217,12 @@ class PeerLinks : private Connection::Owner {
   std::vector<std::unique_ptr<Peer>> peers_;  // Null at `self`.
   std::map<std::uint64_t, Waiting> waiting_;  // By tag, as the next.
   std::map<std::uint64_t, Call> calls_;
+  struct Refused {
+    std::string code;
+    std::string why;
+    std::uint64_t at_ms = 0;
+  };
+  std::map<std::string, Refused> refused_;  // By name.
   std::uint64_t next_tag_;
   PeerLinkStats stats_;
 };

@@ -18,6 +18,8 @@ enum class Refusal : std::uint8_t {
   kUnexpectedFrame,  // the wrong type for this moment of this connection
   kWrongVersion,     // another major version
   kForeignCluster,
+  kOtherMembers,      // a replica that has another list of members
+  kWrongSettings,     // one that has other agreed settings
   kWrongRole,         // a client at the peers' port or the reverse
   kWrongNode,         // a replica that should not be at this end
   kWrongIncarnation,  // a replica that has lost its disk

@@ -142,6 +142,12 @@ int Serve(const std::string& config_path, const std::string& node_name) {
   options.on_cannot_listen = [&process](const absl::Status& why) {
     process->Fail(why);
   };
+  options.on_other_members = [&process,
+                              told = false](const std::string& why) mutable {
+    if (std::exchange(told, true)) return;
+    process->Fail(absl::FailedPreconditionError(
+        Concat("stopped before it took part: ", why)));
+  };
   absl::StatusOr<std::unique_ptr<Node>> node =
       Node::Open(*std::move(config), *self, std::move(options));
   if (!node.ok()) {

@@ -198,6 +198,17 @@ Json Refusals(const RefusalCounts& counts) {
   return json;
 }
 
+Json RefusedPeers(const std::vector<RefusedPeer>& refused) {
+  Json json = Json::array();
+  for (const RefusedPeer& each : refused) {
+    json.push_back({{"peer", each.peer},
+                    {"reason", each.code},
+                    {"why", each.why},
+                    {"age_ms", each.age_ms}});
+  }
+  return json;
+}
+
 void AddMultipaxos(const ClusterConfig& config, const ReplicaStatus& replica,
                    Json& json) {
   const Settings settings = config.NodeSettings(0);
@@ -269,6 +280,8 @@ std::string StatusAsJson(const ClusterConfig& config, std::size_t self,
   json["node"] = self + 1;
   json["cluster"] = config.cluster_id;
   json["site"] = config.nodes[self].site;
+  json["settings_digest"] =
+      Concat("0x", absl::Hex(facts.settings_digest, absl::kZeroPad16));
   json["up"] = true;
   json["phase"] = std::string(facts.phase);
   json["life"] = facts.life;
@@ -299,6 +312,7 @@ std::string StatusAsJson(const ClusterConfig& config, std::size_t self,
   json["peer_trouble"] = std::move(trouble);
   json["listens_at"] = facts.listens_at;
   json["advice"] = facts.advice;
+  json["refused_peers"] = RefusedPeers(facts.refused_peers);
   json["links"] = {{"messages_sent", facts.links.messages_sent},
                    {"messages_received", facts.links.messages_received},
                    {"bytes_sent", facts.links.bytes_sent},

@@ -25,12 +25,14 @@ struct NodeFacts {
   std::string_view phase;  // "meeting", "serving", "stopping"
   std::uint64_t life = 0;  // of the node's directory
   double uptime_s = 0;
+  std::uint64_t settings_digest = 0;  // equal on all nodes that work together
   ReplicaStatus replica;
   std::vector<bool> peers_up;             // by node, this one's own unused
   std::vector<std::string> peer_trouble;  // likewise; empty: it is up
   std::string listens_at;
   std::vector<std::string> advice;
   PeerLinkStats links;
+  std::vector<RefusedPeer> refused_peers;
   std::size_t client_connections = 0;
   ClientPortStats clients;
   std::uint64_t turns = 0;

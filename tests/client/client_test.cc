@@ -370,6 +370,28 @@ TEST_F(ClientTest, RefusesTheNodeOfAnotherCluster) {
             std::string::npos);
 }
 
+// A file that is not the cluster's, of other members.
+TEST_F(ClientTest, RefusesTheNodeOfOtherSettingsAndNamesThem) {
+  options_.settings = {{"node.name", "r1 r2 r3 r4 r5"}};
+  options_.give_up_timeout_ms = 30;
+  std::string hello;
+  EncodeClientMessage(Hello{.role = PeerRole::kReplica,
+                            .cluster_id = "test",
+                            .name = "r1",
+                            .settings = {{"node.name", "r1 r2 r3"}}},
+                      hello);
+  ScriptedNode& node = AddNode();
+  node.set_greeting(hello);
+  RunOneCommand();
+  EXPECT_EQ(completed_[0].status, ReplyStatus::kRefused);
+  EXPECT_TRUE(node.requests().empty());
+  EXPECT_NE(client_->connection_status().message().find(
+                " has node.name = \"r1 r2 r3\", the configuration in use here "
+                "node.name = \"r1 r2 r3 r4 r5\"; use the cluster.toml"),
+            std::string::npos)
+      << client_->connection_status();
+}
+
 TEST_F(ClientTest, PassesOnWhyANodeRejectsIt) {
   options_.give_up_timeout_ms = 30;
   std::string reject;

@@ -126,6 +126,23 @@ TEST(StatusViewTest, ShowsForWhomAReturnerWaits) {
 }
 
 // r3 is gone; what waits for its instance is shown with who finishes that.
+TEST(StatusViewTest, ShowsWhoRefusesWhomAndWhy) {
+  NodeAnswer refuses = Up("r1", 5, 5, "0xa");
+  Json json = Json::parse(*refuses.status);
+  json["refused_peers"] = {{{"peer", "r3"},
+                            {"reason", "wrong_settings"},
+                            {"why", "node r1 has a, node r3 has b"},
+                            {"age_ms", 5}}};
+  refuses.status = json.dump();
+  const std::vector<NodeAnswer> answers = {refuses, Up("r2", 5, 5, "0xa")};
+  EXPECT_TRUE(AnyoneRefused(answers));
+  EXPECT_NE(StatusAsText(answers).find(
+                "r1 does not work with r3: node r1 has a, node r3 has b\n"),
+            std::string::npos)
+      << StatusAsText(answers);
+  EXPECT_FALSE(AnyoneRefused({{Up("r1", 5, 5, "0xa"), Down("r2")}}));
+}
+
 TEST(StatusViewTest, ShowsWhyInstancesWaitAndWhoRecovers) {
   Json waits = Json::parse(*Up("r1", 5, 4, "0xa").status);
   waits["waiting_instances"] = 12;

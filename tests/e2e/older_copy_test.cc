@@ -1,10 +1,6 @@
 // An older copy of a node's directory, and two processes with copies of one:
 // neither takes part, and what was acknowledged stays.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -17,19 +13,6 @@ namespace quorate::e2e {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Nobody listens on it.
-std::uint16_t FreePort() {
-  const int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof(address);
-  EXPECT_EQ(bind(file, reinterpret_cast<sockaddr*>(&address), length), 0);
-  getsockname(file, reinterpret_cast<sockaddr*>(&address), &length);
-  close(file);
-  return ntohs(address.sin_port);
-}
 
 void Copy(const std::string& from, const std::string& to) {
   fs::copy(from, to, fs::copy_options::recursive);

@@ -207,6 +207,13 @@ void Cluster::Reconfigure(const std::string& from,
   EXPECT_EQ(up.exit_code, 0) << up.err;
 }
 
+void Cluster::Forget() const {
+  ExpectDone(Local({"down"}));
+  for (const NodeConfig& node : config().nodes) {
+    std::filesystem::remove_all(node.directory);
+  }
+}
+
 nlohmann::json Cluster::Status() const {
   const Output status =
       Quorate({"status", "--config", config_path(), "--json"});
@@ -258,6 +265,18 @@ bool Cluster::Settles(int nodes) const {
   });
   if (!settled) ADD_FAILURE() << status.out << status.err;
   return settled;
+}
+
+std::uint16_t FreePort() {
+  const int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof(address);
+  EXPECT_EQ(bind(file, reinterpret_cast<sockaddr*>(&address), length), 0);
+  getsockname(file, reinterpret_cast<sockaddr*>(&address), &length);
+  close(file);
+  return ntohs(address.sin_port);
 }
 
 std::string Exchange(std::uint16_t port, std::string_view bytes) {

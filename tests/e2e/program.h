@@ -96,6 +96,8 @@ class Cluster {
   // Asks for the status until `nodes` nodes are up and of one state; false
   // when that has not come about (Eventually).
   bool Settles(int nodes) const;
+  // Stops all nodes and removes their data: none of them has ever been started.
+  void Forget() const;
   // The nodes of `quorate status --json`.
   nlohmann::json Status() const;
   // Is every node up, and does `test` hold of its status?
@@ -104,6 +106,9 @@ class Cluster {
  private:
   Folder folder_;
 };
+
+// A port that nobody listens on.
+std::uint16_t FreePort();
 
 // Connects to 127.0.0.1:port, sends `bytes` and reads until the other side
 // closes or has been silent for a while. Returns what was read.

@@ -523,7 +523,7 @@ TEST(ConfigTest, ReadsShardsAndGroupsAndWritesThemBack) {
   EXPECT_EQ(config->ShardOf(0), 1);
   EXPECT_EQ(config->ShardOf(5), 2);
   EXPECT_EQ(config->GroupOf(3), 2);
-  EXPECT_EQ(config->IdentityOnDisk(),
+  EXPECT_EQ(config->FormerIdentity(),
             "demo (depsvc shards 111222, acceptor groups 111222)");
   const absl::StatusOr<ClusterConfig> again =
       ParseConfig(FormatConfig(*config), "cluster.toml");
@@ -536,7 +536,7 @@ TEST(ConfigTest, WhatIsNotDividedHasNoNumber) {
       ParseConfig(kBpaxos, "cluster.toml");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->ShardOf(0), std::nullopt);
-  EXPECT_EQ(config->IdentityOnDisk(), "demo");
+  EXPECT_EQ(config->FormerIdentity(), "demo");
 }
 
 TEST(ConfigTest, DoesTheArithmeticOfShards) {
@@ -571,7 +571,7 @@ TEST(ConfigTest, WhatWasVotedByOtherQuorumsIsNotRead) {
           kNodes,
       "cluster.toml");
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->IdentityOnDisk(), "demo (phase1 size 3, phase2 size 1)");
+  EXPECT_EQ(config->FormerIdentity(), "demo (phase1 size 3, phase2 size 1)");
 }
 
 TEST(ConfigTest, SaysThatAFileIsMissing) {

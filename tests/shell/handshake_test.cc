@@ -6,15 +6,17 @@
 #include <filesystem>
 
 #include "absl/strings/match.h"
+#include "replica/shell/setting_table.h"
 #include "storage/descriptor.h"
 
 namespace quorate {
 namespace {
 
-ClusterConfig ThreeNodes() {
+ClusterConfig OfNodes(int count) {
   ClusterConfig config;
   config.cluster_id = "demo";
-  for (int i = 1; i <= 3; ++i) {
+  config.settings.replicas = count;
+  for (int i = 1; i <= count; ++i) {
     const std::string name = "r" + std::to_string(i);
     config.nodes.push_back(
         {.name = name,
@@ -26,14 +28,25 @@ ClusterConfig ThreeNodes() {
 
 class HandshakeTest : public testing::Test {
  protected:
-  Hello From(int node, NodeLife life) const {
+  static Hello From(const ClusterConfig& config, int node, NodeLife life) {
+    const AgreedSettings settings = AgreedSettingsOf(config);
     return {.role = PeerRole::kReplica,
-            .cluster_id = "demo",
+            .cluster_id = config.cluster_id,
+            .name = "r" + std::to_string(node + 1),
+            .settings = settings,
+            .settings_digest = DigestOf(settings),
             .node = ReplicaAt(node),
             .life = life};
   }
+  // From a node that has the same configuration.
+  Hello From(int node, NodeLife life) const {
+    return From(config_, node, life);
+  }
   Hello From(int node, std::uint64_t incarnation = 77) const {
     return From(node, {.incarnation = incarnation, .life = 1, .process = 1});
+  }
+  static Hello From(const ClusterConfig& config, int node) {
+    return From(config, node, {.incarnation = 77, .life = 1, .process = 1});
   }
   static std::optional<HelloRefusal> Dial(Handshake& handshake,
                                           const Hello& hello,
@@ -45,7 +58,7 @@ class HandshakeTest : public testing::Test {
     return Dial(handshake_, hello, connected);
   }
 
-  const ClusterConfig config_ = ThreeNodes();
+  const ClusterConfig config_ = OfNodes(3);
   const NodeLife own_{.incarnation = 5, .life = 4, .process = 44, .record = 40};
   Handshake handshake_{config_, /*self=*/1, own_, KnownPeers()};
 };
@@ -114,6 +127,95 @@ TEST_F(HandshakeTest, RefusesAReplicaWithoutACluster) {
   Hello hello = From(2);
   hello.cluster_id.clear();
   ASSERT_TRUE(Dial(hello));
+}
+
+TEST_F(HandshakeTest, SaysWhichSettingsThisNodeHas) {
+  const Hello hello = handshake_.OwnHello();
+  EXPECT_EQ(hello.name, "r2");
+  EXPECT_EQ(hello.settings, AgreedSettingsOf(config_));
+  EXPECT_EQ(hello.settings_digest, DigestOf(hello.settings));
+}
+
+// Each is safe only if all nodes have it alike.
+TEST_F(HandshakeTest, RefusesAReplicaWithOtherSettingsAndNamesThem) {
+  struct Case {
+    void (*change)(ClusterConfig& config);
+    std::string says;
+  };
+  const Case cases[] = {
+      {[](ClusterConfig& c) { c.settings.protocol = Protocol::kMultipaxos; },
+       "node r2 has cluster.protocol = \"epaxos\", node r3 has "
+       "cluster.protocol = \"multipaxos\""},
+      {[](ClusterConfig& c) { c.settings.conflicts = ConflictMode::kKey; },
+       "node r2 has protocol.conflicts = \"op\", node r3 has "
+       "protocol.conflicts = \"key\""},
+      {[](ClusterConfig& c) { c.settings.lazy_fast_commit = true; },
+       "node r2 has protocol.lazy_fast_commit = \"false\", node r3 has "
+       "protocol.lazy_fast_commit = \"true\""},
+      {[](ClusterConfig& c) { c.durability = Durability::kMemory; },
+       "node r2 has cluster.durability = \"fsync\", node r3 has "
+       "cluster.durability = \"memory\""},
+  };
+  for (const Case& each : cases) {
+    ClusterConfig other = config_;
+    each.change(other);
+    for (const auto& refusal :
+         {Dial(From(other, 2)),
+          handshake_.CheckDialed(From(other, 2), /*expected=*/2)}) {
+      ASSERT_TRUE(refusal) << each.says;
+      EXPECT_EQ(refusal->reason, Refusal::kWrongSettings);
+      EXPECT_TRUE(absl::StartsWith(refusal->text, each.says)) << refusal->text;
+      EXPECT_TRUE(absl::StrContains(refusal->text, "the same cluster.toml"))
+          << refusal->text;
+    }
+  }
+}
+
+// Of two lists of members quorums need not meet: whoever has nothing to lose
+// yet does not take part.
+TEST_F(HandshakeTest, RefusesAReplicaWithOtherMembersWhoeverItIs) {
+  const ClusterConfig five = OfNodes(5);
+  for (const int node : {2, 4}) {
+    const auto refusal = Dial(From(five, node));
+    ASSERT_TRUE(refusal);
+    EXPECT_EQ(refusal->reason, Refusal::kOtherMembers);
+    EXPECT_TRUE(
+        absl::StrContains(refusal->text, "node.name = \"r1 r2 r3 r4 r5\""))
+        << refusal->text;
+  }
+  ClusterConfig faults = five;
+  faults.settings.faults = 1;
+  Handshake of_five(five, 1, own_, KnownPeers());
+  const auto refusal = Dial(of_five, From(faults, 2));
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->reason, Refusal::kWrongSettings);
+  EXPECT_TRUE(absl::StrContains(refusal->text, "protocol.faults = \"1\""))
+      << refusal->text;
+}
+
+TEST_F(HandshakeTest, TakesAReplicaWithOtherPrivateSettings) {
+  ClusterConfig other = config_;
+  other.settings.retained_bytes = 5;
+  other.settings.thrifty = true;
+  other.settings.faults = 1;  // what 0 means
+  other.nodes[0].peer.host = "10.0.0.1";
+  EXPECT_FALSE(Dial(From(other, 2)));
+}
+
+TEST_F(HandshakeTest, RefusesAReplicaWhoseDigestIsAnother) {
+  Hello hello = From(2);
+  ++hello.settings_digest;
+  const auto refusal = Dial(hello);
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->reason, Refusal::kWrongSettings);
+}
+
+TEST_F(HandshakeTest, RefusesAReplicaThatSaysNoSettings) {
+  Hello hello = From(2);
+  hello.settings.clear();
+  const auto refusal = Dial(hello);
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->reason, Refusal::kWrongSettings);
 }
 
 TEST_F(HandshakeTest, RefusesAReplicaThatShouldBeDialed) {

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "replica/shell/setting_table.h"
 #include "wire/codec/codec.h"
 #include "wire/limits.h"
 
@@ -52,6 +53,17 @@ ClusterConfig LoopbackConfig(std::size_t nodes, Durability durability) {
                             .client = Loopback(ports[2 * i + 1])});
   }
   return config;
+}
+
+Hello ReplicaHello(const ClusterConfig& config, int node) {
+  const AgreedSettings settings = AgreedSettingsOf(config);
+  return {.role = PeerRole::kReplica,
+          .cluster_id = config.cluster_id,
+          .name = "r" + std::to_string(node + 1),
+          .settings = settings,
+          .settings_digest = DigestOf(settings),
+          .node = ReplicaAt(node),
+          .life = {.incarnation = 9, .life = 1, .process = 1}};
 }
 
 ClientRequest PutRequest(std::uint64_t client, std::uint64_t sequence,

@@ -29,6 +29,9 @@ std::vector<std::uint16_t> FreePorts(std::size_t count);
 // A cluster "demo" of nodes r1, r2, ... without directories.
 ClusterConfig LoopbackConfig(std::size_t nodes, Durability durability);
 
+// What node `node` of `config` says first.
+Hello ReplicaHello(const ClusterConfig& config, int node);
+
 // One end of a connection to a node, without manners.
 class Probe : private Connection::Owner {
  public:

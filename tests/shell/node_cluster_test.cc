@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "storage/memory_store.h"
 #include "tests/shell/harness.h"
+#include "wire/codec/codec.h"
 
 namespace quorate {
 namespace {
@@ -47,6 +48,31 @@ TEST_F(DurableClusterTest, AnswersAtEveryNode) {
   for (std::size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(Execute(i, Put("k", "v")).status, ReplyStatus::kDone);
   }
+}
+
+// As in a directory of a release that did not keep the settings.
+TEST_F(DurableClusterTest, RefusesTheJournalOfAnotherProtocol) {
+  std::string group;
+  EncodeRecord(
+      PreAcceptedRecord{.instance = {ReplicaAt(0), 1},
+                        .batch = MakeBatch({ClientId{1}, 1}, Put("k", "v")),
+                        .initial_deps = DependencySet(3),
+                        .deps = DependencySet(3)},
+      group);
+  auto store = std::make_unique<MemoryStore>(
+      StoreIdentity{.cluster_id = "demo", .node = ReplicaAt(0)});
+  ASSERT_TRUE(store->Append(group, 1).ok());
+  config_.settings.protocol = Protocol::kMultipaxos;
+  NodeOptions options;
+  options.store = std::move(store);
+  const absl::Status status =
+      Node::Open(config_, 0, std::move(options)).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(),
+                                "it was written with cluster.protocol = "
+                                "\"epaxos\", and the configuration now says "
+                                "\"multipaxos\""))
+      << status;
 }
 
 TEST_F(DurableClusterTest, CountsItsSyncs) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "absl/strings/match.h"
 #include "tests/shell/harness.h"
@@ -60,6 +61,60 @@ TEST_F(NodeLinksTest, IsNotTakenInByANodeOfAnotherCluster) {
   EXPECT_FALSE(nodes_[2]->connected_to(0));
 }
 
+TEST_F(NodeLinksTest, ANodeOfOtherSettingsIsNotTakenInAndBothSayWhy) {
+  StartNode(0);
+  StartNode(1);
+  ClusterConfig other = config_;
+  other.settings.conflicts = ConflictMode::kKey;
+  std::swap(config_, other);
+  StartNode(2);
+  std::swap(config_, other);
+  const std::string why =
+      "node r1 has protocol.conflicts = \"op\", node r3 has "
+      "protocol.conflicts = \"key\"";
+  const auto logged = [&](const std::string& begin) {
+    return std::ranges::any_of(log_, [&](const std::string& line) {
+      return absl::StrContains(line, begin + why);
+    });
+  };
+  EXPECT_TRUE(RunUntil([&] {
+    return logged("it refuses us: ") && logged("refuses node r3: ");
+  }));
+  for (const std::size_t node : {0, 2}) {
+    const auto refused = nlohmann::json::parse(StatusOf(node))["refused_peers"];
+    ASSERT_FALSE(refused.empty());
+    EXPECT_EQ(refused[0]["reason"], "wrong_settings");
+    EXPECT_TRUE(absl::StrContains(refused[0]["why"].get<std::string>(), why));
+  }
+  EXPECT_FALSE(nodes_[0]->connected_to(2));
+  EXPECT_GE(CountIn(0, "wrong_settings"), 1u);
+  EXPECT_EQ(Execute(0, Put("k", "v")).status, ReplyStatus::kDone);
+}
+
+// Two lists of members have quorums that do not meet: who has not written
+// anything yet does not begin to, and who has goes on.
+TEST_F(NodeLinksTest, ANodeThatHearsOfOtherMembersStopsBeforeItsFirstRecord) {
+  std::string first;
+  std::string third;
+  NodeOptions options;
+  options.on_other_members = [&](const std::string& why) { first = why; };
+  StartNode(0, std::move(options));
+  StartNode(1);
+  EXPECT_EQ(Execute(0, Put("k", "v")).status, ReplyStatus::kDone);
+  ClusterConfig five = LoopbackConfig(5, Durability::kMemory);
+  std::copy(config_.nodes.begin(), config_.nodes.end(), five.nodes.begin());
+  std::swap(config_, five);
+  NodeOptions of_five;
+  of_five.on_other_members = [&](const std::string& why) { third = why; };
+  StartNode(2, std::move(of_five));
+  std::swap(config_, five);
+  EXPECT_TRUE(RunUntil([&] { return !third.empty(); }));
+  EXPECT_TRUE(absl::StrContains(third, "node.name = \"r1 r2 r3\""));
+  EXPECT_TRUE(absl::StrContains(third, "node.name = \"r1 r2 r3 r4 r5\""));
+  EXPECT_EQ(first, "");
+  EXPECT_GE(CountIn(0, "other_members"), 1u);
+}
+
 TEST_F(NodeLinksTest, RefusesANodeThatRestartedWithoutMemory) {
   StartAll();
   EXPECT_TRUE(StopNode(2).ok());
@@ -76,10 +131,7 @@ TEST_F(NodeLinksTest, DropsAPeerThatFallsSilent) {
   config_.settings.tick_ms = 1;
   StartNode(0);
   const auto replica = ConnectToPeerPort(0);
-  replica->Send(Hello{.role = PeerRole::kReplica,
-                      .cluster_id = "demo",
-                      .node = ReplicaAt(2),
-                      .life = {.incarnation = 9, .life = 1}});
+  replica->Send(ReplicaHello(config_, 2));
   EXPECT_TRUE(RunUntil([&] { return replica->ended(); }));
   EXPECT_NE(replica->Find<Hello>(), nullptr);
   EXPECT_GT(replica->peer_messages(), 0u);

@@ -27,10 +27,7 @@ class NodePortsTest : public NodeTest {
   }
 
   Hello ReplicaHello(int node) const {
-    return {.role = PeerRole::kReplica,
-            .cluster_id = "demo",
-            .node = ReplicaAt(node),
-            .life = {.incarnation = 9, .life = 1, .process = 1}};
+    return quorate::ReplicaHello(config_, node);
   }
 };
 

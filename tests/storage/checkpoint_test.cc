@@ -237,8 +237,9 @@ TEST_F(SqliteCheckpointTest, ADirectoryOfTheFirstSchemaIsTakenOver) {
     ASSERT_TRUE((*store)->Close().ok());
   }
   Alter(
-      "DROP TABLE chunk; DROP TABLE checkpoint;"
-      "ALTER TABLE node DROP COLUMN life; PRAGMA user_version = 1");
+      "DROP TABLE chunk; DROP TABLE checkpoint; DROP TABLE setting;"
+      "ALTER TABLE node DROP COLUMN name; ALTER TABLE node DROP COLUMN life;"
+      "PRAGMA user_version = 1");
   auto store = OpenStore(directory_.path());
   ASSERT_TRUE(store.ok()) << store.status();
   const auto count = CountGroups(**store);

@@ -220,6 +220,22 @@ TEST_F(SqliteStoreTest, GivesTheLockBackWhenTheStoreIsGone) {
   EXPECT_EQ(RunInChild([&] { return OpenStatus().ok() ? 0 : 1; }), 0);
 }
 
+TEST_F(SqliteStoreTest, SaysThatSomethingElseIsWhereTheDirectoryShouldBe) {
+  WriteFile(directory_.File("r1"), "a file");
+  const absl::Status status = OpenStore(directory_.File("r1")).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(Message(status),
+              AllOf(HasSubstr(directory_.File("r1")),
+                    HasSubstr("; give the node another `dir`, or move away")));
+}
+
+TEST_F(SqliteStoreTest, SaysThatSomethingElseIsWhereTheDatabaseShouldBe) {
+  std::filesystem::create_directory(directory_.File("node.db"));
+  EXPECT_THAT(Message(OpenStatus()),
+              AllOf(HasSubstr(directory_.File("node.db")),
+                    HasSubstr("; give the node another `dir`, or move away")));
+}
+
 TEST_F(SqliteStoreTest, RefusesTheDirectoryOfAnotherCluster) {
   MakeStore(1);
   StoreIdentity other = TestIdentity();
@@ -229,18 +245,119 @@ TEST_F(SqliteStoreTest, RefusesTheDirectoryOfAnotherCluster) {
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
   EXPECT_THAT(Message(status),
               AllOf(HasSubstr("it belongs to node r2 of cluster \"test\""),
-                    HasSubstr("expected node r2 of cluster \"production\""),
-                    HasSubstr("; correct `directory`")));
+                    HasSubstr("not to \"production\""),
+                    HasSubstr("; correct the `dir` of node r2 or the `id`")));
 }
 
 TEST_F(SqliteStoreTest, RefusesTheDirectoryOfAnotherNode) {
   MakeStore(1);
   StoreIdentity other = TestIdentity();
   other.node = ReplicaAt(0);
+  other.node_name = "r1";
   const absl::Status status =
       SqliteStore::Open(directory_.path(), other).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
-  EXPECT_THAT(Message(status), HasSubstr("expected node r1 of cluster"));
+  EXPECT_THAT(Message(status),
+              HasSubstr("it belongs to node r2, not to node r1; correct the "
+                        "`dir` of node r1"));
+}
+
+TEST_F(SqliteStoreTest, RefusesOtherSettingsThanThoseItWasWrittenWith) {
+  MakeStore(1);
+  StoreIdentity other = TestIdentity();
+  other.settings[0].value = "2";
+  const absl::Status status =
+      SqliteStore::Open(directory_.path(), other).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(Message(status),
+              AllOf(HasSubstr("node r2 has written it with protocol.faults = "
+                              "\"1\", and the configuration now means "
+                              "protocol.faults = \"2\"; set protocol.faults "
+                              "back"),
+                    HasSubstr(directory_.path())));
+  EXPECT_TRUE(ReplayStatus().ok());
+}
+
+TEST_F(SqliteStoreTest, RefusesASettingThatIsNewOrGone) {
+  MakeStore(1);
+  StoreIdentity other = TestIdentity();
+  other.settings.push_back({"batch.result_bytes", "5"});
+  EXPECT_THAT(Message(SqliteStore::Open(directory_.path(), other).status()),
+              HasSubstr("with no batch.result_bytes, and the configuration now "
+                        "means batch.result_bytes = \"5\""));
+  other.settings.clear();
+  EXPECT_THAT(Message(SqliteStore::Open(directory_.path(), other).status()),
+              HasSubstr("protocol.faults = \"1\""));
+}
+
+TEST_F(SqliteStoreTest, RefusesALimitOfAnotherReleaseAndSaysWhatToStart) {
+  MakeStore(1);
+  StoreIdentity other = TestIdentity();
+  other.settings[1].value = "many";
+  EXPECT_THAT(Message(SqliteStore::Open(directory_.path(), other).status()),
+              HasSubstr("and this program has release.limits = \"many\"; "
+                        "start the release of quorate that wrote it"));
+}
+
+// Nobody has heard anything from it: a mistake of the first start is free.
+TEST_F(SqliteStoreTest, TakesOtherSettingsAsLongAsThereIsNoGroup) {
+  MakeStore(0);
+  StoreIdentity other = TestIdentity();
+  other.settings[0].value = "2";
+  {
+    auto store = SqliteStore::Open(directory_.path(), other);
+    ASSERT_TRUE(store.ok()) << store.status();
+    EXPECT_EQ((*store)->identity().settings, other.settings);
+    EXPECT_EQ((*store)->identity().incarnation, 77u);
+    ASSERT_TRUE(AppendGroups(**store, 1, 1).ok());
+  }
+  EXPECT_THAT(Message(OpenStatus()),
+              HasSubstr("with protocol.faults = \"2\", and the configuration "
+                        "now means protocol.faults = \"1\""));
+  EXPECT_TRUE(SqliteStore::Open(directory_.path(), other).ok());
+}
+
+// A directory of a release that kept the settings within the cluster's id.
+constexpr char kAsOfSchema2[] =
+    "DROP TABLE setting; ALTER TABLE node DROP COLUMN name;"
+    "ALTER TABLE node DROP COLUMN life;"
+    "UPDATE node SET cluster = 'test (fast path atlas)';"
+    "PRAGMA user_version = 2; PRAGMA wal_checkpoint(TRUNCATE)";
+
+TEST_F(SqliteStoreTest, TakesOverADirectoryOfTheSchemaBefore) {
+  MakeStore(3);
+  Alter(kAsOfSchema2);
+  std::string file = ReadFile(directory_.File("identity"));
+  file.replace(file.find("test"), 4, "test (fast path atlas)");
+  WriteFile(directory_.File("identity"), file);
+  StoreIdentity identity = TestIdentity();
+  identity.former_cluster_id = "test (fast path atlas)";
+  {
+    auto store = SqliteStore::Open(directory_.path(), identity);
+    ASSERT_TRUE(store.ok()) << store.status();
+    EXPECT_EQ((*store)->identity().cluster_id, "test");
+    EXPECT_EQ(*CountGroups(**store), 3u);
+  }
+  EXPECT_EQ(ReadFile(directory_.File("identity")).find("atlas"),
+            std::string::npos);
+  // A crash between the two files: one is in the new form, one in the old.
+  WriteFile(directory_.File("identity"), file);
+  EXPECT_TRUE(SqliteStore::Open(directory_.path(), identity).ok());
+  // Once taken over the settings are fixed.
+  EXPECT_TRUE(OpenStatus().ok());
+  identity.settings[0].value = "2";
+  EXPECT_FALSE(SqliteStore::Open(directory_.path(), identity).ok());
+}
+
+TEST_F(SqliteStoreTest, RefusesADirectoryOfTheSchemaBeforeWithOtherSettings) {
+  MakeStore(3);
+  Alter(kAsOfSchema2);
+  const absl::Status status = OpenStatus();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(Message(status),
+              AllOf(HasSubstr("node number 2 of cluster \"test (fast path "
+                              "atlas)\", not to \"test\""),
+                    HasSubstr("the settings in brackets, which may not")));
 }
 
 TEST_F(SqliteStoreTest, LeavesARefusedDirectoryAsItIs) {
@@ -259,8 +376,8 @@ TEST_F(SqliteStoreTest, RefusesANewerSchema) {
   EXPECT_EQ(OpenStatus(),
             absl::FailedPreconditionError(
                 "cannot open store \"" + directory_.File("node.db") +
-                "\": schema version 7, this binary knows 3; start the newer "
-                "quorate that wrote it"));
+                "\": schema version 7, this binary knows 1 to 4; start the "
+                "release of quorate that wrote it"));
 }
 
 TEST_F(SqliteStoreTest, RefusesTheDatabaseOfAnotherProgram) {
@@ -427,7 +544,9 @@ TEST_F(SqliteStoreTest, RefusesTheMarkOfAnotherDirectory) {
 
 TEST_F(SqliteStoreTest, ADirectoryWithoutLivesIsTakenOver) {
   MakeStore(3);
-  Alter("ALTER TABLE node DROP COLUMN life; PRAGMA user_version = 2");
+  Alter(
+      "DROP TABLE setting; ALTER TABLE node DROP COLUMN name;"
+      "ALTER TABLE node DROP COLUMN life; PRAGMA user_version = 2");
   std::filesystem::remove(directory_.File("mark"));
   auto store = OpenStore(directory_.path());
   ASSERT_TRUE(store.ok()) << store.status();

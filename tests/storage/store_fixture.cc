@@ -25,7 +25,12 @@ TemporaryDirectory::~TemporaryDirectory() {
 }
 
 StoreIdentity TestIdentity() {
-  return {.cluster_id = "test", .node = ReplicaAt(1), .incarnation = 77};
+  return {.cluster_id = "test",
+          .node = ReplicaAt(1),
+          .node_name = "r2",
+          .incarnation = 77,
+          .settings = {{"protocol.faults", "1"}, {"release.limits", "few"}},
+          .former_cluster_id = "test"};
 }
 
 absl::StatusOr<std::unique_ptr<SqliteStore>> OpenStore(

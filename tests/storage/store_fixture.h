@@ -32,7 +32,7 @@ class TemporaryDirectory {
   std::string path_;
 };
 
-// r2 of cluster "test", incarnation 77.
+// r2 of cluster "test", incarnation 77, with two settings.
 StoreIdentity TestIdentity();
 
 absl::StatusOr<std::unique_ptr<SqliteStore>> OpenStore(

@@ -230,15 +230,26 @@ NodeLife RandomLife(Random& random) {
 
 ClientMessage RandomClientMessage(Random& random, std::size_t alternative) {
   switch (alternative) {
-    case 0:
+    case 0: {
+      AgreedSettings settings;
+      for (auto i = random.Below(5); i > 0; --i) {
+        settings.push_back({random.Bytes(20), random.Bytes(100)});
+      }
       return Hello{.minor = static_cast<std::uint16_t>(random.Next()),
                    .role = static_cast<PeerRole>(random.Below(3)),
                    .cluster_id = random.Bytes(40),
+                   .name = random.Bytes(20),
+                   .settings = std::move(settings),
+                   .settings_digest = random.Next(),
                    .node = ReplicaAt(static_cast<int>(random.Below(kMaxNodes))),
                    .life = RandomLife(random),
                    .met = random.Coin() ? RandomLife(random) : NodeLife{},
                    .era = random.Next()};
-    case 1: return Reject{.reason = random.Bytes(300), .taken = random.Coin()};
+    }
+    case 1:
+      return Reject{.reason = random.Bytes(300),
+                    .taken = random.Coin(),
+                    .code = random.Bytes(20)};
     case 2: return ClientRequest{RandomBatch(random)};
     case 3: return RandomReplies(random);
     case 4: return StatusRequest{};
@@ -453,13 +464,16 @@ bool Same(const ClientMessage& a, const ClientMessage& b) {
       a, b,
       Overloaded{
           [](const Hello& x, const Hello& y) {
-            return std::tie(x.major, x.minor, x.role, x.cluster_id, x.node,
-                            x.life, x.met, x.era) ==
-                   std::tie(y.major, y.minor, y.role, y.cluster_id, y.node,
-                            y.life, y.met, y.era);
+            return std::tie(x.major, x.minor, x.role, x.cluster_id, x.name,
+                            x.settings, x.settings_digest, x.node, x.life,
+                            x.met, x.era) ==
+                   std::tie(y.major, y.minor, y.role, y.cluster_id, y.name,
+                            y.settings, y.settings_digest, y.node, y.life,
+                            y.met, y.era);
           },
           [](const Reject& x, const Reject& y) {
-            return x.reason == y.reason && x.taken == y.taken;
+            return std::tie(x.reason, x.taken, x.code) ==
+                   std::tie(y.reason, y.taken, y.code);
           },
           [](const ClientRequest& x, const ClientRequest& y) {
             return Same(x.batch, y.batch);

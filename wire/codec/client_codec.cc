@@ -15,6 +15,8 @@ namespace codec {
 namespace {
 
 constexpr std::size_t kSmallWords = 64;
+// Two pointers, two zero bytes at the end and what fills up the words.
+constexpr std::size_t kSettingBytes = 32;
 
 template <typename Root, typename Fill>
 void AppendMessage(FrameType type, std::size_t words, std::string& out,
@@ -50,9 +52,28 @@ void SetLife(const NodeLife& life, schema::NodeLife::Builder to) {
   to.setRecord(life.record);
 }
 
+void SetSettings(const AgreedSettings& settings, schema::Hello::Builder to) {
+  auto list = to.initSettings(static_cast<unsigned int>(settings.size()));
+  unsigned int at = 0;
+  for (const AgreedSetting& setting : settings) {
+    schema::AgreedSetting::Builder entry = list[at++];
+    entry.setName(TextOf(setting.name));
+    entry.setValue(TextOf(setting.value));
+  }
+}
+
+std::size_t HelloWords(const Hello& hello) {
+  std::size_t bytes = hello.cluster_id.size() + hello.name.size();
+  for (const AgreedSetting& setting : hello.settings) {
+    bytes += kSettingBytes + setting.name.size() + setting.value.size();
+  }
+  return kSmallWords + bytes / 8;
+}
+
 void Append(const Hello& hello, std::string& out) {
   AppendMessage<schema::Hello>(
-      FrameType::kHello, kSmallWords, out, [&](schema::Hello::Builder to) {
+      FrameType::kHello, HelloWords(hello), out,
+      [&](schema::Hello::Builder to) {
         to.setMajor(hello.major);
         to.setMinor(hello.minor);
         to.setRole(RoleOf(hello.role));
@@ -64,6 +85,9 @@ void Append(const Hello& hello, std::string& out) {
         to.setRecord(hello.life.record);
         if (hello.met != NodeLife{}) SetLife(hello.met, to.initMet());
         to.setEra(hello.era);
+        to.setName(TextOf(hello.name));
+        if (!hello.settings.empty()) SetSettings(hello.settings, to);
+        to.setSettingsDigest(hello.settings_digest);
       });
 }
 
@@ -72,6 +96,7 @@ void Append(const Reject& reject, std::string& out) {
                                 [&](schema::Reject::Builder to) {
                                   to.setReason(TextOf(reject.reason));
                                   to.setTaken(reject.taken);
+                                  to.setCode(TextOf(reject.code));
                                 });
 }
 
@@ -140,6 +165,12 @@ absl::StatusOr<ClientMessage> ReadHello(const schema::Hello::Reader& from) {
                .process = met.getProcess(),
                .record = met.getRecord()};
   hello.era = from.getEra();
+  hello.name = StringOf(from.getName());
+  for (const schema::AgreedSetting::Reader setting : from.getSettings()) {
+    hello.settings.push_back({.name = StringOf(setting.getName()),
+                              .value = StringOf(setting.getValue())});
+  }
+  hello.settings_digest = from.getSettingsDigest();
   return hello;
 }
 
@@ -198,7 +229,8 @@ absl::StatusOr<ClientMessage> DecodeClientMessage(
           "a reject", body,
           [](const auto& from) -> absl::StatusOr<ClientMessage> {
             return Reject{.reason = codec::StringOf(from.getReason()),
-                          .taken = from.getTaken()};
+                          .taken = from.getTaken(),
+                          .code = codec::StringOf(from.getCode())};
           });
     case FrameType::kClientRequest:
       return codec::ReadBody<schema::CommandBatch>("a client request", body,

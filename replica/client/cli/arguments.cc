@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "replica/client/cli/cli.h"
+#include "replica/shell/setting_table.h"
 #include "system/strict_numbers.h"
 
 namespace quorate::cli {
@@ -149,6 +150,7 @@ std::string ShellWord(std::string_view word) {
 ClientOptions OptionsFor(const ClusterConfig& config) {
   ClientOptions options;
   options.cluster_id = config.cluster_id;
+  options.settings = AgreedSettingsOf(config);
   for (const NodeConfig& node : config.nodes) {
     options.nodes.push_back(node.client);
   }

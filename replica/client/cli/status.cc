@@ -12,6 +12,7 @@
 #include "replica/client/cli/cli.h"
 #include "replica/client/cli/status_view.h"
 #include "replica/client/client.h"
+#include "replica/shell/setting_table.h"
 
 namespace quorate::cli {
 namespace {
@@ -19,6 +20,7 @@ namespace {
 std::vector<NodeAnswer> AskAll(const ClusterConfig& config, int timeout_ms) {
   uv_loop_t loop;
   uv_loop_init(&loop);
+  const AgreedSettings settings = AgreedSettingsOf(config);
   std::vector<NodeAnswer> answers;
   std::vector<std::unique_ptr<Client>> clients;
   for (const NodeConfig& node : config.nodes) {
@@ -30,6 +32,7 @@ std::vector<NodeAnswer> AskAll(const ClusterConfig& config, int timeout_ms) {
                                  ClientOptions{.nodes = {node.client},
                                                .cluster_id = config.cluster_id,
                                                .observes = true,
+                                               .settings = settings,
                                                .retry_timeout_ms = timeout_ms},
                                  nullptr));
   }
@@ -59,7 +62,8 @@ int StatusMain(int argc, const char* const* argv) {
       "Examples:\n  quorate status --config out/cluster.toml\n"
       "  quorate status --json\n"
       "A node that does not answer in time is shown as not up. Exit codes: 0 "
-      "done,\n1 the states differ, 2 wrong usage, 3 no node is up.");
+      "done,\n1 the states differ or a node refuses another, 2 wrong usage, "
+      "3 no node is up.");
   AddConfigOption(app, config_path);
   app.add_flag("--json", json, "print everything the nodes say, as JSON");
   app.add_option("--timeout-ms", timeout_ms, "how long a node may take")
@@ -76,6 +80,7 @@ int StatusMain(int argc, const char* const* argv) {
   }
   const std::vector<NodeAnswer> answers = AskAll(*config, timeout_ms);
   fmt::print("{}", json ? StatusAsJson(answers) : StatusAsText(answers));
+  if (AnyoneRefused(answers)) return kFailed;
   switch (CompareStates(answers)) {
     case Agreement::kNobodyUp: return kNoQuorum;
     case Agreement::kDifferent: return kFailed;

@@ -231,6 +231,22 @@ std::string WhoIsHelped(std::span<const OrderedJson> nodes) {
   return text;
 }
 
+// One line for every node that another one does not work with.
+std::string WhoIsRefused(std::span<const OrderedJson> nodes) {
+  std::string text;
+  for (const OrderedJson& node : nodes) {
+    const OrderedJson& refused = Field(node, "refused_peers");
+    if (!IsUp(node) || !refused.is_array()) continue;
+    for (const OrderedJson& each : refused) {
+      if (!each.is_object()) continue;
+      text += fmt::format("{} does not work with {}: {}\n",
+                          Text(Field(node, "name")), Text(Field(each, "peer")),
+                          Text(Field(each, "why")));
+    }
+  }
+  return text;
+}
+
 // "18.1 MiB 4 s": size and age of the last checkpoint, or how much of one is
 // written; the age is known for those of this life of the node.
 std::string Checkpoint(const OrderedJson& node) {
@@ -270,6 +286,10 @@ Agreement CompareStates(std::span<const NodeAnswer> answers) {
   return Compare(ObjectsOf(answers));
 }
 
+bool AnyoneRefused(std::span<const NodeAnswer> answers) {
+  return !WhoIsRefused(ObjectsOf(answers)).empty();
+}
+
 std::string StatusAsText(std::span<const NodeAnswer> answers) {
   const std::vector<OrderedJson> nodes = ObjectsOf(answers);
   std::string text = fmt::format(kRow, "node", "clients", "up", "committed",
@@ -291,8 +311,8 @@ std::string StatusAsText(std::span<const NodeAnswer> answers) {
                         Bytes(Field(Field(node, "disk"), "journal_bytes")),
                         Checkpoint(node), Bytes(Field(node, "memory_bytes")));
   }
-  return text + WhoLacksWhom(nodes) + WhyTheyWait(nodes) + WhoIsHelped(nodes) +
-         ProtocolLine(nodes) + Verdict(nodes) + "\n";
+  return text + WhoIsRefused(nodes) + WhoLacksWhom(nodes) + WhyTheyWait(nodes) +
+         WhoIsHelped(nodes) + ProtocolLine(nodes) + Verdict(nodes) + "\n";
 }
 
 std::string StatusAsJson(std::span<const NodeAnswer> answers) {

@@ -31,6 +31,9 @@ enum class Agreement : std::uint8_t {
 };
 Agreement CompareStates(std::span<const NodeAnswer> answers);
 
+// Does a node that is up refuse another one, or is it refused by it?
+bool AnyoneRefused(std::span<const NodeAnswer> answers);
+
 // A table of one line a node and the verdict.
 std::string StatusAsText(std::span<const NodeAnswer> answers);
 // {"nodes": [...], "up": 2, "state_hash_equal": true}; the last is null while

@@ -281,6 +281,9 @@ struct Hello {
   process @8 :UInt64;
   record @9 :UInt64;
   met @10 :NodeLife;  # left out: never met
+  name @11 :Text;
+  settings @12 :List(AgreedSetting);
+  settingsDigest @13 :UInt64;
 }
 
 struct NodeLife {
@@ -288,6 +291,11 @@ struct NodeLife {
   life @1 :UInt64;
   process @2 :UInt64;
   record @3 :UInt64;
+}
+
+struct AgreedSetting {
+  name @0 :Text;
+  value @1 :Text;
 }
 
 # Root of a Progress frame.
@@ -299,6 +307,7 @@ struct Progress {
 struct Reject {
   reason @0 :Text;
   taken @1 :Bool;
+  code @2 :Text;
 }
 
 # Root of a ClientReplies frame.
