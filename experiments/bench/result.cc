@@ -17,6 +17,8 @@ namespace {
 constexpr double kFullCore = 0.85;
 constexpr double kFullMachine = 0.90;
 constexpr double kFullDisk = 0.60;
+// Longer than any node takes to be missed and replaced.
+constexpr double kStallS = 0.5;
 // Of a full machine, the part that must be ours to call it our own doing.
 constexpr double kOwnShare = 0.70;
 // Below this share of the offered rate an open loop is overloaded.
@@ -349,6 +351,17 @@ void AddSetting(const RunFacts& facts, const Recorder& recorder, Json& result) {
   result["warmup_s"] = facts.warmup_s;
 }
 
+// Of the longest silence what the generator itself was there for.
+double SilenceOfTheCluster(const RunFacts& facts, const Recorder& recorder) {
+  const std::int64_t silence_ns = recorder.longest_silence_ns();
+  const std::int64_t start_ns = recorder.silence_start_ns();
+  const std::int64_t own_ns =
+      facts.punctuality
+          ? facts.punctuality->PausedBetween(start_ns, start_ns + silence_ns)
+          : 0;
+  return static_cast<double>(silence_ns - own_ns) * 1e-9;
+}
+
 void AddFigures(const RunFacts& facts, const Recorder& recorder, Json& result) {
   const double window_s = std::max(recorder.window_s(), 1e-9);
   const auto answers = static_cast<double>(recorder.answers());
@@ -384,6 +397,7 @@ void AddFigures(const RunFacts& facts, const Recorder& recorder, Json& result) {
       GeneratorIsTheLimit(*facts.punctuality, recorder,
                           recorder.AllSites().execute.Quantile(0.99));
   result["generator"] = Generator(facts, recorder, shares.generator_late);
+  shares.longest_silence_s = SilenceOfTheCluster(facts, recorder);
   result["bottleneck"] = DecideBottleneck(shares);
   result["cpu_us_per_command"] = {
       {"client", 1e6 * facts.client_cpu_s * per_command}};
@@ -436,6 +450,7 @@ std::string_view DecideBottleneck(const LoadShares& shares) {
   const bool full = shares.machine_busy >= kFullMachine;
   const double own = shares.client_cores + shares.all_nodes_cores;
   const bool others = full && own < kOwnShare * shares.machine_cores;
+  if (shares.longest_silence_s >= kStallS && !others) return "a stall";
   if (shares.open_loop && !shares.overloaded) return "offered rate";
   // Before the disk: on a machine that others fill, the time of an fsync is
   // mostly the wait for a CPU after it.

@@ -96,11 +96,15 @@ struct LoadShares {
   double busiest_fsync = 0;  // share of the time, 0..1
   bool overloaded = false;
   bool open_loop = false;
-  bool generator_late = false;  // it stood still, or sent late
+  bool generator_late = false;   // it stood still, or sent late
+  double longest_silence_s = 0;  // in which nobody was answered
 };
 // "client" (no more CPU, or not on time), "nodes' CPU", "fsync", "other load"
 // (somebody else uses the machine), "offered rate" (an open loop that was
-// served in full) or "round trips" (a closed loop that mostly waits).
+// served in full) or "round trips" (a closed loop that mostly waits). "a stall"
+// comes before all but the client's own affairs and other programs: for half a
+// second and longer nobody was answered, which no figure of the whole window
+// explains.
 std::string_view DecideBottleneck(const LoadShares& shares);
 
 }  // namespace quorate::bench

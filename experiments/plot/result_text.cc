@@ -279,6 +279,9 @@ std::string Limit(const Json& result) {
         OwnPauses(result);
   } else if (bottleneck == "client") {
     why = "the load generator had no more CPU: the cluster may do more";
+  } else if (bottleneck == "a stall") {
+    why = fmt::format("nobody was answered for {} ms: not a matter of speed",
+                      Number(At(result, {"longest_silence_ms"})));
   } else if (bottleneck == "nodes' CPU") {
     why = "the nodes use the CPU that there is";
   } else if (bottleneck == "fsync") {

@@ -60,6 +60,8 @@ struct Stats {
   std::uint64_t recovered_payloads = 0;
   std::uint64_t recovered_noops = 0;
   std::uint64_t recoveries_waited = 0;
+  // With instances that are validated: the dear part of a recovery.
+  std::uint64_t instances_compared = 0;
   std::uint64_t snapshots_installed = 0;
   // Times that members could have been passed but for the witnesses.
   std::uint64_t floors_held_back = 0;
@@ -261,7 +263,7 @@ class Epaxos {
                              const Validate& m, Actions& actions);
   std::vector<ValidateReply::Conflict> FindInvalidating(
       InstanceId id, const CommandBatch& batch,
-      const DependencySet& initial_deps) const;
+      const DependencySet& initial_deps);
   void HandleValidateReply(ReplicaId from, const ValidateReply& m,
                            Actions& actions);
   void DecideValidation(InstanceId id, Instance& instance, Actions& actions);

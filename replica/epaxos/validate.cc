@@ -87,18 +87,33 @@ void Epaxos::StartValidation(InstanceId id, Instance& instance,
 // Every conflicting instance above the initial dependencies that does not have
 // this one in its own: tested on *initial* dependencies while undecided
 // (val_use_dep), on the decided ones afterwards.
+//
+// A log may hold a hundred thousand instances, and many are recovered at once
+// when a peer falls silent: only those that may conflict are looked at. Every
+// known payload is in the index (D4), so that nothing above its marks for these
+// keys conflicts. In its own column, nothing below it invalidates it: its
+// command leader had proposed all of that before and knew it, or depends on all
+// that it may have forgotten (protocol.md 1.3), so its initial dependencies
+// cover it.
 std::vector<ValidateReply::Conflict> Epaxos::FindInvalidating(
     InstanceId id, const CommandBatch& batch,
-    const DependencySet& initial_deps) const {
+    const DependencySet& initial_deps) {
   const Footprint footprint(batch, settings_.conflicts);
+  DependencySet marks(quorums_.replicas);
+  index_.Collect(batch, marks);
   std::vector<ValidateReply::Conflict> found;
   for (int i = 0; i < quorums_.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
     // A set has all of a column up to its watermark (latest_only).
     const std::uint64_t covered =
         Mutated("latest_only") ? 0 : initial_deps[column];
-    const std::uint64_t from = std::max(covered, log_.Dropped(column)) + 1;
-    for (std::uint64_t slot = from; slot <= log_.Newest(column); ++slot) {
+    std::uint64_t from = std::max(covered, log_.Dropped(column)) + 1;
+    if (column == id.replica && !Mutated("latest_only")) {
+      from = std::max(from, id.slot + 1);
+    }
+    const std::uint64_t last = std::min(log_.Newest(column), marks[column]);
+    for (std::uint64_t slot = from; slot <= last; ++slot) {
+      ++stats_.instances_compared;
       const InstanceId other_id{column, slot};
       if (other_id == id) continue;
       if (Mutated("latest_only") && slot == initial_deps[column]) continue;

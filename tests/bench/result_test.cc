@@ -191,6 +191,23 @@ TEST(BottleneckTest, AClientThatWasNotThereExplainsEverythingToo) {
             "client");
 }
 
+// The node at work on what stalls it may use a whole core.
+TEST(BottleneckTest, AStallIsNotCalledCpu) {
+  EXPECT_EQ(
+      DecideBottleneck({.busiest_node_cores = 1.3, .longest_silence_s = 1.9}),
+      "a stall");
+  EXPECT_EQ(
+      DecideBottleneck({.busiest_node_cores = 0.99, .longest_silence_s = 0.09}),
+      "nodes' CPU");
+  EXPECT_EQ(DecideBottleneck({.client_cores = 0.95, .longest_silence_s = 1.9}),
+            "client");
+  EXPECT_EQ(DecideBottleneck({.all_nodes_cores = 0.2,
+                              .machine_busy = 1,
+                              .machine_cores = 2,
+                              .longest_silence_s = 1.9}),
+            "other load");
+}
+
 TEST(BottleneckTest, FindsTheDiskTheNodesAndTheFullMachine) {
   EXPECT_EQ(DecideBottleneck({.busiest_fsync = 0.8}), "fsync");
   EXPECT_EQ(DecideBottleneck({.busiest_node_cores = 0.9}), "nodes' CPU");

@@ -179,5 +179,55 @@ TEST(EpaxosRecovery, ARestartedLeaderThatPromisedRecoversInsteadOfResuming) {
   for (int i = 0; i < 3; ++i) EXPECT_NE(cluster.FindCommitted(i, id), nullptr);
 }
 
+// A peer falls silent and leaves some instances to be recovered; the log holds
+// thousands that have nothing to do with them. Walking through it for each held
+// nodes for seconds, where each command has an instance of its own.
+TEST(EpaxosValidation, ComparesOnlyWithWhatMayConflict) {
+  constexpr std::uint64_t kOthers = 2000;
+  constexpr std::uint64_t kRecovered = 40;
+  TestCluster cluster(3);
+  const auto key_of = [](int column, std::uint64_t slot) {
+    return std::to_string(column) + "/" + std::to_string(slot);
+  };
+  for (std::uint64_t slot = 1; slot <= kOthers; ++slot) {
+    cluster.Deliver(2, ReplicaAt(0),
+                    PreAccept{.instance = {ReplicaAt(0), slot},
+                              .batch = Put(key_of(0, slot), "v"),
+                              .initial_deps = DependencySet(3)});
+    cluster.Deliver(2, ReplicaAt(1),
+                    Commit{.instance = {ReplicaAt(1), slot},
+                           .value = Value::Commands(Put(key_of(1, slot), "v")),
+                           .deps = DependencySet(3)});
+  }
+  // Of all these, one conflicts with one that is recovered.
+  cluster.Deliver(2, ReplicaAt(1),
+                  Commit{.instance = {ReplicaAt(1), kOthers + 1},
+                         .value = Value::Commands(Put(key_of(0, kOthers), "w")),
+                         .deps = DependencySet(3)});
+  cluster.Sync(2);
+  cluster.network().clear();
+  const Ballot ballot = Ballot::Of(1, ReplicaAt(1));
+  for (std::uint64_t slot = kOthers + 1 - kRecovered; slot <= kOthers; ++slot) {
+    const InstanceId id{ReplicaAt(0), slot};
+    cluster.Deliver(2, ReplicaAt(1), Recover{.instance = id, .ballot = ballot});
+    cluster.Deliver(2, ReplicaAt(1),
+                    Validate{.instance = id,
+                             .ballot = ballot,
+                             .batch = Put(key_of(0, slot), "v"),
+                             .initial_deps = DependencySet(3)});
+  }
+  cluster.Sync(2);
+  const auto replies = cluster.Queued<ValidateReply>(1);
+  ASSERT_EQ(replies.size(), kRecovered);
+  for (const ValidateReply& reply : replies) {
+    const bool conflicts = reply.instance.slot == kOthers;
+    ASSERT_EQ(reply.conflicts.size(), conflicts ? 1u : 0u);
+  }
+  EXPECT_EQ(replies.back().conflicts[0].instance,
+            (InstanceId{ReplicaAt(1), kOthers + 1}));
+  // Only the one column of the one that conflicts was walked through.
+  EXPECT_LE(cluster.at(2).stats().instances_compared, kOthers + 1);
+}
+
 }  // namespace
 }  // namespace quorate::epaxos
