@@ -19,6 +19,11 @@ bool IsUnderEveryKey(OperationKind kind) {
   return IsRange(kind);
 }
 
+// No, they do not: a withdrawal is a write.
+bool IsOverlooked(OperationKind kind) {
+  return Mutated("withdrawal_commutes") && kind == OperationKind::kWithdraw;
+}
+
 }  // namespace
 
 ConflictIndex::ConflictIndex(int columns, ConflictMode mode)
@@ -118,6 +123,7 @@ void ConflictIndex::CollectTable(const ByClass& table, AccessClass access,
 void ConflictIndex::CollectOperation(const Operation& operation,
                                      const std::uint64_t* entry,
                                      DependencySet& deps) const {
+  if (IsOverlooked(operation.kind)) return;
   const AccessClass access = ClassOf(operation.kind, mode_);
   CollectTable(scans_, access, deps);
   if (IsUnderEveryKey(operation.kind)) {
@@ -146,6 +152,7 @@ void ConflictIndex::Collect(std::span<const Operation> operations,
 
 void ConflictIndex::MarkOperation(InstanceId instance,
                                   const Operation& operation) {
+  if (IsOverlooked(operation.kind)) return;
   const auto column = static_cast<std::size_t>(Index(instance.replica));
   const auto access = static_cast<std::size_t>(ClassOf(operation.kind, mode_));
   if (IsUnderEveryKey(operation.kind)) {

@@ -120,7 +120,7 @@ void Executor::ApplyOnce(const CommandBatch& batch, const Command& command,
   switch (sessions_.Begin(command)) {
     case SessionTable::Outcome::kNew:
       ++stats_.executed_commands;
-      state_.Apply(operations, outcome.results);
+      ApplyNew(operations, command, outcome.results);
       sessions_.Remember(command.id, outcome.results);
       return;
     case SessionTable::Outcome::kRepeated:
@@ -141,6 +141,22 @@ void Executor::ApplyOnce(const CommandBatch& batch, const Command& command,
       outcome.reason = RefusalReason::kSessionExpired;
       return;
   }
+}
+
+void Executor::ApplyNew(std::span<const Operation> operations,
+                        const Command& command, CommandResult& results) {
+  const Operation& first = operations.front();
+  if (first.kind != OperationKind::kWithdraw) {
+    state_.Apply(operations, results);
+    return;
+  }
+  const bool withdrawn =
+      MayWithdraw(command, first) &&
+      sessions_.Withdraw(
+          {command.id.client, static_cast<std::uint64_t>(first.number)});
+  if (withdrawn) ++stats_.withdrawn_commands;
+  results.push_back({.status = withdrawn ? OperationStatus::kOk
+                                         : OperationStatus::kMismatch});
 }
 
 ExecutedRecord Executor::BeginSave() {

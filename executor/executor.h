@@ -59,6 +59,8 @@ struct ExecutorStats {
   std::uint64_t executed_instances = 0;  // noops left out
   std::uint64_t executed_commands = 0;   // repeated ones left out
   std::uint64_t repeated_commands = 0;
+  // By their clients, before they were done.
+  std::uint64_t withdrawn_commands = 0;
   std::uint64_t expired_commands = 0;
   std::uint64_t waiting_instances = 0;  // committed, not executed
   std::uint64_t largest_component = 0;
@@ -146,6 +148,8 @@ class Executor {
   void ApplyCommand(InstanceId instance, const CommandBatch& batch,
                     const Command& command, Executed& executed);
   // `asked`: somebody waits for what it gives.
+  void ApplyNew(std::span<const Operation> operations, const Command& command,
+                CommandResult& results);
   void ApplyOnce(const CommandBatch& batch, const Command& command, bool asked,
                  ExecutedCommand& outcome);
 

@@ -48,7 +48,8 @@ void KvStateMachine::Apply(std::span<const Operation> operations,
       case OperationKind::kAdd: Add(operation, result); break;
       case OperationKind::kAppend: Append(operation, result); break;
       case OperationKind::kScan: Scan(operation, result); break;
-      case OperationKind::kEndEra: break;  // The sessions' affair.
+      case OperationKind::kEndEra:
+      case OperationKind::kWithdraw: break;  // The sessions' affair.
     }
   }
 }

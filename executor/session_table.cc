@@ -70,6 +70,15 @@ SessionTable::Outcome SessionTable::Begin(const Command& command) {
                                            : Outcome::kStale;
 }
 
+// It enters the set as if it had been done. The withdrawal conflicts with it,
+// so that all replicas see the same one of the two first.
+bool SessionTable::Withdraw(CommandId id) {
+  if (Mutated("withdrawal_forgets")) return true;
+  Session* session = Find(KeyOf(id));
+  QUORATE_CHECK(session != nullptr, "S2: a withdrawal belongs to a session");
+  return Insert(*session, id.sequence);
+}
+
 void SessionTable::RecordRead(const Command& command) {
   Session* session = FindOrBegin(KeyOf(command.id));
   if (session == nullptr) return;

@@ -54,6 +54,10 @@ class SessionTable {
   // A command that changes the state executes: adds it to the set and raises
   // the client's mark.
   Outcome Begin(const Command& command);
+  // A withdrawal executes: the command is not done any more, wherever it comes
+  // from. False if it was done, or withdrawn, before. Its session must have
+  // begun.
+  bool Withdraw(CommandId id);
   // What the command of the last Begin, a kNew one, gave.
   void Remember(CommandId id, const CommandResult& result);
   // A read-only command executes; leaves no trace in an expired session.

@@ -20,8 +20,16 @@ std::string_view Name(OperationKind kind) {
     case OperationKind::kAppend: return "append";
     case OperationKind::kScan: return "scan";
     case OperationKind::kEndEra: return "end-era";
+    case OperationKind::kWithdraw: return "withdraw";
   }
   return "unknown";
+}
+
+bool MayWithdraw(const Command& command, const Operation& operation) {
+  const auto sequence = static_cast<std::uint64_t>(operation.number);
+  return command.operation_count == 1 && sequence > 0 &&
+         sequence < command.id.sequence &&
+         EraOf(sequence) == EraOf(command.id.sequence);
 }
 
 std::uint64_t HashKey(std::string_view key) {

@@ -29,12 +29,17 @@ enum class OperationKind : std::uint8_t {
                    // end), number = most rows
   kEndEra,         // number = the era of sessions that ends; alone in its
                    // command, which conflicts with every other
+  kWithdraw,  // number = an earlier sequence of the same session, key = one
+              // that it changes: from here on it is not done any more.
+              // Alone in its command
 };
-// Those that clients may ask for come first; the replicas' own follow.
+// Those that people ask for come first; what follows is the replicas' own
+// (kEndEra) and the client library's (kWithdraw).
 inline constexpr int kOperationKinds = 7;
-inline constexpr int kAllOperationKinds = 8;
+inline constexpr int kAllOperationKinds = 9;
 
-// "get", "put", "delete", "cas", "add", "append", "scan", "end-era".
+// "get", "put", "delete", "cas", "add", "append", "scan", "end-era",
+// "withdraw".
 std::string_view Name(OperationKind kind);
 
 struct Operation {
@@ -85,6 +90,10 @@ constexpr std::uint64_t EraOf(std::uint64_t sequence) {
 constexpr std::uint64_t FirstSequence(std::uint64_t era) {
   return (era << kEraShift) + 1;
 }
+
+struct Command;
+// Is it alone in its command, and about an earlier one of the same session?
+bool MayWithdraw(const Command& command, const Operation& operation);
 
 // One command inside a batch; `first_operation` and `operation_count` index the
 // batch's operations.

@@ -49,13 +49,13 @@ inline constexpr std::array<std::array<AccessClass, kAllOperationKinds>, 3>
     kClassOfOperation = {{
         {AccessClass::kRead, AccessClass::kWrite, AccessClass::kWrite,
          AccessClass::kWrite, AccessClass::kAdd, AccessClass::kWrite,
-         AccessClass::kRead, AccessClass::kWrite},
+         AccessClass::kRead, AccessClass::kWrite, AccessClass::kWrite},
         {AccessClass::kRead, AccessClass::kWrite, AccessClass::kWrite,
          AccessClass::kWrite, AccessClass::kWrite, AccessClass::kWrite,
-         AccessClass::kRead, AccessClass::kWrite},
+         AccessClass::kRead, AccessClass::kWrite, AccessClass::kWrite},
         {AccessClass::kWrite, AccessClass::kWrite, AccessClass::kWrite,
          AccessClass::kWrite, AccessClass::kWrite, AccessClass::kWrite,
-         AccessClass::kWrite, AccessClass::kWrite},
+         AccessClass::kWrite, AccessClass::kWrite, AccessClass::kWrite},
     }};
 
 constexpr AccessClass ClassOf(OperationKind kind, ConflictMode mode) {

@@ -111,7 +111,7 @@ struct Meaning {
 };
 
 // `found`: null for a missing key. Of an operation on one key; a scan tells
-// rows (ScanLimits) and the end of an era is not about keys.
+// rows (ScanLimits), and the end of an era and a withdrawal are not about keys.
 template <typename Value>
 [[gnu::always_inline]] inline Meaning MeaningOf(OperationKind kind,
                                                 const Value* found,
@@ -149,7 +149,8 @@ template <typename Value>
       }
       return {.effect = Effect::kExtend};
     case OperationKind::kScan:
-    case OperationKind::kEndEra: break;
+    case OperationKind::kEndEra:
+    case OperationKind::kWithdraw: break;
   }
   return {};
 }

@@ -42,7 +42,8 @@ void AppendOperation(const Operation& operation, std::string& to) {
       break;
     case OperationKind::kGet:
     case OperationKind::kDelete:
-    case OperationKind::kEndEra: break;
+    case OperationKind::kEndEra:
+    case OperationKind::kWithdraw: break;
   }
 }
 

@@ -149,8 +149,26 @@ std::uint64_t Sessions::Submit(std::size_t session_number,
   Slot& slot = AddSlot(session);
   slot.tag = tag;
   slot.submitted_ms = now_ms;
-  Enqueue(session, sequence, slot, operations);
+  EnqueueNew(session, sequence, slot, operations);
   return sequence;
+}
+
+void Sessions::EnqueueNew(const Session& session, std::uint64_t sequence,
+                          Slot& slot, std::span<const Operation> operations) {
+  const auto fence = fences_.find(session.number);
+  if (fence == fences_.end()) {
+    Enqueue(session, sequence, slot, operations);
+    return;
+  }
+  CommandBatchBuilder& behind = fence->second.behind;
+  fence->second.oldest_ms =
+      std::min(fence->second.oldest_ms, slot.submitted_ms);
+  slot.parcel = kFenced;
+  slot.index = static_cast<std::uint32_t>(behind.command_count());
+  behind.AddCommand({session.id, sequence}, session.acknowledged);
+  for (const Operation& operation : operations) {
+    behind.AddOperation(operation);
+  }
 }
 
 Sessions::Slot& Sessions::AddSlot(Session& session) {
@@ -272,6 +290,9 @@ std::int64_t Sessions::NextDeadline() const {
   for (const Parcel& parcel : parcels_) {
     if (parcel.outstanding == 0) continue;
     oldest_ms = std::min(oldest_ms, parcel.oldest_ms);
+  }
+  for (const auto& [number, fence] : fences_) {
+    oldest_ms = std::min(oldest_ms, fence.oldest_ms);
   }
   if (oldest_ms != kNever) {
     deadline = std::min(deadline, oldest_ms + policy_.give_up_timeout_ms);

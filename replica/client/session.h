@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <map>
 #include <optional>
 #include <span>
 #include <vector>
@@ -126,6 +127,8 @@ class Sessions {
   // Where a command waits after a busy node's refusal, instead of a parcel.
   static constexpr std::uint64_t kHeld =
       std::numeric_limits<std::uint64_t>::max();
+  // Where it waits while an earlier one of its session is being withdrawn.
+  static constexpr std::uint64_t kFenced = kHeld - 1;
 
   // One command of a session, from Submit to its completion.
   struct Slot {
@@ -139,6 +142,7 @@ class Sessions {
     bool in_doubt = false;
     // The hedge that has asked a second node for it; it is in doubt, too.
     std::uint32_t hedge = 0;
+    bool withdraws = false;  // Of the library's own: completes nothing.
     RefusalReason reason = RefusalReason::kNone;
   };
   struct Session {
@@ -166,6 +170,13 @@ class Sessions {
     // When the oldest command in it was submitted.
     std::int64_t oldest_ms = kNever;
   };
+  // Of a session, by the caller's number: until so many withdrawals are
+  // answered, its new commands wait behind them.
+  struct Fence {
+    std::size_t open = 0;
+    CommandBatchBuilder behind;
+    std::int64_t oldest_ms = kNever;
+  };
   struct Found {
     Session* session = nullptr;
     Slot* slot = nullptr;
@@ -183,6 +194,15 @@ class Sessions {
 
   void Enqueue(const Session& session, std::uint64_t sequence, Slot& slot,
                std::span<const Operation> operations);
+  // As Enqueue, or behind the session's fence.
+  void EnqueueNew(const Session& session, std::uint64_t sequence, Slot& slot,
+                  std::span<const Operation> operations);
+  // Gives up a command that some node may still do: see to it that it does not
+  // once the session has gone on. May move the session's slots.
+  void Withdraw(Session& session, std::uint64_t sequence,
+                const Operation& operation);
+  void EndWithdrawal(Found found);
+  void GiveUpFenced(std::int64_t limit_ms, std::vector<Completion>& completed);
   void SealOpenParcel();
   void Repack(std::uint64_t number, Parcel& parcel);
   void DropAnsweredParcels();
@@ -245,6 +265,10 @@ class Sessions {
   std::int64_t hedge_pause_ms_ = 0;
   std::int64_t heard_ms_ = 0;  // the connected node
   std::optional<ReplicaId> hedge_leader_;
+
+  std::map<std::size_t, Fence> fences_;
+  std::int64_t now_ms_ = 0;  // of the last call that said
+  bool going_away_ = false;  // GiveUpAll: nothing is withdrawn any more
 
   bool wants_other_node_ = false;
   std::optional<ReplicaId> leader_;

@@ -55,6 +55,7 @@ bool Sessions::HandleHedgeReplies(std::span<ClientReply> replies,
                                   std::int64_t now_ms,
                                   std::vector<Completion>& completed) {
   const std::int64_t asked_ms = hedge_sent_ms_;
+  now_ms_ = now_ms;
   bool answers = false;
   for (ClientReply& reply : replies) {
     const Found found = Find(reply.id);

@@ -63,7 +63,7 @@ void Sessions::HandleReplies(std::span<ClientReply> replies,
                              std::int64_t now_ms,
                              std::vector<Completion>& completed) {
   const bool none_held = held_.empty();
-  heard_ms_ = now_ms;
+  heard_ms_ = now_ms_ = now_ms;
   std::int64_t slowest_ms = -1;
   for (ClientReply& reply : replies) {
     const Found found = Find(reply.id);
@@ -114,6 +114,11 @@ void Sessions::HandleRefusal(Found found, ClientReply& reply,
     Hold(*found.slot, reply.reason, now_ms);
     return;
   }
+  if (found.slot->withdraws) {
+    // Its session is forgotten, and so nothing of it is done any more.
+    Complete(found, reply, completed);
+    return;
+  }
   if (reply.reason == RefusalReason::kSessionExpired &&
       !IsDoubtful(*found.slot)) {
     BeginAgain(found, reply, now_ms, completed);
@@ -155,8 +160,8 @@ void Sessions::BeginAgain(Found found, ClientReply& reply, std::int64_t now_ms,
   Slot& slot = AddSlot(next);
   slot.tag = found.slot->tag;
   slot.submitted_ms = found.slot->submitted_ms;
-  Enqueue(next, sequence, slot,
-          batch->operations(batch->commands()[found.slot->index]));
+  EnqueueNew(next, sequence, slot,
+             batch->operations(batch->commands()[found.slot->index]));
   ++stats_.retried;
   EndSlot(*found.session, *found.slot);
 }
@@ -192,6 +197,10 @@ void Sessions::ReleaseHeld() {
 
 void Sessions::Complete(Found found, ClientReply& reply,
                         std::vector<Completion>& completed) {
+  if (found.slot->withdraws) {
+    EndWithdrawal(found);
+    return;
+  }
   Session& session = *found.session;
   Completion& completion = completed.emplace_back();
   completion.session = session.number;
@@ -208,14 +217,79 @@ void Sessions::Complete(Found found, ClientReply& reply,
   if (reply.status == ReplyStatus::kUnknown) {
     ++stats_.unknown;
     session.retired = true;
+    const bool settled = reply.reason == RefusalReason::kSessionExpired ||
+                         reply.reason == RefusalReason::kStaleSequence;
+    const Parcel* parcel = ParcelOf(*found.slot);
+    if (!settled && !going_away_ && parcel != nullptr) {
+      // Keeps the operation alive while parcels are added.
+      const CommandBatchPtr batch = parcel->batch;
+      for (const Operation& operation :
+           batch->operations(batch->commands()[found.slot->index])) {
+        if (IsReadOnly(operation.kind)) continue;
+        Withdraw(session, reply.id.sequence, operation);
+        found.slot = &session.At(reply.id.sequence);
+        break;
+      }
+    }
   }
   EndSlot(session, *found.slot);
 }
 
+void Sessions::Withdraw(Session& session, std::uint64_t sequence,
+                        const Operation& operation) {
+  const Operation withdrawal{.kind = OperationKind::kWithdraw,
+                             .key = operation.key,
+                             .number = static_cast<std::int64_t>(sequence)};
+  const std::uint64_t own = session.next;
+  Slot& slot = AddSlot(session);
+  slot.submitted_ms = now_ms_;
+  slot.withdraws = true;
+  Enqueue(session, own, slot, {&withdrawal, 1});
+  ++fences_[session.number].open;
+}
+
+void Sessions::EndWithdrawal(Found found) {
+  const auto fence = fences_.find(found.session->number);
+  EndSlot(*found.session, *found.slot);
+  if (fence == fences_.end() || --fence->second.open > 0) return;
+  const CommandBatchPtr behind = fence->second.behind.Finish();
+  fences_.erase(fence);
+  std::uint32_t index = 0;
+  for (const Command& command : behind->commands()) {
+    const Found waiting = FindAt(command, kFenced, index++);
+    if (waiting.slot == nullptr) continue;
+    Enqueue(*waiting.session, command.id.sequence, *waiting.slot,
+            behind->operations(command));
+  }
+}
+
+// They were never sent, so that they are certain not to have been done.
+void Sessions::GiveUpFenced(std::int64_t limit_ms,
+                            std::vector<Completion>& completed) {
+  for (auto& [number, fence] : fences_) {
+    if (fence.oldest_ms > limit_ms) continue;
+    fence.oldest_ms = kNever;
+    const CommandBatchPtr batch = fence.behind.Finish();
+    std::uint32_t index = 0;
+    for (const Command& command : batch->commands()) {
+      const Found found = FindAt(command, kFenced, index++);
+      if (found.slot == nullptr) continue;
+      if (found.slot->submitted_ms > limit_ms) {
+        EnqueueNew(*found.session, command.id.sequence, *found.slot,
+                   batch->operations(command));
+        continue;
+      }
+      ClientReply reply{.id = command.id, .status = ReplyStatus::kRefused};
+      Complete(found, reply, completed);
+    }
+  }
+}
+
 void Sessions::EndSlot(Session& session, Slot& slot) {
   Parcel* parcel = ParcelOf(slot);
-  QUORATE_CHECK(parcel != nullptr, "C3: only what was in a parcel completes");
-  if (--parcel->outstanding == 0) parcel->batch.reset();
+  QUORATE_CHECK(parcel != nullptr || slot.parcel == kFenced,
+                "C3: only what was in a parcel or fenced completes");
+  if (parcel != nullptr && --parcel->outstanding == 0) parcel->batch.reset();
   slot.outstanding = false;
   --outstanding_;
   if (slot.hedge == hedge_ && --hedged_outstanding_ == 0) EndHedge();
@@ -239,6 +313,7 @@ void Sessions::HandleTime(std::int64_t now_ms,
                           std::vector<Completion>& completed) {
   std::ranges::move(refused_here_, std::back_inserter(completed));
   refused_here_.clear();
+  now_ms_ = now_ms;
   if (release_ms_ <= now_ms) ReleaseHeld();
   GiveUpUntil(now_ms - policy_.give_up_timeout_ms, completed);
 }
@@ -246,11 +321,13 @@ void Sessions::HandleTime(std::int64_t now_ms,
 void Sessions::GiveUpAll(std::vector<Completion>& completed) {
   std::ranges::move(refused_here_, std::back_inserter(completed));
   refused_here_.clear();
+  going_away_ = true;
   GiveUpUntil(kNever - 1, completed);
 }
 
 void Sessions::GiveUpUntil(std::int64_t limit_ms,
                            std::vector<Completion>& completed) {
+  GiveUpFenced(limit_ms, completed);
   // What is too old is brought into parcels, where all can be found.
   if (held_oldest_ms_ <= limit_ms) ReleaseHeld();
   if (open_oldest_ms_ <= limit_ms) SealOpenParcel();
@@ -272,7 +349,9 @@ void Sessions::GiveUpParcel(std::uint64_t number, std::int64_t limit_ms,
   for (const Command& command : batch->commands()) {
     const Found found = FindAt(command, number, index++);
     if (found.slot == nullptr) continue;
-    const Slot& slot = *found.slot;
+    Slot& slot = *found.slot;
+    // Its session cannot go on without it.
+    if (slot.withdraws && !going_away_) slot.submitted_ms = now_ms_;
     if (slot.submitted_ms > limit_ms) {
       parcel.oldest_ms = std::min(parcel.oldest_ms, slot.submitted_ms);
       continue;

@@ -142,6 +142,7 @@ void AddReplica(const ClusterConfig& config, const ReplicaStatus& replica,
   json["sessions"] = replica.sessions;
   json["expired_sessions"] = replica.expired_sessions;
   json["expired_commands"] = replica.executor.expired_commands;
+  json["withdrawn_commands"] = replica.executor.withdrawn_commands;
   json["era"] = replica.era;
   json["waiting_instances"] = replica.executor.waiting_instances;
   json["components"] = replica.executor.components;

@@ -33,7 +33,81 @@ TEST_F(SessionsTest, GivesUpASentCommandAsUnknown) {
   sessions_.HandleTime(1000, completed_);
   ASSERT_EQ(completed_.size(), 1u);
   EXPECT_EQ(completed_[0].status, ReplyStatus::kUnknown);
-  EXPECT_EQ(sessions_.NextDeadline(), Sessions::kNever);
+}
+
+// A node that wakes with it in its backlog must not undo what the session does
+// from here on.
+TEST_F(SessionsTest, WithdrawsWhatItGaveUpBeforeTheSessionGoesOn) {
+  const Command given_up = SubmitAndSend(1, 0);
+  sessions_.HandleTime(1000, completed_);
+  Submit(2, 1000);
+  Submit(3, 1000);
+  const CommandBatchPtr batch = sessions_.NextBatch(1000);
+  ASSERT_EQ(batch->commands().size(), 1u);
+  const Command& withdrawal = batch->commands()[0];
+  EXPECT_EQ(withdrawal.id.client, given_up.id.client);
+  EXPECT_LT(withdrawal.acknowledged, given_up.id.sequence);
+  EXPECT_EQ(batch->operations()[0].kind, OperationKind::kWithdraw);
+  EXPECT_EQ(batch->operations()[0].key, "key1");
+  EXPECT_EQ(batch->operations()[0].number,
+            static_cast<std::int64_t>(given_up.id.sequence));
+  EXPECT_TRUE(MayWithdraw(withdrawal, batch->operations()[0]));
+  EXPECT_EQ(sessions_.NextBatch(1000), nullptr) << "the others wait for it";
+  // It is a command like any other: sent again, retried when refused.
+  sessions_.HandleDisconnect();
+  EXPECT_EQ(SendOne(1001).id, withdrawal.id);
+  Answer(withdrawal, ReplyStatus::kRefused, RefusalReason::kBusy, 1001);
+  sessions_.HandleTime(1006, completed_);
+  EXPECT_EQ(SendOne(1006).id, withdrawal.id);
+  Answer(withdrawal, ReplyStatus::kDone);
+  EXPECT_EQ(sessions_.NextBatch(1006)->commands().size(), 2u);
+  EXPECT_EQ(CompletedTags(), std::vector<std::uint64_t>{1});
+  EXPECT_EQ(sessions_.stats().completed, 1u);
+}
+
+TEST_F(SessionsTest, OtherSessionsDoNotWaitForAWithdrawal) {
+  SubmitAndSend(1, 0);
+  sessions_.HandleTime(1000, completed_);
+  const std::size_t other = sessions_.Open();
+  const Operation put = Put("k", "v");
+  sessions_.Submit(other, {&put, 1}, 2, 1000);
+  EXPECT_EQ(sessions_.NextBatch(1000)->commands().size(), 2u);
+}
+
+TEST_F(SessionsTest, WhatWaitsForAWithdrawalForTooLongIsRefusedNotUnknown) {
+  SubmitAndSend(1, 0);
+  sessions_.HandleTime(1000, completed_);
+  const Command withdrawal = SendOne(1000);
+  Submit(2, 1000);
+  Submit(3, 1500);
+  EXPECT_EQ(sessions_.NextDeadline(), 1100);
+  sessions_.HandleTime(2000, completed_);
+  EXPECT_EQ(CompletedTags(), (std::vector<std::uint64_t>{1, 2}));
+  EXPECT_EQ(completed_[1].status, ReplyStatus::kRefused);
+  // The withdrawal itself is never given up.
+  Answer(withdrawal, ReplyStatus::kDone);
+  Answer(SendOne(2000), ReplyStatus::kDone);
+  EXPECT_EQ(CompletedTags(), (std::vector<std::uint64_t>{1, 2, 3}));
+  EXPECT_EQ(sessions_.outstanding(), 0u);
+}
+
+TEST_F(SessionsTest, AForgottenSessionHasNothingToWithdraw) {
+  SubmitAndSend(1, 0);
+  sessions_.HandleTime(1000, completed_);
+  const Command withdrawal = SendOne(1000);
+  Submit(2, 1000);
+  Answer(withdrawal, ReplyStatus::kRefused, RefusalReason::kSessionExpired);
+  Answer(SendOne(1000), ReplyStatus::kDone);
+  EXPECT_EQ(CompletedTags(), (std::vector<std::uint64_t>{1, 2}));
+}
+
+TEST_F(SessionsTest, ReadsAreNotWithdrawn) {
+  const Operation get{.kind = OperationKind::kGet, .key = "k"};
+  sessions_.Submit(session_, {&get, 1}, 1, 0);
+  SendOne(0);
+  sessions_.HandleTime(1000, completed_);
+  EXPECT_EQ(sessions_.NextBatch(1000), nullptr);
+  EXPECT_EQ(sessions_.outstanding(), 0u);
 }
 
 TEST_F(SessionsTest, GivesUpACommandThatWasNeverSentAsRefused) {
@@ -69,6 +143,7 @@ TEST_F(SessionsTest, ASessionStartsOverAfterACommandWasGivenUp) {
   const ClientId old_id = sessions_.id(session_);
   const Command late = SubmitAndSend(2, 600);
   sessions_.HandleTime(1000, completed_);
+  Answer(SendOne(1000), ReplyStatus::kDone);  // The withdrawal.
   const Command next = SubmitAndSend(3, 1000);
   EXPECT_NE(next.id.client, old_id);
   EXPECT_EQ(next.id.sequence, 1u);

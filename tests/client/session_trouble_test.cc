@@ -22,6 +22,7 @@ TEST_F(SessionsTest, CompletesEveryCommandOnceUnderRandomTrouble) {
   std::map<CommandId, std::uint64_t> tags;
   std::map<std::uint64_t, std::uint64_t> last_sequence;  // by tag
   std::set<std::uint64_t> doubtful;                      // tags
+  std::set<std::uint64_t> withdrawn;                     // tags
   std::uint64_t era = 0;
   std::int64_t now_ms = 0;
   constexpr std::uint64_t kCommands = 20000;
@@ -54,9 +55,11 @@ TEST_F(SessionsTest, CompletesEveryCommandOnceUnderRandomTrouble) {
   while (tag < kCommands || sessions_.outstanding() > 0) {
     if (tag < kCommands && draw(2) == 0) {
       const std::string key = std::to_string(++tag);
-      const Operation get{.kind = OperationKind::kGet, .key = key};
+      const Operation operation{
+          .kind = tag % 2 == 0 ? OperationKind::kGet : OperationKind::kPut,
+          .key = key};
       const std::size_t number = numbers[draw(numbers.size())];
-      sessions_.Submit(number, {&get, 1}, tag, now_ms);
+      sessions_.Submit(number, {&operation, 1}, tag, now_ms);
     }
     if (draw(4) == 0) {
       while (const CommandBatchPtr batch = sessions_.NextBatch(now_ms)) {
@@ -64,8 +67,12 @@ TEST_F(SessionsTest, CompletesEveryCommandOnceUnderRandomTrouble) {
           const std::uint64_t sent =
               std::stoull(std::string(batch->operations(command)[0].key));
           tags[command.id] = sent;
-          last_sequence[sent] = command.id.sequence;
           at_node.push_back(command);
+          if (batch->operations(command)[0].kind == OperationKind::kWithdraw) {
+            withdrawn.insert(sent);
+          } else {
+            last_sequence[sent] = command.id.sequence;
+          }
         }
       }
     }
@@ -90,6 +97,9 @@ TEST_F(SessionsTest, CompletesEveryCommandOnceUnderRandomTrouble) {
       ASSERT_NE(sent, last_sequence.end());
       EXPECT_EQ(completion.sequence, sent->second);
     }
+    if (withdrawn.contains(completion.tag)) {
+      EXPECT_EQ(completion.status, ReplyStatus::kUnknown);
+    }
     if (completion.status != ReplyStatus::kRefused) continue;
     ++refused;
     EXPECT_FALSE(doubtful.contains(completion.tag)) << "tag " << completion.tag;
@@ -97,6 +107,7 @@ TEST_F(SessionsTest, CompletesEveryCommandOnceUnderRandomTrouble) {
   EXPECT_EQ(completed_tags.size(), kCommands);
   EXPECT_GT(era, 5u);
   EXPECT_GT(refused, 0u);
+  EXPECT_GT(withdrawn.size(), 0u);
   EXPECT_GT(sessions_.stats().unknown, 0u);
   EXPECT_GT(sessions_.stats().retried, 0u);
 }

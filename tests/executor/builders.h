@@ -53,6 +53,13 @@ inline Operation Scan(std::string_view first, std::string_view end,
           .key_hash = HashKey(first)};
 }
 
+inline Operation Withdraw(std::string_view key, std::uint64_t sequence) {
+  return {.kind = OperationKind::kWithdraw,
+          .key = key,
+          .number = static_cast<std::int64_t>(sequence),
+          .key_hash = HashKey(key)};
+}
+
 inline constexpr ClientId kClient{77};
 
 // One command of one client with these operations.

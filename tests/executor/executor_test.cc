@@ -103,6 +103,59 @@ TEST(ExecutorTest, AppliesARepeatedCommandOnceAndGivesItsFirstResult) {
   EXPECT_EQ(executor.stats().executed_commands, 2u);
 }
 
+// The leader that has sequence 1 in its backlog wakes after 2 was answered.
+TEST(ExecutorTest, AWithdrawnCommandIsNotDoneAnyMore) {
+  Executor executor = Three();
+  Executed executed;
+  Feed(executor,
+       {{Id(2, 1), Batch(2, {Withdraw("k", 1)}, 3), Deps({0, 0, 0})},
+        {Id(2, 2), Batch(3, {Put("k", "newer")}, 3), Deps({0, 1, 0})},
+        {Id(1, 1), Batch(1, {Put("k", "late")}, 4), Deps({0, 2, 0})}},
+       executed);
+  EXPECT_EQ(ValueOf(executor, "k"), "newer");
+  ASSERT_EQ(executed.commands.size(), 3u);
+  EXPECT_EQ(executed.commands[0].results[0].status, OperationStatus::kOk);
+  EXPECT_EQ(executed.commands[2].status, ReplyStatus::kRefused);
+  EXPECT_EQ(executed.commands[2].reason, RefusalReason::kStaleSequence);
+  EXPECT_EQ(executor.stats().withdrawn_commands, 1u);
+}
+
+TEST(ExecutorTest, AWithdrawalOfWhatWasDoneSaysSoAndChangesNothing) {
+  Executor executor = Three();
+  Executed executed;
+  Feed(executor,
+       {{Id(1, 1), Batch(1, {Put("k", "v")}, 4), Deps({0, 0, 0})},
+        {Id(2, 1), Batch(2, {Withdraw("k", 1)}, 3), Deps({1, 0, 0})},
+        // Asked for again, it hears the same.
+        {Id(3, 1), Batch(2, {Withdraw("k", 1)}, 5), Deps({1, 1, 0})}},
+       executed);
+  EXPECT_EQ(ValueOf(executor, "k"), "v");
+  ASSERT_EQ(executed.commands.size(), 3u);
+  EXPECT_EQ(executed.commands[1].results[0].status, OperationStatus::kMismatch);
+  EXPECT_EQ(executed.commands[2].results, executed.commands[1].results);
+  EXPECT_EQ(executor.stats().withdrawn_commands, 0u);
+}
+
+// A blind add, sent to two command leaders, which commutes with itself, and its
+// withdrawal between the two copies: whatever the order of the commits, every
+// replica does it once or not at all.
+TEST(ExecutorTest, CopiesThatCommuteAndAWithdrawalEndAlikeEverywhere) {
+  std::vector<Decision> decisions{
+      {Id(1, 1), Batch(1, {Add("n", 1)}), Deps({0, 0, 0})},
+      {Id(2, 1), Batch(2, {Withdraw("n", 1)}), Deps({1, 0, 0})},
+      {Id(3, 1), Batch(1, {Add("n", 1)}), Deps({0, 1, 0})},
+      {Id(3, 2), Batch(3, {Add("n", 10)}), Deps({0, 1, 0})}};
+  std::vector<std::size_t> order(decisions.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  do {
+    Executor executor = Three();
+    Executed executed;
+    for (const std::size_t i : order) Feed(executor, {decisions[i]}, executed);
+    EXPECT_EQ(ValueOf(executor, "n"), "11");
+    EXPECT_EQ(executed.instances.size(), decisions.size());
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
 TEST(ExecutorTest, RefusesARepeatedCommandWhoseResultIsGone) {
   Executor executor = Three();
   Executed executed;

@@ -259,7 +259,8 @@ class Model {
       case OperationKind::kAppend:
         keys_[key] = current + std::string(op.value);
         break;
-      case OperationKind::kEndEra: break;
+      case OperationKind::kEndEra:
+      case OperationKind::kWithdraw: break;
       case OperationKind::kScan:
         for (const auto& [k, v] : keys_) {
           if (!(k >= op.key) || (!op.value.empty() && !(k < op.value))) {

@@ -210,6 +210,7 @@ TEST(EpaxosValidation, ComparesOnlyWithWhatMayConflict) {
   for (std::uint64_t slot = kOthers + 1 - kRecovered; slot <= kOthers; ++slot) {
     const InstanceId id{ReplicaAt(0), slot};
     cluster.Deliver(2, ReplicaAt(1), Recover{.instance = id, .ballot = ballot});
+    cluster.Sync(2);  // The promise; what rests on it does not leave before.
     cluster.Deliver(2, ReplicaAt(1),
                     Validate{.instance = id,
                              .ballot = ballot,

@@ -136,14 +136,17 @@ void Clients::Request(std::size_t index) {
   const auto batch =
       static_cast<std::size_t>(session.pinned ? kReaderPipeline : plan_.batch);
   std::vector<std::uint64_t> sequences;
-  while (HasMore(session) && !session.expired &&
+  while (HasMore(session) && !session.expired && session.given_up.empty() &&
          session.pending.size() < pipeline && sequences.size() < batch) {
     sequences.push_back(Draw(session));
   }
   if (!sequences.empty()) SendCommands(index, sequences);
   // With a full pipeline the next answer wakes the session, and the last one an
   // expired session.
-  if (session.pending.size() < pipeline && !session.expired) Think(index);
+  if (session.pending.size() < pipeline && !session.expired &&
+      session.given_up.empty()) {
+    Think(index);
+  }
 }
 
 std::uint64_t Clients::Draw(Session& session) {
@@ -172,8 +175,17 @@ void Clients::SendCommands(std::size_t index,
     builder.AddCommand({session.id, sequence},
                        std::min(session.acknowledged, sequence - 1),
                        session.connection);
-    for (const OwnedOperation& each : history_[pending.entry].operations) {
-      builder.AddOperation(each.View());
+    const HistoryEntry& entry = history_[pending.entry];
+    for (const OwnedOperation& each : entry.operations) {
+      if (!pending.withdraws) {
+        builder.AddOperation(each.View());
+      } else if (!IsReadOnly(each.kind)) {
+        builder.AddOperation(
+            {.kind = OperationKind::kWithdraw,
+             .key = each.key,
+             .number = static_cast<std::int64_t>(entry.id.sequence)});
+        break;
+      }
     }
   }
   ++statistics_.requests;
@@ -183,12 +195,55 @@ void Clients::SendCommands(std::size_t index,
     const Session& now = sessions_[index];
     if (now.connection != connection) return;
     for (const std::uint64_t sequence : sequences) {
-      if (now.pending.contains(sequence)) return Move(index);
+      if (!now.pending.contains(sequence)) continue;
+      if (plan_.give_up_permille > 0 &&
+          random_.Chance(plan_.give_up_permille)) {
+        GiveUp(index);
+      }
+      return Move(index);
     }
   });
 }
 
 // ---- going elsewhere --------------------------------------------------------
+
+void Clients::GiveUp(std::size_t index) {
+  Session& session = sessions_[index];
+  if (session.pinned || session.expired) return;
+  std::vector<std::uint64_t> given_up;
+  for (const auto& [sequence, pending] : session.pending) {
+    const auto& operations = history_[pending.entry].operations;
+    const bool changes = std::ranges::any_of(
+        operations,
+        [](const OwnedOperation& each) { return !IsReadOnly(each.kind); });
+    if (changes && !pending.withdraws) given_up.push_back(sequence);
+  }
+  for (const std::uint64_t sequence : given_up) {
+    ++statistics_.given_up;
+    session.given_up.insert(sequence);
+    const std::size_t entry = session.pending.extract(sequence).mapped().entry;
+    session.pending[session.next_sequence++] = {.entry = entry,
+                                                .withdraws = true};
+  }
+}
+
+// Done before, or perhaps done before: the history leaves it open.
+void Clients::Withdrawn(std::size_t index, const ClientReply& reply) {
+  Session& session = sessions_[index];
+  const HistoryEntry& entry =
+      history_[session.pending.at(reply.id.sequence).entry];
+  const bool for_good = reply.results.size() == 1 &&
+                        reply.results[0].status == OperationStatus::kOk;
+  if (for_good) {
+    ++statistics_.withdrawn;
+    world_.withdrawn(entry.id);
+  }
+  session.given_up.erase(entry.id.sequence);
+  session.patience = plan_.retry;
+  Finish(index, reply.id.sequence,
+         for_good ? HistoryEntry::Outcome::kRefused
+                  : HistoryEntry::Outcome::kOpen);
+}
 
 void Clients::Closed(std::uint32_t connection) {
   if (IsOpen(connection)) MoveSoon(connections_[connection - 1].session);
@@ -254,6 +309,10 @@ void Clients::Receive(std::uint32_t connection, std::uint64_t era,
 
 void Clients::Done(std::size_t index, const ClientReply& reply) {
   Session& session = sessions_[index];
+  if (session.pending.at(reply.id.sequence).withdraws) {
+    Withdrawn(index, reply);
+    return;
+  }
   HistoryEntry& entry = history_[session.pending.at(reply.id.sequence).entry];
   if (reply.results.size() != entry.operations.size()) {
     world_.verdict.Fail(
@@ -285,7 +344,8 @@ void Clients::Refused(std::size_t index, const ClientReply& reply) {
   ++statistics_.busy;
   // Sent once and refused: it never happens, and some clients leave it at that.
   // After a second attempt a refusal says nothing about the first.
-  if (session.pending.at(reply.id.sequence).attempts == 1 && !session.pinned &&
+  const Pending& pending = session.pending.at(reply.id.sequence);
+  if (pending.attempts == 1 && !pending.withdraws && !session.pinned &&
       random_.Chance(100)) {
     ++statistics_.refused;
     Finish(index, reply.id.sequence, HistoryEntry::Outcome::kRefused);
@@ -303,7 +363,9 @@ void Clients::Expired(std::size_t index, std::uint64_t sequence) {
   Session& session = sessions_[index];
   session.expired = true;
   ++statistics_.expired;
-  const bool once = session.pending.at(sequence).attempts == 1;
+  const Pending& pending = session.pending.at(sequence);
+  const bool once = pending.attempts == 1 && !pending.withdraws;
+  session.given_up.erase(history_[pending.entry].id.sequence);
   if (once) ++statistics_.refused;
   Finish(index, sequence,
          once ? HistoryEntry::Outcome::kRefused : HistoryEntry::Outcome::kOpen);
@@ -320,6 +382,10 @@ void Clients::Finish(std::size_t index, std::uint64_t sequence,
   session.acknowledged = session.pending.empty()
                              ? session.next_sequence - 1
                              : session.pending.begin()->first - 1;
+  if (!session.given_up.empty()) {
+    session.acknowledged =
+        std::min(session.acknowledged, *session.given_up.begin() - 1);
+  }
   world_.trace.Note(
       {.time = world_.queue.now(),
        .what = outcome == HistoryEntry::Outcome::kDone ? "answer" : "refusal",

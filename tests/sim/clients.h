@@ -3,8 +3,10 @@
 // Sessions with several unanswered commands each. A session talks to one node
 // over one connection; when an answer takes too long, or the connection breaks,
 // it goes to another node and sends every unanswered command again under its
-// old number, as the client library does. All commands are recorded with the
-// times of their call and their answer for the linearizability check.
+// old number, as the client library does. Some give up instead: they withdraw
+// what they asked for and only then go on, and what was withdrawn before it was
+// done counts as not done. All commands are recorded with the times of their
+// call and their answer for the linearizability check.
 #pragma once
 
 #include <cstdint>
@@ -43,6 +45,8 @@ struct ClientStatistics {
   std::uint64_t busy = 0;     // refusals heard, of whatever attempt
   std::uint64_t expired = 0;  // commands whose session was forgotten
   std::uint64_t retried = 0;
+  std::uint64_t given_up = 0;
+  std::uint64_t withdrawn = 0;  // of those, before they were done
 };
 
 class Clients {
@@ -59,6 +63,8 @@ class Clients {
     std::function<std::uint64_t(int node)> life;
     // The era that a node tells who connects; 0 from one that is down.
     std::function<std::uint64_t(int node)> era;
+    // The command will never be done: a client was told so.
+    std::function<void(CommandId)> withdrawn;
   };
 
   Clients(const WorkloadPlan& plan, int nodes, Random random, World world);
@@ -95,6 +101,7 @@ class Clients {
   struct Pending {
     std::size_t entry = 0;  // in history_
     int attempts = 0;
+    bool withdraws = false;  // Not that command, but its withdrawal.
   };
   struct Session {
     ClientId id{};
@@ -110,6 +117,7 @@ class Clients {
     std::uint64_t next_sequence = 0;
     std::uint64_t acknowledged = 0;
     std::map<std::uint64_t, Pending> pending;  // by sequence
+    std::set<std::uint64_t> given_up;          // not yet withdrawn
     int to_draw = 0;                           // commands it has still to draw
     std::deque<std::vector<OwnedOperation>> script;  // before drawn ones
     bool thinking = false;
@@ -138,6 +146,9 @@ class Clients {
   void Connect(std::size_t session);
   void SendCommands(std::size_t session,
                     const std::vector<std::uint64_t>& sequences);
+  // Withdraws all that is unanswered and would change something.
+  void GiveUp(std::size_t session);
+  void Withdrawn(std::size_t session, const ClientReply& reply);
   void MoveSoon(std::size_t session);
   void Move(std::size_t session);
   int PickNode();

@@ -50,6 +50,7 @@ void Simulation::Observe(int index, const Actions& actions) {
   const ReplicaId at = ReplicaAt(index);
   for (const CommittedInstance& decision : actions.committed) {
     ghost_.Committed(at, decision);
+    ghost_.NoteLate(decision);
     trace_.Note({.time = queue_.now(),
                  .what = "commit",
                  .name = decision.fast_path ? "fast" : "",

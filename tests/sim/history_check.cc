@@ -24,7 +24,8 @@ lincheck::Function FunctionOf(OperationKind kind) {
     case OperationKind::kAdd: return lincheck::Function::kAdd;
     case OperationKind::kAppend: return lincheck::Function::kAppend;
     case OperationKind::kScan: return lincheck::Function::kScan;
-    case OperationKind::kEndEra: break;  // No client's.
+    case OperationKind::kEndEra:
+    case OperationKind::kWithdraw: break;  // Nobody asks for it.
   }
   return lincheck::Function::kGet;
 }

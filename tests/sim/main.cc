@@ -166,6 +166,8 @@ int Main(int argc, char** argv) {
                "the real store in every world, not in a few of a hundred");
   app.add_flag("--contended", options.contended,
                "everybody writes one key, and faults strike all the time");
+  app.add_flag("--impatient", options.impatient,
+               "clients give up soon, withdraw what they asked for and go on");
   app.add_option("--fast-path", fast_path,
                  "epaxos, atlas or unanimous; drawn when left out")
       ->check(CLI::IsMember({"epaxos", "atlas", "unanimous"}));

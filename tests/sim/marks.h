@@ -34,6 +34,9 @@ enum class Mark : std::uint8_t {
   kBusy,
   kSessionExpired,  // forgotten, at one replica
   kExpiredCommand,  // refused to its client for that
+  kGivenUp,         // by its client, which goes on
+  kWithdrawn,       // of these, before it was done
+  kLateCommand,     // decided at a replica though it is withdrawn
   kCycle,           // commands that depend on each other are executed
   // Crashes.
   kCrashInTurn,    // between two effects of one turn
@@ -88,7 +91,7 @@ enum class Mark : std::uint8_t {
   kStorePowerOfLogLeader,
   kStorePowerOfLogFollower,
 };
-inline constexpr std::size_t kMarks = 58;
+inline constexpr std::size_t kMarks = 61;
 
 // Of a crash of some role: the same with the power.
 constexpr Mark PowerCutOf(Mark crash) {

@@ -39,6 +39,13 @@ void Observer::Submitted(const CommandBatch& batch, const Command& command) {
   submitted_[KeyOf(command.id)] = DigestOf(batch.operations(command));
 }
 
+void Observer::NoteLate(const CommittedInstance& decision) {
+  if (withdrawn_.empty() || decision.value.batch == nullptr) return;
+  for (const Command& command : decision.value.batch->commands()) {
+    if (withdrawn_.contains(KeyOf(command.id))) Note(Mark::kLateCommand);
+  }
+}
+
 bool Observer::AreSubmitted(const CommandBatch& batch) const {
   return std::ranges::all_of(batch.commands(), [&](const Command& command) {
     if (IsOfReplicas(batch, command)) return true;

@@ -14,12 +14,18 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "replica/settings.h"
 #include "tests/sim/marks.h"
 #include "tests/sim/verdict.h"
 #include "wire/machine.h"
 
 namespace quorate::sim {
+
+// A command among others.
+inline std::pair<std::uint64_t, std::uint64_t> KeyOf(CommandId id) {
+  return {static_cast<std::uint64_t>(id.client), id.sequence};
+}
 
 class Observer {
  public:
@@ -33,6 +39,10 @@ class Observer {
 
   // A client has asked for this command; only such commands may be decided.
   void Submitted(const CommandBatch& batch, const Command& command);
+  // A client was told that this command will never be done.
+  void Withdrawn(CommandId id) { withdrawn_.insert(KeyOf(id)); }
+  // Counts what is decided though it is withdrawn: it must not take effect.
+  void NoteLate(const CommittedInstance& decision);
   virtual void Sent(ReplicaId from, const Message& message) = 0;
   virtual void Replied(ReplicaId from, const ClientReply& reply) = 0;
   virtual void BecameDurable(ReplicaId at, std::span<const Record> records) = 0;
@@ -73,6 +83,7 @@ class Observer {
   Verdict& verdict_;
   absl::flat_hash_map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>
       submitted_;  // command -> digest of its operations
+  absl::flat_hash_set<std::pair<std::uint64_t, std::uint64_t>> withdrawn_;
   std::uint64_t decided_ = 0;
   std::uint64_t with_commands_ = 0;
   std::uint64_t recovered_ = 0;
@@ -83,10 +94,4 @@ class Observer {
 inline bool IsOfReplicas(const CommandBatch& batch, const Command& command) {
   return batch.operations(command).front().kind == OperationKind::kEndEra;
 }
-
-// A command among others.
-inline std::pair<std::uint64_t, std::uint64_t> KeyOf(CommandId id) {
-  return {static_cast<std::uint64_t>(id.client), id.sequence};
-}
-
 }  // namespace quorate::sim

@@ -451,6 +451,7 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
   plan.settings = DrawSettings(random, limits.replicas);
   plan.settings.protocol = limits.protocol;
   plan.workload = DrawWorkload(random, limits);
+  if (limits.impatient) plan.workload.give_up_permille = 500;
   plan.network = DrawNetwork(random, plan.faults);
   plan.disk = DrawDisk(random);
   if (!plan.faults.Contains(FaultKind::kTimers)) MakeTimersFit(plan);

@@ -101,6 +101,8 @@ struct WorkloadPlan {
   // Weight of each single-key operation by OperationKind, the scan included.
   std::array<int, kOperationKinds> weights{};
   int multi_permille = 50;  // commands of several operations
+  // Sessions that have lost patience and give up, rather than ask elsewhere.
+  int give_up_permille = 0;
 };
 
 struct Plan {
@@ -141,6 +143,8 @@ struct PlanLimits {
   bool real_store = false;
   // Many conflicts, and faults all the time.
   bool contended = false;
+  // Clients give up soon and go on.
+  bool impatient = false;
   // Drawn when empty.
   std::optional<FastPathRule> fast_path;
   std::optional<RoleLayout> roles;

@@ -30,6 +30,7 @@ struct RunOptions {
   int operations = 0;  // 0: drawn
   bool real_store = false;
   bool contended = false;
+  bool impatient = false;
   std::optional<FastPathRule> fast_path;  // drawn
   std::optional<RoleLayout> roles;        // drawn; of BPaxos
   std::FILE* trace = nullptr;

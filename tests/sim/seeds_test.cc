@@ -309,6 +309,46 @@ Range CrashesOf(RoleLayout roles) {
           AtLeast(12, kRestartFromCheckpoint), AtLeast(100, kRecoveredNoop)}};
 }
 
+// Clients give up what a paused or cut off leader has in its backlog, and go on
+// elsewhere; when it wakes, that must not undo what they did since.
+RunOptions Impatient(const char* protocol, int replicas, const char* faults) {
+  return {.protocol = protocol,
+          .replicas = replicas,
+          .faults = Faults(faults),
+          .operations = 300,
+          .contended = true,
+          .impatient = true};
+}
+
+Range ImpatientClients() {
+  return {.last = 12,
+          .options = Impatient("epaxos", 3, "pause,partition,crash,loss"),
+          .floors = {AtLeast(300, kGivenUp), AtLeast(40, kWithdrawn),
+                     AtLeast(40, kLateCommand)}};
+}
+
+Range ImpatientClientsOfFive() {
+  return {.last = 8,
+          .options = Impatient("epaxos", 5, "pause,partition,crash,loss"),
+          .floors = {AtLeast(200, kGivenUp), AtLeast(30, kWithdrawn),
+                     AtLeast(25, kLateCommand)}};
+}
+
+// A deposed leader's proposals are refused by whoever follows another one.
+Range ImpatientClientsOfMultipaxos() {
+  return {.last = 30,
+          .options = Impatient("multipaxos", 3, "pause,partition,suspect"),
+          .floors = {AtLeast(100, kGivenUp), AtLeast(5, kWithdrawn),
+                     AtLeast(1, kLateCommand)}};
+}
+
+Range ImpatientClientsOfBpaxos() {
+  return {.last = 12,
+          .options = Impatient("bpaxos", 3, "pause,partition,crash,loss"),
+          .floors = {AtLeast(80, kGivenUp), AtLeast(3, kWithdrawn),
+                     AtLeast(4, kLateCommand)}};
+}
+
 class Seeds : public testing::Test {
  protected:
   static void SetUpTestSuite() { ReportOnAbort(); }
@@ -331,6 +371,12 @@ class Seeds : public testing::Test {
 };
 
 TEST_F(Seeds, OfThreeReplicas) { Run(ThreeReplicas()); }
+TEST_F(Seeds, OfImpatientClients) { Run(ImpatientClients()); }
+TEST_F(Seeds, OfImpatientClientsOfFive) { Run(ImpatientClientsOfFive()); }
+TEST_F(Seeds, OfImpatientClientsOfMultipaxos) {
+  Run(ImpatientClientsOfMultipaxos());
+}
+TEST_F(Seeds, OfImpatientClientsOfBpaxos) { Run(ImpatientClientsOfBpaxos()); }
 TEST_F(Seeds, OfFiveReplicas) { Run(FiveReplicas()); }
 TEST_F(Seeds, OfSevenReplicas) { Run(SevenReplicas()); }
 TEST_F(Seeds, OfDeadMinorities) { Run(DeadMinorities()); }

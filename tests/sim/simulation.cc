@@ -87,7 +87,8 @@ Simulation::Simulation(const SimulationOptions& options, ReplicaFactory factory)
                [this](int index) {
                  const auto& replica = node(index).replica;
                  return replica == nullptr ? 0 : replica->era();
-               }}),
+               },
+           .withdrawn = [this](CommandId id) { ghost_.Withdrawn(id); }}),
       observer_(Observer::Create(plan_.settings, verdict_)),
       ghost_(*observer_),
       order_(plan_.settings, clients_.workload().Keys(), verdict_),
@@ -275,6 +276,8 @@ void Simulation::FillStatistics() {
   statistics_.virtual_time = queue_.now();
   statistics_.marks.Note(Mark::kBusy, clients_.statistics().busy);
   statistics_.marks.Note(Mark::kExpiredCommand, clients_.statistics().expired);
+  statistics_.marks.Note(Mark::kGivenUp, clients_.statistics().given_up);
+  statistics_.marks.Note(Mark::kWithdrawn, clients_.statistics().withdrawn);
   statistics_.marks.Add(ghost_.marks());
   for (const Node& each : nodes_) statistics_.marks.Add(each.disk.marks());
 }

@@ -69,7 +69,8 @@ OwnedOperation Workload::DrawOperation(const std::string& group,
       operation.value = group + "~";
       operation.number = static_cast<std::int64_t>(random_.Between(1, 5));
       break;
-    case OperationKind::kEndEra: break;  // No client's.
+    case OperationKind::kEndEra:
+    case OperationKind::kWithdraw: break;  // Nobody asks for it.
   }
   return operation;
 }

@@ -144,6 +144,20 @@ TEST(ClientCodecTest, NoClientMayEndAnEra) {
             RefusalReason::kMalformed);
 }
 
+TEST(ClientCodecTest, AClientMayWithdrawAnEarlierCommandAloneInItsOwn) {
+  const auto withdraw = [](std::int64_t sequence) {
+    return Operation{
+        .kind = OperationKind::kWithdraw, .key = "k", .number = sequence};
+  };
+  EXPECT_EQ(RefusalAmongGoodOnes({withdraw(1)}), RefusalReason::kNone);
+  for (const std::int64_t wrong : {-1, 0, 2, 3}) {
+    EXPECT_EQ(RefusalAmongGoodOnes({withdraw(wrong)}),
+              RefusalReason::kMalformed);
+  }
+  EXPECT_EQ(RefusalAmongGoodOnes({withdraw(1), Put("k", "v")}),
+            RefusalReason::kMalformed);
+}
+
 TEST(ClientCodecTest, RefusesOnlyTheCommandWithAnOversizedKey) {
   const std::string key(kMaxKeyBytes + 1, 'k');
   EXPECT_EQ(RefusalAmongGoodOnes({Put(key, "v")}), RefusalReason::kKeyTooLarge);

@@ -196,7 +196,8 @@ absl::StatusOr<ClientMessage> ReadClientReplies(
 }
 
 RefusalReason CheckOperation(const Operation& operation) {
-  if (operation.kind >= static_cast<OperationKind>(kOperationKinds)) {
+  if (operation.kind >= static_cast<OperationKind>(kOperationKinds) &&
+      operation.kind != OperationKind::kWithdraw) {
     return RefusalReason::kMalformed;
   }
   // A scan's value is the end of its range.
@@ -269,6 +270,10 @@ RefusalReason CheckLimits(const CommandBatch& batch, const Command& command) {
   for (const Operation& operation : batch.operations(command)) {
     const RefusalReason reason = codec::CheckOperation(operation);
     if (reason != RefusalReason::kNone) return reason;
+    if (operation.kind == OperationKind::kWithdraw &&
+        !MayWithdraw(command, operation)) {
+      return RefusalReason::kMalformed;
+    }
     bytes += operation.key.size() + operation.value.size() +
              operation.expected.size();
   }
