@@ -19,6 +19,8 @@ constexpr std::array<std::string_view, kMarks> kNames = {
     "busy",
     "session expired",
     "expired command",
+    "result too large",
+    "result gone",
     "cycle",
     "crash in turn",
     "crash unsynced",

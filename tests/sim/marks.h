@@ -34,6 +34,8 @@ enum class Mark : std::uint8_t {
   kBusy,
   kSessionExpired,  // forgotten, at one replica
   kExpiredCommand,  // refused to its client for that
+  kResultTooLarge,  // refused for what it would have given
+  kResultGone,      // done, its result no longer kept
   kCycle,           // commands that depend on each other are executed
   // Crashes.
   kCrashInTurn,    // between two effects of one turn
@@ -88,7 +90,7 @@ enum class Mark : std::uint8_t {
   kStorePowerOfLogLeader,
   kStorePowerOfLogFollower,
 };
-inline constexpr std::size_t kMarks = 58;
+inline constexpr std::size_t kMarks = 60;
 
 // Of a crash of some role: the same with the power.
 constexpr Mark PowerCutOf(Mark crash) {

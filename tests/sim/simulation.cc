@@ -285,6 +285,9 @@ void Simulation::FillStatistics() {
   statistics_.virtual_time = queue_.now();
   statistics_.marks.Note(Mark::kBusy, clients_.statistics().busy);
   statistics_.marks.Note(Mark::kExpiredCommand, clients_.statistics().expired);
+  statistics_.marks.Note(Mark::kResultTooLarge,
+                         clients_.statistics().too_large);
+  statistics_.marks.Note(Mark::kResultGone, clients_.statistics().results_gone);
   statistics_.marks.Add(ghost_.marks());
   for (const Node& each : nodes_) statistics_.marks.Add(each.disk.marks());
 }
