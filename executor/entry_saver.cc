@@ -2,12 +2,13 @@
 
 #include <utility>
 
+#include "wire/limits.h"
+
 namespace quorate {
 namespace {
 
 // What looking at a slot counts in bytes: empty ones cost time as well.
 constexpr std::size_t kSlotBytes = 8;
-constexpr std::size_t kPieceBytes = 256 * 1024;
 // An entry is elsewhere: so many slots ahead it is fetched.
 constexpr std::size_t kFetchAhead = 8;
 

@@ -15,6 +15,13 @@ namespace {
 // entry are fetched: enough to hide a miss to memory behind the work on others.
 constexpr std::size_t kFetchSlotAhead = 16;
 constexpr std::size_t kFetchEntryAhead = 8;
+// Results that are given out whatever there is already.
+constexpr std::size_t kSmallBytes = 4096;
+
+void Refuse(RefusalReason reason, ExecutedCommand& outcome) {
+  outcome.status = ReplyStatus::kRefused;
+  outcome.reason = reason;
+}
 
 }  // namespace
 
@@ -25,7 +32,8 @@ bool IsReadOnly(std::span<const Operation> operations) {
   return true;
 }
 
-Executor::Executor(int columns, ConflictMode mode) : order_(columns, mode) {}
+Executor::Executor(int columns, ConflictMode mode, const ResultLimits& limits)
+    : limits_(limits), order_(columns, mode), sessions_(limits) {}
 
 void Executor::Commit(InstanceId instance, CommandBatchPtr batch,
                       const DependencySet& deps, Executed& executed) {
@@ -95,7 +103,15 @@ void Executor::ApplyCommand(InstanceId instance, const CommandBatch& batch,
   outcome.instance = instance;
   outcome.id = command.id;
   outcome.origin = command.origin;
+  if (executed.result_bytes >= kMaxResultBytesAStep &&
+      IsReadOnly(batch.operations(command))) {
+    // It may be read when there is room, as well as now.
+    ApplyOnce(batch, command, /*asked=*/false, outcome);
+    outcome.status = ReplyStatus::kUnknown;
+    return;
+  }
   ApplyOnce(batch, command, /*asked=*/true, outcome);
+  Charge(executed, outcome);
 }
 
 void Executor::Read(const CommandBatch& batch, Executed& executed) {
@@ -103,8 +119,26 @@ void Executor::Read(const CommandBatch& batch, Executed& executed) {
     ExecutedCommand& outcome = executed.commands.emplace_back();
     outcome.id = command.id;
     outcome.origin = command.origin;
-    state_.Apply(batch.operations(command), outcome.results);
+    if (executed.result_bytes >= kMaxResultBytesAStep) {
+      outcome.status = ReplyStatus::kUnknown;
+    } else if (!state_.Apply(batch.operations(command), outcome.results,
+                             limits_.command_bytes)) {
+      Refuse(RefusalReason::kResultTooLarge, outcome);
+      ++stats_.too_large_results;
+    }
+    Charge(executed, outcome);
   }
+}
+
+// Nearly every result is small; a session keeps what is left out here.
+void Executor::Charge(Executed& executed, ExecutedCommand& outcome) {
+  const std::size_t bytes = BytesOf(outcome.results);
+  if (executed.result_bytes < kMaxResultBytesAStep || bytes <= kSmallBytes) {
+    executed.result_bytes += bytes;
+    return;
+  }
+  outcome.results.clear();
+  outcome.status = ReplyStatus::kUnknown;
 }
 
 void Executor::ApplyOnce(const CommandBatch& batch, const Command& command,
@@ -114,14 +148,16 @@ void Executor::ApplyOnce(const CommandBatch& batch, const Command& command,
     ++stats_.executed_commands;
     sessions_.RecordRead(command);
     // Nobody asks here for what a read gives.
-    if (asked) state_.Apply(operations, outcome.results);
+    if (asked &&
+        !state_.Apply(operations, outcome.results, limits_.command_bytes)) {
+      Refuse(RefusalReason::kResultTooLarge, outcome);
+      ++stats_.too_large_results;
+    }
     return;
   }
   switch (sessions_.Begin(command)) {
     case SessionTable::Outcome::kNew:
-      ++stats_.executed_commands;
-      ApplyNew(operations, command, outcome.results);
-      sessions_.Remember(command.id, outcome.results);
+      ApplyNew(command, operations, outcome);
       return;
     case SessionTable::Outcome::kRepeated:
       ++stats_.repeated_commands;
@@ -130,30 +166,50 @@ void Executor::ApplyOnce(const CommandBatch& batch, const Command& command,
         outcome.results = *sessions_.FindResult(command.id);
       }
       return;
+    case SessionTable::Outcome::kRefused:
+      ++stats_.repeated_commands;
+      Refuse(RefusalReason::kResultTooLarge, outcome);
+      return;
+    case SessionTable::Outcome::kResultGone:
+      ++stats_.repeated_commands;
+      outcome.status = ReplyStatus::kResultGone;
+      return;
     case SessionTable::Outcome::kStale:
       ++stats_.repeated_commands;
-      outcome.status = ReplyStatus::kRefused;
-      outcome.reason = RefusalReason::kStaleSequence;
+      Refuse(RefusalReason::kStaleSequence, outcome);
       return;
     case SessionTable::Outcome::kExpired:
       ++stats_.expired_commands;
-      outcome.status = ReplyStatus::kRefused;
-      outcome.reason = RefusalReason::kSessionExpired;
+      Refuse(RefusalReason::kSessionExpired, outcome);
       return;
   }
 }
 
-void Executor::ApplyNew(std::span<const Operation> operations,
-                        const Command& command, CommandResult& results) {
-  const Operation& first = operations.front();
-  if (first.kind != OperationKind::kWithdraw) {
-    state_.Apply(operations, results);
+// A refusal is an outcome as well: it is remembered, and the same command does
+// not take effect later under this sequence.
+void Executor::ApplyNew(const Command& command,
+                        std::span<const Operation> operations,
+                        ExecutedCommand& outcome) {
+  if (operations.front().kind == OperationKind::kWithdraw) {
+    ApplyWithdrawal(command, operations.front(), outcome.results);
+  } else if (!state_.Apply(operations, outcome.results,
+                           limits_.command_bytes)) {
+    ++stats_.too_large_results;
+    sessions_.RememberRefusal(command.id);
+    Refuse(RefusalReason::kResultTooLarge, outcome);
     return;
   }
+  ++stats_.executed_commands;
+  sessions_.Remember(command.id, outcome.results);
+}
+
+void Executor::ApplyWithdrawal(const Command& command,
+                               const Operation& withdrawal,
+                               CommandResult& results) {
   const bool withdrawn =
-      MayWithdraw(command, first) &&
+      MayWithdraw(command, withdrawal) &&
       sessions_.Withdraw(
-          {command.id.client, static_cast<std::uint64_t>(first.number)});
+          {command.id.client, static_cast<std::uint64_t>(withdrawal.number)});
   if (withdrawn) ++stats_.withdrawn_commands;
   results.push_back({.status = withdrawn ? OperationStatus::kOk
                                          : OperationStatus::kMismatch});

@@ -23,6 +23,7 @@
 #include "wire/commutation.h"
 #include "wire/dependency_set.h"
 #include "wire/ids.h"
+#include "wire/limits.h"
 #include "wire/record.h"
 #include "wire/result.h"
 
@@ -45,13 +46,18 @@ struct Executed {
   // In execution order, noops left out.
   std::vector<InstanceId> instances;
   // Commands whose `origin` is not 0 (or ReportAll), in execution order, those
-  // of an instance side by side and in its order. A repeated command
-  // gets its first result again, or kStaleSequence when that is gone; one whose
-  // session is forgotten is refused with kSessionExpired.
+  // of an instance side by side and in its order. A repeated command gets its
+  // first result again, kResultGone where that is no longer kept, or
+  // kStaleSequence when its client has had it; one whose
+  // session is forgotten is refused with kSessionExpired. Beyond
+  // kMaxResultBytesAStep results are left out and their status is kUnknown.
   std::vector<ExecutedCommand> commands;
+  // Of their results.
+  std::size_t result_bytes = 0;
   void Clear() {
     instances.clear();
     commands.clear();
+    result_bytes = 0;
   }
 };
 
@@ -62,6 +68,7 @@ struct ExecutorStats {
   // By their clients, before they were done.
   std::uint64_t withdrawn_commands = 0;
   std::uint64_t expired_commands = 0;
+  std::uint64_t too_large_results = 0;  // commands refused for them
   std::uint64_t waiting_instances = 0;  // committed, not executed
   std::uint64_t largest_component = 0;
   std::uint64_t components = 0;
@@ -72,7 +79,7 @@ struct ExecutorStats {
 
 class Executor {
  public:
-  Executor(int columns, ConflictMode mode);
+  Executor(int columns, ConflictMode mode, const ResultLimits& limits = {});
 
   // Commands of these columns' instances are reported whether or not their
   // `origin` is set: their leaders do not execute, and are told from here.
@@ -148,11 +155,16 @@ class Executor {
   void ApplyCommand(InstanceId instance, const CommandBatch& batch,
                     const Command& command, Executed& executed);
   // `asked`: somebody waits for what it gives.
-  void ApplyNew(std::span<const Operation> operations, const Command& command,
-                CommandResult& results);
   void ApplyOnce(const CommandBatch& batch, const Command& command, bool asked,
                  ExecutedCommand& outcome);
+  void ApplyNew(const Command& command, std::span<const Operation> operations,
+                ExecutedCommand& outcome);
+  void ApplyWithdrawal(const Command& command, const Operation& withdrawal,
+                       CommandResult& results);
+  // Counts what the command gives, unless there is too much already.
+  static void Charge(Executed& executed, ExecutedCommand& outcome);
 
+  ResultLimits limits_;
   GraphExecutor order_;
   KvStateMachine state_;
   SessionTable sessions_;

@@ -98,6 +98,8 @@ void GraphExecutor::Save(ExecutedRecord& record) const {
 void GraphExecutor::Restore(const ExecutedRecord& record) {
   for (int i = 0; i < replicas_; ++i) {
     const ReplicaId column = ReplicaAt(i);
+    // Already so where this record goes on with the one before.
+    if (executed_[column] == record.executed[column]) continue;
     columns_[static_cast<std::size_t>(i)].slots.ForgetThrough(
         record.executed[column]);
     committed_.Set(column, record.executed[column]);

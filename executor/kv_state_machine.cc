@@ -11,6 +11,12 @@
 namespace quorate {
 namespace {
 
+// May its result be larger than a status?
+bool MayGiveMuch(OperationKind kind) {
+  return kind == OperationKind::kGet || kind == OperationKind::kScan ||
+         kind == OperationKind::kCompareAndSet;
+}
+
 std::uint64_t EntryHash(std::uint64_t key_hash, std::string_view value) {
   return XXH3_64bits_withSeed(value.data(), value.size(), key_hash);
 }
@@ -34,23 +40,76 @@ std::uint64_t EntryHash(std::uint64_t key_hash, std::string_view value) {
 
 }  // namespace
 
-void KvStateMachine::Apply(std::span<const Operation> operations,
-                           CommandResult& results) {
+// Operations that give something back change nothing when they do, so one alone
+// leaves nothing to undo.
+bool KvStateMachine::Apply(std::span<const Operation> operations,
+                           CommandResult& results, std::size_t most_bytes) {
+  if (operations.size() > 1) {
+    return ApplySeveral(operations, results, most_bytes);
+  }
   for (const Operation& operation : operations) {
     OperationResult& result = results.emplace_back();
-    switch (operation.kind) {
-      case OperationKind::kGet: Get(operation, result); break;
-      case OperationKind::kPut: Put(operation); break;
-      case OperationKind::kDelete: Delete(operation, result); break;
-      case OperationKind::kCompareAndSet:
-        CompareAndSet(operation, result);
-        break;
-      case OperationKind::kAdd: Add(operation, result); break;
-      case OperationKind::kAppend: Append(operation, result); break;
-      case OperationKind::kScan: Scan(operation, result); break;
-      case OperationKind::kEndEra:
-      case OperationKind::kWithdraw: break;  // The sessions' affair.
+    ApplyOne(operation, result);
+    if (MayGiveMuch(operation.kind) && BytesOf(result) > most_bytes) {
+      results.clear();
+      return false;
     }
+  }
+  return true;
+}
+
+bool KvStateMachine::ApplySeveral(std::span<const Operation> operations,
+                                  CommandResult& results,
+                                  std::size_t most_bytes) {
+  const bool may_be_undone =
+      std::ranges::any_of(operations, MayGiveMuch, &Operation::kind);
+  std::vector<Before> before;
+  std::size_t bytes = 0;
+  for (const Operation& operation : operations) {
+    if (may_be_undone && !IsReadOnly(operation.kind)) {
+      const EntryTable::Entry* found = FindEntry(operation);
+      before.push_back({.operation = &operation});
+      if (found != nullptr) before.back().value.emplace(found->value());
+    }
+    OperationResult& result = results.emplace_back();
+    ApplyOne(operation, result);
+    if (!may_be_undone) continue;
+    bytes += BytesOf(result);
+    if (bytes <= most_bytes) continue;
+    while (!before.empty()) {
+      Undo(before.back());
+      before.pop_back();
+    }
+    results.clear();
+    return false;
+  }
+  return true;
+}
+
+void KvStateMachine::Undo(const Before& before) {
+  const Operation& operation = *before.operation;
+  if (before.value.has_value()) {
+    EntryTable::Slot& slot = FindOrInsert(operation);
+    EntryTable::SetValue(slot, *before.value);
+    Rehash(slot);
+  } else {
+    OperationResult unused;
+    Delete(operation, unused);
+  }
+}
+
+void KvStateMachine::ApplyOne(const Operation& operation,
+                              OperationResult& result) {
+  switch (operation.kind) {
+    case OperationKind::kGet: Get(operation, result); break;
+    case OperationKind::kPut: Put(operation); break;
+    case OperationKind::kDelete: Delete(operation, result); break;
+    case OperationKind::kCompareAndSet: CompareAndSet(operation, result); break;
+    case OperationKind::kAdd: Add(operation, result); break;
+    case OperationKind::kAppend: Append(operation, result); break;
+    case OperationKind::kScan: Scan(operation, result); break;
+    case OperationKind::kEndEra:
+    case OperationKind::kWithdraw: break;  // The sessions' affair.
   }
 }
 
@@ -114,15 +173,20 @@ void KvStateMachine::Append(const Operation& operation,
   Rehash(slot);
 }
 
+// Stops before the row that would pass a limit, and names it; the first row is
+// given whatever its size, so that a client that goes on there always gets on.
 void KvStateMachine::Scan(const Operation& operation, OperationResult& result) {
   if (!ordered_.has_value()) BuildOrderedIndex();
   ScanLimits limits(operation.number);
-  for (auto at = ordered_->lower_bound(operation.key);
-       at != ordered_->end() && limits.rows_left() > 0; ++at) {
+  for (auto at = ordered_->lower_bound(operation.key); at != ordered_->end();
+       ++at) {
     const auto& [key, hash] = *at;
     if (!operation.value.empty() && key >= operation.value) return;
     const std::string_view value = PartOf(hash).Find(key, hash)->value();
-    if (!limits.Take(key.size(), value.size())) return;
+    if (!limits.Take(key.size(), value.size())) {
+      result.value = key;
+      return;
+    }
     result.rows.emplace_back(key, std::string(value));
   }
 }

@@ -4,7 +4,8 @@
 // with nothing in between. Each operation reports its own status: one that
 // fails (a cas that does not match, an add to text) changes nothing itself and
 // undoes nothing of the others. A command that must do all or nothing is one
-// operation, or puts alone.
+// operation, or puts alone. Only a command whose results would be too large is
+// undone as a whole: nobody could be told what it did.
 //
 // Operations bring their key's hash, so no key is hashed here. The map is split
 // by that hash, so that growing stalls for one part at a time. Scans need an
@@ -15,6 +16,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -31,8 +33,11 @@ namespace quorate {
 
 class KvStateMachine {
  public:
-  // Appends one result an operation to `results`.
-  void Apply(std::span<const Operation> operations, CommandResult& results);
+  // Adds one result an operation to `results`, which is empty. False if they
+  // would be more than `most_bytes` (BytesOf): then there are none, and nothing
+  // has changed.
+  bool Apply(std::span<const Operation> operations, CommandResult& results,
+             std::size_t most_bytes = std::numeric_limits<std::size_t>::max());
 
   // The value of a key, if it is there. Valid until the next Apply.
   std::optional<std::string_view> Find(std::string_view key) const;
@@ -75,6 +80,16 @@ class KvStateMachine {
     return parts_[static_cast<std::size_t>(hash >> (64 - kPartBits))];
   }
 
+  // What a key held before an operation of the command changed it.
+  struct Before {
+    const Operation* operation = nullptr;
+    std::optional<std::string> value;
+  };
+
+  void ApplyOne(const Operation& operation, OperationResult& result);
+  bool ApplySeveral(std::span<const Operation> operations,
+                    CommandResult& results, std::size_t most_bytes);
+  void Undo(const Before& before);
   void Get(const Operation& operation, OperationResult& result) const;
   void Put(const Operation& operation);
   void Delete(const Operation& operation, OperationResult& result);

@@ -17,7 +17,9 @@ namespace quorate {
 namespace {
 
 constexpr std::uint32_t kNone = 0;
-constexpr std::uint32_t kStatus = 1;
+constexpr std::uint32_t kGone = 1;
+constexpr std::uint32_t kRefused = 2;
+constexpr std::uint32_t kStatus = 3;
 constexpr std::size_t kStatuses =
     static_cast<std::size_t>(OperationStatus::kTooLarge) + 1;
 constexpr std::uint32_t kStored = kStatus + kStatuses;
@@ -37,6 +39,23 @@ const CommandResult& PlainResult(std::size_t status) {
 bool IsPlain(const CommandResult& result) {
   return result.size() == 1 && result[0].value.empty() &&
          result[0].rows.empty();
+}
+
+constexpr std::size_t kMostIntervals = 8 * 1024;
+
+// Moves a piece to the end of another; its size, roughly.
+std::size_t Join(SessionsRecord& piece, SessionsRecord& record) {
+  std::size_t size = 0;
+  for (SessionsRecord::Session& session : piece.sessions) {
+    size += sizeof(session) +
+            session.executed.size() * sizeof(SessionsRecord::Interval);
+    record.sessions.push_back(std::move(session));
+  }
+  for (ClientReply& result : piece.results) {
+    size += sizeof(result) + BytesOf(result.results);
+    record.results.push_back(std::move(result));
+  }
+  return size;
 }
 
 std::uint64_t MemberHash(ClientId client, std::uint64_t sequence) {
@@ -66,8 +85,16 @@ SessionTable::Outcome SessionTable::Begin(const Command& command) {
   if (session == nullptr) return Outcome::kExpired;
   RaiseMark(*session, command);
   if (Insert(*session, command.id.sequence)) return Outcome::kNew;
-  return FindResult(command.id) != nullptr ? Outcome::kRepeated
-                                           : Outcome::kStale;
+  if (command.id.sequence <= session->acknowledged ||
+      command.id.sequence > session->highest) {
+    return Outcome::kStale;
+  }
+  switch (At(*session, command.id.sequence).code) {
+    case kNone: return Outcome::kStale;
+    case kGone: return Outcome::kResultGone;
+    case kRefused: return Outcome::kRefused;
+    default: return Outcome::kRepeated;
+  }
 }
 
 // It enters the set as if it had been done. The withdrawal conflicts with it,
@@ -94,21 +121,85 @@ void SessionTable::Remember(CommandId id, const CommandResult& result) {
   // A late one that the client has given up on already.
   if (sequence <= session.acknowledged) return;
   MakeRoom(session, sequence);
-  Cached& cached = session.cached[static_cast<std::size_t>(sequence) &
-                                  (session.cached.size() - 1)];
   if (IsPlain(result)) {
-    cached.code = kStatus + static_cast<std::uint32_t>(result[0].status);
+    At(session, sequence).code =
+        kStatus + static_cast<std::uint32_t>(result[0].status);
+    return;
+  }
+  Keep(last_, sequence, result, next_age_++);
+}
+
+void SessionTable::RememberRefusal(CommandId id) {
+  Session* session = Find(KeyOf(id));
+  QUORATE_CHECK(session != nullptr, "S2: a result belongs to a session");
+  if (id.sequence <= session->acknowledged) return;
+  MakeRoom(*session, id.sequence);
+  At(*session, id.sequence).code = kRefused;
+}
+
+// ---- how much is kept -------------------------------------------------------
+
+void SessionTable::Keep(std::uint32_t index, std::uint64_t sequence,
+                        const CommandResult& result, std::uint64_t age) {
+  Session& session = sessions_[index];
+  if (sequence <= session.results_cut) {
+    At(session, sequence).code = kGone;
+    ++results_gone_;
     return;
   }
   std::uint32_t place = static_cast<std::uint32_t>(results_.size());
   if (free_results_.empty()) {
-    results_.push_back(result);
+    results_.emplace_back();
   } else {
     place = free_results_.back();
     free_results_.pop_back();
-    results_[place] = result;
   }
-  cached.code = kStored + place;
+  results_[place] = {.result = result,
+                     .bytes = BytesOf(result),
+                     .age = age,
+                     .session = index,
+                     .sequence = sequence};
+  by_age_[age] = place;
+  At(session, sequence).code = kStored + place;
+  session.kept_bytes += results_[place].bytes;
+  kept_bytes_ += results_[place].bytes;
+  CutResults(session);
+  while (kept_bytes_ > limits_.kept_bytes) ForgetOldest();
+}
+
+void SessionTable::Release(Session& session, std::uint32_t place) {
+  Kept& kept = results_[place];
+  session.kept_bytes -= kept.bytes;
+  kept_bytes_ -= kept.bytes;
+  by_age_.erase(kept.age);
+  kept = {};
+  free_results_.push_back(place);
+}
+
+// From the lowest sequence on: what its client asks for last is asked for again
+// first. One that goes does so wherever the others stand, so it is gone at
+// every replica.
+void SessionTable::CutResults(Session& session) {
+  std::uint64_t next = std::max(session.acknowledged, session.results_cut);
+  while (session.kept_bytes > limits_.command_bytes) {
+    Cached& cached = At(session, ++next);
+    if (cached.code < kStored) continue;
+    Release(session, cached.code - kStored);
+    cached.code = kGone;
+    ++results_gone_;
+    session.results_cut = next;
+  }
+}
+
+// The oldest of all sessions. Replicas that have executed commuting commands in
+// another order may differ in the last of them.
+void SessionTable::ForgetOldest() {
+  const std::uint32_t place = by_age_.begin()->second;
+  SaveEarly(results_[place].session);
+  Session& session = sessions_[results_[place].session];
+  At(session, results_[place].sequence).code = kGone;
+  Release(session, place);
+  ++results_gone_;
 }
 
 const CommandResult* SessionTable::FindResult(CommandId id) const {
@@ -117,14 +208,13 @@ const CommandResult* SessionTable::FindResult(CommandId id) const {
       id.sequence > session->highest) {
     return nullptr;
   }
-  return ResultOf(session->cached[static_cast<std::size_t>(id.sequence) &
-                                  (session->cached.size() - 1)]);
+  return ResultOf(At(*session, id.sequence));
 }
 
 const CommandResult* SessionTable::ResultOf(Cached cached) const {
-  if (cached.code == kNone) return nullptr;
+  if (cached.code < kStatus) return nullptr;
   if (cached.code < kStored) return &PlainResult(cached.code - kStatus);
-  return &results_[cached.code - kStored];
+  return &results_[cached.code - kStored].result;
 }
 
 bool SessionTable::WasExecuted(CommandId id) const {
@@ -213,31 +303,22 @@ void SessionTable::BeginSave() {
 bool SessionTable::NextSessions(std::size_t bytes, SessionsRecord& record) {
   if (!saving_.has_value()) return false;
   record = {};
+  std::size_t size = 0;
+  while (saving_->early.empty() && saving_->next < saving_->count &&
+         size < bytes) {
+    const std::size_t index = saving_->next++;
+    if (saving_->saved[index]) continue;
+    Save(index, saving_->early);
+    if (saving_->early.size() > 1) break;  // One by one.
+    size += Join(saving_->early.front(), record);
+    saving_->early.pop_front();
+  }
+  if (!record.sessions.empty()) return true;
   if (!saving_->early.empty()) {
     record = std::move(saving_->early.front());
     saving_->early.pop_front();
     return true;
   }
-  std::size_t size = 0;
-  const auto grown = [&] {
-    return record.sessions.size() * sizeof(SessionsRecord::Session) +
-           record.results.size() * sizeof(ClientReply) + size;
-  };
-  while (saving_->next < saving_->count && grown() < bytes) {
-    const std::size_t index = saving_->next++;
-    if (saving_->saved[index]) continue;
-    const std::size_t results = record.results.size();
-    Save(index, record);
-    for (std::size_t i = results; i < record.results.size(); ++i) {
-      for (const OperationResult& one : record.results[i].results) {
-        size += one.value.size();
-        for (const auto& [key, value] : one.rows) {
-          size += key.size() + value.size();
-        }
-      }
-    }
-  }
-  if (!record.sessions.empty()) return true;
   EndSave();
   return false;
 }
@@ -248,53 +329,105 @@ void SessionTable::SaveEarly(std::uint32_t index) {
     return;
   }
   saving_->saved[index] = true;
-  Save(index, saving_->early.emplace_back());
+  Save(index, saving_->early);
 }
 
-void SessionTable::Save(std::size_t index, SessionsRecord& record) const {
+// In pieces: each is a session, or goes on with the one before.
+void SessionTable::Save(std::size_t index,
+                        std::deque<SessionsRecord>& pieces) const {
   const Session& session = sessions_[index];
-  SessionsRecord::Session& saved = record.sessions.emplace_back();
-  saved.client = session.key.client;
-  saved.acknowledged = session.acknowledged;
-  saved.last_era = session.last_era;
-  saved.requests_hash = session.hash;
+  const SessionsRecord::Session head{.client = session.key.client,
+                                     .acknowledged = session.acknowledged,
+                                     .last_era = session.last_era,
+                                     .requests_hash = session.hash,
+                                     .results_cut = session.results_cut};
+  pieces.emplace_back().sessions.push_back(head);
   for (const Interval& interval : session.executed) {
-    saved.executed.push_back({.first = interval.first, .last = interval.last});
+    if (pieces.back().sessions.back().executed.size() >= kMostIntervals) {
+      // The set's hash is said once.
+      SessionsRecord::Session& more =
+          pieces.emplace_back().sessions.emplace_back(head);
+      more.requests_hash = 0;
+    }
+    pieces.back().sessions.back().executed.push_back(
+        {.first = interval.first, .last = interval.last});
   }
+  std::size_t size = 0;
   for (std::uint64_t s = session.acknowledged + 1; s <= session.highest; ++s) {
-    const CommandResult* result = ResultOf(
-        session
-            .cached[static_cast<std::size_t>(s) & (session.cached.size() - 1)]);
-    if (result == nullptr) continue;
-    record.results.push_back(
-        {.id = {.client = session.key.client, .sequence = s},
-         .results = *result});
+    const Cached cached = At(session, s);
+    if (cached.code == kNone) continue;
+    ClientReply saved{.id = {.client = session.key.client, .sequence = s}};
+    if (cached.code == kGone) {
+      saved.status = ReplyStatus::kResultGone;
+    } else if (cached.code == kRefused) {
+      saved.status = ReplyStatus::kRefused;
+      saved.reason = RefusalReason::kResultTooLarge;
+    } else {
+      saved.results = *ResultOf(cached);
+      if (cached.code >= kStored) {
+        saved.instance.slot = results_[cached.code - kStored].age;
+      }
+    }
+    if (size >= kPieceBytes) {
+      pieces.emplace_back();
+      size = 0;
+    }
+    size += sizeof(ClientReply) + BytesOf(saved.results);
+    pieces.back().results.push_back(std::move(saved));
   }
 }
 
 void SessionTable::Restore(const SessionsRecord& record) {
   for (const SessionsRecord::Session& saved : record.sessions) {
-    const std::uint64_t any =
-        saved.executed.empty() ? 0 : saved.executed.front().first;
-    const Key key = KeyOf({saved.client, any});
-    if (Look(key) != nullptr) continue;
-    Session& session = Add(key);
-    session.acknowledged = saved.acknowledged;
-    session.last_era = saved.last_era;
-    session.hash = saved.requests_hash;
-    set_hash_ += session.hash;
-    for (const auto& interval : saved.executed) {
-      session.executed.push_back(
-          {.first = interval.first, .last = interval.last});
-    }
+    RestoreSession(saved);
   }
-  for (const ClientReply& cached : record.results) {
-    // Nobody caches more than that; what comes from outside may say so.
-    const Session* session = Look(KeyOf(cached.id));
-    if (session == nullptr) continue;
-    const std::uint64_t mark = session->acknowledged;
-    if (cached.id.sequence > mark + kMaxPipelinePerSession) continue;
-    Remember(cached.id, cached.results);
+  for (const ClientReply& saved : record.results) RestoreResult(saved);
+}
+
+void SessionTable::RestoreSession(const SessionsRecord::Session& saved) {
+  const std::uint64_t any =
+      saved.executed.empty() ? 0 : saved.executed.front().first;
+  const Key key = KeyOf({saved.client, any});
+  Session* found = Find(key);
+  if (found == nullptr) {
+    found = &Add(key);
+    found->acknowledged = saved.acknowledged;
+    found->last_era = saved.last_era;
+    found->results_cut = saved.results_cut;
+  } else if (found->executed.empty() || saved.executed.empty() ||
+             found->executed.back().last >= saved.executed.front().first) {
+    return;  // It does not go on; what comes from outside may say so.
+  }
+  found->hash += saved.requests_hash;
+  set_hash_ += saved.requests_hash;
+  for (const auto& interval : saved.executed) {
+    found->executed.push_back({.first = interval.first, .last = interval.last});
+  }
+}
+
+void SessionTable::RestoreResult(const ClientReply& saved) {
+  Session* session = Find(KeyOf(saved.id));
+  const std::uint64_t sequence = saved.id.sequence;
+  // Nobody caches more than that; what comes from outside may say so.
+  if (session == nullptr || sequence <= session->acknowledged ||
+      sequence > session->acknowledged + kMaxPipelinePerSession) {
+    return;
+  }
+  MakeRoom(*session, sequence);
+  Cached& cached = At(*session, sequence);
+  if (cached.code != kNone) return;
+  if (saved.status == ReplyStatus::kResultGone) {
+    cached.code = kGone;
+  } else if (saved.status == ReplyStatus::kRefused) {
+    cached.code = kRefused;
+  } else if (IsPlain(saved.results)) {
+    cached.code = kStatus + static_cast<std::uint32_t>(saved.results[0].status);
+  } else {
+    // A checkpoint of an older version does not say how old they are.
+    std::uint64_t age = saved.instance.slot;
+    if (age == 0 || age > kMaxSlot || by_age_.contains(age)) age = next_age_;
+    next_age_ = std::max(next_age_, age + 1);
+    Keep(last_, sequence, saved.results, age);
   }
 }
 
@@ -358,13 +491,8 @@ void SessionTable::RaiseMark(Session& session, const Command& command) {
 void SessionTable::DropThrough(Session& session, std::uint64_t mark) {
   const std::uint64_t end = std::min(mark, session.highest);
   for (std::uint64_t s = session.acknowledged + 1; s <= end; ++s) {
-    Cached& cached =
-        session
-            .cached[static_cast<std::size_t>(s) & (session.cached.size() - 1)];
-    if (cached.code >= kStored) {
-      results_[cached.code - kStored] = CommandResult{};
-      free_results_.push_back(cached.code - kStored);
-    }
+    Cached& cached = At(session, s);
+    if (cached.code >= kStored) Release(session, cached.code - kStored);
     cached.code = kNone;
   }
   session.acknowledged = mark;
@@ -381,8 +509,7 @@ void SessionTable::MakeRoom(Session& session, std::uint64_t sequence) {
     for (std::uint64_t s = session.acknowledged + 1; s <= session.highest;
          ++s) {
       larger[static_cast<std::size_t>(s) & (larger.size() - 1)] =
-          session.cached[static_cast<std::size_t>(s) &
-                         (session.cached.size() - 1)];
+          At(session, s);
     }
     session.cached = std::move(larger);
   }
@@ -412,13 +539,16 @@ std::uint64_t SessionTable::Fingerprint() const {
     std::uint64_t hash = Chain(static_cast<std::uint64_t>(session.key.client),
                                session.acknowledged);
     hash = Chain(hash, session.last_era);
+    // What lies below the mark says nothing about what is kept.
+    hash = Chain(hash, std::max(session.results_cut, session.acknowledged));
     for (std::uint64_t s = session.acknowledged + 1; s <= session.highest;
          ++s) {
-      const CommandResult* result =
-          ResultOf(session.cached[static_cast<std::size_t>(s) &
-                                  (session.cached.size() - 1)]);
-      if (result == nullptr) continue;
-      hash = Chain(Chain(hash, s), ResultHash(*result));
+      const Cached cached = At(session, s);
+      if (cached.code == kNone) continue;
+      const CommandResult* result = ResultOf(cached);
+      hash =
+          Chain(Chain(hash, s), result == nullptr ? std::uint64_t{cached.code}
+                                                  : ResultHash(*result));
     }
     sum += Mix(hash);
   }

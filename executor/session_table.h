@@ -17,6 +17,11 @@
 // sessions expire by a command); the era's length is the proposer's affair
 // (replica/era_timer.h).
 //
+// What is remembered is bounded in bytes: of one session and in all. Beyond it
+// the oldest results go; that their commands were executed stays, and so does
+// what a retry is told, "executed, but the result is no longer kept". Nothing
+// of it decides what executes.
+//
 // Read-only commands may run again without harm and are never refused, but
 // their sequences enter the set too: otherwise every read would leave a gap,
 // and a gap is an interval kept for good. The set is therefore a function of
@@ -31,10 +36,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "wire/command.h"
 #include "wire/ids.h"
+#include "wire/limits.h"
 #include "wire/record.h"
 #include "wire/result.h"
 
@@ -43,13 +50,17 @@ namespace quorate {
 class SessionTable {
  public:
   enum class Outcome {
-    kNew,       // apply it, then Remember what it gave
-    kRepeated,  // FindResult has its result
-    kStale,     // executed before; its result is gone
-    kExpired,   // may have been executed: its session is forgotten
+    kNew,         // apply it, then Remember what it gave
+    kRepeated,    // FindResult has its result
+    kRefused,     // executed before, and refused for what it would have given
+    kResultGone,  // executed before; its result was too much to keep
+    kStale,       // executed before; its client has had the result
+    kExpired,     // may have been executed: its session is forgotten
   };
   // Whole eras without a command that a session survives.
   static constexpr std::uint64_t kErasKept = 1;
+
+  explicit SessionTable(const ResultLimits& limits = {}) : limits_(limits) {}
 
   // A command that changes the state executes: adds it to the set and raises
   // the client's mark.
@@ -60,6 +71,8 @@ class SessionTable {
   bool Withdraw(CommandId id);
   // What the command of the last Begin, a kNew one, gave.
   void Remember(CommandId id, const CommandResult& result);
+  // It gave more than a command may, and nothing of it took effect.
+  void RememberRefusal(CommandId id);
   // A read-only command executes; leaves no trace in an expired session.
   void RecordRead(const Command& command);
 
@@ -74,7 +87,8 @@ class SessionTable {
   bool WasExecuted(CommandId id) const;
 
   // A cut, as of KvStateMachine: NextSessions gives the sessions of this
-  // moment, about `bytes` of them at a time, each once and whole.
+  // moment, about `bytes` of them at a time, each once; a large one goes on in
+  // the records that follow, so that a message can carry each.
   void BeginSave();
   bool NextSessions(std::size_t bytes, SessionsRecord& record);
   void EndSave() { saving_.reset(); }
@@ -94,13 +108,25 @@ class SessionTable {
   // Sequences with a cached result, and intervals of executed ones.
   std::size_t cached_results() const;
   std::size_t intervals() const;
+  // Of the results that are more than a status, and how many had to go early.
+  std::size_t kept_bytes() const { return kept_bytes_; }
+  std::uint64_t results_gone() const { return results_gone_; }
 
  private:
   // What one sequence gave. Nearly every command gives one status and nothing
   // else: only other results take a place in results_.
   struct Cached {
-    // kNone, kStatus + the status, or kStored + the place in results_.
+    // kNone, kGone, kRefused, kStatus + the status, or kStored + the place in
+    // results_.
     std::uint32_t code = 0;
+  };
+  struct Kept {
+    CommandResult result;
+    std::size_t bytes = 0;
+    // Counts up in the order of execution here: its key in by_age_.
+    std::uint64_t age = 0;
+    std::uint32_t session = 0;
+    std::uint64_t sequence = 0;
   };
   struct Interval {
     std::uint64_t first;
@@ -130,6 +156,11 @@ class SessionTable {
     absl::InlinedVector<Cached, 4> cached;
     // No sequence above this one is in the ring.
     std::uint64_t highest = 0;
+    // Of its results in results_; those of sequences up to `results_cut` are
+    // not kept there. The cut is the lowest that leaves no more than a session
+    // may have, so it depends on what was executed, not on the order.
+    std::size_t kept_bytes = 0;
+    std::uint64_t results_cut = 0;
     // The era of the last command.
     std::uint64_t last_era = 0;
     // Of its executed sequences; a part of set_hash_.
@@ -160,7 +191,9 @@ class SessionTable {
   Session* FindOrBegin(Key key);
   void Drop(std::uint32_t index);
   void SaveEarly(std::uint32_t index);
-  void Save(std::size_t index, SessionsRecord& record) const;
+  void Save(std::size_t index, std::deque<SessionsRecord>& pieces) const;
+  void RestoreSession(const SessionsRecord::Session& saved);
+  void RestoreResult(const ClientReply& saved);
   const Session* Look(Key key) const;
   bool Insert(Session& session, std::uint64_t sequence);
   static bool InsertOutOfOrder(Session& session, std::uint64_t sequence);
@@ -169,14 +202,33 @@ class SessionTable {
   void DropThrough(Session& session, std::uint64_t mark);
   static void MakeRoom(Session& session, std::uint64_t sequence);
   const CommandResult* ResultOf(Cached cached) const;
+  static Cached& At(Session& session, std::uint64_t sequence) {
+    return session.cached[static_cast<std::size_t>(sequence) &
+                          (session.cached.size() - 1)];
+  }
+  static Cached At(const Session& session, std::uint64_t sequence) {
+    return session.cached[static_cast<std::size_t>(sequence) &
+                          (session.cached.size() - 1)];
+  }
+  void Keep(std::uint32_t index, std::uint64_t sequence,
+            const CommandResult& result, std::uint64_t age);
+  // Frees the result's place; its code is the caller's to set.
+  void Release(Session& session, std::uint32_t place);
+  void CutResults(Session& session);
+  void ForgetOldest();
 
   std::vector<Session> sessions_;
   std::vector<std::uint32_t> free_sessions_;
   absl::flat_hash_map<Key, std::uint32_t> by_key_;
   // Consecutive commands are mostly of one client.
   std::uint32_t last_ = kNobody;
-  std::vector<CommandResult> results_;
+  ResultLimits limits_;
+  std::vector<Kept> results_;
   std::vector<std::uint32_t> free_results_;
+  absl::btree_map<std::uint64_t, std::uint32_t> by_age_;
+  std::uint64_t next_age_ = 1;
+  std::size_t kept_bytes_ = 0;
+  std::uint64_t results_gone_ = 0;
   std::uint64_t set_hash_ = 0;
   std::uint64_t era_ = 0;
   std::uint64_t expired_sessions_ = 0;

@@ -38,6 +38,7 @@ void AnswerExecuted(const AnswersHere& answers_here, Executed& executed,
                    .instance = command.instance,
                    .results = std::move(command.results)}});
   }
+  actions.result_bytes += executed.result_bytes;
   actions.executed.insert(actions.executed.end(), executed.instances.begin(),
                           executed.instances.end());
   executed.Clear();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "wire/check.h"
+#include "wire/limits.h"
 
 namespace quorate {
 
@@ -31,6 +32,8 @@ CommandBatchPtr Batcher::Take() {
     return front;
   }
   CommandBatchBuilder builder;
+  // Beside keys and values: many operations without any are large as well.
+  std::size_t columns = 0;
   while (waiting_ > 0 && builder.command_count() < max_commands_) {
     const CommandBatch& front = *queue_.front();
     const Command& command = front.commands()[taken_of_front_];
@@ -40,6 +43,8 @@ CommandBatchPtr Batcher::Take() {
                operation.expected.size();
     }
     if (!builder.empty() && builder.byte_size() + bytes > max_bytes_) break;
+    columns += kCommandBytes + command.operation_count * kOperationBytes;
+    if (!builder.empty() && columns > kMaxBatchBytes) break;
     builder.AddCopy(front, command);
     --waiting_;
     if (++taken_of_front_ == front.commands().size()) {

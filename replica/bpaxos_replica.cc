@@ -12,7 +12,7 @@ BpaxosReplica::BpaxosReplica(const Settings& settings)
     : settings_(settings),
       cluster_(settings),
       floors_(cluster_, settings.self),
-      executor_(cluster_.columns, settings.conflicts),
+      executor_(cluster_.columns, settings.conflicts, settings.results),
       queue_(settings),
       era_timer_(settings),
       transfer_(settings),

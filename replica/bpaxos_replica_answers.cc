@@ -2,26 +2,9 @@
 #include <utility>
 
 #include "replica/bpaxos_replica.h"
+#include "wire/limits.h"
 
 namespace quorate {
-namespace {
-
-// Replies of one instance go in parts of about this size: they must fit a
-// frame, whatever its commands have read.
-constexpr std::size_t kReplyPartBytes = 1024 * 1024;
-
-std::size_t RoughBytes(const ClientReply& reply) {
-  std::size_t bytes = sizeof(ClientReply);
-  for (const OperationResult& result : reply.results) {
-    bytes += result.value.size();
-    for (const auto& [key, value] : result.rows) {
-      bytes += key.size() + value.size();
-    }
-  }
-  return bytes;
-}
-
-}  // namespace
 
 void BpaxosReplica::Enqueue(const ClientCommands& event, Actions& actions) {
   if (leader_) return queue_.Add(event, actions);
@@ -84,7 +67,8 @@ void BpaxosReplica::Answer(Effects& effects) {
     }
     // A batch that is shared in memory shows its origin to every node.
     if (cluster_.roles.executors.Contains(leader)) continue;
-    if (command.instance != replies.instance || bytes > kReplyPartBytes) {
+    // In parts that fit a frame, whatever the commands have read.
+    if (command.instance != replies.instance || bytes > kPieceBytes) {
       SendReplies(replies, effects);
       replies.instance = command.instance;
       bytes = 0;
@@ -93,10 +77,11 @@ void BpaxosReplica::Answer(Effects& effects) {
     if (!is_ours) continue;
     reply.origin = 0;
     reply.results = std::move(command.results);
-    bytes += RoughBytes(reply);
+    bytes += sizeof(ClientReply) + BytesOf(reply.results);
     replies.replies.push_back(std::move(reply));
   }
   SendReplies(replies, effects);
+  effects.actions().result_bytes += executed_.result_bytes;
   std::vector<InstanceId>& executed = effects.actions().executed;
   executed.insert(executed.end(), executed_.instances.begin(),
                   executed_.instances.end());

@@ -1,5 +1,7 @@
 #include "replica/checkpointing.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <iterator>
 #include <utility>
 
@@ -16,10 +18,28 @@ std::size_t RoughBytes(const Record& record) {
   } else if (const auto* answer = std::get_if<DependencyRecord>(&record)) {
     batch = answer->batch.get();
   }
-  return sizeof(Record) + (batch == nullptr ? 0 : batch->byte_size());
+  if (const auto* executed = std::get_if<ExecutedRecord>(&record)) {
+    return executed->above.size() * sizeof(InstanceId);
+  }
+  return sizeof(Record) + (batch == nullptr ? 0 : batch->memory_size());
 }
 
 }  // namespace
+
+// In pieces that a message can carry.
+void CheckpointWriter::AppendExecuted(ExecutedRecord all,
+                                      std::vector<Record>& records) {
+  const std::vector<InstanceId> above = std::exchange(all.above, {});
+  std::size_t next = 0;
+  do {
+    const std::size_t end =
+        std::min(above.size(), next + ExecutedRecord::kMostAbove);
+    all.above.assign(above.begin() + static_cast<std::ptrdiff_t>(next),
+                     above.begin() + static_cast<std::ptrdiff_t>(end));
+    records.emplace_back(all);
+    next = end;
+  } while (next < above.size());
+}
 
 void CheckpointWriter::Hold(RecordSequence through, std::uint64_t state_hash,
                             std::vector<Record> records) {

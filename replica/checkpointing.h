@@ -26,7 +26,7 @@ class CheckpointWriter {
              const SaveProtocol& save_protocol) {
     std::vector<Record> records;
     records.emplace_back(CheckpointBegunRecord{.through = through});
-    records.emplace_back(executor.BeginSave());
+    AppendExecuted(executor.BeginSave(), records);
     save_protocol(records);
     Hold(through, executor.state_hash(), std::move(records));
   }
@@ -45,6 +45,7 @@ class CheckpointWriter {
     std::deque<Record> at_once;
   };
 
+  static void AppendExecuted(ExecutedRecord all, std::vector<Record>& records);
   void Hold(RecordSequence through, std::uint64_t state_hash,
             std::vector<Record> records);
 

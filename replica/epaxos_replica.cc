@@ -1,6 +1,7 @@
 #include "replica/epaxos_replica.h"
 
 #include <utility>
+#include <vector>
 
 #include "replica/answers.h"
 #include "wire/mutation.h"
@@ -185,12 +186,15 @@ void EpaxosReplica::Resubmit(InstanceId id) {
 void EpaxosReplica::Install(Actions& actions) {
   if (!transfer_.is_sealed()) return;
   SnapshotFetch& fetched = transfer_.fetched();
+  std::vector<InstanceId> open;
   for (std::uint64_t slot = protocol_.log().Dropped(settings_.self) + 1;
        slot <= protocol_.log().Newest(settings_.self); ++slot) {
     const InstanceId id{settings_.self, slot};
-    if (!fetched.HasExecuted(id) || executor_.IsExecuted(id)) continue;
     const epaxos::Instance* instance = protocol_.log().Find(id);
-    if (instance != nullptr && instance->initial_batch != nullptr) {
+    if (instance == nullptr || instance->initial_batch == nullptr) continue;
+    if (!fetched.HasExecuted(id)) {
+      if (!instance->released) open.push_back(id);
+    } else if (!executor_.IsExecuted(id)) {
       AnswerUnknown(*instance->initial_batch, actions);
     }
   }
@@ -200,6 +204,14 @@ void EpaxosReplica::Install(Actions& actions) {
       [this](InstanceId id, const epaxos::Instance& instance) {
         executor_.Commit(id, instance.value.batch, instance.deps, executed_);
       });
+  // The snapshot's server may have learned that one of them came to nothing.
+  for (const InstanceId id : open) {
+    const epaxos::Instance* instance = protocol_.log().Find(id);
+    if (instance != nullptr && instance->released &&
+        instance->value.kind == ValueKind::kNoop) {
+      Resubmit(id);
+    }
+  }
   Answer(actions);
   transfer_.NoteInstalled();
 }

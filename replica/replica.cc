@@ -17,6 +17,8 @@ void Describe(const Executor& executor, ReplicaStatus& status) {
   status.keys = executor.state_machine().size();
   status.sessions = executor.sessions().sessions();
   status.expired_sessions = executor.sessions().expired_sessions();
+  status.kept_result_bytes = executor.sessions().kept_bytes();
+  status.results_gone = executor.sessions().results_gone();
   status.executor = executor.stats();
   status.oldest_blocked = executor.OldestBlocked();
 }

@@ -45,6 +45,9 @@ struct ReplicaStatus {
   std::uint64_t keys = 0;
   std::uint64_t sessions = 0;
   std::uint64_t expired_sessions = 0;
+  // Of results that are kept for retries, and how many had to go early.
+  std::uint64_t kept_result_bytes = 0;
+  std::uint64_t results_gone = 0;
   std::uint64_t era = 0;
   std::uint64_t own_in_flight = 0;
   std::uint64_t queued_commands = 0;

@@ -13,6 +13,7 @@
 
 #include "wire/commutation.h"
 #include "wire/ids.h"
+#include "wire/limits.h"
 
 namespace quorate {
 
@@ -157,6 +158,8 @@ struct Settings {
   // A session is forgotten when it has had no command for one to two times so
   // long, and its client then opens another. 0: never.
   std::uint64_t session_idle_ms = 600'000;
+  // What a command may give, and what is kept of it for retries.
+  ResultLimits results;
   // ---- BPaxos ----
   Roles roles;
   Parts parts;

@@ -13,7 +13,7 @@ SnapshotFetch::SnapshotFetch(const Settings& settings, ReplicaId server,
     : settings_(settings),
       server_(server),
       forgotten_(forgotten),
-      executor_(ColumnsOf(settings), settings.conflicts) {}
+      executor_(ColumnsOf(settings), settings.conflicts, settings.results) {}
 
 SnapshotRequest SnapshotFetch::Request() const {
   return {.through = through_, .first = next_, .forgotten = forgotten_};
@@ -23,7 +23,8 @@ void SnapshotFetch::Begin(std::uint64_t through) {
   through_ = through;
   next_ = chunks_ = 0;
   ended_ = false;
-  executor_ = Executor(ColumnsOf(settings_), settings_.conflicts);
+  executor_ =
+      Executor(ColumnsOf(settings_), settings_.conflicts, settings_.results);
   executed_.reset();
   payloads_.clear();
   facts_ = {.drop_floor = DependencySet(ColumnsOf(settings_))};
@@ -95,7 +96,13 @@ bool SnapshotFetch::TakeRecord(const Record& record, SnapshotWrite& write) {
 }
 
 bool SnapshotFetch::TakeExecuted(const ExecutedRecord& record) {
-  if (executed_.has_value() || !record.executed.Covers(forgotten_)) {
+  if (executed_.has_value()) {
+    // More of the same.
+    if (record.above.empty() || record.executed != executed_->executed ||
+        record.era != executed_->era) {
+      return false;
+    }
+  } else if (!record.executed.Covers(forgotten_)) {
     return false;
   }
   for (const InstanceId id : record.above) {
@@ -104,7 +111,12 @@ bool SnapshotFetch::TakeExecuted(const ExecutedRecord& record) {
       return false;
     }
   }
-  executed_ = record;
+  if (executed_.has_value()) {
+    executed_->above.insert(executed_->above.end(), record.above.begin(),
+                            record.above.end());
+  } else {
+    executed_ = record;
+  }
   executor_.Restore(record);
   return true;
 }

@@ -66,7 +66,7 @@ class SnapshotReplica : public Replica {
   explicit SnapshotReplica(const Settings& settings)
       : settings_(settings),
         protocol_(settings),
-        executor_(settings.replicas, settings.conflicts),
+        executor_(settings.replicas, settings.conflicts, settings.results),
         queue_(settings),
         era_timer_(settings),
         transfer_(settings) {}

@@ -13,6 +13,7 @@
 // once; `rests_on` is kept for checkers to assert exactly that.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -129,6 +130,9 @@ struct Actions {
   bool persist_is_lazy = true;
   std::vector<OutgoingMessage> messages;
   std::vector<OutgoingReply> replies;
+  // Of the results in replies and InstanceReplies, roughly: a caller that lets
+  // several steps gather should hand them on before they fill its memory.
+  std::size_t result_bytes = 0;
   std::vector<SnapshotRead> snapshot_reads;
   std::vector<SnapshotWrite> snapshot_writes;
   // For observers (commit latency, traces, checkers).
@@ -141,6 +145,7 @@ struct Actions {
     persist_is_lazy = true;
     messages.clear();
     replies.clear();
+    result_bytes = 0;
     snapshot_reads.clear();
     snapshot_writes.clear();
     committed.clear();

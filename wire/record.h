@@ -12,6 +12,7 @@
 // accepted payload below an accepted noop has no history that could be told).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -105,7 +106,10 @@ struct CheckpointBegunRecord {
 };
 
 // Everything up to `executed` has been executed, and the instances `above`.
+// Where these are many, further records have the same `executed` and more of
+// them.
 struct ExecutedRecord {
+  static constexpr std::size_t kMostAbove = 16 * 1024;
   DependencySet executed;
   std::vector<InstanceId> above;
   // The era of sessions.
@@ -140,7 +144,10 @@ struct EntriesRecord {
 };
 
 // Client sessions: which sequences were executed, as intervals with gaps in
-// between, ascending; and the cached results, each a reply's id and results.
+// between, ascending; and what they gave as far as it is kept: each a reply
+// with its id, status, reason and results, and in place of an instance's slot
+// its age, which counts up (0: of no size). A session that is large goes on in
+// the next records, with further intervals or results.
 struct SessionsRecord {
   struct Interval {
     std::uint64_t first = 0;
@@ -155,11 +162,13 @@ struct SessionsRecord {
     // Of the set of executed requests: to find it anew would take a step for
     // every command there ever was.
     std::uint64_t requests_hash = 0;
+    // Larger results of sequences up to here are not kept.
+    std::uint64_t results_cut = 0;
     std::vector<Interval> executed;
     friend bool operator==(const Session&, const Session&) = default;
   };
   std::vector<Session> sessions;
-  // Of these sessions only.
+  // Of these sessions, or of the last one before.
   std::vector<ClientReply> results;
 };
 

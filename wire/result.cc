@@ -1,6 +1,28 @@
 #include "wire/result.h"
 
+#include <cstddef>
+
 namespace quorate {
+namespace {
+
+// Of a result, or a row, beside its text.
+constexpr std::size_t kEntryBytes = 64;
+
+}  // namespace
+
+std::size_t BytesOf(const OperationResult& result) {
+  std::size_t bytes = kEntryBytes + result.value.size();
+  for (const auto& [key, value] : result.rows) {
+    bytes += kEntryBytes + key.size() + value.size();
+  }
+  return bytes;
+}
+
+std::size_t BytesOf(const CommandResult& results) {
+  std::size_t bytes = 0;
+  for (const OperationResult& result : results) bytes += BytesOf(result);
+  return bytes;
+}
 
 std::string_view Explain(RefusalReason reason) {
   switch (reason) {
@@ -29,6 +51,9 @@ std::string_view Explain(RefusalReason reason) {
       return "no leader: one is about to be elected; try again later";
     case RefusalReason::kSessionExpired:
       return "session expired: it has been idle for long; open another one";
+    case RefusalReason::kResultTooLarge:
+      return "result too large: beyond [results] command_bytes, 4194304 bytes "
+             "unless set otherwise; ask for less in one command";
   }
   return "unknown reason";
 }

@@ -5,6 +5,7 @@
 // called failed. Pure values.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -26,7 +27,9 @@ enum class OperationStatus : std::uint8_t {
 };
 
 // What one operation gave. `value`: the value read (get), or the value found
-// (cas that did not match). `rows`: a scan's rows in key order.
+// (cas that did not match). `rows`: a scan's rows in key order; where its range
+// holds more of them, `value` is the key of the next one, at which another scan
+// goes on. No key comes after another and is empty.
 struct OperationResult {
   OperationStatus status = OperationStatus::kOk;
   std::string value;
@@ -39,10 +42,15 @@ struct OperationResult {
 // one operation.
 using CommandResult = absl::InlinedVector<OperationResult, 1>;
 
+// No less than they take in memory or in a frame.
+std::size_t BytesOf(const OperationResult& result);
+std::size_t BytesOf(const CommandResult& results);
+
 enum class ReplyStatus : std::uint8_t {
-  kDone,     // executed; results follow
-  kRefused,  // definitely not done and never will be under this sequence
-  kUnknown,  // may or may not be done; a retry in the same session is safe
+  kDone,        // executed; results follow
+  kRefused,     // definitely not done and never will be under this sequence
+  kUnknown,     // may or may not be done; a retry in the same session is safe
+  kResultGone,  // executed, once; what it gave is no longer kept
 };
 
 // Why a command was not done.
@@ -59,6 +67,7 @@ enum class RefusalReason : std::uint8_t {
   kNotLeader,       // ask the node that ClientReply::instance.replica names
   kNoLeader,        // nobody leads, as far as the node knows; try again later
   kSessionExpired,  // the session has been idle for long; open another one
+  kResultTooLarge,  // ResultLimits::command_bytes; none of it took effect
 };
 // "busy: the node's queue is full; try again later", ...: names limit and
 // remedy. Empty for kNone.

@@ -37,6 +37,7 @@ std::string_view ErrorName(RefusalReason reason) {
     case RefusalReason::kNotLeader: return "not_leader";
     case RefusalReason::kNoLeader: return "no_leader";
     case RefusalReason::kSessionExpired: return "session_expired";
+    case RefusalReason::kResultTooLarge: return "result_too_large";
   }
   return "refused";
 }
@@ -271,7 +272,8 @@ void LoadRun::HandlePreload(std::size_t connection,
                             std::span<const Completion> completions) {
   for (const Completion& completion : completions) {
     --outstanding_;
-    if (completion.status == ReplyStatus::kDone) {
+    if (completion.status == ReplyStatus::kDone ||
+        completion.status == ReplyStatus::kResultGone) {
       preloaded_ += completion.tag % (kPreloadOperations + 1);
     } else if (preload_status_.ok() && phase_ == Phase::kPreload) {
       NotePreloadFailure(completion);
@@ -313,7 +315,8 @@ void LoadRun::CountOperations(const Slot& slot, const CommandResult& results) {
 }
 
 bool LoadRun::HandleCompletion(const Completion& completion) {
-  if (completion.status == ReplyStatus::kUnknown) {
+  if (completion.status == ReplyStatus::kUnknown ||
+      completion.status == ReplyStatus::kResultGone) {
     NoteError(kUnknownOutcome);
     return false;
   }
@@ -341,6 +344,7 @@ void LoadRun::NoteHistory(const Completion& completion) {
       AppendLine(call, now_ns_, completion.results, history_.buffer());
       break;
     case ReplyStatus::kUnknown:
+    case ReplyStatus::kResultGone:  // Done, but nobody knows with what result.
       AppendUnknownLine(call, history_.buffer());
       break;
     case ReplyStatus::kRefused: break;  // It has no effect, ever.

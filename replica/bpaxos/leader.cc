@@ -274,9 +274,11 @@ void Leader::HandleInstanceReplies(const InstanceReplies& m, Effects& effects) {
     answer.origin = commands[at].origin;
     answer.instance = m.instance;
     Review(answer);
+    effects.actions().result_bytes += BytesOf(answer.results);
     effects.actions().replies.push_back({.reply = std::move(answer)});
   }
   if (std::ranges::find(vertex->replied, false) != vertex->replied.end()) {
+    vertex->age_ticks = 0;  // The rest is on its way.
     return;
   }
   vertex->awaits_replies = false;
@@ -294,7 +296,21 @@ void Leader::AgeUnanswered(InstanceId id, Vertex& vertex) {
   if (++vertex.age_ticks < kReplyPeriods * settings_.retransmit_ticks) return;
   vertex.awaits_replies = false;
   --awaiting_replies_;
-  AskAgain(vertex.batch);
+  AskAgain(Unanswered(vertex));
+}
+
+// What has been answered is not asked again: where there is much to read, the
+// rest would never come through.
+CommandBatchPtr Leader::Unanswered(const Vertex& vertex) {
+  if (std::ranges::find(vertex.replied, true) == vertex.replied.end()) {
+    return vertex.batch;
+  }
+  CommandBatchBuilder rest;
+  for (std::size_t i = 0; i < vertex.replied.size(); ++i) {
+    if (vertex.replied[i]) continue;
+    rest.AddCopy(*vertex.batch, vertex.batch->commands()[i]);
+  }
+  return rest.Finish();
 }
 
 void Leader::AskAgain(const CommandBatchPtr& batch) {

@@ -144,6 +144,7 @@ class Leader {
   void AdvanceFirstOpen();
   void AgeVertices(Effects& effects);
   void AgeUnanswered(InstanceId id, Vertex& vertex);
+  static CommandBatchPtr Unanswered(const Vertex& vertex);
   void RecoverEarlierLives(Effects& effects);
   void RepairExecutors(Effects& effects);
   void Repair(ReplicaId executor, ExecutorState& state, Effects& effects);

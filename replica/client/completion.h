@@ -18,6 +18,7 @@ struct Completion {
   std::uint64_t sequence = 0;
   std::uint64_t tag = 0;  // as given to Submit
   // kRefused: definitely not done. kUnknown: no node said so in time.
+  // kResultGone: done, but what it gave is no longer kept.
   ReplyStatus status = ReplyStatus::kDone;
   // kRefused with kNone: the command was never sent, no node could be reached.
   RefusalReason reason = RefusalReason::kNone;

@@ -9,14 +9,11 @@
 namespace quorate {
 namespace {
 
-// An upper bound of what a request takes in a frame: fixed columns per command
-// (26 bytes) and operation (21), keys and values, and list headers.
-constexpr std::size_t kBytesPerCommand = 28;
-constexpr std::size_t kBytesPerOperation = 24;
+// Room for list headers.
 constexpr std::size_t kMaxRequestBytes = kMaxClientFrameBytes - 4096;
 
 std::size_t RequestBytes(std::span<const Operation> operations) {
-  std::size_t bytes = kBytesPerCommand + operations.size() * kBytesPerOperation;
+  std::size_t bytes = kCommandBytes + operations.size() * kOperationBytes;
   for (const Operation& operation : operations) {
     bytes += operation.key.size() + operation.value.size() +
              operation.expected.size();

@@ -62,7 +62,8 @@ bool Sessions::HandleHedgeReplies(std::span<ClientReply> replies,
     if (found.slot == nullptr || found.slot->hedge != hedge_) continue;
     // Busy with it just now: a retry will hear the same.
     if (ParcelOf(*found.slot) == nullptr) continue;
-    if (reply.status == ReplyStatus::kDone) {
+    if (reply.status == ReplyStatus::kDone ||
+        reply.status == ReplyStatus::kResultGone) {
       ++stats_.hedges_won;
       answers = true;
       Complete(found, reply, completed);

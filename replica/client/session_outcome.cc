@@ -71,7 +71,8 @@ void Sessions::HandleReplies(std::span<ClientReply> replies,
     const Parcel* parcel = ParcelOf(*found.slot);
     // Not an answer to anything sent on this connection.
     if (parcel == nullptr || !parcel->sent) continue;
-    if (reply.status == ReplyStatus::kDone) {
+    if (reply.status == ReplyStatus::kDone ||
+        reply.status == ReplyStatus::kResultGone) {
       slowest_ms = std::max(slowest_ms, now_ms - parcel->sent_ms);
       Complete(found, reply, completed);
       continue;
@@ -125,8 +126,10 @@ void Sessions::HandleRefusal(Found found, ClientReply& reply,
     return;
   }
   // This sending was not taken, but an earlier one may have been. A stale
-  // sequence even says that it was; only the result is gone.
-  if (IsDoubtful(*found.slot) ||
+  // sequence even says that it was; only the result is gone. A refusal at
+  // execution is the outcome of all of them.
+  const bool is_outcome = reply.reason == RefusalReason::kResultTooLarge;
+  if ((IsDoubtful(*found.slot) && !is_outcome) ||
       reply.reason == RefusalReason::kStaleSequence) {
     reply.status = ReplyStatus::kUnknown;
   }

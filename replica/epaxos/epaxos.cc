@@ -216,14 +216,15 @@ void Epaxos::LearnPayload(InstanceId id, Instance& instance,
   index_.Add(id, *batch);
 }
 
+// What is known here goes before what came with a message: it is the same, and
+// of an own instance, whoever finishes it, the only one that knows its clients.
 bool Epaxos::FillPayload(const Instance& instance, Value& value) const {
-  if (!value.payload_missing()) return true;
-  if (instance.initial_batch == nullptr ||
-      instance.initial_batch->digest() != value.digest) {
-    return false;
+  if (value.kind != ValueKind::kCommands) return true;
+  if (instance.initial_batch != nullptr &&
+      instance.initial_batch->digest() == value.digest) {
+    value.batch = instance.initial_batch;
   }
-  value.batch = instance.initial_batch;
-  return true;
+  return value.batch != nullptr;
 }
 
 // Left out is only what Restore fills in again: the instance's one payload.

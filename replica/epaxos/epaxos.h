@@ -307,7 +307,8 @@ class Epaxos {
   // Learns the payload of an instance: remembers and indexes it once.
   void LearnPayload(InstanceId id, Instance& instance,
                     const CommandBatchPtr& batch);
-  // Puts in the payload that a message left out. False when it is not known.
+  // Puts in the payload that is known here, whether or not the message left it
+  // out. False when there is none.
   bool FillPayload(const Instance& instance, Value& value) const;
   // It names no slot that cannot be in use.
   bool IsBelievable(const Message& message) const;

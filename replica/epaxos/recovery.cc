@@ -254,6 +254,7 @@ void Epaxos::ProposeRecovered(InstanceId id, Instance& instance, Value value,
   QUORATE_CHECK(instance.promised_ballot == ballot,
                 "an attempt that was overtaken proposes nothing");
   instance.recovering.Clear();
+  FillPayload(instance, value);
   if (value.kind == ValueKind::kCommands) {
     LearnPayload(id, instance, value.batch);
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "replica/epaxos/epaxos.h"
+#include "wire/limits.h"
 #include "wire/mutation.h"
 
 namespace quorate::epaxos {
@@ -131,6 +132,12 @@ std::vector<ValidateReply::Conflict> Epaxos::FindInvalidating(
       found.push_back({.instance = other_id, .committed = committed});
     }
   }
+  if (found.size() > kMaxConflicts) {
+    // V2: a single one that is committed decides it.
+    const auto committed =
+        std::ranges::find(found, true, &ValidateReply::Conflict::committed);
+    if (committed != found.end()) return {*committed};
+  }
   return found;
 }
 
@@ -164,14 +171,21 @@ void Epaxos::HandleValidate(ReplicaId from, const Validate& m,
   if (instance->promised_ballot != m.ballot) {
     return SayPromised(from, m.instance, *instance, actions);
   }
+  const std::vector<ValidateReply::Conflict> conflicts =
+      FindInvalidating(m.instance, *m.batch, m.initial_deps);
+  if (conflicts.size() > kMaxConflicts) {
+    // More than a message should carry, and none of them decided: we lag. When
+    // we are asked again, their decisions have come.
+    ++stats_.stale_messages;
+    return;
+  }
   if (instance->initial_known && instance->payload_recorded) {
     // On record already: by our vote, or by this message when it came before.
-    SendAgain(from,
-              ValidateReply{.instance = m.instance,
-                            .ballot = m.ballot,
-                            .conflicts = FindInvalidating(m.instance, *m.batch,
-                                                          m.initial_deps)},
-              instance->last_record, actions);
+    SendAgain(
+        from,
+        ValidateReply{
+            .instance = m.instance, .ballot = m.ballot, .conflicts = conflicts},
+        instance->last_record, actions);
     return;
   }
   ValidateReply reply = ValidateHere(m.instance, *instance, m, actions);

@@ -185,6 +185,13 @@ void Multipaxos::SaveWith(const SnapshotFacts& snapshot,
 void Multipaxos::Install(const SnapshotFacts& snapshot, Actions& actions) {
   ++stats_.snapshots_installed;
   if (!std::holds_alternative<Following>(role_)) Follow();
+  // Also what is decided and waits here for a slot before it: it was executed
+  // elsewhere, or is about to be with the server's copy, which knows no client.
+  for (std::uint64_t number = committed_ + 1; number <= log_.newest();
+       ++number) {
+    Slot& slot = *log_.Find(number);
+    if (slot.own) Orphan(slot);
+  }
   for (const InstanceRecord& decision : snapshot.decisions) {
     Slot* slot = log_.FindOrCreate(decision.instance.slot);
     if (slot == nullptr) continue;  // Forgotten here as well.
@@ -195,11 +202,6 @@ void Multipaxos::Install(const SnapshotFacts& snapshot, Actions& actions) {
     slot->decided = slot->decision_recorded = true;
   }
   const std::uint64_t floor = snapshot.drop_floor[kLogColumn];
-  for (std::uint64_t number = log_.dropped() + 1;
-       number <= std::min(floor, log_.newest()); ++number) {
-    Slot& slot = *log_.Find(number);
-    if (slot.own && !slot.decided) Orphan(slot);
-  }
   RestoreFloor(floor);
   // The executor takes what follows from the snapshot itself.
   std::vector<CommittedInstance> known;

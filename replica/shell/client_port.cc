@@ -14,37 +14,15 @@
 namespace quorate {
 namespace {
 
-// Replies are packed until a frame has so many bytes by the estimate below;
-// one more reply, cut to kMostReplyBytes, then still fits the frame.
+// Replies are packed until a frame has so many bytes. One more reply, with as
+// large results as a command may have, still fits it.
 constexpr std::size_t kFrameOfReplies = 128 * 1024;
-constexpr std::size_t kMostReplyBytes = 768 * 1024;
-
-// What an entry costs in a frame beside its bytes, rounded up.
-constexpr std::size_t kEntryBytes = 64;
-
-std::size_t BytesOf(const OperationResult& result) {
-  std::size_t bytes = kEntryBytes + result.value.size();
-  for (const auto& [key, value] : result.rows) {
-    bytes += kEntryBytes / 2 + key.size() + value.size();
-  }
-  return bytes;
-}
-
-// Results that a frame cannot hold are left out and marked, so that a command
-// which reads too much still learns that it was done.
-std::size_t CutToFrame(ClientReply& reply) {
-  std::size_t bytes = kEntryBytes;
-  for (OperationResult& result : reply.results) {
-    const std::size_t more = BytesOf(result);
-    if (bytes + more <= kMostReplyBytes) {
-      bytes += more;
-    } else {
-      result = OperationResult{.status = OperationStatus::kTooLarge};
-      bytes += kEntryBytes;
-    }
-  }
-  return bytes;
-}
+static_assert(kFrameOfReplies + ResultLimits::kMost <
+              kMaxPeerFrameBytes / 8 * 7);
+// Of a reply beside its results, rounded up.
+constexpr std::size_t kReplyBytes = 64;
+// Results of this size are given out whatever waits already.
+constexpr std::size_t kSmallReply = 4096;
 
 }  // namespace
 
@@ -143,6 +121,7 @@ void ClientPort::CloseClient(Client& client) {
   const std::uint32_t number = client.number;
   if (!client.identified) --unidentified_;
   --connection_count_;
+  output_bytes_ -= client.output_bytes;
   (IsReserved(number) ? free_reserved_ : free_numbers_).push_back(number);
   clients_[number].reset();  // `client` is gone.
 }
@@ -381,9 +360,29 @@ void ClientPort::Route(ClientReply&& reply) {
 
 void ClientPort::Answer(Client& client, ClientReply&& reply) {
   Touch(client);
-  client.reply_bytes += CutToFrame(reply);
+  const std::size_t bytes = kReplyBytes + BytesOf(reply.results);
+  if (HasRoomFor(client, bytes)) {
+    client.reply_bytes += bytes;
+  } else {
+    // It reads more slowly than it asks.
+    reply.status = ReplyStatus::kUnknown;
+    reply.results.clear();
+    client.reply_bytes += kReplyBytes;
+  }
   std::get<ClientReplies>(client.replies).replies.push_back(std::move(reply));
   if (client.reply_bytes >= kFrameOfReplies) EncodeReplies(client);
+}
+
+bool ClientPort::HasRoomFor(const Client& client, std::size_t bytes) const {
+  return bytes <= kSmallReply ||
+         (client.connection->queued_bytes() <= options_.hold_bytes &&
+          output_bytes_ <= options_.most_output_bytes);
+}
+
+void ClientPort::NoteOutput(Client& client) {
+  output_bytes_ -= client.output_bytes;
+  client.output_bytes = client.connection->queued_bytes();
+  output_bytes_ += client.output_bytes;
 }
 
 void ClientPort::EncodeReplies(Client& client) {
@@ -397,6 +396,7 @@ void ClientPort::EncodeReplies(Client& client) {
   }
   replies.replies.clear();
   client.reply_bytes = 0;
+  NoteOutput(client);
 }
 
 void ClientPort::Touch(Client& client) {
@@ -419,8 +419,8 @@ void ClientPort::Flush() {
 }
 
 void ClientPort::CheckOutput(Client& client) {
-  const std::size_t queued = client.connection->queued_bytes();
-  if (queued > options_.close_bytes || client.overflowed) {
+  NoteOutput(client);
+  if (client.output_bytes > options_.close_bytes || client.overflowed) {
     refusals_.Add(Refusal::kOutputFull);
     CloseClient(client);
     return;

@@ -4,9 +4,9 @@
 // may not go on: too large, too many unanswered, shutting down. Replies are
 // routed by Command::origin (commit_clock.h) and leave as few frames a
 // connection a turn. Everything a client can make grow is bounded: a client
-// that does not read its replies is no longer read from, then closed; one that
-// asks more than a turn should bear waits its turn (README, "What may be
-// asked").
+// that does not read its replies is no longer read from, then told to ask again
+// for what is large, then closed; one that asks more than a turn should bear
+// waits its turn (README, "What may be asked").
 #pragma once
 
 #include <uv.h>
@@ -43,8 +43,12 @@ struct ClientPortOptions {
   std::uint64_t hello_timeout_ms = 5000;
   // Output a client has not read: from here on it is no longer read from, ...
   std::size_t pause_bytes = 1024 * 1024;
+  // ... from here on, or when all clients together have so much, results that
+  // are not small are left out, and it is told to ask again, ...
+  std::size_t hold_bytes = 32 * 1024 * 1024;
+  std::size_t most_output_bytes = 256 * 1024 * 1024;
   // ... and from here on it is closed.
-  std::size_t close_bytes = 32 * 1024 * 1024;
+  std::size_t close_bytes = 64 * 1024 * 1024;
   // Bytes that all clients together may bring in one turn; whoever passes it
   // is read again after those who have waited longer.
   std::size_t turn_bytes = 2 * 1024 * 1024;
@@ -132,6 +136,8 @@ class ClientPort : private Connection::Owner {
     // Replies of this turn, in the form that the codec takes.
     ClientMessage replies = ClientReplies{};
     std::size_t reply_bytes = 0;
+    // Part of output_bytes_.
+    std::size_t output_bytes = 0;
   };
 
   void OnBytes(Connection& connection, std::size_t bytes) override;
@@ -153,6 +159,8 @@ class ClientPort : private Connection::Owner {
   CommandBatchPtr TakeOutOverLimit(Client& client, CommandBatchPtr batch);
   void Refuse(Client& client, const Command& command, RefusalReason reason);
   void Answer(Client& client, ClientReply&& reply);
+  bool HasRoomFor(const Client& client, std::size_t bytes) const;
+  void NoteOutput(Client& client);
   void EncodeReplies(Client& client);
   void Touch(Client& client);
   void CheckOutput(Client& client);
@@ -188,6 +196,7 @@ class ClientPort : private Connection::Owner {
   std::uint64_t next_status_us_ = 0;
   std::size_t turn_bytes_ = 0;
   ClientPortStats stats_;
+  std::size_t output_bytes_ = 0;  // of all clients
   std::uint64_t era_ = 0;
   bool draining_ = false;
 };

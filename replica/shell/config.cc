@@ -121,6 +121,14 @@ void ReadConnections(ConfigTable table, ClusterConfig& config) {
   table.RefuseOthers();
 }
 
+void ReadResults(ConfigTable table, Settings& settings) {
+  ResultLimits& limits = settings.results;
+  table.Integer("command_bytes", std::int64_t{ResultLimits::kLeast},
+                std::int64_t{ResultLimits::kMost}, limits.command_bytes);
+  table.Integer("kept_bytes", 0, std::int64_t{1} << 40, limits.kept_bytes);
+  table.RefuseOthers();
+}
+
 bool IsName(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -401,6 +409,7 @@ absl::StatusOr<ClusterConfig> ParseConfig(std::string_view text,
   ReadCheckpoint(document.Table("checkpoint"), config);
   ReadSessions(document.Table("sessions"), config.settings);
   ReadConnections(document.Table("connections"), config);
+  ReadResults(document.Table("results"), config.settings);
   document.RefuseOthers();
   config.nodes.resize(document.NodeCount());
   std::vector<std::optional<std::vector<std::string>>> roles(

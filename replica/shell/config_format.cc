@@ -108,6 +108,9 @@ std::string FormatConfig(const ClusterConfig& config) {
   text +=
       Concat("\n[sessions]\nidle_s = ", settings.session_idle_ms / 1000, "\n");
   text += Concat("\n[connections]\nvanished_s = ", config.vanished_s, "\n");
+  text +=
+      Concat("\n[results]\ncommand_bytes = ", settings.results.command_bytes,
+             "\nkept_bytes = ", settings.results.kept_bytes, "\n");
   for (std::size_t i = 0; i < config.nodes.size(); ++i) {
     text += FormatNode(config.nodes[i]) + FormatRoles(config, i) +
             FormatParts(config, i);

@@ -16,9 +16,9 @@
 namespace quorate {
 namespace {
 
-constexpr std::string_view kTables[] = {"cluster",    "protocol",   "paxos",
-                                        "batch",      "checkpoint", "sessions",
-                                        "connections"};
+constexpr std::string_view kTables[] = {"cluster",     "protocol",   "paxos",
+                                        "batch",       "checkpoint", "sessions",
+                                        "connections", "results"};
 constexpr std::string_view kNodes = "node";
 
 int LineOf(const toml::node& node) {

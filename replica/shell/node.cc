@@ -18,6 +18,7 @@
 #include "storage/sqlite_store.h"
 #include "wire/check.h"
 #include "wire/codec/codec.h"
+#include "wire/limits.h"
 
 namespace quorate {
 namespace {
@@ -365,6 +366,13 @@ void Node::FallSilent() {
   options_.on_storage_failure(status_);
 }
 
+// Large results do not gather to the end of the turn.
+void Node::Step(const Event& event) {
+  replica_->Step(event, actions_);
+  const bool serves = phase_ == Phase::kServing || phase_ == Phase::kDraining;
+  if (serves && actions_.result_bytes > kMaxResultBytesAStep) Publish();
+}
+
 // ---- a turn ---------------------------------------------------------------
 
 void Node::EndTurn() {
@@ -478,6 +486,7 @@ void Node::Publish() {
   actions_.snapshot_writes.clear();
   actions_.messages.clear();
   actions_.replies.clear();
+  actions_.result_bytes = 0;
   actions_.committed.clear();
   actions_.executed.clear();
 }

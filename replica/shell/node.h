@@ -118,7 +118,7 @@ class Node : private PeerLinks::Handler {
   void OnTick();
   void OnJournalChange();
 
-  void Step(const Event& event) { replica_->Step(event, actions_); }
+  void Step(const Event& event);
   void EndTurn();
   void EndMeeting();
   void FallSilent();

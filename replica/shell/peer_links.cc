@@ -30,8 +30,11 @@ constexpr std::uint64_t kGoodMs = 1000;
 constexpr std::uint64_t kQuietTicks = 30;
 constexpr std::uint64_t kSuspectTicks = 50;
 constexpr std::uint64_t kSilentTicks = 100;
-// What a peer that does not read may cost us in memory.
-constexpr std::size_t kMostQueuedBytes = 16 * 1024 * 1024;
+// What a peer that does not read may cost us in memory. From the first on large
+// messages are left out, as if they had been lost, so that a burst of results
+// does not cost the connection.
+constexpr std::size_t kManyQueuedBytes = 16 * 1024 * 1024;
+constexpr std::size_t kMostQueuedBytes = 48 * 1024 * 1024;
 // Callers that have not said Hello yet.
 constexpr std::size_t kMostWaiting = 16;
 // Different lines about one peer that are logged before it is up again.
@@ -477,11 +480,20 @@ void PeerLinks::Send(ReplicaSet to, const Message& message) {
     if (peer->connection->queued_bytes() > kMostQueuedBytes) continue;
     TellDurable(*peer);
     std::string& output = peer->connection->output();
+    const bool has_much = peer->connection->queued_bytes() > kManyQueuedBytes;
     if (encoded == nullptr) {
       begin = output.size();
       EncodeMessage(message, output);
       size = output.size() - begin;
+      if (has_much && size > kPieceBytes) {
+        output.resize(begin);
+        refusals_.Add(Refusal::kOutputFull);
+        continue;
+      }
       encoded = &output;
+    } else if (has_much && size > kPieceBytes) {
+      refusals_.Add(Refusal::kOutputFull);
+      continue;
     } else {
       output.append(*encoded, begin, size);
     }

@@ -210,6 +210,16 @@ Value Groups(const ClusterConfig& config) {
   return text;
 }
 
+// ---- results ----------------------------------------------------------------
+
+Value ResultBytes(const ClusterConfig& config) {
+  return std::to_string(config.settings.results.command_bytes);
+}
+
+Value KeptResultBytes(const ClusterConfig& config) {
+  return std::to_string(config.settings.results.kept_bytes);
+}
+
 // ---- what comes with the program --------------------------------------------
 
 Value Limits(const ClusterConfig& /*config*/) {
@@ -279,6 +289,12 @@ constexpr SettingRow kRows[] = {
      "where the answers about a key are found again"},
     {"node.acceptor_group", kAgreed, Groups,
      "where the votes on an instance are found again"},
+    {"results.command_bytes", kAgreed, ResultBytes,
+     "judged when a command is executed: one replica would refuse what another "
+     "applies"},
+    {"results.kept_bytes", kAgreed, KeptResultBytes,
+     "whether a retry hears its result or that it is no longer kept must not "
+     "hang on the node that it asks"},
     {"release.limits", kAgreed, Limits,
      "some are judged when a command is executed (a value that append makes, "
      "the rows of a scan, results that are kept), so every replica must judge "

@@ -143,6 +143,9 @@ void AddReplica(const ClusterConfig& config, const ReplicaStatus& replica,
   json["expired_sessions"] = replica.expired_sessions;
   json["expired_commands"] = replica.executor.expired_commands;
   json["withdrawn_commands"] = replica.executor.withdrawn_commands;
+  json["results"] = {{"kept_bytes", replica.kept_result_bytes},
+                     {"no_longer_kept", replica.results_gone},
+                     {"too_large", replica.executor.too_large_results}};
   json["era"] = replica.era;
   json["waiting_instances"] = replica.executor.waiting_instances;
   json["components"] = replica.executor.components;

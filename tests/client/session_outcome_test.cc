@@ -119,6 +119,27 @@ TEST_F(SessionsTest, GivesUpACommandThatWasNeverSentAsRefused) {
   EXPECT_EQ(completed_[0].reason, RefusalReason::kNone);
 }
 
+TEST_F(SessionsTest, ARetryMayHearThatItWasDoneAndNoMore) {
+  SubmitAndSend(1);
+  sessions_.HandleDisconnect();
+  const ClientId id = sessions_.id(session_);
+  Answer(SendOne(10), ReplyStatus::kResultGone);
+  ASSERT_EQ(completed_.size(), 1u);
+  EXPECT_EQ(completed_[0].status, ReplyStatus::kResultGone);
+  EXPECT_TRUE(completed_[0].results.empty());
+  EXPECT_EQ(sessions_.id(session_), id) << "it is certain, nothing is given up";
+}
+
+// The refusal is the outcome of the command, whichever sending of it executed.
+TEST_F(SessionsTest, AResultThatIsTooLargeIsCertainThoughItWasSentTwice) {
+  SubmitAndSend(1);
+  sessions_.HandleDisconnect();
+  Answer(SendOne(10), ReplyStatus::kRefused, RefusalReason::kResultTooLarge);
+  ASSERT_EQ(completed_.size(), 1u);
+  EXPECT_EQ(completed_[0].status, ReplyStatus::kRefused);
+  EXPECT_EQ(completed_[0].reason, RefusalReason::kResultTooLarge);
+}
+
 TEST_F(SessionsTest, NeverSendsWhatWasGivenUpAsRefused) {
   Submit(1, 0);
   Submit(2, 500);

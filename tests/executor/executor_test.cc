@@ -8,6 +8,7 @@
 
 #include "gtest/gtest.h"
 #include "tests/executor/builders.h"
+#include "wire/limits.h"
 
 namespace quorate {
 namespace {
@@ -170,6 +171,87 @@ TEST(ExecutorTest, RefusesARepeatedCommandWhoseResultIsGone) {
   EXPECT_EQ(executed.commands[0].status, ReplyStatus::kRefused);
   EXPECT_EQ(executed.commands[0].reason, RefusalReason::kStaleSequence);
   EXPECT_TRUE(executed.commands[0].results.empty());
+}
+
+// A refusal is an outcome: the same command must not take effect later.
+TEST(ExecutorTest, RefusesACommandThatReadsTooMuchForGood) {
+  Executor executor(3, ConflictMode::kOperation, {.command_bytes = 500});
+  Executed executed;
+  const std::vector<Operation> both = {Put("k", "new"), Get("large")};
+  Feed(executor,
+       {{Id(1, 1), Batch(1, {Put("large", std::string(600, 'x'))}),
+         Deps({0, 0, 0})},
+        {Id(2, 1), Batch(2, both, 3), Deps({1, 0, 0})},
+        {Id(2, 2), Batch(3, {Get("large")}, 3), Deps({1, 1, 0})},
+        {Id(1, 2), Batch(4, {Put("large", "x")}), Deps({1, 2, 0})},
+        {Id(3, 1), Batch(2, both, 4), Deps({2, 2, 0})},
+        {Id(3, 2), Batch(3, {Get("large")}, 3), Deps({2, 2, 1})}},
+       executed);
+  ASSERT_EQ(executed.commands.size(), 4u);
+  for (const std::size_t i : {0u, 1u, 2u}) {
+    EXPECT_EQ(executed.commands[i].status, ReplyStatus::kRefused) << i;
+    EXPECT_EQ(executed.commands[i].reason, RefusalReason::kResultTooLarge) << i;
+    EXPECT_TRUE(executed.commands[i].results.empty()) << i;
+  }
+  EXPECT_EQ(ValueOf(executor, "k"), "(missing)");
+  EXPECT_EQ(executed.commands[3].status, ReplyStatus::kDone)
+      << "a read has done nothing that it could do twice";
+  EXPECT_EQ(executor.stats().too_large_results, 2u);
+}
+
+TEST(ExecutorTest, TellsARetryThatItsResultIsNoLongerKept) {
+  Executor executor(3, ConflictMode::kOperation,
+                    {.command_bytes = 500, .kept_bytes = 10'000});
+  Executed executed;
+  const auto append_and_read = [](std::uint64_t sequence) {
+    return Batch(sequence, {Append("k", std::string(100, 'x')), Get("k")}, 3);
+  };
+  Feed(executor,
+       {{Id(1, 1), append_and_read(1), Deps({0, 0, 0})},
+        {Id(1, 2), append_and_read(2), Deps({1, 0, 0})},
+        {Id(2, 1), append_and_read(1), Deps({2, 0, 0})},
+        {Id(2, 2), append_and_read(2), Deps({2, 1, 0})}},
+       executed);
+  ASSERT_EQ(executed.commands.size(), 4u);
+  EXPECT_EQ(executed.commands[2].status, ReplyStatus::kResultGone);
+  EXPECT_EQ(executed.commands[2].reason, RefusalReason::kNone);
+  EXPECT_TRUE(executed.commands[2].results.empty());
+  EXPECT_EQ(executed.commands[3].status, ReplyStatus::kDone);
+  EXPECT_EQ(executed.commands[3].results, executed.commands[1].results);
+  EXPECT_EQ(ValueOf(executor, "k").size(), 200u);
+}
+
+// One step must not fill the memory, and what is left out must not make a
+// replica differ from those that gave nothing.
+TEST(ExecutorTest, LeavesOutReadsBeyondWhatAStepMayGive) {
+  Executor executor = Three();
+  Executor silent = Three();
+  Executed executed;
+  const CommandBatchPtr put =
+      Batch(1, {Put("large", std::string(kMaxValueBytes, 'x'))});
+  CommandBatchBuilder builder;
+  for (std::uint64_t i = 2; i < 102; ++i) {
+    builder.AddCommand({kClient, i}, 0, /*origin=*/5);
+    builder.AddOperation(Get("large"));
+  }
+  const CommandBatchPtr reads = builder.Finish();
+  for (Executor* each : {&executor, &silent}) {
+    each->Commit(Id(1, 1), put, Deps({0, 0, 0}), executed);
+  }
+  executor.Commit(Id(2, 1), reads, Deps({1, 0, 0}), executed);
+  ASSERT_EQ(executed.commands.size(), 100u);
+  EXPECT_EQ(executed.commands.front().status, ReplyStatus::kDone);
+  EXPECT_EQ(executed.commands.back().status, ReplyStatus::kUnknown);
+  EXPECT_TRUE(executed.commands.back().results.empty());
+  EXPECT_LT(executed.result_bytes, kMaxResultBytesAStep + kMaxValueBytes + 100);
+  CommandBatchBuilder copy;
+  for (const Command& command : reads->commands()) {
+    copy.AddCommand(command.id, command.acknowledged);
+    copy.AddOperation(Get("large"));
+  }
+  silent.Commit(Id(2, 1), copy.Finish(), Deps({1, 0, 0}), executed);
+  EXPECT_EQ(executor.state_hash(), silent.state_hash());
+  EXPECT_EQ(executor.Fingerprint(), silent.Fingerprint());
 }
 
 TEST(ExecutorTest, ExecutesARepeatedReadAgain) {

@@ -1,5 +1,6 @@
 #include "executor/kv_state_machine.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <map>
@@ -180,6 +181,69 @@ TEST(KvStateMachineTest, ScansGiveOneRowWhateverItsSize) {
   EXPECT_EQ(Do(state, Scan("a\x01", "")).rows.size(), 1u);
 }
 
+TEST(KvStateMachineTest, ScansThatAreCutNameTheKeyThatFollows) {
+  KvStateMachine state;
+  const std::string third(kMaxScanBytes / 3, 'x');
+  for (const char* key : {"a", "b", "c", "d"}) Do(state, Put(key, third));
+  EXPECT_EQ(Do(state, Scan("", "")).value, "c") << "for its bytes";
+  EXPECT_EQ(Do(state, Scan("", "", 1)).value, "b") << "for its limit";
+  EXPECT_EQ(Do(state, Scan("c", "")).value, "") << "it has reached the end";
+  EXPECT_EQ(Do(state, Scan("a", "c")).value, "");
+  EXPECT_EQ(Do(state, Scan("a", "b", 1)).value, "")
+      << "the next key is beyond the range";
+  for (std::size_t i = 0; i < kMaxScanRows; ++i) {
+    Do(state, Put("k" + std::to_string(i), "v"));
+  }
+  EXPECT_EQ(Do(state, Scan("k", "l")).value, "");
+  Do(state, Put("kz", "v"));
+  EXPECT_EQ(Do(state, Scan("k", "l")).value, "kz") << "for its rows";
+}
+
+TEST(KvStateMachineTest, PagesOfAScanGiveEachKeyOnce) {
+  std::mt19937_64 random(5);
+  KvStateMachine state;
+  for (int i = 0; i < 300; ++i) {
+    Do(state, Put(std::to_string(random()), std::string(random() % 9000, 'x')));
+  }
+  std::vector<std::pair<std::string, std::string>> rows;
+  std::string from;
+  do {
+    const OperationResult page =
+        Do(state, Scan(from, "", static_cast<std::int64_t>(1 + random() % 90)));
+    rows.insert(rows.end(), page.rows.begin(), page.rows.end());
+    from = page.value;
+  } while (!from.empty());
+  EXPECT_EQ(rows.size(), state.size());
+  EXPECT_TRUE(std::ranges::is_sorted(rows));
+}
+
+// All that a command of writes and reads can do to a key comes before the read
+// that makes it too large.
+TEST(KvStateMachineTest, ACommandWhoseResultIsTooLargeChangesNothing) {
+  KvStateMachine state;
+  Do(state, Put("kept", "old"));
+  Do(state, Put("gone", "old"));
+  Do(state, Put("n", "7"));
+  Do(state, Put("large", std::string(1000, 'x')));
+  Do(state, Scan("", ""));
+  const std::uint64_t before = state.state_hash();
+  const CommandBatchPtr batch = Batch(
+      1, {Put("new", "1"), Append("new", "2"), Put("kept", "1"),
+          Put("kept", "2"), Delete("gone"), Put("gone", "again"), Add("n", 5),
+          Add("m", 5), Cas("kept", "2", "3"), Delete("large"),
+          Put("large", std::string(1000, 'y')), Get("large"), Delete("large")});
+  CommandResult results;
+  EXPECT_FALSE(state.Apply(batch->operations(), results, 1500));
+  EXPECT_TRUE(results.empty());
+  EXPECT_EQ(state.state_hash(), before);
+  EXPECT_EQ(state.size(), 4u);
+  EXPECT_EQ(Do(state, Get("large")).value, std::string(1000, 'x'));
+  EXPECT_EQ(Do(state, Scan("", "")).rows.size(), 4u);
+  EXPECT_TRUE(state.Apply(batch->operations(), results, 2000));
+  EXPECT_EQ(results.size(), 13u);
+  EXPECT_NE(state.state_hash(), before);
+}
+
 TEST(KvStateMachineTest, AFailedOperationUndoesNothingOfItsCommand) {
   KvStateMachine state;
   const CommandBatchPtr batch =
@@ -268,6 +332,7 @@ class Model {
           }
           if (op.number > 0 &&
               result.rows.size() == static_cast<std::size_t>(op.number)) {
+            result.value = k;
             break;
           }
           result.rows.emplace_back(k, v);

@@ -18,6 +18,8 @@ namespace quorate {
 namespace {
 
 constexpr int kReplicas = 3;
+// So little that most results go early.
+constexpr ResultLimits kLimits{.command_bytes = 300, .kept_bytes = 1200};
 
 struct Decided {
   InstanceId id;
@@ -94,7 +96,7 @@ void Commit(Executor& executor, const Decided& decision) {
 }
 
 Executor RestoreFrom(const std::vector<Record>& records) {
-  Executor executor(kReplicas, ConflictMode::kOperation);
+  Executor executor(kReplicas, ConflictMode::kOperation, kLimits);
   for (const Record& record : records) {
     std::visit(Overloaded{[&](const ExecutedRecord& r) { executor.Restore(r); },
                           [&](const EntriesRecord& r) { executor.Restore(r); },
@@ -109,7 +111,7 @@ class SaveTest : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(SaveTest, ACutGivesTheExecutorOfItsMomentWhateverIsCommittedMeanwhile) {
   Stream stream(GetParam());
-  Executor executor(kReplicas, ConflictMode::kOperation);
+  Executor executor(kReplicas, ConflictMode::kOperation, kLimits);
   std::vector<Decided> decisions;
   const auto commit = [&] {
     decisions.push_back(stream.Next());
@@ -144,7 +146,7 @@ TEST_P(SaveTest, ACutGivesTheExecutorOfItsMomentWhateverIsCommittedMeanwhile) {
 INSTANTIATE_TEST_SUITE_P(Seeds, SaveTest, testing::Range<std::uint64_t>(1, 31));
 
 TEST(SaveSliceTest, ASliceIsNotLargerThanAskedByMoreThanAnEntry) {
-  Executor executor(kReplicas, ConflictMode::kOperation);
+  Executor executor(kReplicas, ConflictMode::kOperation, kLimits);
   for (std::uint64_t i = 1; i <= 2000; ++i) {
     Commit(executor, {.id = Id(1, i),
                       .batch = Batch(i, {Put("key-" + std::to_string(i),
@@ -166,7 +168,7 @@ TEST(SaveSliceTest, ASliceIsNotLargerThanAskedByMoreThanAnEntry) {
 
 TEST(SaveSliceTest, ACutThatIsGivenUpLeavesTheNextOneWhole) {
   Stream stream(5);
-  Executor executor(kReplicas, ConflictMode::kOperation);
+  Executor executor(kReplicas, ConflictMode::kOperation, kLimits);
   for (int n = 0; n < 500; ++n) Commit(executor, stream.Next());
   executor.BeginSave();
   std::vector<Record> discarded;

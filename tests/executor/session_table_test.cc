@@ -5,6 +5,8 @@
 #include <numeric>
 #include <random>
 #include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -134,6 +136,116 @@ TEST(SessionTableTest, TakesExtremeSequences) {
   EXPECT_EQ(Execute(table, Numbered(largest)), Outcome::kRepeated);
   EXPECT_EQ(Execute(table, Numbered(1)), Outcome::kNew);
   EXPECT_FALSE(table.WasExecuted({ClientId{1}, 2}));
+}
+
+// ---- what is kept -----------------------------------------------------------
+
+TEST(SessionTableTest, KeepsTheNewestResultsOfASessionAndSaysWhichAreGone) {
+  SessionTable table({.command_bytes = 1000, .kept_bytes = 100'000});
+  for (std::uint64_t s = 1; s <= 5; ++s) {
+    Execute(table, Numbered(s), WithValue(std::string(300, 'x')));
+  }
+  Execute(table, Numbered(6));
+  EXPECT_EQ(Execute(table, Numbered(1)), Outcome::kResultGone);
+  EXPECT_EQ(Execute(table, Numbered(3)), Outcome::kResultGone);
+  EXPECT_EQ(Execute(table, Numbered(4)), Outcome::kRepeated);
+  EXPECT_EQ(Execute(table, Numbered(5)), Outcome::kRepeated);
+  EXPECT_EQ(Execute(table, Numbered(6)), Outcome::kRepeated)
+      << "a status needs no room";
+  EXPECT_EQ(table.FindResult({ClientId{1}, 3}), nullptr);
+  EXPECT_TRUE(table.WasExecuted({ClientId{1}, 3}));
+  EXPECT_LE(table.kept_bytes(), 1000u);
+  EXPECT_EQ(table.results_gone(), 3u);
+}
+
+// Replicas execute commuting commands in orders of their own, and hear of marks
+// sooner or later.
+TEST(SessionTableTest, KeepsTheSameOfASessionWhateverTheOrder) {
+  std::mt19937_64 random(17);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<std::pair<Command, CommandResult>> commands;
+    for (std::uint64_t s = 1; s <= 30; ++s) {
+      if (random() % 5 == 0) continue;
+      commands.emplace_back(
+          Numbered(s, s - 1 - random() % std::min<std::uint64_t>(s, 12)),
+          random() % 3 == 0 ? Plain()
+                            : WithValue(std::string(random() % 400, 'x')));
+    }
+    std::vector<std::uint64_t> prints;
+    for (int order = 0; order < 3; ++order) {
+      SessionTable table({.command_bytes = 1200, .kept_bytes = 100'000});
+      for (const auto& [command, result] : commands) {
+        Execute(table, command, result);
+      }
+      prints.push_back(table.Fingerprint());
+      std::ranges::shuffle(commands, random);
+    }
+    EXPECT_EQ(prints[0], prints[1]);
+    EXPECT_EQ(prints[0], prints[2]);
+  }
+}
+
+TEST(SessionTableTest, KeepsTheNewestResultsOfAllSessions) {
+  SessionTable table({.command_bytes = 1000, .kept_bytes = 2000});
+  for (std::uint64_t client = 1; client <= 60; ++client) {
+    Execute(table, Numbered(1, 0, ClientId{client}),
+            WithValue(std::string(400, 'x')));
+    EXPECT_LE(table.kept_bytes(), 2000u);
+  }
+  EXPECT_EQ(Execute(table, Numbered(1, 0, ClientId{60})), Outcome::kRepeated);
+  EXPECT_EQ(Execute(table, Numbered(1, 0, ClientId{57})), Outcome::kRepeated);
+  EXPECT_EQ(Execute(table, Numbered(1, 0, ClientId{56})), Outcome::kResultGone);
+  EXPECT_EQ(Execute(table, Numbered(1, 0, ClientId{1})), Outcome::kResultGone);
+  // What a client has had makes room.
+  Execute(table, Numbered(2, 1, ClientId{57}));
+  EXPECT_LE(table.kept_bytes(), 3u * 464);
+}
+
+TEST(SessionTableTest, ARefusalIsGivenAgain) {
+  SessionTable table;
+  EXPECT_EQ(table.Begin(Numbered(1)), Outcome::kNew);
+  table.RememberRefusal({ClientId{1}, 1});
+  EXPECT_EQ(table.Begin(Numbered(1)), Outcome::kRefused);
+  EXPECT_EQ(table.FindResult({ClientId{1}, 1}), nullptr);
+  Execute(table, Numbered(2, 1));
+  EXPECT_EQ(table.Begin(Numbered(1)), Outcome::kStale);
+}
+
+// However large a session is, no record of it is larger than a message may be.
+TEST(SessionTableTest, SavesALargeSessionInPieces) {
+  SessionTable table({.command_bytes = 4'000'000, .kept_bytes = 4'000'000});
+  std::uint64_t sequence = 0;
+  for (int i = 0; i < 20'000; ++i) table.RecordRead(Numbered(sequence += 2));
+  for (int i = 0; i < 60; ++i) {
+    Execute(table, Numbered(++sequence, 40'000),
+            WithValue(std::string(50'000, 'x')));
+  }
+  Execute(table, Numbered(++sequence, 40'000));
+  EXPECT_EQ(table.Begin(Numbered(++sequence, 40'000)), Outcome::kNew);
+  table.RememberRefusal({ClientId{1}, sequence});
+  Execute(table, Numbered(1, 0, ClientId{2}), WithValue("other"));
+  const std::uint64_t expected = table.Fingerprint();
+  for (const bool changes : {false, true}) {
+    SessionTable copy({.command_bytes = 4'000'000, .kept_bytes = 4'000'000});
+    table.BeginSave();
+    if (changes) Execute(table, Numbered(99'999, 99'998));
+    SessionsRecord record;
+    int records = 0;
+    for (; table.NextSessions(1, record); ++records) {
+      std::size_t size = 0;
+      for (const auto& session : record.sessions) {
+        size += session.executed.size() * 16;
+      }
+      for (const ClientReply& result : record.results) {
+        size += BytesOf(result.results);
+      }
+      EXPECT_LE(size, 2 * kPieceBytes);
+      copy.Restore(record);
+    }
+    EXPECT_GT(records, 10);
+    EXPECT_EQ(copy.Fingerprint(), expected);
+    EXPECT_EQ(copy.kept_bytes(), 60u * 50'064 + 69);
+  }
 }
 
 // ---- eras -------------------------------------------------------------------

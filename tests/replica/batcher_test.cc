@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "wire/limits.h"
+
 namespace quorate {
 namespace {
 
@@ -60,6 +62,27 @@ TEST(Batcher, KeepsBelowTheByteLimitButLetsOneLargeCommandGo) {
   EXPECT_EQ(batcher.Take()->commands().size(), 1u);
   batcher.Add(Commands(4, 1, 1000));
   EXPECT_EQ(batcher.Take()->commands().size(), 1u);
+}
+
+// Operations without keys have no bytes, and yet a message has to carry them.
+TEST(Batcher, BoundsOperationsAsWellAsBytes) {
+  Batcher batcher(kMaxBatchCommands, kMaxBatchBytes);
+  CommandBatchBuilder builder;
+  for (std::uint64_t i = 1; i <= 100; ++i) {
+    builder.AddCommand({ClientId{1}, i}, 0);
+    for (std::size_t o = 0; o < kMaxOperationsPerCommand; ++o) {
+      builder.AddOperation({.kind = OperationKind::kGet});
+    }
+  }
+  const CommandBatchPtr request = builder.Finish();
+  for (int i = 0; i < 40; ++i) batcher.Add(request);
+  std::size_t commands = 0;
+  while (!batcher.empty()) {
+    const CommandBatchPtr batch = batcher.Take();
+    EXPECT_LE(batch->operations().size() * kOperationBytes, kMaxBatchBytes);
+    commands += batch->commands().size();
+  }
+  EXPECT_EQ(commands, 4000u);
 }
 
 TEST(Batcher, OneCommandABatchTurnsBatchingOff) {

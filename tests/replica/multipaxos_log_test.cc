@@ -362,5 +362,28 @@ TEST(MultipaxosReads, ALeaderThatWasReplacedServesNone) {
   EXPECT_EQ(cluster.at(0).TakeOrphans().size(), 1u);
 }
 
+// Decided or not: the server's copy of a command does not know who waits here.
+TEST(MultipaxosLog, ASnapshotLeavesNobodyWaitingForOwnCommands) {
+  TestCluster cluster(3);
+  cluster.Elect(0);
+  const InstanceId open = cluster.Propose(0, Put("a", "1", 1));
+  const InstanceId decided = cluster.Propose(0, Put("a", "2", 2));
+  cluster.Sync(0);
+  cluster.DeliverAll<Accept>(1);
+  cluster.Sync(1);
+  std::erase_if(cluster.network(), [&](const InFlight& m) {
+    const auto* vote = std::get_if<AcceptReply>(&m.message);
+    return vote != nullptr && vote->instance == open;
+  });
+  cluster.DeliverAll<AcceptReply>(0);
+  ASSERT_FALSE(cluster.at(0).log().Find(open.slot)->decided);
+  ASSERT_TRUE(cluster.at(0).log().Find(decided.slot)->decided);
+  SnapshotFacts facts{.drop_floor = DependencySet(3)};
+  facts.drop_floor.Set(kLogColumn, decided.slot);
+  Actions actions;
+  cluster.at(0).Install(facts, actions);
+  EXPECT_EQ(cluster.at(0).TakeOrphans().size(), 2u);
+}
+
 }  // namespace
 }  // namespace quorate::multipaxos

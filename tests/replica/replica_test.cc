@@ -118,6 +118,52 @@ TEST(Replica, ARetryAtAnotherNodeExecutesOnceAndGetsTheFirstResult) {
   EXPECT_EQ(get[0].results[0].value, "x");
 }
 
+// What a message brings has no origin: only the node that took a command in
+// knows who waits for it.
+CommandBatchPtr AsDecoded(const CommandBatch& batch) {
+  CommandBatchBuilder builder;
+  for (const Command& command : batch.commands()) {
+    builder.AddCommand(command.id, command.acknowledged);
+    for (const Operation& operation : batch.operations(command)) {
+      builder.AddOperation(operation);
+    }
+  }
+  return builder.Finish();
+}
+
+TEST(Replica, AnswersItsClientWhoeverFinishesItsInstance) {
+  const InstanceId id{ReplicaAt(0), 1};
+  for (const bool was_accepted : {false, true}) {
+    SCOPED_TRACE(was_accepted);
+    auto replica = Replica::Create({});
+    Actions actions;
+    const CommandBatchPtr request = Request(1, OperationKind::kPut, "a", "1");
+    replica->Step(ClientCommands{.batches = {request}}, actions);
+    const Value value = Value::Commands(AsDecoded(*request));
+    if (was_accepted) {
+      replica->Step(
+          MessageReceived{
+              .from = ReplicaAt(1),
+              .message = Accept{.instance = id,
+                                .ballot = Ballot::Of(1, ReplicaAt(1)),
+                                .value = value,
+                                .deps = DependencySet(3)}},
+          actions);
+    }
+    replica->Step(
+        MessageReceived{
+            .from = ReplicaAt(1),
+            .message =
+                Commit{.instance = id,
+                       .value = was_accepted ? value.WithoutPayload() : value,
+                       .deps = DependencySet(3)}},
+        actions);
+    ASSERT_EQ(actions.replies.size(), 1u);
+    EXPECT_EQ(actions.replies[0].reply.status, ReplyStatus::kDone);
+    EXPECT_EQ(actions.replies[0].reply.origin, 5u);
+  }
+}
+
 TEST(Replica, QueuesBeyondItsInFlightLimitAndThenBatches) {
   Settings settings;
   settings.max_in_flight = 1;

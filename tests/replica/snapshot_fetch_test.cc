@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "replica/checkpointing.h"
 #include "replica/epaxos/instance_log.h"
 #include "replica/state_transfer.h"
 #include "wire/command.h"
@@ -258,6 +259,36 @@ TEST_F(SnapshotFetchTest, TheLastPartBringsTheEnd) {
 
 TEST_F(SnapshotFetchTest, OneExecutedRecordIsEnough) {
   EXPECT_EQ(TakeFirstWith(parts_[0][1]), Outcome::kBroken);
+}
+
+// While one instance is undecided for long, very many are executed above it.
+TEST_F(SnapshotFetchTest, ManyInstancesAboveTheFrontierComeInPieces) {
+  constexpr std::uint64_t kMany = ExecutedRecord::kMostAbove + 10;
+  Executed executed;
+  for (std::uint64_t slot = 2; slot < 2 + kMany; ++slot) {
+    served_.Commit({ReplicaAt(2), slot}, nullptr, Slots(0, 0, 0), executed);
+  }
+  CheckpointWriter writer;
+  writer.Begin(kThrough, served_, [](std::vector<Record>&) {});
+  std::vector<Record> records;
+  while (writer.Next(1 << 16, served_, records)) {
+  }
+  SnapshotPart part = Part(0);
+  part.records.clear();
+  std::size_t pieces = 0;
+  for (const Record& record : records) {
+    if (const auto* piece = std::get_if<ExecutedRecord>(&record)) {
+      EXPECT_LE(piece->above.size(), ExecutedRecord::kMostAbove);
+      ++pieces;
+      part.records.push_back(record);
+    }
+  }
+  EXPECT_EQ(pieces, 2u);
+  EXPECT_EQ(Take(part), Outcome::kTaken);
+  for (std::uint64_t slot = 2; slot < 2 + kMany; ++slot) {
+    ASSERT_TRUE(fetch_.executor().IsExecuted({ReplicaAt(2), slot}));
+  }
+  EXPECT_FALSE(fetch_.executor().IsExecuted({ReplicaAt(2), 1}));
 }
 
 TEST_F(SnapshotFetchTest, InstancesAboveTheFrontierAreAboveIt) {

@@ -238,16 +238,85 @@ TEST_F(NodeClientsTest, SplitsRepliesThatDoNotFitOneFrame) {
   }
 }
 
-TEST_F(NodeClientsTest, LeavesOutResultsThatNoFrameCanHold) {
+TEST_F(NodeClientsTest, RefusesACommandWhoseResultIsTooLarge) {
+  config_.settings.results.command_bytes = 1'000'000;
   StartAll();
   const std::string large(400 * 1024, 'v');
   EXPECT_EQ(Execute(0, Put("k", large)).status, ReplyStatus::kDone);
   const Completion read = Execute(0, {Get("k"), Get("k"), Get("missing")});
   EXPECT_EQ(read.status, ReplyStatus::kDone);
   ASSERT_EQ(read.results.size(), 3u);
-  EXPECT_EQ(read.results[0].value, large);
-  EXPECT_EQ(read.results[1].status, OperationStatus::kTooLarge);
-  EXPECT_EQ(read.results[2].status, OperationStatus::kNotFound);
+  EXPECT_EQ(read.results[1].value, large);
+  const Completion refused =
+      Execute(0, {Put("new", "v"), Get("k"), Get("k"), Get("k")});
+  EXPECT_EQ(refused.status, ReplyStatus::kRefused);
+  EXPECT_EQ(refused.reason, RefusalReason::kResultTooLarge);
+  EXPECT_EQ(Execute(1, Get("new")).results.at(0).status,
+            OperationStatus::kNotFound);
+}
+
+// Each of these answers is longer than any frame was meant to be, and all of
+// them together are more than a node keeps for one connection.
+TEST_F(NodeClientsTest, AnswersAllWhoReadMuchAtOnce) {
+  NodeOptions options;
+  options.clients.hold_bytes = 6'000'000;
+  options.clients.close_bytes = 12'000'000;
+  StartNode(0, std::move(options));
+  StartNode(1);
+  StartNode(2);
+  AwaitFullMesh();
+  const std::string large(kMaxValueBytes, 'v');
+  EXPECT_EQ(Execute(0, Put("k", large)).status, ReplyStatus::kDone);
+  const std::vector<Operation> reads(7, Get("k"));
+  std::vector<Completion> completions;
+  Client client(&loop_, {.nodes = {config_.nodes[0].client}},
+                [&](std::span<const Completion> some) {
+                  completions.insert(completions.end(), some.begin(),
+                                     some.end());
+                });
+  const std::size_t session = client.OpenSession();
+  for (int i = 0; i < 12; ++i) client.Submit(session, reads);
+  EXPECT_TRUE(RunUntil([&] { return completions.size() == 12; }));
+  for (const Completion& completion : completions) {
+    ASSERT_EQ(completion.status, ReplyStatus::kDone);
+    ASSERT_EQ(completion.results.size(), 7u);
+    EXPECT_EQ(completion.results[6].value, large);
+  }
+  EXPECT_EQ(client.stats().reconnects, 0u);
+  EXPECT_EQ(CountIn(0, "output_full"), 0u);
+  bool closed = false;
+  client.Close([&] { closed = true; });
+  EXPECT_TRUE(RunUntil([&] { return closed; }));
+}
+
+// One-shot clients, who never say that they have had an answer.
+TEST_F(NodeClientsTest, KeepsNoMoreResultsThanItMay) {
+  config_.settings.results.kept_bytes = 3'000'000;
+  StartAll();
+  EXPECT_EQ(Execute(0, Put("k", std::string(kMaxValueBytes, 'v'))).status,
+            ReplyStatus::kDone);
+  const auto probe = Greeted(0);
+  for (std::uint64_t client = 1; client <= 20; ++client) {
+    CommandBatchBuilder builder;
+    builder.AddCommand({ClientId{client}, 1}, 0);
+    builder.AddOperation(Put("other", "v"));
+    builder.AddOperation(Get("k"));
+    probe->Send(ClientRequest{.batch = builder.Finish()});
+  }
+  EXPECT_EQ(AwaitReplies(*probe, 20).size(), 20u);
+  for (std::size_t node = 0; node < 3; ++node) {
+    const auto is_through = [&] {
+      return nodes_[node]->replica_status().executor.executed_commands == 21;
+    };
+    EXPECT_TRUE(RunUntil(is_through));
+    EXPECT_LE(nodes_[node]->replica_status().kept_result_bytes, 3'000'000u);
+    EXPECT_EQ(nodes_[node]->replica_status().results_gone, 15u);
+  }
+  probe->Send(PutRequest(1, 1, "never", "looked at"));
+  const std::vector<ClientReply> replies = AwaitReplies(*probe, 21);
+  ASSERT_EQ(replies.size(), 21u);
+  EXPECT_EQ(replies[20].status, ReplyStatus::kResultGone);
+  EXPECT_TRUE(replies[20].results.empty());
 }
 
 TEST_F(NodeClientsTest, DoesNotAnswerTheNextOwnerOfAConnectionNumber) {

@@ -304,6 +304,11 @@ void Clients::Receive(std::uint32_t connection, std::uint64_t era,
     case ReplyStatus::kDone: return Done(index, reply);
     case ReplyStatus::kRefused: return Refused(index, reply);
     case ReplyStatus::kUnknown: return MoveSoon(index);
+    case ReplyStatus::kResultGone:
+      // Done, and nobody can say with what result: as little as an answer that
+      // never came.
+      ++statistics_.results_gone;
+      return Finish(index, reply.id.sequence, HistoryEntry::Outcome::kOpen);
   }
 }
 
@@ -323,16 +328,39 @@ void Clients::Done(std::size_t index, const ClientReply& reply) {
     return;
   }
   entry.results = reply.results;
+  CheckScans(entry);
   session.patience = plan_.retry;
   NoteSeen(session, entry);
   ++statistics_.done;
   Finish(index, reply.id.sequence, HistoryEntry::Outcome::kDone);
 }
 
+// Nothing here is large: a scan stops at the number it was asked for, or at the
+// end, and says which.
+void Clients::CheckScans(const HistoryEntry& entry) {
+  for (std::size_t i = 0; i < entry.operations.size(); ++i) {
+    const OwnedOperation& scan = entry.operations[i];
+    const OperationResult& result = entry.results[i];
+    if (scan.kind != OperationKind::kScan || result.value.empty()) continue;
+    if (static_cast<std::int64_t>(result.rows.size()) == scan.number &&
+        result.value > result.rows.back().first && result.value < scan.value) {
+      continue;
+    }
+    world_.verdict.Fail("C4: a scan that is cut names the key after its rows",
+                        "it names " + result.value);
+  }
+}
+
 void Clients::Refused(std::size_t index, const ClientReply& reply) {
   Session& session = sessions_[index];
   if (reply.reason == RefusalReason::kSessionExpired) {
     return Expired(index, reply.id.sequence);
+  }
+  if (reply.reason == RefusalReason::kResultTooLarge) {
+    // At execution, once for all its attempts.
+    ++statistics_.too_large;
+    ++statistics_.refused;
+    return Finish(index, reply.id.sequence, HistoryEntry::Outcome::kRefused);
   }
   const bool elsewhere = reply.reason == RefusalReason::kNotLeader ||
                          reply.reason == RefusalReason::kNoLeader;

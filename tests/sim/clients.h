@@ -42,8 +42,10 @@ struct ClientStatistics {
   std::uint64_t requests = 0;
   std::uint64_t done = 0;
   std::uint64_t refused = 0;
-  std::uint64_t busy = 0;     // refusals heard, of whatever attempt
-  std::uint64_t expired = 0;  // commands whose session was forgotten
+  std::uint64_t busy = 0;          // refusals heard, of whatever attempt
+  std::uint64_t expired = 0;       // commands whose session was forgotten
+  std::uint64_t too_large = 0;     // refused for what they would have read
+  std::uint64_t results_gone = 0;  // done, their results no longer kept
   std::uint64_t retried = 0;
   std::uint64_t given_up = 0;
   std::uint64_t withdrawn = 0;  // of those, before they were done
@@ -155,6 +157,7 @@ class Clients {
   void Finish(std::size_t session, std::uint64_t sequence,
               HistoryEntry::Outcome outcome);
   void Done(std::size_t session, const ClientReply& reply);
+  void CheckScans(const HistoryEntry& entry);
   void Refused(std::size_t session, const ClientReply& reply);
   void Expired(std::size_t session, std::uint64_t sequence);
   void NoteSeen(Session& session, const HistoryEntry& entry);

@@ -49,6 +49,10 @@ lincheck::Action ActionOf(const OwnedOperation& operation,
       (operation.kind == OperationKind::kCompareAndSet && !action.ok);
   if (action.has_out) action.out = result->value;
   action.rows = result->rows;
+  // With room for one more row the scan would have given no more.
+  if (operation.kind == OperationKind::kScan && result->value.empty()) {
+    action.number = static_cast<std::int64_t>(result->rows.size()) + 1;
+  }
   return action;
 }
 

@@ -22,6 +22,8 @@ constexpr std::array<std::string_view, kMarks> kNames = {
     "given up",
     "withdrawn",
     "late command",
+    "result too large",
+    "result gone",
     "cycle",
     "crash in turn",
     "crash unsynced",

@@ -37,6 +37,8 @@ enum class Mark : std::uint8_t {
   kGivenUp,         // by its client, which goes on
   kWithdrawn,       // of these, before it was done
   kLateCommand,     // decided at a replica though it is withdrawn
+  kResultTooLarge,  // refused for what it would have given
+  kResultGone,      // done, its result no longer kept
   kCycle,           // commands that depend on each other are executed
   // Crashes.
   kCrashInTurn,    // between two effects of one turn
@@ -91,7 +93,7 @@ enum class Mark : std::uint8_t {
   kStorePowerOfLogLeader,
   kStorePowerOfLogFollower,
 };
-inline constexpr std::size_t kMarks = 61;
+inline constexpr std::size_t kMarks = 63;
 
 // Of a crash of some role: the same with the power.
 constexpr Mark PowerCutOf(Mark crash) {

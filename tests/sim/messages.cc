@@ -84,6 +84,10 @@ void Simulation::SendReply(int from, const OutgoingReply& outgoing) {
     return;
   }
   ghost_.Replied(ReplicaAt(from), reply);
+  const auto asked = at.unanswered.find({reply.origin, reply.id});
+  if (asked != at.unanswered.end() && --asked->second == 0) {
+    at.unanswered.erase(asked);
+  }
   queue_.After(1 + node_random_.HeavyTailed(plan_.network.delay / 4, 50),
                [this, reply, era = at.replica->era()] {
                  clients_.Receive(reply.origin, era, reply);
@@ -106,6 +110,9 @@ void Simulation::ReceiveRequest(int to, std::uint32_t connection,
                .b = batch->digest(),
                .a_label = "connection",
                .b_label = "digest"});
+  for (const Command& command : batch->commands()) {
+    ++at.unanswered[{connection, command.id}];
+  }
   at.requests.batches.push_back(batch);
   ScheduleTurn(to);
 }

@@ -67,6 +67,7 @@ void Simulation::Stop(int index) {
   at.urgent = at.writes_checkpoint = at.writes_snapshot = false;
   at.inbox.clear();
   at.requests.batches.clear();
+  at.unanswered.clear();
 }
 
 // ---- turns ------------------------------------------------------------------

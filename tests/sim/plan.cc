@@ -320,6 +320,13 @@ void DrawSessions(Random random, Plan& plan) {
       random.OneOf(std::array<std::uint64_t, 4>{100, 500, 2000, 10000});
 }
 
+// Some commands read more than they may, and sessions keep few results. What is
+// kept in all has room: beyond it replicas need not keep the same.
+void DrawResults(Random random, Plan& plan) {
+  if (!random.Chance(250)) return;
+  plan.settings.results.command_bytes = random.Between(100, 600);
+}
+
 // "; roles l12 d345 a678 e9": by node. Empty when every node has every role.
 std::string DescribeRoles(const Settings& settings) {
   std::string text = settings.thrifty ? "; thrifty" : "";
@@ -479,6 +486,7 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
   }
   if (limits.contended) Contend(random.Fork(3), plan);
   DrawSessions(random.Fork(5), plan);
+  DrawResults(random.Fork(6), plan);
   plan.real_store =
       limits.real_store || random.Fork(4).Chance(kRealStorePermille);
   return plan;
@@ -503,6 +511,7 @@ std::string Describe(const Plan& plan) {
       settings.overlap_sync ? ", overlap" : "",
       settings.lazy_fast_commit ? ", lazy" : "", ", sessions kept ms ",
       settings.session_idle_ms, ", retained bytes ", settings.retained_bytes,
+      ", bytes a result ", settings.results.command_bytes,
       plan.real_store ? ", real store" : "", "; ", work.clients, " clients x ",
       work.pipeline, ", requests of ", work.batch, ", ", work.groups, " groups",
       DescribeRoles(settings));

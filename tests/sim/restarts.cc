@@ -138,7 +138,8 @@ void Simulation::RestoreOrderFromSnapshot(int index) {
 // A restart rebuilds the state that the journal's decisions give, whatever
 // the order in which they are taken (reliability.md M15).
 void Simulation::CheckRestored(int index) {
-  Executor shadow(ColumnsOf(plan_.settings), plan_.settings.conflicts);
+  Executor shadow(ColumnsOf(plan_.settings), plan_.settings.conflicts,
+                  plan_.settings.results);
   Executed executed;
   const auto commit = [&](InstanceId id, const Value& value,
                           DependencySet deps) {

@@ -54,6 +54,8 @@ Range ThreeReplicas() {
                      AtLeast(50, kBusy),
                      AtLeast(300, kSessionExpired),
                      AtLeast(100, kExpiredCommand),
+                     AtLeast(50, kResultTooLarge),
+                     AtLeast(1, kResultGone),
                      AtLeast(2000, kCycle),
                      AtLeast(50, kCrashInTurn),
                      AtLeast(150, kCrashUnsynced),

@@ -188,7 +188,7 @@ bool Simulation::SurvivorsSettled() {
 bool Simulation::Settled() {
   if (!clients_.AllAnswered()) return false;
   for (int i = 0; i < plan_.settings.replicas; ++i) {
-    if (node(i).replica == nullptr ||
+    if (node(i).replica == nullptr || !node(i).unanswered.empty() ||
         (roles_.executors.Contains(ReplicaAt(i)) &&
          order_.executed(ReplicaAt(i)) < ghost_.decided_with_commands())) {
       return false;
@@ -231,6 +231,16 @@ void Simulation::CheckSettled() {
                  .b = node(i).replica->executor().state_hash(),
                  .a_label = "fingerprint",
                  .b_label = "state"});
+  }
+  for (int i = 0; i < plan_.settings.replicas; ++i) {
+    // Its client may have gone elsewhere; the connection still counts it.
+    if (node(i).unanswered.empty()) continue;
+    const auto& [origin, id] = node(i).unanswered.begin()->first;
+    verdict_.Fail("L6: a node that lives answers every command it took",
+                  "r" + std::to_string(i + 1) + " owes " +
+                      std::to_string(node(i).unanswered.size()) +
+                      ", one of them to connection " + std::to_string(origin) +
+                      ", sequence " + std::to_string(id.sequence));
   }
   for (int i = 0; i < plan_.settings.replicas; ++i) {
     const ReplicaStatus status = node(i).replica->Status();
@@ -278,6 +288,9 @@ void Simulation::FillStatistics() {
   statistics_.marks.Note(Mark::kExpiredCommand, clients_.statistics().expired);
   statistics_.marks.Note(Mark::kGivenUp, clients_.statistics().given_up);
   statistics_.marks.Note(Mark::kWithdrawn, clients_.statistics().withdrawn);
+  statistics_.marks.Note(Mark::kResultTooLarge,
+                         clients_.statistics().too_large);
+  statistics_.marks.Note(Mark::kResultGone, clients_.statistics().results_gone);
   statistics_.marks.Add(ghost_.marks());
   for (const Node& each : nodes_) statistics_.marks.Add(each.disk.marks());
 }

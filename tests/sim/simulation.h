@@ -16,9 +16,11 @@
 #include <cstdint>
 #include <cstdio>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "replica/paxos/roles.h"
@@ -115,6 +117,8 @@ class Simulation {
     bool urgent = false;
     std::vector<Event> inbox;
     ClientCommands requests;
+    // Commands that this life has taken in and not answered, by connection.
+    std::map<std::pair<std::uint32_t, CommandId>, int> unanswered;
   };
 
   Node& node(int index) { return nodes_[static_cast<std::size_t>(index)]; }

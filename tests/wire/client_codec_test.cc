@@ -61,14 +61,13 @@ TEST(ClientCodecTest, LargeTextsComeBackAsTheyWere) {
   for (const std::size_t size :
        {std::size_t{300'000}, std::size_t{2'000'000}}) {
     const std::string text = random.Bytes(size) + std::string(size, 'x');
-    EXPECT_TRUE(Same(*RoundTrip(Reject{text}), Reject{text}));
     EXPECT_TRUE(Same(*RoundTrip(StatusReply{text}), StatusReply{text}));
   }
 }
 
 TEST(ClientCodecTest, AMessageThatOutgrowsItsScratchLeavesNoTraces) {
   const std::string before = Encode(Reject{"small"});
-  Encode(Reject{std::string(1'000'000, 'x')});
+  Encode(StatusReply{std::string(1'000'000, 'x')});
   EXPECT_EQ(Encode(Reject{"small"}), before);
 }
 

@@ -46,8 +46,8 @@ void AddOperation(Random& random, CommandBatchBuilder& builder) {
 ClientReply RandomReply(Random& random) {
   ClientReply reply{
       .id = {static_cast<ClientId>(random.Next()), random.Number()},
-      .status = static_cast<ReplyStatus>(random.Below(3)),
-      .reason = static_cast<RefusalReason>(random.Below(9)),
+      .status = static_cast<ReplyStatus>(random.Below(4)),
+      .reason = static_cast<RefusalReason>(random.Below(13)),
       .instance = {ReplicaAt(static_cast<int>(random.Below(kMaxReplicas))),
                    random.Number()},
       .commit_latency_us = static_cast<std::uint32_t>(random.Number())};
@@ -294,6 +294,7 @@ SessionsRecord RandomSessions(Random& random) {
     session.acknowledged = random.Next();
     session.last_era = random.Next();
     session.requests_hash = random.Next();
+    session.results_cut = random.Coin() ? random.Next() : 0;
     std::uint64_t at = 0;
     for (std::uint64_t m = random.Below(5); m > 0; --m) {
       const std::uint64_t first = at + 2 + random.Below(100);

@@ -21,11 +21,13 @@ TEST(RefusalTest, EachNamesTheLimitItRestsOn) {
   EXPECT_TRUE(
       Names(RefusalReason::kTooManyOperations, kMaxOperationsPerCommand));
   EXPECT_TRUE(Names(RefusalReason::kPipelineFull, kMaxPipelinePerSession));
+  EXPECT_TRUE(
+      Names(RefusalReason::kResultTooLarge, ResultLimits().command_bytes));
 }
 
 TEST(RefusalTest, EachHasATextOfItsOwn) {
   EXPECT_EQ(Explain(RefusalReason::kNone), "");
-  for (int i = 1; i <= static_cast<int>(RefusalReason::kNoLeader); ++i) {
+  for (int i = 1; i <= static_cast<int>(RefusalReason::kResultTooLarge); ++i) {
     for (int j = 0; j < i; ++j) {
       EXPECT_NE(Explain(static_cast<RefusalReason>(i)),
                 Explain(static_cast<RefusalReason>(j)));

@@ -1,5 +1,6 @@
 #include "wire/codec/checkpoint_codec.h"
 
+#include <algorithm>
 #include <cstring>
 #include <span>
 #include <string>
@@ -25,7 +26,7 @@ bool IntervalsAscend(std::span<const SessionsRecord::Interval> intervals) {
 
 struct SessionColumns {
   std::span<const std::uint64_t> clients, acknowledged, firsts, lasts;
-  std::span<const std::uint64_t> last_eras, requests_hashes;
+  std::span<const std::uint64_t> last_eras, requests_hashes, results_cuts;
   std::span<const std::uint32_t> interval_counts;
 
   bool SizesAgree() const {
@@ -33,6 +34,7 @@ struct SessionColumns {
            interval_counts.size() == clients.size() &&
            last_eras.size() == clients.size() &&
            requests_hashes.size() == clients.size() &&
+           (results_cuts.empty() || results_cuts.size() == clients.size()) &&
            lasts.size() == firsts.size() &&
            Sum(interval_counts) == firsts.size();
   }
@@ -47,6 +49,9 @@ void ReadSessions(const SessionColumns& columns, SessionsRecord& record,
     session.acknowledged = columns.acknowledged[i];
     session.last_era = columns.last_eras[i];
     session.requests_hash = columns.requests_hashes[i];
+    if (!columns.results_cuts.empty()) {
+      session.results_cut = columns.results_cuts[i];
+    }
     for (std::uint32_t n = columns.interval_counts[i]; n > 0; --n) {
       session.executed.push_back(
           {.first = columns.firsts[interval], .last = columns.lasts[interval]});
@@ -124,6 +129,12 @@ void SetCheckpoint(const SessionsRecord& record, schema::Record::Builder root) {
              [&](unsigned i) { return sessions[i].last_era; });
   FillColumn(to.initRequestsHashes(count),
              [&](unsigned i) { return sessions[i].requests_hash; });
+  if (std::ranges::any_of(sessions, [](const auto& session) {
+        return session.results_cut != 0;
+      })) {
+    FillColumn(to.initResultsCuts(count),
+               [&](unsigned i) { return sessions[i].results_cut; });
+  }
   unsigned intervals = 0;
   FillColumn(to.initIntervalCounts(count), [&](unsigned i) {
     const auto own = static_cast<std::uint32_t>(sessions[i].executed.size());
@@ -169,7 +180,7 @@ std::size_t ExtraWords(const SessionsRecord& record) {
   for (const auto& session : record.sessions) {
     intervals += session.executed.size();
   }
-  return record.sessions.size() * 5 + intervals * 2 +
+  return record.sessions.size() * 6 + intervals * 2 +
          RepliesWords(record.results);
 }
 
@@ -237,6 +248,7 @@ SessionsRecord Get(const schema::SessionsRecord::Reader& from,
       .lasts = lists.Column<std::uint64_t>(from.getLasts()),
       .last_eras = lists.Column<std::uint64_t>(from.getLastEras()),
       .requests_hashes = lists.Column<std::uint64_t>(from.getRequestsHashes()),
+      .results_cuts = lists.Column<std::uint64_t>(from.getResultsCuts()),
       .interval_counts = lists.Column<std::uint32_t>(from.getIntervalCounts())};
   SessionsRecord record;
   if (!lists.status().ok() || !columns.SizesAgree()) {

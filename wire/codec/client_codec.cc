@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t kSmallWords = 64;
 // Two pointers, two zero bytes at the end and what fills up the words.
 constexpr std::size_t kSettingBytes = 32;
+constexpr std::size_t kMaxRejectBytes = 2048;
 
 template <typename Root, typename Fill>
 void AppendMessage(FrameType type, std::size_t words, std::string& out,
@@ -92,12 +93,14 @@ void Append(const Hello& hello, std::string& out) {
 }
 
 void Append(const Reject& reject, std::string& out) {
-  AppendMessage<schema::Reject>(FrameType::kReject, kSmallWords, out,
-                                [&](schema::Reject::Builder to) {
-                                  to.setReason(TextOf(reject.reason));
-                                  to.setTaken(reject.taken);
-                                  to.setCode(TextOf(reject.code));
-                                });
+  AppendMessage<schema::Reject>(
+      FrameType::kReject, kSmallWords, out, [&](schema::Reject::Builder to) {
+        // Whoever has not said Hello may get no
+        // larger frame.
+        to.setReason(TextOf(reject.reason.substr(0, kMaxRejectBytes)));
+        to.setTaken(reject.taken);
+        to.setCode(TextOf(reject.code));
+      });
 }
 
 void Append(const ClientRequest& request, std::string& out) {

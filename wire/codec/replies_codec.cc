@@ -12,8 +12,8 @@
 namespace quorate::codec {
 namespace {
 
-constexpr auto kLastReplyStatus = ReplyStatus::kUnknown;
-constexpr auto kLastReason = RefusalReason::kSessionExpired;
+constexpr auto kLastReplyStatus = ReplyStatus::kResultGone;
+constexpr auto kLastReason = RefusalReason::kResultTooLarge;
 constexpr auto kLastOperationStatus = OperationStatus::kTooLarge;
 
 // What the replies add up to, and which columns hold more than defaults.

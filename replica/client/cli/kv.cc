@@ -1,11 +1,14 @@
-// `quorate kv`: one command, executed once, and its answer.
+// `quorate kv`: one command, executed once, and its answer. A scan is as many
+// of them as it has pages.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "replica/client/cli/arguments.h"
@@ -14,6 +17,7 @@
 #include "replica/client/sync_client.h"
 #include "system/standard_streams.h"
 #include "system/user_file.h"
+#include "wire/limits.h"
 
 namespace quorate::cli {
 namespace {
@@ -27,12 +31,13 @@ constexpr const char* kExamples =
     "  quorate kv cas greeting hello bye     (a missing key is \"\")\n"
     "  quorate kv add counter 5\n"
     "  quorate kv scan user: \"user;\" --limit 10\n"
+    "  quorate kv scan a z          (page by page, each as of its own moment)\n"
     "  printf 'add a -5\\nadd b 5\\n' | quorate kv batch -\n"
     "A value that begins with \"-\" goes behind \"--\": kv put k -- -v\n"
     "Exit codes: 0 done, 1 the operation failed (key not found, value not the "
-    "expected one,\nrefused), 2 wrong usage, 3 no quorum or timeout. Output "
-    "that cannot be written\n(>/dev/full) changes nothing but that a get or "
-    "scan has then failed.";
+    "expected one,\nrefused), 2 wrong usage, 3 no quorum, timeout or a result "
+    "that is no longer kept.\nOutput that cannot be written (>/dev/full) "
+    "changes nothing but that a get or scan\nhas then failed.";
 
 // Much more than the operations of one command, escaped.
 constexpr std::size_t kMostBatchTextBytes = std::size_t{16} << 20;
@@ -74,11 +79,22 @@ void PrintLine(std::string_view text) {
   std::fputc('\n', stdout);
 }
 
+void PrintRows(const OperationResult& scan) {
+  for (const auto& [key, value] : scan.rows) {
+    PrintLine(fmt::format("{}\t{}", key, value));
+  }
+}
+
+void SayWhereItGoesOn(const Operation& scan, const std::string& next) {
+  PrintError("kv",
+             fmt::format("scan {}: there are more rows, from key \"{}\" on",
+                         scan.key, next));
+}
+
 void PrintResult(const Operation& operation, const OperationResult& result) {
   if (operation.kind == OperationKind::kScan) {
-    for (const auto& [key, value] : result.rows) {
-      PrintLine(fmt::format("{}\t{}", key, value));
-    }
+    PrintRows(result);
+    if (!result.value.empty()) SayWhereItGoesOn(operation, result.value);
     return;
   }
   if (result.status == OperationStatus::kMismatch ||
@@ -99,6 +115,8 @@ Json ResultAsJson(const Operation& operation, const OperationResult& result) {
     for (const auto& [key, value] : result.rows) {
       json["rows"].push_back({{"key", key}, {"value", value}});
     }
+    json["more"] = !result.value.empty();
+    if (!result.value.empty()) json["next"] = result.value;
   } else if (result.status == OperationStatus::kMismatch ||
              operation.kind == OperationKind::kGet) {
     json["value"] = result.value;
@@ -106,13 +124,22 @@ Json ResultAsJson(const Operation& operation, const OperationResult& result) {
   return json;
 }
 
+std::string_view OutcomeName(ReplyStatus status) {
+  switch (status) {
+    case ReplyStatus::kDone: return "done";
+    case ReplyStatus::kRefused: return "refused";
+    case ReplyStatus::kUnknown: return "unknown";
+    case ReplyStatus::kResultGone: return "done, result no longer kept";
+  }
+  return "unknown";
+}
+
+// `pages`: commands that a scan took; 0: it is no scan.
 void PrintJson(const Completion& completion,
-               std::span<const Operation> operations) {
-  Json json = {
-      {"outcome", completion.status == ReplyStatus::kDone      ? "done"
-                  : completion.status == ReplyStatus::kRefused ? "refused"
-                                                               : "unknown"},
-      {"results", Json::array()}};
+               std::span<const Operation> operations, int pages = 0) {
+  Json json = {{"outcome", OutcomeName(completion.status)},
+               {"results", Json::array()}};
+  if (pages > 0) json["pages"] = pages;
   if (completion.status == ReplyStatus::kDone) {
     json["instance"] = ToString(completion.instance);
     json["commit_latency_us"] = completion.commit_latency_us;
@@ -128,8 +155,24 @@ void PrintJson(const Completion& completion,
 }
 
 int ExplainNotDone(const Completion& completion, const SyncClient& client,
-                   int timeout_ms) {
+                   int timeout_ms, const ResultLimits& limits) {
   const std::string_view connection = Text(client.connection_status());
+  if (completion.status == ReplyStatus::kResultGone) {
+    PrintError(
+        "kv",
+        "executed, once, but its first answer was lost and its result is "
+        "no longer kept: read what you need to know");
+    return kNoQuorum;
+  }
+  if (completion.reason == RefusalReason::kResultTooLarge) {
+    PrintError("kv",
+               fmt::format("refused, nothing of it was executed: its result "
+                           "is larger than {} bytes, the cluster's limit "
+                           "for one command ([results] command_bytes); ask "
+                           "for less at once",
+                           limits.command_bytes));
+    return kFailed;
+  }
   if (completion.status == ReplyStatus::kUnknown) {
     PrintError("kv",
                fmt::format("no answer within {} ms{}{}; the command may have "
@@ -169,27 +212,34 @@ int PrintDone(const Completion& completion,
   return exit_code;
 }
 
-int Execute(const KvArguments& arguments,
-            std::span<const Operation> operations) {
+// How a command reaches the cluster, or the exit code of what is wrong.
+struct Way {
+  std::optional<int> exit_code;
+  ClientOptions options;
+  ResultLimits limits;
+};
+
+Way WrongWay(std::string_view problem) {
+  PrintError("kv", problem);
+  return {.exit_code = kWrongUsage};
+}
+
+Way FindWay(const KvArguments& arguments) {
   const absl::StatusOr<ClusterConfig> config = ChooseConfig(arguments.config);
-  if (!config.ok()) {
-    PrintError("kv", Text(config.status()));
-    return kWrongUsage;
-  }
+  if (!config.ok()) return WrongWay(Text(config.status()));
   ClientOptions options = OptionsFor(*config);
   options.give_up_timeout_ms = arguments.timeout_ms;
   if (!arguments.node.empty()) {
     const std::optional<std::size_t> node = config->FindNode(arguments.node);
     if (!node) {
-      PrintError("kv", fmt::format("there is no node \"{}\" in this cluster",
-                                   arguments.node));
-      return kWrongUsage;
+      return WrongWay(fmt::format("there is no node \"{}\" in this cluster",
+                                  arguments.node));
     }
     if (!config->TakesCommands(*node)) {
-      PrintError("kv", fmt::format("node \"{}\" takes no commands: it lacks "
-                                   "the role \"leader\"",
-                                   arguments.node));
-      return kWrongUsage;
+      return WrongWay(
+          fmt::format("node \"{}\" takes no commands: it lacks the "
+                      "role \"leader\"",
+                      arguments.node));
     }
     if (config->settings.protocol == Protocol::kMultipaxos) {
       options.first_node = *node;  // Which may name another one.
@@ -197,14 +247,26 @@ int Execute(const KvArguments& arguments,
       options.nodes = {config->nodes[*node].client};
     }
   }
-  SyncClient client(std::move(options));
-  const Completion completion = client.Execute(operations);
-  // A node that answers with too few results is broken; do not read past them.
-  if (completion.status == ReplyStatus::kDone &&
-      completion.results.size() != operations.size()) {
-    PrintError("kv", "the node's answer does not fit the command");
-    return kFailed;
+  return {.options = std::move(options), .limits = config->settings.results};
+}
+
+// A node that answers with too few results is broken; nobody reads past them.
+bool Fits(const Completion& completion, std::size_t operations) {
+  if (completion.status != ReplyStatus::kDone ||
+      completion.results.size() == operations) {
+    return true;
   }
+  PrintError("kv", "the node's answer does not fit the command");
+  return false;
+}
+
+int Execute(const KvArguments& arguments,
+            std::span<const Operation> operations) {
+  Way way = FindWay(arguments);
+  if (way.exit_code) return *way.exit_code;
+  SyncClient client(std::move(way.options));
+  const Completion completion = client.Execute(operations);
+  if (!Fits(completion, operations.size())) return kFailed;
   if (arguments.json) PrintJson(completion, operations);
   if (completion.status == ReplyStatus::kDone) {
     const int exit_code = PrintDone(completion, operations, arguments.json);
@@ -214,7 +276,53 @@ int Execute(const KvArguments& arguments,
         operations, [](const Operation& o) { return IsReadOnly(o.kind); });
     return only_reads && FlushStandardOutput() != 0 ? kFailed : exit_code;
   }
-  return ExplainNotDone(completion, client, arguments.timeout_ms);
+  return ExplainNotDone(completion, client, arguments.timeout_ms, way.limits);
+}
+
+// A page a command, up to --limit rows or the end of the range. Text is printed
+// as it comes, JSON is one object at the end.
+int ExecuteScan(const KvArguments& arguments) {
+  Way way = FindWay(arguments);
+  if (way.exit_code) return *way.exit_code;
+  SyncClient client(std::move(way.options));
+  const Operation whole{.kind = OperationKind::kScan,
+                        .key = arguments.key,
+                        .value = arguments.end};
+  const auto wanted = static_cast<std::size_t>(arguments.limit);  // 0: all
+  std::size_t rows = 0;
+  std::string from = arguments.key;
+  Completion all;
+  for (int pages = 1;; ++pages) {
+    const std::size_t left = wanted == 0 ? kMaxScanRows : wanted - rows;
+    Operation page = whole;
+    page.key = from;
+    page.number =
+        static_cast<std::int64_t>(std::min<std::size_t>(left, kMaxScanRows));
+    Completion completion = client.Execute(page);
+    if (!Fits(completion, 1)) return kFailed;
+    if (completion.status != ReplyStatus::kDone) {
+      if (arguments.json) PrintJson(completion, {&whole, 1}, pages);
+      if (pages > 1) SayWhereItGoesOn(whole, from);
+      return ExplainNotDone(completion, client, arguments.timeout_ms,
+                            way.limits);
+    }
+    OperationResult& result = completion.results[0];
+    rows += result.rows.size();
+    from = result.value;
+    const bool ends = from.empty() || rows == wanted || result.rows.empty();
+    if (!arguments.json) {
+      PrintRows(result);
+      if (ends && !from.empty()) SayWhereItGoesOn(whole, from);
+    } else if (pages == 1) {
+      all = std::move(completion);
+    } else {
+      all.results[0].value = from;
+      std::ranges::move(result.rows, std::back_inserter(all.results[0].rows));
+    }
+    if (ends && arguments.json) PrintJson(all, {&whole, 1}, pages);
+    if (FlushStandardOutput() != 0) return kFailed;
+    if (ends) return kDone;
+  }
 }
 
 int ExecuteWords(const KvArguments& arguments,
@@ -294,8 +402,9 @@ int KvMain(int argc, const char* const* argv) {
       app, "scan", "print the keys from FIRST up to, not including, END");
   word(scan, "FIRST", arguments.key);
   scan->add_option("END", arguments.end);
-  scan->add_option("--limit", arguments.limit, "most rows")
-      ->check(CLI::Range(1, 1000000));
+  scan->add_option("--limit", arguments.limit,
+                   "most rows; without it all of the range, page by page")
+      ->check(CLI::Range(1, 1000000000));
   CLI::App* batch = AddOperation(
       app, "batch", "execute the operations of a file as one atomic command");
   word(batch, "FILE", arguments.file);
@@ -321,10 +430,7 @@ int KvMain(int argc, const char* const* argv) {
   }
   if (add->parsed()) return ExecuteWords(a, {"add", a.key, a.number});
   if (append->parsed()) return ExecuteWords(a, {"append", a.key, a.value});
-  if (scan->parsed()) {
-    const std::string limit = std::to_string(a.limit > 0 ? a.limit : 1000);
-    return ExecuteWords(a, {"scan", a.key, a.end, limit});
-  }
+  if (scan->parsed()) return ExecuteScan(a);
   return ExecuteBatch(arguments);
 }
 

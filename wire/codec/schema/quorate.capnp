@@ -484,6 +484,7 @@ struct SessionsRecord {
   # One entry a session.
   lastEras @6 :List(UInt64);
   requestsHashes @7 :List(UInt64);
+  resultsCuts @8 :List(UInt64);      # left out: 0 each
 }
 
 struct CheckpointEndedRecord {
