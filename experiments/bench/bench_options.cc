@@ -7,7 +7,7 @@
 #include "CLI/CLI.hpp"
 #include "fmt/format.h"
 #include "replica/shell/setting_table.h"
-#include "system/strict_numbers.h"
+#include "replica/system/strict_numbers.h"
 
 namespace quorate::bench {
 namespace {

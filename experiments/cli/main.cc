@@ -10,7 +10,7 @@
 
 #include "replica/client/cli/arguments.h"
 #include "replica/client/cli/cli.h"
-#include "system/standard_streams.h"
+#include "replica/system/standard_streams.h"
 #ifdef QUORATE_HAS_BENCH
 #include "experiments/bench/bench_main.h"
 #endif

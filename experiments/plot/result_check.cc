@@ -5,7 +5,7 @@
 
 #include "experiments/bench/text.h"
 #include "fmt/format.h"
-#include "system/user_file.h"
+#include "replica/system/user_file.h"
 
 namespace quorate::bench {
 namespace {

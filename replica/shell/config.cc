@@ -9,7 +9,7 @@
 #include "replica/shell/config_table.h"
 #include "replica/shell/setting_table.h"
 #include "replica/shell/text.h"
-#include "system/user_file.h"
+#include "replica/system/user_file.h"
 #include "wire/limits.h"
 
 namespace quorate {

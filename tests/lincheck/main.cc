@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "nlohmann/json.hpp"
-#include "system/standard_streams.h"
-#include "system/user_file.h"
+#include "replica/system/standard_streams.h"
+#include "replica/system/user_file.h"
 #include "tests/lincheck/check.h"
 #include "tests/lincheck/history.h"
 #include "tests/lincheck/table.h"

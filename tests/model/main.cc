@@ -15,9 +15,9 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "system/standard_streams.h"
-#include "system/strict_numbers.h"
-#include "system/user_file.h"
+#include "replica/system/standard_streams.h"
+#include "replica/system/strict_numbers.h"
+#include "replica/system/user_file.h"
 #include "tests/model/completion.h"
 #include "tests/model/explorer.h"
 #include "tests/model/mutants.h"

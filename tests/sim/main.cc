@@ -12,8 +12,8 @@
 #include <CLI/CLI.hpp>
 
 #include "replica/paxos/quorum.h"
-#include "system/standard_streams.h"
-#include "system/strict_numbers.h"
+#include "replica/system/standard_streams.h"
+#include "replica/system/strict_numbers.h"
 #include "tests/model/mutants.h"
 #include "tests/sim/bugs.h"
 #include "tests/sim/runner.h"

@@ -1,6 +1,6 @@
 // A child with streams that are closed, full or gone; what it does all the
 // same.
-#include "system/standard_streams.h"
+#include "replica/system/standard_streams.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "system/strict_numbers.h"
+#include "replica/system/strict_numbers.h"
 
 #include <cstdint>
 #include <optional>

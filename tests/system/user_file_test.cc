@@ -1,4 +1,4 @@
-#include "system/user_file.h"
+#include "replica/system/user_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -26,7 +26,7 @@ const std::vector<Area>& Areas() {
       {"depsvc", {"wire"}},
       {"storage", {"wire"}},
       // Nobody's: for programs.
-      {"system", {}},
+      {"replica/system", {}},
       {"executor", {"wire", "graph"}},
       // A plain value header, so it may be seen from below its rank.
       {"replica/paxos", {"wire", "replica/settings.h"}},
@@ -45,30 +45,30 @@ const std::vector<Area>& Areas() {
         "replica/floors", "replica/epaxos", "replica/bpaxos",
         "replica/multipaxos"}},
       {"replica/shell",
-       {"wire", "wire/codec", "graph", "depsvc", "storage", "system",
+       {"wire", "wire/codec", "graph", "depsvc", "storage", "replica/system",
         "executor", "replica", "replica/paxos", "replica/floors",
         "replica/epaxos", "replica/bpaxos", "replica/multipaxos"}},
       // Both read cluster.toml.
       {"replica/client",
-       {"wire", "wire/codec", "graph", "depsvc", "storage", "system",
+       {"wire", "wire/codec", "graph", "depsvc", "storage", "replica/system",
         "executor", "replica", "replica/paxos", "replica/floors",
         "replica/epaxos", "replica/bpaxos", "replica/multipaxos",
         "replica/shell/config.h", "replica/shell/handles.h",
         "replica/shell/lookup.h"}},
       // The program: puts shell and client together.
       {"replica/client/cli",
-       {"wire", "wire/codec", "graph", "depsvc", "storage", "system",
+       {"wire", "wire/codec", "graph", "depsvc", "storage", "replica/system",
         "executor", "replica", "replica/paxos", "replica/floors",
         "replica/epaxos", "replica/bpaxos", "replica/multipaxos",
         "replica/shell", "replica/client"}},
       {"tests",
-       {"wire", "wire/codec", "graph", "depsvc", "storage", "system",
+       {"wire", "wire/codec", "graph", "depsvc", "storage", "replica/system",
         "executor", "replica", "replica/paxos", "replica/floors",
         "replica/epaxos", "replica/bpaxos", "replica/multipaxos",
         "replica/shell", "replica/client", "replica/client/cli",
         "experiments"}},
       {"experiments",
-       {"wire", "wire/codec", "graph", "depsvc", "storage", "system",
+       {"wire", "wire/codec", "graph", "depsvc", "storage", "replica/system",
         "executor", "replica", "replica/paxos", "replica/floors",
         "replica/epaxos", "replica/bpaxos", "replica/multipaxos",
         "replica/shell", "replica/client", "replica/client/cli"}},
@@ -319,9 +319,9 @@ bool HasSection(std::string_view page, std::string_view section) {
 
 // ---- folders ----------------------------------------------------------------
 
-constexpr std::array<std::string_view, 9> kSourceFolders = {
-    "depsvc",  "executor", "experiments", "graph", "replica",
-    "storage", "system",   "tests",       "wire"};
+constexpr std::array<std::string_view, 8> kSourceFolders = {
+    "depsvc",  "executor", "experiments", "graph",
+    "replica", "storage",  "tests",       "wire"};
 
 constexpr std::array<std::string_view, 11> kTopLevelFiles = {
     ".ci",     ".clang-format", ".clang-tidy",    ".git",
@@ -343,7 +343,7 @@ constexpr std::array<Documented, 14> kDocumented = {{
     {"graph", "tests/graph/CMakeLists.txt"},
     {"depsvc", "tests/depsvc/CMakeLists.txt"},
     {"storage", "tests/storage/CMakeLists.txt"},
-    {"system", "tests/system/CMakeLists.txt"},
+    {"replica/system", "tests/system/CMakeLists.txt"},
     {"executor", "tests/executor/CMakeLists.txt"},
     {"replica", "tests/replica/CMakeLists.txt"},
     {"replica/paxos", "tests/replica/CMakeLists.txt"},

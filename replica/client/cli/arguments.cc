@@ -10,7 +10,7 @@
 
 #include "replica/client/cli/cli.h"
 #include "replica/shell/setting_table.h"
-#include "system/strict_numbers.h"
+#include "replica/system/strict_numbers.h"
 
 namespace quorate::cli {
 namespace {

@@ -15,8 +15,8 @@
 #include "replica/client/cli/batch_text.h"
 #include "replica/client/cli/cli.h"
 #include "replica/client/sync_client.h"
-#include "system/standard_streams.h"
-#include "system/user_file.h"
+#include "replica/system/standard_streams.h"
+#include "replica/system/user_file.h"
 #include "wire/limits.h"
 
 namespace quorate::cli {

@@ -1,4 +1,4 @@
-#include "system/standard_streams.h"
+#include "replica/system/standard_streams.h"
 
 #include <fcntl.h>
 #include <unistd.h>
