@@ -52,8 +52,35 @@ void Acceptor::Open(Opened opened) {
   if (const auto number = NumericAddress(endpoint_)) {
     Tell(Listen(*number));
   } else {
-    lookup_.Start(endpoint_);
+    AskWhere();
   }
+}
+
+// Again after a while, unless the resolver has not answered by then.
+void Acceptor::AskWhere() {
+  lookup_.Start(endpoint_);
+  uv_timer_start(
+      again_.get(),
+      [](uv_timer_t* timer) {
+        Acceptor& self = OwnerOf<Acceptor>(timer);
+        if (self.listens_at_) return;
+        if (self.lookup_.under_way()) {
+          self.SayWhyNot("the resolver does not answer");
+        } else {
+          self.AskWhere();
+        }
+      },
+      kAskAgainMs, kAskAgainMs);
+}
+
+void Acceptor::SayWhyNot(absl::string_view why) {
+  const std::string line =
+      Concat("not listening yet: cannot find the host of ", ToString(endpoint_),
+             ": ", why,
+             "; correct the name, or set listen = \"0.0.0.0\" for the node in "
+             "the configuration");
+  if (line != last_line_) log_(line);
+  last_line_ = line;
 }
 
 // Whoever hears of it may close this acceptor.
@@ -62,24 +89,12 @@ void Acceptor::Tell(const absl::Status& status) {
 }
 
 void Acceptor::HandleAddresses(const absl::StatusOr<Addresses>& found) {
-  if (found.ok()) {
-    Tell(Listen(found->front()));
+  if (!found.ok()) {
+    SayWhyNot(found.status().message());
     return;
   }
-  const std::string line =
-      Concat("not listening yet: cannot find the host of ", ToString(endpoint_),
-             ": ", found.status().message(),
-             "; correct the name, or set listen = \"0.0.0.0\" for the node in "
-             "the configuration");
-  if (line != last_line_) log_(line);
-  last_line_ = line;
-  uv_timer_start(
-      again_.get(),
-      [](uv_timer_t* timer) {
-        Acceptor& self = OwnerOf<Acceptor>(timer);
-        self.lookup_.Start(self.endpoint_);
-      },
-      kAskAgainMs, 0);
+  uv_timer_stop(again_.get());
+  Tell(Listen(found->front()));
 }
 
 absl::Status Acceptor::Listen(const sockaddr_storage& address) {

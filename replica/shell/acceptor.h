@@ -16,6 +16,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "replica/shell/config.h"
 #include "replica/shell/handles.h"
 #include "replica/shell/lookup.h"
@@ -42,6 +43,8 @@ class Acceptor {
   std::uint64_t failures() const { return failures_; }
 
  private:
+  void AskWhere();
+  void SayWhyNot(absl::string_view why);
   void HandleAddresses(const absl::StatusOr<Addresses>& found);
   absl::Status Listen(const sockaddr_storage& address);
   void Tell(const absl::Status& status);

@@ -138,6 +138,10 @@ std::string PeerLinks::TroubleWith(std::size_t index) const {
     return "";
   }
   const Peer& peer = *peers_[index];
+  if (peer.addresses.empty() && peer.lookup.under_way()) {
+    return Concat("the resolver has not answered yet where ",
+                  ToString(config_.nodes[index].peer), " is");
+  }
   return peer.unresolved.empty() ? peer.down_because : peer.unresolved;
 }
 

@@ -124,6 +124,8 @@ TEST_F(NodeNamesTest, AResolverThatHangsDelaysNothingElse) {
   AwaitFullMesh();
   EXPECT_EQ(Execute(1, Put("k", "v")).status, ReplyStatus::kDone);
   EXPECT_TRUE(RunUntil([&] { return names_.asked("hangs") == 2; }));
+  EXPECT_EQ(TroubleOf(1, "r1"), "the resolver has not answered yet where " +
+                                    ToString(config_.nodes[0].peer) + " is");
   EXPECT_TRUE(StopNode(1).ok());
   EXPECT_TRUE(StopNode(2).ok());
 }
