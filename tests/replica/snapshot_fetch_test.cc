@@ -380,7 +380,7 @@ TEST_F(SnapshotFetchTest, IsAValueThatCanBeCopied) {
 
 // ---- when -------------------------------------------------------------------
 
-const ReplicaId kOther = ReplicaAt(2);
+const ReplicaId kThird = ReplicaAt(2);
 
 class StateTransferTest : public SnapshotFetchTest {
  protected:
@@ -454,21 +454,21 @@ TEST_F(StateTransferTest, ThatAnotherColumnGetsOnIsNoRepair) {
 TEST_F(StateTransferTest,
        TakesASecondSnapshotAtOnceForWhatTheFirstServerLacks) {
   Install();
-  executed_.Hear(kOther, Slots(0, 5, 700));
-  EXPECT_EQ(Asked(kOther, Slots(0, 5, 700)), kOther);
+  executed_.Hear(kThird, Slots(0, 5, 700));
+  EXPECT_EQ(Asked(kThird, Slots(0, 5, 700)), kThird);
 }
 
 TEST_F(StateTransferTest, AsksNobodyWhoLacksWhatIsForgottenHere) {
-  executed_.Hear(kOther, Slots(0, 1, 700));
-  EXPECT_EQ(Asked(kOther, Slots(0, 0, 700)), std::nullopt);
+  executed_.Hear(kThird, Slots(0, 1, 700));
+  EXPECT_EQ(Asked(kThird, Slots(0, 0, 700)), std::nullopt);
   // The one who says so cannot serve, but who has some of it can.
   executed_.Hear(kServer, Slots(0, 5, 300));
-  EXPECT_EQ(Asked(kOther, Slots(0, 0, 700)), kServer);
+  EXPECT_EQ(Asked(kThird, Slots(0, 0, 700)), kServer);
 }
 
 TEST_F(StateTransferTest, SaysForWhomItWaits) {
-  executed_.Hear(kOther, Slots(0, 1, 700));
-  EXPECT_EQ(Asked(kOther, Slots(0, 0, 700)), std::nullopt);
+  executed_.Hear(kThird, Slots(0, 1, 700));
+  EXPECT_EQ(Asked(kThird, Slots(0, 0, 700)), std::nullopt);
   Tick(Slots(0, 2, 0), 20);
   EXPECT_TRUE(transfer_.waits_for().empty());
   executed_.Hear(kServer, Slots(0, 5, 800));
@@ -481,12 +481,12 @@ TEST_F(StateTransferTest, SaysForWhomItWaits) {
 
 TEST_F(StateTransferTest, WaitsForAllThatWereLostWhileTheyServed) {
   ASSERT_TRUE(BeginsWhenPassed(Slots(0, 900, 0)));
-  executed_.Hear(kOther, Slots(0, 950, 0));
+  executed_.Hear(kThird, Slots(0, 950, 0));
   Suspect(kServer);
   EXPECT_FALSE(transfer_.under_way());
-  Suspect(kOther);
+  Suspect(kThird);
   Tick(Slots(0, 2, 0), 100);
-  EXPECT_EQ(transfer_.waits_for(), Set({kServer, kOther}));
+  EXPECT_EQ(transfer_.waits_for(), Set({kServer, kThird}));
 }
 
 }  // namespace
