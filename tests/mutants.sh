@@ -139,6 +139,8 @@ no_w4              W4   post_outside_ign    unit EpaxosWaiting.GivesUpWhenTheCom
 no_w5              W5   -                   unit EpaxosWaiting.GivesUpWhenTooFewOfAllAnswersMatch
 session_begins_again 2.8 -                  sim
 era_commutes       2.8  -                   sim
+withdrawal_commutes 2.8 -                   sim
+withdrawal_forgets 2.8  -                   sim
 no_phantom         1.3  -                   replay tests/model/scenarios/no_phantom.txt
 rec_none           A.1  -                   explore X1 recoveries=1 restarts=1 separate_sync=1 lazy=1
 rec_r3             A.1  -                   explore X1 recoveries=1 restarts=1 separate_sync=1 lazy=1

@@ -332,6 +332,8 @@ constexpr SettingRow kRows[] = {
     {"sessions.idle_s", kPrivate, nullptr,
      "when a node proposes that idle sessions end; they end by a command, at "
      "the same place everywhere. The smallest value of the members counts"},
+    {"connections.vanished_s", kPrivate, nullptr,
+     "when a node gives up a connection whose other end is gone"},
     {"node.peer", kPrivate, nullptr,
      "addresses may change and be seen differently from different places"},
     {"node.client", kPrivate, nullptr, "as node.peer"},

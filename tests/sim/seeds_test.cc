@@ -412,12 +412,26 @@ TEST_F(Seeds, OfCrashesOfMixedRoles) { Run(CrashesOf(RoleLayout::kMixed)); }
 
 TEST(Marks, EachHasAFloorSomewhere) {
   std::set<std::size_t> marks;
-  for (const Range& range :
-       {ThreeReplicas(), FiveReplicas(), SevenReplicas(), DeadMinorities(),
-        NoFaults(), CrashesAlone(), Checkpoints(), Snapshots(), Contention(),
-        ContentionOfSeven(), RealStore(), RealStoreOfMultipaxos(),
-        RealStoreOfBpaxos(), RealStoreOfEachRole(),
-        CrashesOf(RoleLayout::kSeparate), CrashesOf(RoleLayout::kMixed)}) {
+  for (const Range& range : {ThreeReplicas(),
+                             FiveReplicas(),
+                             SevenReplicas(),
+                             DeadMinorities(),
+                             NoFaults(),
+                             CrashesAlone(),
+                             Checkpoints(),
+                             Snapshots(),
+                             Contention(),
+                             ContentionOfSeven(),
+                             RealStore(),
+                             RealStoreOfMultipaxos(),
+                             RealStoreOfBpaxos(),
+                             RealStoreOfEachRole(),
+                             CrashesOf(RoleLayout::kSeparate),
+                             CrashesOf(RoleLayout::kMixed),
+                             ImpatientClients(),
+                             ImpatientClientsOfFive(),
+                             ImpatientClientsOfMultipaxos(),
+                             ImpatientClientsOfBpaxos()}) {
     for (const Floor& floor : range.floors) marks.insert(floor.mark);
   }
   // A waiting recovery asks everybody again, so that W5, which counts all

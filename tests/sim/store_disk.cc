@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "absl/strings/str_replace.h"
 #include "tests/power/system_calls.h"
 #include "wire/codec/codec.h"
 
@@ -68,8 +69,11 @@ StoreDisk::~StoreDisk() {
 
 void StoreDisk::MustBe(const absl::Status& status, const char* what) {
   if (status.ok()) return;
-  verdict_.Fail(std::string("the real store: ") + what,
-                "r" + std::to_string(index_ + 1) + ": " + status.ToString());
+  // The directory has another name in each process.
+  verdict_.Fail(
+      std::string("the real store: ") + what,
+      "r" + std::to_string(index_ + 1) + ": " +
+          absl::StrReplaceAll(status.ToString(), {{directory_ + "/", ""}}));
 }
 
 absl::Status StoreDisk::Open() {

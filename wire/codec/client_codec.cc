@@ -232,7 +232,8 @@ absl::StatusOr<ClientMessage> DecodeClientMessage(
       return codec::ReadBody<schema::Reject>(
           "a reject", body,
           [](const auto& from) -> absl::StatusOr<ClientMessage> {
-            return Reject{.reason = codec::StringOf(from.getReason()),
+            return Reject{.reason = codec::StringOf(from.getReason())
+                                        .substr(0, codec::kMaxRejectBytes),
                           .taken = from.getTaken(),
                           .code = codec::StringOf(from.getCode())};
           });
