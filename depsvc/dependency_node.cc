@@ -24,7 +24,7 @@ DependencyNode::Answer& DependencyNode::AnswerFirst(InstanceId id,
                                                     CommandBatchPtr batch) {
   Answer* answer = answers_.FindOrCreate(id);
   QUORATE_CHECK(answer != nullptr && answer->batch == nullptr,
-                "D1: a dependency node answers an instance once");
+                "DS1: a dependency node answers an instance once");
   answer->deps = DependencySet(columns_);
   index_.CollectAndAdd(id, *batch, answer->deps);
   if (Mutated("own_column_clamp")) answer->deps.ClampOwnColumn(id);

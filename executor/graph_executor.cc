@@ -22,7 +22,7 @@ GraphExecutor::GraphExecutor(int columns, ConflictMode mode,
 bool GraphExecutor::Commit(InstanceId instance, CommandBatchPtr batch,
                            const DependencySet& deps, ExecutionOrder& order) {
   QUORATE_CHECK(Index(instance.replica) < replicas_ && instance.slot > 0,
-                "X1: an instance belongs to a column of the cluster");
+                "EX1: an instance belongs to a column of the cluster");
   SlotRing& slots = ColumnOf(instance).slots;
   if (slots.KindOf(instance.slot) != Kind::kUncommitted) return false;
 
@@ -287,7 +287,7 @@ std::optional<GraphExecutor::Blocked> GraphExecutor::OldestBlocked() const {
   const std::optional<InstanceId> missing =
       FirstMissing(waiting_[unresolved].deps);
   QUORATE_CHECK(missing.has_value(),
-                "X3: an unresolved instance misses part of its prefix");
+                "EX3: an unresolved instance misses part of its prefix");
   return Blocked{waiting_[oldest].id, *missing};
 }
 

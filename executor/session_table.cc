@@ -102,7 +102,7 @@ SessionTable::Outcome SessionTable::Begin(const Command& command) {
 bool SessionTable::Withdraw(CommandId id) {
   if (Mutated("withdrawal_forgets")) return true;
   Session* session = Find(KeyOf(id));
-  QUORATE_CHECK(session != nullptr, "S2: a withdrawal belongs to a session");
+  QUORATE_CHECK(session != nullptr, "SE2: a withdrawal belongs to a session");
   return Insert(*session, id.sequence);
 }
 
@@ -115,7 +115,7 @@ void SessionTable::RecordRead(const Command& command) {
 
 void SessionTable::Remember(CommandId id, const CommandResult& result) {
   Session* found = Find(KeyOf(id));
-  QUORATE_CHECK(found != nullptr, "S2: a result belongs to a session");
+  QUORATE_CHECK(found != nullptr, "SE2: a result belongs to a session");
   Session& session = *found;
   const std::uint64_t sequence = id.sequence;
   // A late one that the client has given up on already.
@@ -131,7 +131,7 @@ void SessionTable::Remember(CommandId id, const CommandResult& result) {
 
 void SessionTable::RememberRefusal(CommandId id) {
   Session* session = Find(KeyOf(id));
-  QUORATE_CHECK(session != nullptr, "S2: a result belongs to a session");
+  QUORATE_CHECK(session != nullptr, "SE2: a result belongs to a session");
   if (id.sequence <= session->acknowledged) return;
   MakeRoom(*session, id.sequence);
   At(*session, id.sequence).code = kRefused;
@@ -502,7 +502,7 @@ void SessionTable::DropThrough(Session& session, std::uint64_t mark) {
 void SessionTable::MakeRoom(Session& session, std::uint64_t sequence) {
   const std::uint64_t span = sequence - session.acknowledged;
   QUORATE_CHECK(span <= kMaxPipelinePerSession,
-                "S1: a session caches at most a pipeline of results");
+                "SE1: a session caches at most a pipeline of results");
   if (span > session.cached.size()) {
     absl::InlinedVector<Cached, 4> larger(std::bit_ceil(
         static_cast<std::size_t>(std::max<std::uint64_t>(span, 4))));

@@ -47,7 +47,7 @@ class SlotRing {
   // Everything up to here has been executed in an earlier life. Of a ring that
   // nothing was mentioned to.
   void ForgetThrough(std::uint64_t slot) {
-    QUORATE_CHECK(end_ == forgotten_, "X5: only a new executor is restored");
+    QUORATE_CHECK(end_ == forgotten_, "EX5: only a new executor is restored");
     forgotten_ = end_ = slot;
   }
 

@@ -16,12 +16,12 @@ void WaitingIndex::Insert(Vertex vertex, const Footprint& footprint) {
 void WaitingIndex::Erase(Vertex vertex, const Footprint& footprint) {
   for (const Footprint::Entry& entry : footprint.entries()) {
     const auto key = by_key_.find(entry.key_hash);
-    QUORATE_CHECK(key != by_key_.end(), "X2: an indexed key has its entry");
+    QUORATE_CHECK(key != by_key_.end(), "EX2: an indexed key has its entry");
     auto& postings = key->second;
     // Vertices execute roughly in the order in which they came.
     const auto posting = std::ranges::find(postings, vertex, &Posting::vertex);
     QUORATE_CHECK(posting != postings.end(),
-                  "X2: an indexed vertex is posted under its keys");
+                  "EX2: an indexed vertex is posted under its keys");
     *posting = postings.back();
     postings.pop_back();
     if (postings.empty()) by_key_.erase(key);

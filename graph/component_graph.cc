@@ -25,7 +25,7 @@ void ComponentGraph::Resolve(Vertex vertex, std::span<const Vertex> targets,
                              Components& ready) {
   Node& node = nodes_[vertex];
   QUORATE_CHECK(node.leader == vertex && !node.resolved,
-                "G1: a vertex is resolved once");
+                "GR1: a vertex is resolved once");
   node.resolved = true;
   if (!targets.empty()) {
     node.edges = edges_.Take(targets.size());
@@ -256,7 +256,7 @@ Vertex ComponentGraph::FirstUnresolved(Vertex vertex) const {
     path.push_back({edge.target, 0});
   }
   QUORATE_CHECK(false,
-                "G2: a vertex that has not run reaches an unresolved one");
+                "GR2: a vertex that has not run reaches an unresolved one");
   return kNoVertex;
 }
 

@@ -85,7 +85,7 @@ void StateReader::Take(const Record& record, Executor& executor) {
                    is_inside_ = false;
                    QUORATE_CHECK(
                        executor.state_hash() == r.state_hash,
-                       "X4: a checkpoint gives back the state it was taken of");
+                       "EX4: a checkpoint gives back the state it was taken of");
                  },
                  [](const auto&) {}},
       record);

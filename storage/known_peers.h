@@ -5,7 +5,7 @@
 // disk. The file `peers` of the node's directory has it before a meeting
 // counts: a node that restarts must not take a wiped replica, or an older copy
 // of one, for the one it knew, or the two would make a quorum that remembers
-// nothing (M16). Records that are heard of later go to the mark `heard`, which
+// nothing (BM16). Records that are heard of later go to the mark `heard`, which
 // costs no sync. Used by one thread.
 #pragma once
 

@@ -22,7 +22,7 @@ absl::Status MemoryStore::Replay(const Reader& reader) {
 
 absl::Status MemoryStore::Append(std::string_view group, RecordSequence last) {
   QUORATE_CHECK(last > last_record_,
-                "S1: groups are appended in the order of their records");
+                "ST1: groups are appended in the order of their records");
   groups_.push_back(
       {.bytes = std::string(group), .first = last_record_ + 1, .last = last});
   last_record_ = last;
@@ -50,7 +50,7 @@ absl::Status MemoryStore::AppendCheckpoint(std::string_view chunk) {
 
 absl::Status MemoryStore::FinishCheckpoint(RecordSequence last) {
   QUORATE_CHECK(last <= last_record_,
-                "S6: a checkpoint stands for records that were appended");
+                "ST6: a checkpoint stands for records that were appended");
   checkpoint_ = std::exchange(written_, {});
   stats_.checkpoint_last = last;
   stats_.checkpoint_chunks = checkpoint_.size();

@@ -4,9 +4,9 @@
 // turned into statuses: FULL is ResourceExhausted, CORRUPT is DataLoss, BUSY is
 // FailedPrecondition, the rest Internal. Opened the one way that is safe here:
 // WAL, synchronous=FULL and locking_mode=EXCLUSIVE, each read back, because
-// SQLite ignores a pragma that it cannot follow (reliability.md F1, F2). It
+// SQLite ignores a pragma that it cannot follow (reliability.md ENV1, ENV2). It
 // never checkpoints by itself, not even when it is closed: after a failed write
-// nothing more may be written (F3).
+// nothing more may be written (ENV3).
 #pragma once
 
 #include <cstdint>

@@ -113,7 +113,7 @@ absl::Status SqliteStore::Load(const StoreIdentity& expected) {
   const absl::StatusOr<std::optional<StoreIdentity>> file =
       directory_.ReadIdentity();
   if (!file.ok()) return file.status();
-  // S5: a wiped database must not come back empty: the node would forget its
+  // ST5: a wiped database must not come back empty: the node would forget its
   // votes and could vote a second time.
   if (!had_database && (file->has_value() || had_wal)) {
     return Lost(path(),
@@ -128,7 +128,7 @@ absl::Status SqliteStore::Load(const StoreIdentity& expected) {
   if (!connection.ok()) return connection.status();
   connection_ = std::move(*connection);
 
-  // S7: what a failed sync has left in memory can be read now and may be gone
+  // ST7: what a failed sync has left in memory can be read now and may be gone
   // after a power loss; nothing may be built on it before it is on the disk.
   // Empty after a clean stop.
   absl::Status status =
@@ -445,7 +445,7 @@ absl::Status SqliteStore::WriteMark() {
   return mark_->Write(BytesOf(mark));
 }
 
-// S8: what was synced and told is there, or the store does not open. SQLite
+// ST8: what was synced and told is there, or the store does not open. SQLite
 // would drop the end of a damaged WAL without a word.
 absl::Status SqliteStore::CheckMark() {
   if (!mark_.has_value()) {
@@ -486,7 +486,7 @@ absl::Status SqliteStore::CheckMark() {
                    "files beside it"));
 }
 
-// F3: truncating the WAL puts the last life's commits into the database before
+// ENV3: truncating the WAL puts the last life's commits into the database before
 // anybody can be told of them. The mark and the names are made durable as well,
 // before the first group.
 //
@@ -587,7 +587,7 @@ absl::Status SqliteStore::CheckRow(sqlite3_stmt* row,
   const std::int64_t number = sqlite3_column_int64(row, 0);
   const char* fault = nullptr;
   if (number != expected_row) {
-    fault = "is missing";  // S2: rows have no gap.
+    fault = "is missing";  // ST2: rows have no gap.
   } else if (Checksum(ColumnBlob(row, 3), number,
                       sqlite3_column_int64(row, 1)) !=
                  sqlite3_column_int64(row, 2) &&
@@ -604,7 +604,7 @@ absl::Status SqliteStore::CheckRow(sqlite3_stmt* row,
 absl::Status SqliteStore::Append(std::string_view group, RecordSequence last) {
   if (!poison_.ok()) return poison_;
   QUORATE_CHECK(last > last_record_,
-                "S1: groups are appended in the order of their records");
+                "ST1: groups are appended in the order of their records");
   if (absl::Status status = Insert(group, last); !status.ok()) {
     return Poison(std::move(status));
   }
@@ -659,7 +659,7 @@ absl::Status SqliteStore::AppendCheckpoint(std::string_view chunk) {
 absl::Status SqliteStore::FinishCheckpoint(RecordSequence last) {
   if (!poison_.ok()) return poison_;
   QUORATE_CHECK(last <= last_record_,
-                "S6: a checkpoint stands for records that were appended");
+                "ST6: a checkpoint stands for records that were appended");
   const absl::StatusOr<std::int64_t> covered = LastRowUpTo(last);
   if (!covered.ok()) return Poison(covered.status());
   RecordSequence base =
@@ -674,7 +674,7 @@ absl::Status SqliteStore::FinishCheckpoint(RecordSequence last) {
     status = connection_->Execute(
         absl::StrCat("DELETE FROM journal WHERE row <= ", *covered));
   }
-  // What stands for which rows goes with one row: both or neither (S2 of the
+  // What stands for which rows goes with one row: both or neither (ST2 of the
   // published bugs: rows_before_facts).
   if (status.ok()) status = checkpoint_->Finish(last, *covered + 1, base);
   if (status.ok()) status = WriteMark();
@@ -755,8 +755,8 @@ absl::Status SqliteStore::Maintain() {
   return status.ok() ? status : Poison(std::move(status));
 }
 
-// S3: the first error stays. On a full disk the ballast makes the room that the
-// checkpoint needs, so that the node can be started and looked at (F4); after
+// ST3: the first error stays. On a full disk the ballast makes the room that the
+// checkpoint needs, so that the node can be started and looked at (ENV4); after
 // any other error nothing more may be written.
 absl::Status SqliteStore::Poison(absl::Status error) {
   poison_ = std::move(error);

@@ -4,7 +4,7 @@
 // directory (store_directory.h). Append is one insert and one fdatasync; what
 // it returned OK for is replayed after SIGKILL and after power loss. The first
 // error poisons the store: after a failed fsync nobody can know what is on the
-// disk, so it is never tried again (reliability.md F3). Checkpoints are made
+// disk, so it is never tried again (reliability.md ENV3). Checkpoints are made
 // here and not by SQLite, so that their errors are seen and their pause falls
 // between two groups that nobody waits for (Maintain).
 #pragma once
@@ -29,7 +29,7 @@ struct SqliteStoreOptions {
   // Pages of 4 KiB in the WAL from which on Maintain checkpoints; Append does
   // so itself at twice as many. README.md has the measurements.
   int checkpoint_pages = 500;
-  // Bytes kept free for the day the disk is full (reliability.md F4).
+  // Bytes kept free for the day the disk is full (reliability.md ENV4).
   std::size_t ballast_bytes = 1024 * 1024;
 };
 

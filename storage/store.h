@@ -3,7 +3,7 @@
 // A store keeps the journal: groups of encoded records, appended in order. One
 // Append is one group commit: when it returns OK the group survives SIGKILL
 // and power loss; when it returns an error the node must stop, because what
-// reached the disk is not known (reliability.md F3). A checkpoint, written in
+// reached the disk is not known (reliability.md ENV3). A checkpoint, written in
 // chunks beside the groups, takes the place of all groups up to a sequence once
 // it is whole. A store is used by one thread at a time and knows nothing about
 // the meaning of records: bytes in, bytes out.

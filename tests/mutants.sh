@@ -9,7 +9,7 @@
 # QUORATE_BUILD names a build directory that is up to date already.
 #
 # A line of the corpus: the mutant; the rule that it takes away; the rows of the
-# two lists of bugs that it stands for, M and S of the published bugs and the
+# two lists of bugs that it stands for, BM and BS of the published bugs and the
 # mutations of the protocol's own model check by name ("=": the mutant's own);
 # the test that must kill it. The lists are spelled out below, and a row without
 # a mutant is a failure. `sim` is the seed that `quorate-sim --bug NAME` runs,
@@ -32,30 +32,30 @@ explore() { "$build/tests/model/quorate-explore-mutants" --json --endings 0 "$@"
 # The published bugs.
 published() {
   cat <<'END'
-M1  one ballot an instance instead of a promised and an accepted one
-M2  recovery keeps the first pre-accepted answer's dependencies
-M3  a pre-accept is answered before it is durable
-M4  somebody hears of a decision before what it rests on is durable
-M5  the executor waits on the thread that should recover what it waits for
-M6  chains of dependencies that never close: commits go on, execution starves
-M7  fast quorums that are wrong from seven replicas on
-M8  a conflict test that is always false
-M9  a persisted promise is overwritten
-M10 the first write to a key never enters the conflict index
-M11 the executor skips instances
-M12 a quorum counted over messages: a duplicate is a second vote
-M13 two recoveries that wait for each other
-M14 duplicates and retries execute twice
-M15 a replay after a restart rebuilds a different state
-M16 a wiped replica comes back under its old identity
-M17 no recovery: a dead coordinator's keys stall for ever
-M18 the latency of commits is called that of execution
-S1  a stale read after a pause
-S2  what was applied is not atomic with the data
-S3  acknowledged before it is synced
-S4  what was refused for certain is applied later
-S5  a flipped bit on one node
-S6  a busy loop when descriptors run out
+BM1  one ballot an instance instead of a promised and an accepted one
+BM2  recovery keeps the first pre-accepted answer's dependencies
+BM3  a pre-accept is answered before it is durable
+BM4  somebody hears of a decision before what it rests on is durable
+BM5  the executor waits on the thread that should recover what it waits for
+BM6  chains of dependencies that never close: commits go on, execution starves
+BM7  fast quorums that are wrong from seven replicas on
+BM8  a conflict test that is always false
+BM9  a persisted promise is overwritten
+BM10 the first write to a key never enters the conflict index
+BM11 the executor skips instances
+BM12 a quorum counted over messages: a duplicate is a second vote
+BM13 two recoveries that wait for each other
+BM14 duplicates and retries execute twice
+BM15 a replay after a restart rebuilds a different state
+BM16 a wiped replica comes back under its old identity
+BM17 no recovery: a dead coordinator's keys stall for ever
+BM18 the latency of commits is called that of execution
+BS1  a stale read after a pause
+BS2  what was applied is not atomic with the data
+BS3  acknowledged before it is synced
+BS4  what was refused for certain is applied later
+BS5  a flipped bit on one node
+BS6  a busy loop when descriptors run out
 END
 }
 
@@ -73,34 +73,34 @@ checked="single_bal any_accepted ign_accepted skip_validate validate_noindex
 
 corpus() {
   cat <<'END'
-no_conflicts       5.1  M8                  explore X1 recoveries=1
-no_index           5.3  M10                 explore X1 recoveries=1
-execute_twice      2.8  M14                 explore X1 recoveries=0 retries=1
-single_bal         2.3  M1,=                explore X6
-first_deps         D7   M2                  explore X1 recoveries=1
-d_vote             1.2  M3,=                explore X1 recoveries=1 restarts=1 separate_sync=1
-d_fastcommit       1.2  M4,=                explore X6 recoveries=2 restarts=1 separate_sync=1
-executor_blocks    4.6  M5                  sim
-no_admission       4.6  M6                  unit Replica.ProposesNothingThatJoinsAChainWhileTooMuchWaits
-fq_seven           1    M7,n7_e3            sim
-forget_promise     1.2  M9                  explore X1 recoveries=1 restarts=1
-duplicate_vote     2.5  M12                 walk 45 X4 recoveries=3
-skip_instance      4.3  M11                 sim
+no_conflicts       5.1  BM8                 explore X1 recoveries=1
+no_index           5.3  BM10                explore X1 recoveries=1
+execute_twice      2.8  BM14                explore X1 recoveries=0 retries=1
+single_bal         2.3  BM1,=               explore X6
+first_deps         D7   BM2                 explore X1 recoveries=1
+d_vote             1.2  BM3,=               explore X1 recoveries=1 restarts=1 separate_sync=1
+d_fastcommit       1.2  BM4,=               explore X6 recoveries=2 restarts=1 separate_sync=1
+executor_blocks    4.6  BM5                 sim
+no_admission       4.6  BM6                 unit Replica.ProposesNothingThatJoinsAChainWhileTooMuchWaits
+fq_seven           1    BM7,n7_e3           sim
+forget_promise     1.2  BM9                 explore X1 recoveries=1 restarts=1
+duplicate_vote     2.5  BM12                walk 45 X4 recoveries=3
+skip_instance      4.3  BM11                sim
 edge_to_latest     4.2  bp_latest_only      sim
-replay_differs     1.2  M15                 sim
-no_recovery        2.7  M17                 sim
-amnesia            1    M16                 unit HandshakeTest.RefusesAReplicaThatHasLostItsDisk
-old_copy           1    M16                 unit HandshakeTest.RefusesAnOlderCopyOfADirectory
-commit_as_execution -   M18                 unit ResultTest.FiguresAreThoseOfTheRecords
-rows_before_facts  -    S2                  unit PowerTest.EveryOperationOfAWorkloadMayBeTheLastAndAnySectorsSurvive
-no_sync            1.2  S3                  sim
-no_sync            1.2  S3                  sim --protocol bpaxos --roles separate --real-store --replicas 3 --operations 150 --faults crash,power,sync --seed 1
-no_sync            1.2  S3                  sim --protocol multipaxos --real-store --replicas 3 --operations 150 --faults crash,power,sync --seed 1
-refused_and_kept   2.8  S4                  unit Replica.RefusesBusyWhenItsQueueIsFull
-no_checksum        -    S5                  unit SqliteStoreTest.NamesFileAndRowOfAFlippedBit
-no_mark            -    S5                  unit DamageTest.NoFlippedBitOfTheLogOfAKilledNodeLosesAGroup
-no_wal_check       -    S5                  unit DamageTest.WithAnOldMarkOnlyTheLastGroupCanBeLost
-no_connection_limit -   S6                  unit NodeClientsTest.RefusesConnectionsBeyondItsLimit
+replay_differs     1.2  BM15                sim
+no_recovery        2.7  BM17                sim
+amnesia            1    BM16                unit HandshakeTest.RefusesAReplicaThatHasLostItsDisk
+old_copy           1    BM16                unit HandshakeTest.RefusesAnOlderCopyOfADirectory
+commit_as_execution -   BM18                unit ResultTest.FiguresAreThoseOfTheRecords
+rows_before_facts  -    BS2                 unit PowerTest.EveryOperationOfAWorkloadMayBeTheLastAndAnySectorsSurvive
+no_sync            1.2  BS3                 sim
+no_sync            1.2  BS3                 sim --protocol bpaxos --roles separate --real-store --replicas 3 --operations 150 --faults crash,power,sync --seed 1
+no_sync            1.2  BS3                 sim --protocol multipaxos --real-store --replicas 3 --operations 150 --faults crash,power,sync --seed 1
+refused_and_kept   2.8  BS4                 unit Replica.RefusesBusyWhenItsQueueIsFull
+no_checksum        -    BS5                 unit SqliteStoreTest.NamesFileAndRowOfAFlippedBit
+no_mark            -    BS5                 unit DamageTest.NoFlippedBitOfTheLogOfAKilledNodeLosesAGroup
+no_wal_check       -    BS5                 unit DamageTest.WithAnOldMarkOnlyTheLastGroupCanBeLost
+no_connection_limit -   BS6                 unit NodeClientsTest.RefusesConnectionsBeyondItsLimit
 d_promise          1.2  =                   explore X1 recoveries=1 restarts=1 separate_sync=1
 d_accept           1.2  =                   explore X6 recoveries=2 restarts=1 separate_sync=1
 d_resume0          1.2  =                   explore X1 recoveries=1 restarts=1 separate_sync=1
@@ -133,7 +133,7 @@ skip_wait_nop      V4   =                   explore X1 recoveries=1
 skip_wait_acc      V4   =                   walk 55 X4 recoveries=4
 post_ignore_dep    W2   =                   walk 55 X4 recoveries=4
 wait_ge            W3   =                   walk 55 X4 recoveries=4
-wait_for_ever      W3   M13                 unit EpaxosMutualWait.EndsThoughBothLeadersAreLost
+wait_for_ever      W3   BM13                unit EpaxosMutualWait.EndsThoughBothLeadersAreLost
 no_w3              W3   -                   unit EpaxosWaiting.GivesUpWhenTheOtherWaitsWithTooManyVotes
 no_w4              W4   post_outside_ign    unit EpaxosWaiting.GivesUpWhenTheCommandLeaderAnswersLate
 no_w5              W5   -                   unit EpaxosWaiting.GivesUpWhenTooFewOfAllAnswersMatch
@@ -167,23 +167,23 @@ own_column_clamp   3.2  bp_clamp            sim
 acceptor_forgets   3.2  -                   sim
 floor_of_one       3.3  -                   sim
 passed_with_f      3.3  -                   sim
-pass_each_other    B.6  -                   explore F1
+pass_each_other    B.6  -                   explore XF1
 install_no_votes   3.3  -                   unit BpaxosSnapshot.RolesBesideTheExecutorKeepTheirVotesAndAnswers
-quorums_apart      3.2  -                   explore B2 recoveries=1
-first_shard_only   3.2  -                   explore B3
-foreign_group      3.2  -                   explore B3
-skip_phase1        log  -                   explore M1
-phases_apart       log  -                   explore M1
-ign_votes          log  -                   explore M1
-log_acc_bal        log  -                   explore M1
-log_duplicate      log  M12                 sim
-any_committed      log  -                   explore M1
+quorums_apart      3.2  -                   explore XB2 recoveries=1
+first_shard_only   3.2  -                   explore XB3
+foreign_group      3.2  -                   explore XB3
+skip_phase1        log  -                   explore XM1
+phases_apart       log  -                   explore XM1
+ign_votes          log  -                   explore XM1
+log_acc_bal        log  -                   explore XM1
+log_duplicate      log  BM12                sim
+any_committed      log  -                   explore XM1
 log_promise        1.2  -                   sim
 log_vote           1.2  -                   sim
-forget_vote        log  -                   explore M2
-log_forget_promise log  M9                  explore M2
-no_election        log  M17                 sim
-read_unconfirmed   log  S1                  sim
+forget_vote        log  -                   explore XM2
+log_forget_promise log  BM9                 explore XM2
+no_election        log  BM17                sim
+read_unconfirmed   log  BS1                 sim
 END
 }
 
@@ -305,7 +305,7 @@ while read -r mutant rule rows kind arguments; do
 done < <(corpus)
 
 echo
-echo "M and S rows, the published bugs:"
+echo "BM and BS rows, the published bugs:"
 published | sed 's/^/  /'
 # A row that nobody stands for is a hole in the corpus.
 holes=$(missing_rows && missing_mutants)

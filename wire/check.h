@@ -23,7 +23,7 @@ namespace quorate {
 }  // namespace quorate
 
 // `invariant` is a sentence, opened by the invariant's name where it has one:
-// QUORATE_CHECK(a == b, "E1: one value per instance").
+// QUORATE_CHECK(a == b, "G1: one decision an instance").
 #define QUORATE_CHECK(condition, invariant)                                \
   do {                                                                     \
     if (!(condition)) [[unlikely]]                                         \

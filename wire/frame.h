@@ -4,7 +4,7 @@
 // body length u32, header check u32, body checksum u64} and a body: one
 // single-segment Cap'n Proto message, 8-byte aligned and padded. Magic, length
 // and header check are verified before a byte is allocated for the body, so
-// that garbage never causes an allocation (reliability.md F6); memory then
+// that garbage never causes an allocation (reliability.md ENV6); memory then
 // grows with what has arrived, not with what was announced. Pure.
 #pragma once
 

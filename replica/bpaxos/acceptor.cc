@@ -114,7 +114,7 @@ absl::Status Acceptor::CheckInvariants() const {
           "invariant 5: nothing is accepted above the promise");
     }
     if (vote.value.payload_missing()) {
-      status = absl::InternalError("A2: an acceptor has what it voted for");
+      status = absl::InternalError("BP1: an acceptor has what it voted for");
     }
   });
   return status;

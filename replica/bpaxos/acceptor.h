@@ -18,7 +18,7 @@
 namespace quorate::bpaxos {
 
 struct Vote {
-  // Two ballots: with one, a promise would pass for a vote (M1).
+  // Two ballots: with one, a promise would pass for a vote (BM1).
   Ballot promised_ballot;
   Ballot accepted_ballot;
   Value value;  // kNone: has not voted

@@ -524,11 +524,11 @@ absl::Status Leader::CheckInvariants() const {
     if (vertex.awaits_replies) ++awaiting;
     if (vertex.stage == Vertex::Stage::kProposing &&
         !proposer_.proposals().contains(id)) {
-      status = absl::InternalError("L6: what is proposed is being proposed");
+      status = absl::InternalError("BP2: what is proposed is being proposed");
     }
   });
   if (in_flight != in_flight_ || awaiting != awaiting_replies_) {
-    return absl::InternalError("L7: what is open is counted");
+    return absl::InternalError("BP3: what is open is counted");
   }
   return status;
 }

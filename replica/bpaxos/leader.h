@@ -41,7 +41,7 @@ struct Vertex {
   // Shards of the dependency service that it touches: a quorum of each answers.
   ShardSet shards = 0;
   // Dependency nodes that were sent the whole of it, and that have answered. A
-  // set (M12).
+  // set (BM12).
   ReplicaSet has_payload;
   ReplicaSet answered;
   // Clients wait here for executors on other nodes to answer; which of them

@@ -13,7 +13,7 @@ namespace {
 constexpr int kMaxDoublings = 6;
 constexpr int kLongestPause = 200;
 
-// An acceptor has what it voted for (A2).
+// An acceptor has what it voted for (BP1).
 bool IsWhole(const Value& value) {
   return value.kind != ValueKind::kNone && !value.payload_missing();
 }

@@ -39,7 +39,7 @@ struct Proposal {
   DependencySet deps;
   bool saw_vote = false;
   Ballot highest_vote;
-  // Of this stage. A set: the network may deliver one answer twice (M12).
+  // Of this stage. A set: the network may deliver one answer twice (BM12).
   ReplicaSet answered;
   // The highest ballot that refused this one; initial: none did.
   Ballot refused_by;

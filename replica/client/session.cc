@@ -231,7 +231,7 @@ CommandBatchPtr Sessions::NextBatch(std::int64_t now_ms) {
 }
 
 // Leaves out what has completed: an answered command would only be refused as
-// stale, but one completed as refused must never be seen again (C1).
+// stale, but one completed as refused must never be seen again (CL1).
 void Sessions::Repack(std::uint64_t number, Parcel& parcel) {
   std::uint32_t index = 0;
   for (const Command& command : parcel.batch->commands()) {
@@ -245,7 +245,7 @@ void Sessions::Repack(std::uint64_t number, Parcel& parcel) {
   }
   parcel.batch = repacker_.Finish();
   QUORATE_CHECK(parcel.batch->commands().size() == parcel.outstanding,
-                "C3: a parcel counts its outstanding commands");
+                "CL3: a parcel counts its outstanding commands");
 }
 
 void Sessions::DropAnsweredParcels() {

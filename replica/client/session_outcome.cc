@@ -291,7 +291,7 @@ void Sessions::GiveUpFenced(std::int64_t limit_ms,
 void Sessions::EndSlot(Session& session, Slot& slot) {
   Parcel* parcel = ParcelOf(slot);
   QUORATE_CHECK(parcel != nullptr || slot.parcel == kFenced,
-                "C3: only what was in a parcel or fenced completes");
+                "CL3: only what was in a parcel or fenced completes");
   if (parcel != nullptr && --parcel->outstanding == 0) parcel->batch.reset();
   slot.outstanding = false;
   --outstanding_;
@@ -300,7 +300,7 @@ void Sessions::EndSlot(Session& session, Slot& slot) {
          !session.At(session.first).outstanding) {
     ++session.first;
   }
-  // C2: the mark never passes a command that was given up.
+  // CL2: the mark never passes a command that was given up.
   if (!session.retired) {
     session.acknowledged = session.first - 1;
     return;

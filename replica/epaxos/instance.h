@@ -72,7 +72,7 @@ struct Recovering {
 
 struct Instance {
   InstanceStatus status = InstanceStatus::kUnknown;
-  // Two ballots: with one, a promise would pass for a vote (M1).
+  // Two ballots: with one, a promise would pass for a vote (BM1).
   Ballot promised_ballot;
   Ballot accepted_ballot;
   // The value that `deps` belongs to.

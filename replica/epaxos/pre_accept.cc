@@ -212,7 +212,7 @@ void Epaxos::HandlePreAcceptReply(ReplicaId from, const PreAcceptReply& m,
     return;
   }
   Leading& leading = *instance->leading.get();
-  // A set, not a counter: the network may deliver one vote twice (M12).
+  // A set, not a counter: the network may deliver one vote twice (BM12).
   if (Mutated("duplicate_vote")) from = CountedTwice(leading.voters, from);
   fast_path_.CountVote(from, m.deps, *instance, leading);
   DecidePreAccept(m.instance, *instance, actions);

@@ -3,7 +3,7 @@
 // Listens on one endpoint and tells of each connection that can be accepted.
 // When the process is out of file descriptors libuv closes the waiting
 // connections with a descriptor that it keeps in reserve, so that the listener
-// never spins (reliability.md S6); this class only counts that. A name that
+// never spins (reliability.md BS6); this class only counts that. A name that
 // cannot be looked up yet is asked for again: at boot a name server may come
 // later than the node.
 #pragma once

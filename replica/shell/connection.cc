@@ -32,7 +32,7 @@ Connection::Connection(uv_loop_t* loop, HandleCount& count, Owner* owner,
       tag_(tag),
       reader_(kMaxHandshakeFrameBytes) {
   const int error = uv_tcp_init(loop, &tcp_);
-  QUORATE_CHECK(error == 0, "H1: libuv initializes a handle of a live loop");
+  QUORATE_CHECK(error == 0, "SH1: libuv initializes a handle of a live loop");
   tcp_.data = this;
   count_.Opened();
 }

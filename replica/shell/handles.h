@@ -47,7 +47,7 @@ class Handle {
          Owner* owner)
       : box_(new Box{{}, &count}) {
     const int error = initialize(loop, &box_->handle);
-    QUORATE_CHECK(error == 0, "H1: libuv initializes a handle of a live loop");
+    QUORATE_CHECK(error == 0, "SH1: libuv initializes a handle of a live loop");
     box_->handle.data = owner;
     count.Opened();
   }

@@ -87,7 +87,7 @@ void Journal::Append(std::vector<Record>& records, RecordSequence last) {
   unwritten_bytes_ += MemoryOf(records);
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    QUORATE_CHECK(!ending_, "H2: nothing is appended to a journal that ends");
+    QUORATE_CHECK(!ending_, "SH2: nothing is appended to a journal that ends");
     if (queue_.empty()) {
       queue_.swap(records);
     } else {
@@ -150,7 +150,7 @@ bool Journal::AppendNow(std::vector<Record>& records, RecordSequence last) {
 
 bool Journal::BorrowStore() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  QUORATE_CHECK(!ending_, "H2: nothing is appended to a journal that ends");
+  QUORATE_CHECK(!ending_, "SH2: nothing is appended to a journal that ends");
   if (busy_ || maintain_ || exited_ || !queue_.empty() || !quick_ ||
       !status_of_loop_.ok()) {
     return false;

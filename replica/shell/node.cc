@@ -103,7 +103,7 @@ Node::Node(ClusterConfig config, std::size_t self, NodeOptions options)
 
 Node::~Node() {
   QUORATE_CHECK(running_ == nullptr && count_.open() == 0,
-                "H1: a node is destroyed after Stop is done");
+                "SH1: a node is destroyed after Stop is done");
 }
 
 absl::StatusOr<std::unique_ptr<Node>> Node::Open(ClusterConfig config,
@@ -353,7 +353,7 @@ void Node::OnTick() {
 void Node::OnJournalChange() {
   if (phase_ == Phase::kFailed || phase_ == Phase::kClosing) return;
   status_ = running_->journal->status();
-  // What reached the disk is not known: not one word more (reliability.md F3).
+  // What reached the disk is not known: not one word more (reliability.md ENV3).
   if (!status_.ok()) FallSilent();
 }
 

@@ -80,7 +80,7 @@ TEST_F(DependencyNodeTest, RefusesASlotBeyondBelief) {
 
 TEST_F(DependencyNodeTest, AnsweringTwiceIsABug) {
   Answer(Instance(0, 1), "k");
-  EXPECT_DEATH(Answer(Instance(0, 1), "k"), "D1");
+  EXPECT_DEATH(Answer(Instance(0, 1), "k"), "DS1");
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ class Survivors {
         if (machine(i) != nullptr) Step(i, Tick{.random = random});
       }
     }
-    return "L1 everything known to the living is decided and executed: not "
+    return "LV7 everything known to the living is decided and executed: not "
            "after " +
            std::to_string(kMostTicksToEnd) + " ticks";
   }

@@ -4,7 +4,7 @@
 // with timers, suspicions and a fair network in place of arbitrary steps; what
 // was on the way arrives or is lost. They must decide all that any of them
 // knows, execute it and hold one state, and what their waiting clients had
-// asked of them must be done (protocol.md 10, 18; reliability.md M13, M17).
+// asked of them must be done (protocol.md 10, 18; reliability.md BM13, BM17).
 #pragma once
 
 #include <string>

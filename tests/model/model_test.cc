@@ -53,7 +53,9 @@ TEST(Scenario, SaysWhatIsNotPossible) {
   EXPECT_FALSE(Replay(world, Open(world), {"recover r1 at r1"}).ok());
   EXPECT_FALSE(Replay(world, Open(world), {kFastCommit[1]}).ok());
   EXPECT_FALSE(ParseScope("X1 moths=3").ok());
-  EXPECT_FALSE(ParseScope("X0").ok());
+  EXPECT_FALSE(ParseScope("nowhere").ok());
+  ASSERT_TRUE(ParseScope("XM1").ok());
+  EXPECT_EQ(ParseScope(std::string("XM1").substr(1))->name, "XM1");
   EXPECT_FALSE(ParseScenario("propose a at r1\n").ok());
 }
 

@@ -57,14 +57,14 @@ std::vector<Scope> MakeScopes() {
                            "deliver PreAccept r2.1 r2>r5", "recover r2 at r3",
                            "recover r1 at r4"};
   scopes.back().recoveries = 2;
-  scopes.push_back({.name = "B1",
+  scopes.push_back({.name = "XB1",
                     .about = "BPaxos: two conflicting commands of two leaders "
                              "on nodes with all roles, one recovery",
                     .protocol = Protocol::kBpaxos,
                     .commands = two,
                     .recoveries = 1,
                     .impatience = false});
-  scopes.push_back({.name = "B2",
+  scopes.push_back({.name = "XB2",
                     .about = "BPaxos: one command, and recoverers that duel",
                     .protocol = Protocol::kBpaxos,
                     .commands = {{{"x"}, 0}},
@@ -83,7 +83,7 @@ std::vector<Scope> MakeScopes() {
       .impatience = false,
       .recoverers = ReplicaSet::FromBits(0b001001),
       .recovered = ReplicaSet::FromBits(0b001001)};
-  scopes.push_back(with(divided, "B3",
+  scopes.push_back(with(divided, "XB3",
                         "BPaxos: two shards and two groups of three, a command "
                         "on a key of each shard and one that conflicts"));
   scopes.back().commands = {{{"x", "z"}, 0}, {{"x"}, 3}};
@@ -92,7 +92,7 @@ std::vector<Scope> MakeScopes() {
   // Leaders that execute as well, a dependency node, one that votes as well, an
   // acceptor: each may be the one that starts again.
   scopes.push_back(
-      {.name = "B4",
+      {.name = "XB4",
        .about = "BPaxos: two conflicting commands, a recovery, and a node of "
                 "any role starts again",
        .protocol = Protocol::kBpaxos,
@@ -111,7 +111,7 @@ std::vector<Scope> MakeScopes() {
   // Each of two has its own command and the third both: whoever forgets now may
   // pass another one.
   scopes.push_back(
-      {.name = "F1",
+      {.name = "XF1",
        .about =
            "floors: two commands that do not conflict, each unknown to the "
            "other's leader; whoever lacks something may be passed",
@@ -124,7 +124,7 @@ std::vector<Scope> MakeScopes() {
            "deliver Commit r1.1 r1>r3", "deliver PreAccept r2.1 r2>r3",
            "deliver PreAcceptReply r2.1 r3>r2", "deliver Commit r2.1 r2>r3"}});
   // Whoever leads proposes; leaders change, and what they had begun is found.
-  scopes.push_back({.name = "M1",
+  scopes.push_back({.name = "XM1",
                     .about = "Multi-Paxos: a command for each of two leaders",
                     .protocol = Protocol::kMultipaxos,
                     .commands = {{{"x"}, ScopeCommand::kAnybody},
@@ -133,7 +133,7 @@ std::vector<Scope> MakeScopes() {
                     .impatience = false,
                     .recoverers = ReplicaSet::FromBits(0b011),
                     .recovered = ReplicaSet::FromBits(0b100)});
-  scopes.push_back(with(scopes.back(), "M2",
+  scopes.push_back(with(scopes.back(), "XM2",
                         "Multi-Paxos: the same, and a replica starts again"));
   scopes.back().commands.pop_back();
   scopes.back().restarts = 1;
@@ -148,7 +148,11 @@ std::span<const Scope> Scopes() {
 }
 
 std::optional<Scope> FindScope(std::string_view name) {
-  const auto found = std::ranges::find(Scopes(), name, &Scope::name);
+  // Scopes begin with X; what stood before without it is understood as well,
+  // because scripts outlive names.
+  const auto found = std::ranges::find_if(Scopes(), [&](const Scope& scope) {
+    return scope.name == name || std::string_view(scope.name).substr(1) == name;
+  });
   if (found == Scopes().end()) return std::nullopt;
   return *found;
 }

@@ -7,7 +7,7 @@
 // the tear says, names come back as a prefix of their changes (a file system
 // with a journal), and all of it is the same for equal seeds. A write whose
 // sync failed can be read until then and is never made durable by a later sync
-// (reliability.md F3). A copy of a disk is a disk of its own.
+// (reliability.md ENV3). A copy of a disk is a disk of its own.
 #pragma once
 
 #include <cstddef>

@@ -207,7 +207,7 @@ Outcome Lives::Stop(const absl::Status& error) {
   if (!disk_.troubled()) {
     return Broken(absl::StrCat("fails without a reason: ", error.ToString()));
   }
-  // S3: the first error is the last.
+  // ST3: the first error is the last.
   const Store::Reader nothing{
       .chunk = [](std::string_view) { return absl::OkStatus(); },
       .group = [](std::string_view,

@@ -174,7 +174,7 @@ void RecoverUntilItWaits(TestCluster& cluster, int recoverer, int leader,
   cluster.network().clear();
 }
 
-// M13: r1.1 is known to r3, r2.1 to r4 and r5, and neither sees the other.
+// BM13: r1.1 is known to r3, r2.1 to r4 and r5, and neither sees the other.
 TEST(EpaxosMutualWait, EndsThoughBothLeadersAreLost) {
   TestCluster cluster(5);
   const InstanceId x = cluster.Propose(0, Put("k", "x"));

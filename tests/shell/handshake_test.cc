@@ -72,7 +72,7 @@ TEST_F(HandshakeTest, SaysWhoThisNodeIs) {
   EXPECT_EQ(hello.major, kProtocolMajor);
 }
 
-// A restart between the two meetings makes no difference (M16).
+// A restart between the two meetings makes no difference (BM16).
 TEST_F(HandshakeTest, KnowsAfterARestartWhomItHasMet) {
   const std::string folder =
       testing::TempDir() + "/handshake-" + std::to_string(getpid());

@@ -294,7 +294,7 @@ void Clients::Receive(std::uint32_t connection, std::uint64_t era,
   session.era = std::max(session.era, era);
   if (session.former_ids.contains(reply.id.client)) return;  // Late.
   if (reply.id.client != session.id) {
-    world_.verdict.Fail("C1: an answer goes to the connection that asked",
+    world_.verdict.Fail("SC1: an answer goes to the connection that asked",
                         "sequence " + std::to_string(reply.id.sequence));
     return;
   }
@@ -321,7 +321,7 @@ void Clients::Done(std::size_t index, const ClientReply& reply) {
   HistoryEntry& entry = history_[session.pending.at(reply.id.sequence).entry];
   if (reply.results.size() != entry.operations.size()) {
     world_.verdict.Fail(
-        "C2: an answer has one result an operation",
+        "SC2: an answer has one result an operation",
         "command " + std::to_string(reply.id.sequence) + " has " +
             std::to_string(reply.results.size()) + " results for " +
             std::to_string(entry.operations.size()) + " operations");
@@ -346,7 +346,7 @@ void Clients::CheckScans(const HistoryEntry& entry) {
         result.value > result.rows.back().first && result.value < scan.value) {
       continue;
     }
-    world_.verdict.Fail("C4: a scan that is cut names the key after its rows",
+    world_.verdict.Fail("SC4: a scan that is cut names the key after its rows",
                         "it names " + result.value);
   }
 }
@@ -365,7 +365,7 @@ void Clients::Refused(std::size_t index, const ClientReply& reply) {
   const bool elsewhere = reply.reason == RefusalReason::kNotLeader ||
                          reply.reason == RefusalReason::kNoLeader;
   if (reply.reason != RefusalReason::kBusy && !elsewhere) {
-    world_.verdict.Fail("C3: a sound command is refused only when busy",
+    world_.verdict.Fail("SC3: a sound command is refused only when busy",
                         std::string(Explain(reply.reason)));
     return;
   }

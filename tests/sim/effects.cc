@@ -121,7 +121,7 @@ void Simulation::ScheduleLazySync(int index) {
 
 void Simulation::EndSync(int index) {
   Node& at = node(index);
-  // A failed sync stops the node at once (reliability.md F3).
+  // A failed sync stops the node at once (reliability.md ENV3).
   if (at.sync_fails) {
     at.disk.FailSync();
     return CrashNow(index);

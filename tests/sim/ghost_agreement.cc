@@ -49,7 +49,7 @@ void Ghost::NoteAsked(ReplicaId at, InstanceId id,
   if (known) return;
   asked.push_back(batch);
   if (asked.size() > static_cast<std::size_t>(cluster_.shards())) {
-    Fail("D1: a shard is asked one thing about an instance", at, id);
+    Fail("SD1: a shard is asked one thing about an instance", at, id);
   }
   if (!AreKnown(*batch)) {
     Fail("G2: only commands that a client submitted are proposed", at, id);

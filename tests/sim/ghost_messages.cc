@@ -144,7 +144,7 @@ void Ghost::Replied(ReplicaId from, const ClientReply& reply) {
   if (reply.status != ReplyStatus::kDone || reply.instance.slot == 0) return;
   const Instance& instance = Get(reply.instance);
   if (!instance.chosen.has_value()) {
-    Fail("D2: a client hears only what is decided and on disk", from,
+    Fail("SD2: a client hears only what is decided and on disk", from,
          reply.instance);
   }
 }

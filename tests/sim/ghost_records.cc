@@ -81,7 +81,7 @@ void Ghost::BecameDurable(ReplicaId at, const DependencyRecord& r) {
   NoteAsked(at, r.instance, r.batch);
   OnDisk& disk = DiskOf(at, Get(r.instance));
   if (disk.answered && disk.answer != r.deps) {
-    Fail("D1: a dependency node answers an instance once", at, r.instance,
+    Fail("DS1: a dependency node answers an instance once", at, r.instance,
          ToString(disk.answer) + " and " + ToString(r.deps));
   }
   disk.answered = true;

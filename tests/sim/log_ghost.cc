@@ -235,7 +235,7 @@ void LogGhost::Replied(ReplicaId from, const ClientReply& reply) {
   // Slot 0: a read that the leader served.
   if (reply.status != ReplyStatus::kDone || reply.instance.slot == 0) return;
   if (!Get(reply.instance.slot).chosen) {
-    Fail("D2: a client hears only what is decided and on disk", from,
+    Fail("SD2: a client hears only what is decided and on disk", from,
          reply.instance.slot);
   }
 }

@@ -78,7 +78,7 @@ void Simulation::SendReply(int from, const OutgoingReply& outgoing) {
                   ToString(reply.instance));
   }
   if (!clients_.Belongs(reply.origin, from, at.life)) {
-    verdict_.Fail("C1: an answer goes to the connection that asked",
+    verdict_.Fail("SC1: an answer goes to the connection that asked",
                   "r" + std::to_string(from + 1) + " answers on connection " +
                       std::to_string(reply.origin));
     return;

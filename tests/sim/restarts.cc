@@ -75,7 +75,7 @@ void Simulation::CompareFound(int index, std::vector<Record>& records) {
     }
   }
   if (!difference.empty()) {
-    verdict_.Fail("P1: the store gives back what it acknowledged",
+    verdict_.Fail("PW1: the store gives back what it acknowledged",
                   "r" + std::to_string(index + 1) + ": " + difference);
     return;
   }
@@ -113,7 +113,7 @@ void Simulation::CheckAgainstFullReplay(int index) {
   }
   if (difference.empty()) return;
   verdict_.Fail(
-      "M15: a checkpoint and its tail give what the whole journal gives",
+      "BM15: a checkpoint and its tail give what the whole journal gives",
       "r" + std::to_string(index + 1) + ": " + difference);
 }
 
@@ -136,7 +136,7 @@ void Simulation::RestoreOrderFromSnapshot(int index) {
 }
 
 // A restart rebuilds the state that the journal's decisions give, whatever
-// the order in which they are taken (reliability.md M15).
+// the order in which they are taken (reliability.md BM15).
 void Simulation::CheckRestored(int index) {
   Executor shadow(ColumnsOf(plan_.settings), plan_.settings.conflicts,
                   plan_.settings.results);
@@ -185,7 +185,7 @@ void Simulation::CheckRestored(int index) {
     order_.Restored(ReplicaAt(index), id, *ghost_.FindPayload(id));
   }
   if (shadow.state_hash() != node(index).replica->executor().state_hash()) {
-    verdict_.Fail("M15: a restart rebuilds the state from its records",
+    verdict_.Fail("BM15: a restart rebuilds the state from its records",
                   "r" + std::to_string(index + 1) + ", life " +
                       std::to_string(node(index).life));
   }

@@ -176,7 +176,7 @@ Range CrashesAlone() {
           .floors = {AtLeast(20, kCrashUnsynced), AtLeast(50, kResumed)}};
 }
 
-// Each such restart is compared with a replay of the whole journal (M15).
+// Each such restart is compared with a replay of the whole journal (BM15).
 Range Checkpoints() {
   return {.last = 100,
           .options = {.replicas = 3,

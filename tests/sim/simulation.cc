@@ -133,7 +133,7 @@ bool Simulation::RunUntil(const std::function<bool()>& done, Micros patience) {
     if (done()) return true;
     queue_.RunNext();
     if (network_.statistics().sent > kMostMessages) {
-      verdict_.Fail("L4: work is bounded",
+      verdict_.Fail("LV4: work is bounded",
                     std::to_string(kMostMessages) + " messages sent and " +
                         std::to_string(clients_.statistics().done) +
                         " commands answered");
@@ -156,7 +156,7 @@ void Simulation::RunWithoutTheDead() {
   KillSome();
   clients_.AddWork(kWorkAroundDeath);
   if (!RunUntil([this] { return SurvivorsSettled(); }, kHealingTime)) {
-    verdict_.Fail("L5: a classic quorum that is up finishes everything",
+    verdict_.Fail("LV5: a classic quorum that is up finishes everything",
                   clients_.AllAnswered() ? "its replicas do not get even"
                                          : "some commands are not answered");
   }
@@ -204,7 +204,7 @@ bool Simulation::Settled() {
 void Simulation::CheckSettled() {
   if (!clients_.AllAnswered()) {
     verdict_.Fail(
-        "L1: in a healed world every command is answered",
+        "LV1: in a healed world every command is answered",
         "some are not after " + std::to_string(kHealingTime / 1000000) + " s");
     return;
   }
@@ -213,7 +213,7 @@ void Simulation::CheckSettled() {
     if (!roles_.executors.Contains(ReplicaAt(i))) continue;
     const std::string name = "r" + std::to_string(i + 1);
     if (order_.executed(ReplicaAt(i)) != ghost_.decided_with_commands()) {
-      verdict_.Fail("L2: in a healed world everything is executed everywhere",
+      verdict_.Fail("LV2: in a healed world everything is executed everywhere",
                     name + " has executed " +
                         std::to_string(order_.executed(ReplicaAt(i))) + " of " +
                         std::to_string(ghost_.decided_with_commands()));
@@ -236,7 +236,7 @@ void Simulation::CheckSettled() {
     // Its client may have gone elsewhere; the connection still counts it.
     if (node(i).unanswered.empty()) continue;
     const auto& [origin, id] = node(i).unanswered.begin()->first;
-    verdict_.Fail("L6: a node that lives answers every command it took",
+    verdict_.Fail("LV6: a node that lives answers every command it took",
                   "r" + std::to_string(i + 1) + " owes " +
                       std::to_string(node(i).unanswered.size()) +
                       ", one of them to connection " + std::to_string(origin) +
@@ -246,7 +246,7 @@ void Simulation::CheckSettled() {
     const ReplicaStatus status = node(i).replica->Status();
     if (status.own_in_flight == 0 && status.queued_commands == 0) continue;
     verdict_.Fail(
-        "L3: in a healed world every proposal is decided",
+        "LV3: in a healed world every proposal is decided",
         "r" + std::to_string(i + 1) + " has " +
             std::to_string(status.own_in_flight) + " instances in flight and " +
             std::to_string(status.queued_commands) + " commands queued");

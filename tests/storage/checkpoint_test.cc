@@ -166,7 +166,7 @@ TEST_P(AnyStoreTest, AJournalThatIsAllCoveredGoesOnWhereItWas) {
 
 TEST_P(AnyStoreTest, ACheckpointOfRecordsThatWereNeverAppendedAborts) {
   Append("a", 4);
-  EXPECT_DEATH((void)WriteCheckpoint(*store_, {"x"}, 5), "S6: a checkpoint");
+  EXPECT_DEATH((void)WriteCheckpoint(*store_, {"x"}, 5), "ST6: a checkpoint");
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, AnyStoreTest, testing::Bool(),

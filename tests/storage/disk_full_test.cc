@@ -83,7 +83,7 @@ int FillSmallDisk(const std::string& path) {
     REQUIRE_IN_CHILD(absl::IsResourceExhausted(full));
     REQUIRE_IN_CHILD(Contains(full, "free space on this disk"));
     REQUIRE_IN_CHILD(Contains(full, "reserve of that size was given up"));
-    // S3: the first error stays, though there is room again.
+    // ST3: the first error stays, though there is room again.
     REQUIRE_IN_CHILD((*store)->Append("x", 1u << 30) == full);
     REQUIRE_IN_CHILD((*store)->Maintain() == full);
     REQUIRE_IN_CHILD((*store)->Close() == full);
@@ -119,7 +119,7 @@ int FillLimitedFile(const std::string& path) {
   REQUIRE_IN_CHILD(appended > 0);
   REQUIRE_IN_CHILD(absl::IsInternal(error) || absl::IsResourceExhausted(error));
   REQUIRE_IN_CHILD(Contains(error, path + "/node.db"));
-  // S3: though writing would succeed again, it is not tried.
+  // ST3: though writing would succeed again, it is not tried.
   REQUIRE_IN_CHILD(LimitFileSize(RLIM_INFINITY));
   REQUIRE_IN_CHILD((*store)->Append("x", 1u << 30) == error);
   REQUIRE_IN_CHILD((*store)->Maintain() == error);

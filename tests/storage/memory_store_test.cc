@@ -39,7 +39,7 @@ TEST(MemoryStoreTest, CountsGroupsAndBytesButNoFiles) {
 TEST(MemoryStoreDeathTest, AbortsOnAGroupThatIsOlderThanTheLast) {
   MemoryStore store(TestIdentity());
   ASSERT_TRUE(store.Append("a", 5).ok());
-  EXPECT_DEATH((void)store.Append("b", 5), "S1: groups are appended");
+  EXPECT_DEATH((void)store.Append("b", 5), "ST1: groups are appended");
 }
 
 }  // namespace

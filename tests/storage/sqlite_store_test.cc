@@ -574,7 +574,7 @@ TEST_F(SqliteStoreDeathTest, AbortsOnAGroupThatIsOlderThanTheStoredOnes) {
   MakeStore(5);
   auto store = OpenStore(directory_.path());
   ASSERT_TRUE(store.ok()) << store.status();
-  EXPECT_DEATH((void)(*store)->Append("old", 50), "S1: groups are appended");
+  EXPECT_DEATH((void)(*store)->Append("old", 50), "ST1: groups are appended");
 }
 
 }  // namespace

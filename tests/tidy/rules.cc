@@ -260,11 +260,11 @@ std::size_t SkipToWord(std::string_view text, std::size_t at) {
   return std::min(text.find_first_not_of(" \n/#*", at), text.size());
 }
 
-// "2.6", "B.3", "A2", "F3"; empty for any other word.
+// "2.6", "B.3", "A2", "ENV3"; empty for any other word.
 std::string SectionAt(std::string_view text, std::size_t at) {
   std::size_t end = at;
-  if (end < text.size() &&
-      std::isupper(static_cast<unsigned char>(text[end])) != 0) {
+  while (end < text.size() &&
+         std::isupper(static_cast<unsigned char>(text[end])) != 0) {
     ++end;
   }
   const auto is_digit = [&](std::size_t i) {
@@ -276,7 +276,11 @@ std::string SectionAt(std::string_view text, std::size_t at) {
     ++end;
   }
   if (end < text.size() && IsWordCharacter(text[end])) return {};
-  return std::string(text.substr(at, end - at));
+  const std::string_view section = text.substr(at, end - at);
+  const bool is_word = std::ranges::none_of(section, [](char c) {
+    return std::isdigit(static_cast<unsigned char>(c)) != 0;
+  });
+  return is_word && section.size() > 1 ? std::string() : std::string(section);
 }
 
 std::vector<Citation> CitationsIn(std::string_view text) {

@@ -239,12 +239,12 @@ TEST(CitationRule, WantsThePageAndTheSection) {
   SourceTree tree;
   tree.files = {{"replica/docs/protocol.md",
                  "# P\n## 2. Path\n### 2.6 Recovery\n**1.3 Overlap.**\n"
-                 "| F3 | fsync |\n"}};
+                 "| ENV3 | fsync |\n"}};
   const auto check = [&](const std::string& text) {
     return Texts(CheckCitations({"a/b.h", text}, tree));
   };
   for (const char* section :
-       {" 2", " 2.6,", " 1.3)", " F3", "\n// 2.6", " is"}) {
+       {" 2", " 2.6,", " 1.3)", " ENV3", " SQL", "\n// 2.6", " is"}) {
     EXPECT_THAT(check("// see (" + Cite("protocol", section)), IsEmpty())
         << section;
   }
