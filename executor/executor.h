@@ -16,7 +16,7 @@
 #include <span>
 #include <vector>
 
-#include "executor/graph_executor.h"
+#include "executor/order/graph_executor.h"
 #include "executor/kv_state_machine.h"
 #include "executor/session_table.h"
 #include "wire/command.h"

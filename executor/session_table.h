@@ -15,7 +15,7 @@
 // new: a session says by its sequences in which era it begins, and begins in
 // that or the next one or not at all. No clock is asked here (protocol.md 2.8:
 // sessions expire by a command); the era's length is the proposer's affair
-// (replica/era_timer.h).
+// (replica/host/era_timer.h).
 //
 // What is remembered is bounded in bytes: of one session and in all. Beyond it
 // the oldest results go; that their commands were executed stays, and so does

@@ -2,7 +2,7 @@
 //
 // The settings that give a cluster's protocol its meaning, each with its value
 // in words, in the order of the table they are made from
-// (replica/shell/setting_table.h). A node writes them into its directory when
+// (replica/config/setting_table.h). A node writes them into its directory when
 // it creates it, says them in every handshake, and goes on only with equal
 // ones. Equal meanings have equal words, so nobody who compares them has to
 // know what they mean, and whoever finds a difference can name it. Plain value.

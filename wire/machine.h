@@ -3,7 +3,7 @@
 // A machine is a pure value: Step takes one event in and gives one struct of
 // effects out. Equal state and event give equal state and effects: no clock,
 // thread, randomness, I/O or callback lives below this line. The same object
-// runs under the event loop (replica/shell), the simulator (tests/sim) and the
+// runs under the event loop (replica/node), the simulator (tests/sim) and the
 // explorer. Time arrives as ticks, the disk as RecordsDurable.
 //
 // Durable before visible: a machine appends records to `persist` in the order

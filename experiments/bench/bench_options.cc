@@ -6,7 +6,7 @@
 
 #include "CLI/CLI.hpp"
 #include "fmt/format.h"
-#include "replica/shell/setting_table.h"
+#include "replica/config/setting_table.h"
 #include "replica/system/strict_numbers.h"
 
 namespace quorate::bench {

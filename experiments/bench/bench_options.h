@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "experiments/bench/load_generator.h"
 #include "experiments/bench/workload.h"
-#include "replica/shell/config.h"
+#include "replica/config/config.h"
 
 namespace quorate::bench {
 

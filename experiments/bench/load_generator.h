@@ -22,7 +22,7 @@
 #include "experiments/bench/punctuality.h"
 #include "experiments/bench/recorder.h"
 #include "experiments/bench/workload.h"
-#include "replica/shell/config.h"
+#include "replica/config/config.h"
 #include "wire/agreed_settings.h"
 
 namespace quorate::bench {

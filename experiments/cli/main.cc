@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "replica/client/cli/arguments.h"
-#include "replica/client/cli/cli.h"
+#include "replica/cli/arguments.h"
+#include "replica/cli/cli.h"
 #include "replica/system/standard_streams.h"
 #ifdef QUORATE_HAS_BENCH
 #include "experiments/bench/bench_main.h"

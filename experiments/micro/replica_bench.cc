@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "replica/replica.h"
+#include "replica/host/replica.h"
 
 namespace quorate {
 namespace {

@@ -8,9 +8,9 @@
 
 #include <utility>
 
-#include "replica/paxos/outbox.h"
-#include "replica/paxos/roles.h"
-#include "replica/settings.h"
+#include "replica/base/outbox.h"
+#include "replica/base/roles.h"
+#include "replica/base/settings.h"
 #include "wire/machine.h"
 
 namespace quorate::bpaxos {

@@ -18,10 +18,10 @@
 
 #include "depsvc/slot_log.h"
 #include "replica/bpaxos/effects.h"
-#include "replica/floors/repair.h"
-#include "replica/floors/stable_execution.h"
-#include "replica/paxos/roles.h"
-#include "replica/settings.h"
+#include "replica/base/floors/repair.h"
+#include "replica/base/floors/stable_execution.h"
+#include "replica/base/roles.h"
+#include "replica/base/settings.h"
 #include "wire/message.h"
 
 namespace quorate::bpaxos {

@@ -16,8 +16,8 @@
 
 #include <optional>
 
-#include "replica/floors/witnesses.h"
-#include "replica/paxos/roles.h"
+#include "replica/base/floors/witnesses.h"
+#include "replica/base/roles.h"
 #include "wire/dependency_set.h"
 #include "wire/record.h"
 

@@ -23,8 +23,8 @@
 #include "depsvc/slot_log.h"
 #include "replica/bpaxos/effects.h"
 #include "replica/bpaxos/proposer.h"
-#include "replica/paxos/roles.h"
-#include "replica/settings.h"
+#include "replica/base/roles.h"
+#include "replica/base/settings.h"
 #include "wire/message.h"
 #include "wire/record.h"
 

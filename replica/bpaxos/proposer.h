@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "replica/bpaxos/effects.h"
-#include "replica/paxos/roles.h"
-#include "replica/settings.h"
+#include "replica/base/roles.h"
+#include "replica/base/settings.h"
 #include "wire/message.h"
 
 namespace quorate::bpaxos {

@@ -21,7 +21,7 @@ constexpr std::uint64_t kNextAddressMs = 150;
 
 NodeConnection* Self(void* data) { return static_cast<NodeConnection*>(data); }
 
-// As nodes do among each other (shell/connection.cc): a lost segment is
+// As nodes do among each other (wire/net/connection.cc): a lost segment is
 // repeated every 200 ms, not after a time that doubles. Where the kernel
 // cannot, it does not matter.
 void KeepTrying(const uv_tcp_t* tcp) {

@@ -16,9 +16,9 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "replica/shell/config.h"
-#include "replica/shell/handles.h"
-#include "replica/shell/lookup.h"
+#include "replica/config/config.h"
+#include "wire/net/handles.h"
+#include "wire/net/lookup.h"
 #include "wire/agreed_settings.h"
 #include "wire/client_message.h"
 #include "wire/frame.h"

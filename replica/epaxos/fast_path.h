@@ -12,8 +12,8 @@
 
 #include "replica/epaxos/instance.h"
 #include "replica/epaxos/recovery_rule.h"
-#include "replica/paxos/quorum.h"
-#include "replica/settings.h"
+#include "replica/base/quorum.h"
+#include "replica/base/settings.h"
 
 namespace quorate::epaxos {
 

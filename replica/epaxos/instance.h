@@ -9,7 +9,7 @@
 #include <map>
 #include <optional>
 
-#include "replica/paxos/box.h"
+#include "replica/base/box.h"
 #include "wire/command.h"
 #include "wire/dependency_set.h"
 #include "wire/ids.h"

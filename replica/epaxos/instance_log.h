@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "replica/epaxos/instance.h"
-#include "replica/paxos/snapshot_facts.h"
+#include "replica/base/snapshot_facts.h"
 #include "wire/dependency_set.h"
 #include "wire/ids.h"
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "replica/epaxos/epaxos.h"
-#include "replica/paxos/snapshot_facts.h"
+#include "replica/base/snapshot_facts.h"
 #include "wire/check.h"
 #include "wire/mutation.h"
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <deque>
 
-#include "replica/paxos/snapshot_facts.h"
+#include "replica/base/snapshot_facts.h"
 #include "wire/ids.h"
 #include "wire/message.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "replica/paxos/quorum.h"
+#include "replica/base/quorum.h"
 #include "wire/check.h"
 #include "wire/mutation.h"
 #include "wire/overloaded.h"

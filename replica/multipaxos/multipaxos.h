@@ -26,13 +26,13 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "replica/floors/readers.h"
-#include "replica/floors/reports.h"
+#include "replica/base/floors/readers.h"
+#include "replica/base/floors/reports.h"
 #include "replica/multipaxos/log.h"
-#include "replica/paxos/outbox.h"
-#include "replica/paxos/quorum_system.h"
-#include "replica/paxos/snapshot_facts.h"
-#include "replica/settings.h"
+#include "replica/base/outbox.h"
+#include "replica/base/quorum_system.h"
+#include "replica/base/snapshot_facts.h"
+#include "replica/base/settings.h"
 #include "wire/machine.h"
 
 namespace quorate::multipaxos {

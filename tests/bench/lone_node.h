@@ -14,7 +14,7 @@
 #include <thread>
 
 #include "executor/kv_state_machine.h"
-#include "replica/shell/config.h"
+#include "replica/config/config.h"
 #include "wire/client_message.h"
 #include "wire/frame.h"
 

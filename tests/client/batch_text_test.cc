@@ -1,4 +1,4 @@
-#include "replica/client/cli/batch_text.h"
+#include "replica/cli/batch_text.h"
 
 #include <gtest/gtest.h>
 

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "replica/client/cli/arguments.h"
-#include "replica/client/cli/cli.h"
-#include "replica/client/cli/local_cluster.h"
-#include "replica/client/cli/process.h"
+#include "replica/cli/arguments.h"
+#include "replica/cli/cli.h"
+#include "replica/cli/local_cluster.h"
+#include "replica/cli/process.h"
 
 extern char** environ;
 

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "replica/shell/config.h"
+#include "replica/config/config.h"
 #include "wire/client_message.h"
 #include "wire/command.h"
 #include "wire/frame.h"

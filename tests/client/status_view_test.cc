@@ -1,4 +1,4 @@
-#include "replica/client/cli/status_view.h"
+#include "replica/cli/status_view.h"
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <future>
 
-#include "replica/settings.h"
+#include "replica/base/settings.h"
 #include "tests/e2e/program.h"
 #include "tests/lincheck/check.h"
 #include "tests/lincheck/history.h"

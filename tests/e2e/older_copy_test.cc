@@ -6,7 +6,7 @@
 #include <fstream>
 #include <string>
 
-#include "replica/settings.h"
+#include "replica/base/settings.h"
 #include "tests/e2e/program.h"
 
 namespace quorate::e2e {

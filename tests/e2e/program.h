@@ -15,8 +15,8 @@
 #include <string_view>
 #include <vector>
 
-#include "replica/client/cli/process.h"
-#include "replica/shell/config.h"
+#include "replica/cli/process.h"
+#include "replica/config/config.h"
 
 namespace quorate::e2e {
 

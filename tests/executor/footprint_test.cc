@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "executor/waiting_index.h"
+#include "executor/order/waiting_index.h"
 #include "gtest/gtest.h"
 #include "tests/executor/builders.h"
 

@@ -1,4 +1,4 @@
-#include "executor/graph_executor.h"
+#include "executor/order/graph_executor.h"
 
 #include <cstdint>
 #include <string>

@@ -2,7 +2,7 @@
 // gives a configuration that its own text gives again.
 #include <string>
 
-#include "replica/shell/config.h"
+#include "replica/config/config.h"
 #include "tests/fuzz/fuzz.h"
 #include "wire/check.h"
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <variant>
 
-#include "replica/multipaxos_replica.h"
+#include "replica/host/multipaxos_replica.h"
 #include "tests/fuzz/machine_lies.h"
 #include "wire/check.h"
 #include "wire/codec/codec.h"

@@ -19,7 +19,7 @@
 #include <string_view>
 #include <vector>
 
-#include "replica/replica.h"
+#include "replica/host/replica.h"
 #include "tests/fuzz/machine_script.h"
 #include "tests/replica/in_flight.h"
 

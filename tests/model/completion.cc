@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "replica/paxos/roles.h"
+#include "replica/base/roles.h"
 
 namespace quorate::model {
 namespace {

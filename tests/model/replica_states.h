@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "replica/replica.h"
+#include "replica/host/replica.h"
 #include "tests/model/observation.h"
 #include "tests/model/packets.h"
 #include "tests/model/scope.h"

@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "replica/paxos/quorum.h"
+#include "replica/base/quorum.h"
 #include "wire/check.h"
 
 namespace quorate::model {

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "replica/settings.h"
+#include "replica/base/settings.h"
 #include "wire/command.h"
 #include "wire/ids.h"
 

@@ -4,8 +4,8 @@
 #include <bit>
 #include <utility>
 
-#include "replica/paxos/quorum.h"
-#include "replica/paxos/roles.h"
+#include "replica/base/quorum.h"
+#include "replica/base/roles.h"
 #include "wire/fingerprint.h"
 
 namespace quorate::model {

@@ -1,4 +1,4 @@
-#include "replica/batcher.h"
+#include "replica/host/batcher.h"
 
 #include <gtest/gtest.h>
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "depsvc/shards.h"
-#include "replica/settings.h"
+#include "replica/base/settings.h"
 #include "tests/replica/replica_cluster.h"
 
 namespace quorate::bpaxos {

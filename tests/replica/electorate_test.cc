@@ -1,4 +1,4 @@
-#include "replica/paxos/electorate.h"
+#include "replica/base/electorate.h"
 
 #include <gtest/gtest.h>
 

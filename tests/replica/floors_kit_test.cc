@@ -4,9 +4,9 @@
 #include <optional>
 #include <vector>
 
-#include "replica/floors/readers.h"
-#include "replica/floors/repair.h"
-#include "replica/floors/witnesses.h"
+#include "replica/base/floors/readers.h"
+#include "replica/base/floors/repair.h"
+#include "replica/base/floors/witnesses.h"
 
 namespace quorate {
 namespace {

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "replica/paxos/quorum.h"
+#include "replica/base/quorum.h"
 #include "tests/replica/replica_cluster.h"
 
 namespace quorate {

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "replica/settings.h"
+#include "replica/base/settings.h"
 #include "tests/replica/in_flight.h"
 #include "wire/machine.h"
 

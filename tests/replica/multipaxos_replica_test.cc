@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "replica/replica.h"
+#include "replica/host/replica.h"
 
 namespace quorate {
 namespace {

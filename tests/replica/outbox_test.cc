@@ -1,4 +1,4 @@
-#include "replica/paxos/outbox.h"
+#include "replica/base/outbox.h"
 
 #include <gtest/gtest.h>
 

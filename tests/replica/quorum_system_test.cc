@@ -1,4 +1,4 @@
-#include "replica/paxos/quorum_system.h"
+#include "replica/base/quorum_system.h"
 
 #include <gtest/gtest.h>
 

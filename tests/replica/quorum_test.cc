@@ -1,4 +1,4 @@
-#include "replica/paxos/quorum.h"
+#include "replica/base/quorum.h"
 
 #include <gtest/gtest.h>
 

@@ -18,8 +18,8 @@
 #include <utility>
 #include <vector>
 
-#include "replica/paxos/roles.h"
-#include "replica/replica.h"
+#include "replica/base/roles.h"
+#include "replica/host/replica.h"
 #include "tests/replica/in_flight.h"
 #include "wire/commutation.h"
 

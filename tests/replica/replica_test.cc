@@ -1,4 +1,4 @@
-#include "replica/replica.h"
+#include "replica/host/replica.h"
 
 #include <gtest/gtest.h>
 

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "replica/era_timer.h"
-#include "replica/replica.h"
+#include "replica/host/era_timer.h"
+#include "replica/host/replica.h"
 
 namespace quorate {
 namespace {

@@ -1,6 +1,6 @@
 // Fetching a peer's checkpoint, part by part: what is taken, what is ignored,
 // and what makes no sense; and when it is fetched.
-#include "replica/snapshot_fetch.h"
+#include "replica/host/snapshot_fetch.h"
 
 #include <gtest/gtest.h>
 
@@ -8,9 +8,9 @@
 #include <optional>
 #include <utility>
 
-#include "replica/checkpointing.h"
+#include "replica/host/checkpointing.h"
 #include "replica/epaxos/instance_log.h"
-#include "replica/state_transfer.h"
+#include "replica/host/state_transfer.h"
 #include "wire/command.h"
 
 namespace quorate {

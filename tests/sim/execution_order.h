@@ -16,7 +16,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "replica/settings.h"
+#include "replica/base/settings.h"
 #include "tests/sim/verdict.h"
 #include "wire/command.h"
 #include "wire/commutation.h"

@@ -21,8 +21,8 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
-#include "replica/paxos/roles.h"
-#include "replica/settings.h"
+#include "replica/base/roles.h"
+#include "replica/base/settings.h"
 #include "tests/sim/marks.h"
 #include "tests/sim/observer.h"
 #include "tests/sim/verdict.h"

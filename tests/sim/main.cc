@@ -11,7 +11,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "replica/paxos/quorum.h"
+#include "replica/base/quorum.h"
 #include "replica/system/standard_streams.h"
 #include "replica/system/strict_numbers.h"
 #include "tests/model/mutants.h"

@@ -15,7 +15,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "replica/settings.h"
+#include "replica/base/settings.h"
 #include "tests/sim/marks.h"
 #include "tests/sim/verdict.h"
 #include "wire/machine.h"

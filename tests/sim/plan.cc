@@ -8,8 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "replica/paxos/quorum.h"
-#include "replica/paxos/roles.h"
+#include "replica/base/quorum.h"
+#include "replica/base/roles.h"
 
 namespace quorate::sim {
 namespace {

@@ -14,7 +14,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "replica/settings.h"
+#include "replica/base/settings.h"
 #include "tests/sim/event_queue.h"
 #include "tests/sim/random.h"
 #include "wire/command.h"

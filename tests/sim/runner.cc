@@ -6,7 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "replica/paxos/quorum.h"
+#include "replica/base/quorum.h"
 #include "tests/sim/toy_machine.h"
 
 namespace quorate::sim {

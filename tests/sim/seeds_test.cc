@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "replica/paxos/quorum.h"
+#include "replica/base/quorum.h"
 #include "tests/sim/child_program.h"
 #include "tests/sim/runner.h"
 

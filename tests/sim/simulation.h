@@ -23,8 +23,8 @@
 #include <utility>
 #include <vector>
 
-#include "replica/paxos/roles.h"
-#include "replica/replica.h"
+#include "replica/base/roles.h"
+#include "replica/host/replica.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/event_queue.h"

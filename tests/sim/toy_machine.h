@@ -12,7 +12,7 @@
 #include <optional>
 #include <string_view>
 
-#include "replica/replica.h"
+#include "replica/host/replica.h"
 
 namespace quorate::sim {
 

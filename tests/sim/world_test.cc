@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "replica/paxos/quorum.h"
-#include "replica/paxos/roles.h"
+#include "replica/base/quorum.h"
+#include "replica/base/roles.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/network.h"
 #include "tests/sim/plan.h"

@@ -98,17 +98,22 @@ TEST(IncludeRule, RefusesEveryHigherRank) {
            {"depsvc/a.h", "graph/b.h"},
            {"storage/a.cc", "executor/b.h"},
            {"executor/a.cc", "depsvc/b.h"},
-           {"replica/paxos/a.h", "depsvc/b.h"},
+           {"replica/base/a.h", "depsvc/b.h"},
            {"replica/epaxos/a.h", "executor/b.h"},
-           {"replica/epaxos/a.h", "replica/replica.h"},
+           {"replica/epaxos/a.h", "replica/host/replica.h"},
            {"replica/epaxos/a.h", "replica/bpaxos/b.h"},
-           {"replica/a.cc", "storage/b.h"},
-           {"replica/a.cc", "wire/codec/b.h"},
-           {"replica/a.cc", "replica/shell/b.h"},
-           {"replica/shell/a.cc", "replica/client/b.h"},
-           {"replica/client/a.cc", "replica/shell/server.h"},
-           {"replica/client/a.cc", "replica/client/cli/b.h"},
-           {"replica/shell/a.cc", "tests/b.h"},
+           {"replica/host/a.cc", "storage/b.h"},
+           {"replica/host/a.cc", "wire/codec/b.h"},
+           {"replica/host/a.cc", "wire/net/b.h"},
+           {"replica/config/a.cc", "wire/net/handles.h"},
+           {"replica/client/a.cc", "storage/b.h"},
+           {"replica/client/a.cc", "replica/epaxos/b.h"},
+           {"replica/client/a.cc", "replica/host/b.h"},
+           {"replica/host/a.cc", "replica/node/b.h"},
+           {"replica/node/a.cc", "replica/client/b.h"},
+           {"replica/client/a.cc", "replica/node/server.h"},
+           {"replica/client/a.cc", "replica/cli/b.h"},
+           {"replica/node/a.cc", "tests/b.h"},
            {"experiments/a.cc", "tests/b.h"},
        }) {
     EXPECT_EQ(Includes(from, "#include \"" + to + "\"\n").size(), 1u)
@@ -122,12 +127,15 @@ TEST(IncludeRule, AcceptsLowerRanksAndTheOwnFolder) {
            {"wire/codec/a.h", "wire/b.h"},
            {"wire/codec/a.h", "wire/codec/schema/b.h"},
            {"executor/a.cc", "graph/b.h"},
-           {"replica/paxos/a.h", "replica/settings.h"},
-           {"replica/epaxos/a.h", "replica/paxos/b.h"},
-           {"replica/a.cc", "executor/b.h"},
-           {"replica/shell/a.cc", "storage/b.h"},
-           {"replica/client/a.cc", "replica/shell/config.h"},
-           {"replica/client/cli/a.cc", "replica/shell/server.h"},
+           {"replica/base/a.h", "replica/base/settings.h"},
+           {"replica/epaxos/a.h", "replica/base/b.h"},
+           {"replica/host/a.cc", "executor/b.h"},
+           {"replica/node/a.cc", "storage/b.h"},
+           {"replica/client/a.cc", "replica/config/config.h"},
+           {"replica/config/a.h", "wire/net/endpoint.h"},
+           {"replica/node/a.cc", "wire/net/b.h"},
+           {"replica/cli/a.cc", "replica/epaxos/b.h"},
+           {"replica/cli/a.cc", "replica/node/server.h"},
            {"tests/bench/a.cc", "experiments/bench/b.h"},
            {"tests/sim/a.cc", "tests/lincheck/b.h"},
            {"experiments/bench/a.cc", "replica/client/b.h"},
@@ -141,16 +149,16 @@ TEST(IncludeRule, AcceptsLowerRanksAndTheOwnFolder) {
 TEST(IncludeRule, KeepsEachLibraryInItsPlace) {
   EXPECT_EQ(Includes("graph/a.cc", "#include <capnp/message.h>").size(), 1u);
   EXPECT_EQ(Includes("tests/wire/a.cc", "#include <kj/array.h>").size(), 1u);
-  EXPECT_EQ(Includes("replica/shell/a.cc",
+  EXPECT_EQ(Includes("replica/node/a.cc",
                      "#include \"wire/codec/schema/quorate.capnp.h\"")
                 .size(),
             1u);
   EXPECT_EQ(Includes("storage/memory_store.cc", "#include <sqlite3.h>").size(),
             1u);
-  EXPECT_EQ(Includes("replica/a.cc", "  #  include <uv.h>").size(), 1u);
+  EXPECT_EQ(Includes("replica/host/a.cc", "  #  include <uv.h>").size(), 1u);
   EXPECT_THAT(Includes("storage/sqlite_a.cc", "#include <sqlite3.h>"),
               IsEmpty());
-  EXPECT_THAT(Includes("tests/shell/a.cc", "#include <uv.h>"), IsEmpty());
+  EXPECT_THAT(Includes("tests/node/a.cc", "#include <uv.h>"), IsEmpty());
 }
 
 TEST(IncludeRule, IgnoresComments) {
@@ -170,7 +178,7 @@ TEST(PurityRule, NamesPlaceFaultAndRemedy) {
               ElementsAre(AllOf(
                   StartsWith("depsvc/a.cc:2: purity below the shell: uses "
                              "<chrono>;"),
-                  HasSubstr("do it in replica/shell"))));
+                  HasSubstr("do it in replica/node"))));
 }
 
 TEST(PurityRule, RefusesClocksThreadsRandomnessAndOutput) {
@@ -182,7 +190,7 @@ TEST(PurityRule, RefusesClocksThreadsRandomnessAndOutput) {
         "std::printf(\"%d\", x);", "f(getenv(\"HOME\"));"}) {
     for (const std::string path :
          {"wire/a.h", "wire/codec/a.cc", "graph/a.cc", "depsvc/a.cc",
-          "executor/a.cc", "replica/a.cc", "replica/paxos/a.h",
+          "executor/a.cc", "replica/host/a.cc", "replica/base/a.h",
           "replica/epaxos/a.cc"}) {
       EXPECT_EQ(Purity(path, line + "\n").size(), 1u) << path << ": " << line;
     }
@@ -191,7 +199,7 @@ TEST(PurityRule, RefusesClocksThreadsRandomnessAndOutput) {
 
 TEST(PurityRule, LeavesTheShellTheStoreAndTheTestsAlone) {
   for (const std::string path :
-       {"replica/shell/a.cc", "replica/client/a.cc", "storage/a.cc",
+       {"replica/node/a.cc", "replica/client/a.cc", "storage/a.cc",
         "tests/sim/a.cc", "experiments/bench/a.cc", "wire/README.md"}) {
     EXPECT_THAT(Purity(path, "#include <chrono>\nrand();\n"), IsEmpty());
   }
@@ -277,16 +285,16 @@ TEST(TopLevelRule, RefusesWhatIsNotListed) {
 
 TEST(ReadmeRule, WantsOneWhereThereIsCodeWithTests) {
   SourceTree tree;
-  tree.files = {{"graph/a.cc", ""}, {"replica/shell/a.cc", ""}};
+  tree.files = {{"graph/a.cc", ""}, {"replica/node/a.cc", ""}};
   EXPECT_THAT(CheckReadmes(tree), IsEmpty()) << "no tests yet";
   tree.files.push_back({"tests/graph/CMakeLists.txt", ""});
-  tree.files.push_back({"tests/shell/CMakeLists.txt", ""});
+  tree.files.push_back({"tests/node/CMakeLists.txt", ""});
   EXPECT_THAT(Texts(CheckReadmes(tree)),
               ElementsAre(StartsWith("graph/README.md: readme: is missing"),
-                          StartsWith("replica/shell/README.md: readme")));
+                          StartsWith("replica/node/README.md: readme")));
   tree.files.push_back({"graph/README.md", ""});
   EXPECT_THAT(Texts(CheckReadmes(tree)),
-              ElementsAre(StartsWith("replica/shell/README.md: readme")));
+              ElementsAre(StartsWith("replica/node/README.md: readme")));
 }
 
 }  // namespace

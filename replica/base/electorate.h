@@ -1,0 +1,35 @@
+// Answers: of the nodes that are asked here, are these enough?
+//
+// A quorum system over nodes of any numbers: one group of acceptors, one shard
+// of the dependency service. The system counts members from 1 in the order of
+// their numbers, whatever these are. Sets of answers may have anybody in them:
+// who is no member does not count. Pure value.
+#pragma once
+
+#include "replica/base/quorum_system.h"
+#include "wire/ids.h"
+
+namespace quorate {
+
+class Electorate {
+ public:
+  // Without members, and without a quorum.
+  Electorate() = default;
+  // `system` is of as many replicas as there are members.
+  Electorate(ReplicaSet members, const QuorumSystem& system);
+
+  ReplicaSet members() const { return members_; }
+  const QuorumSystem& system() const { return system_; }
+  bool IsQuorum(ReplicaSet answered) const;
+  // A quorum without a superfluous member, whom to ask when not all are asked:
+  // `self` first if it is one, then in ring order, those suspected last.
+  ReplicaSet Choose(ReplicaId self, ReplicaSet suspected) const;
+  // With one member more: what mutants that are a vote short go by.
+  ReplicaSet PlusOne(ReplicaSet answered) const;
+
+ private:
+  ReplicaSet members_;
+  QuorumSystem system_;
+};
+
+}  // namespace quorate

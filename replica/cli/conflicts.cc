@@ -1,0 +1,90 @@
+// `quorate conflicts`: the commutation table, as the protocol uses it.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "replica/cli/arguments.h"
+#include "replica/cli/cli.h"
+#include "wire/commutation.h"
+
+namespace quorate::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+OperationKind KindAt(int index) { return static_cast<OperationKind>(index); }
+
+bool MayConflict(OperationKind a, OperationKind b, ConflictMode mode) {
+  return Conflict(ClassOf(a, mode), ClassOf(b, mode));
+}
+
+void PrintTable(ConflictMode mode) {
+  fmt::print(
+      "Which operations on one key must be ordered (--conflicts={}):\n\n{:8}",
+      Name(mode), "");
+  for (int i = 0; i < kOperationKinds; ++i) {
+    fmt::print(" {:>7}", Name(KindAt(i)));
+  }
+  fmt::print("   class\n");
+  for (int i = 0; i < kOperationKinds; ++i) {
+    fmt::print("{:8}", Name(KindAt(i)));
+    for (int j = 0; j < kOperationKinds; ++j) {
+      fmt::print(" {:>7}",
+                 MayConflict(KindAt(i), KindAt(j), mode) ? "order" : ".");
+    }
+    fmt::print("   {}\n", Name(ClassOf(KindAt(i), mode)));
+  }
+  fmt::print(
+      "\n\".\" commutes: such commands commit in one round trip, in any order."
+      "\nOperations on different keys always commute; a scan touches every key"
+      "\nof its range. Two commands conflict when any of their operations do."
+      "\n");
+}
+
+void PrintJson(ConflictMode mode) {
+  Json json = {{"mode", Name(mode)},
+               {"classes", Json::object()},
+               {"conflicts", Json::object()}};
+  for (int i = 0; i < kOperationKinds; ++i) {
+    const std::string name(Name(KindAt(i)));
+    json["classes"][name] = Name(ClassOf(KindAt(i), mode));
+    json["conflicts"][name] = Json::array();
+    for (int j = 0; j < kOperationKinds; ++j) {
+      if (!MayConflict(KindAt(i), KindAt(j), mode)) continue;
+      json["conflicts"][name].push_back(Name(KindAt(j)));
+    }
+  }
+  fmt::print("{}\n", json.dump(2));
+}
+
+}  // namespace
+
+int ConflictsMain(int argc, const char* const* argv) {
+  std::string mode_name = "op";
+  bool json = false;
+  CLI::App app("Prints which operations commute.", "quorate conflicts");
+  app.footer(
+      "Examples:\n  quorate conflicts\n"
+      "  quorate conflicts --conflicts rw      (adds count as writes)\n"
+      "  quorate conflicts --conflicts key --json");
+  app.add_option("--conflicts", mode_name, "how much of the table is used")
+      ->check(CLI::IsMember({"op", "rw", "key"}))
+      ->capture_default_str();
+  app.add_flag("--json", json, "print it as JSON");
+  if (const auto exit_code = ParseArguments(app, argc, argv)) {
+    return *exit_code;
+  }
+  const ConflictMode mode =
+      ParseConflictMode(mode_name).value_or(ConflictMode::kOperation);
+  if (json) {
+    PrintJson(mode);
+  } else {
+    PrintTable(mode);
+  }
+  return kDone;
+}
+
+}  // namespace quorate::cli

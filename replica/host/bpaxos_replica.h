@@ -1,0 +1,141 @@
+// Answers: how do the roles of BPaxos make one node?
+//
+// Holds whichever roles the node has, its executor, journal numbers and outbox.
+// What one role says to another on the same node does not touch the network: it
+// is delivered inside the step that lets it go, after the record it rests on is
+// durable, like everything else. So a node with all roles is the same cluster
+// as one node a role, with shorter wires. Payloads are shared between the roles
+// of a node: each is sent to it, and written, once. Pure, copyable.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "depsvc/dependency_node.h"
+#include "executor/executor.h"
+#include "replica/bpaxos/acceptor.h"
+#include "replica/bpaxos/effects.h"
+#include "replica/bpaxos/executor_role.h"
+#include "replica/bpaxos/floors.h"
+#include "replica/bpaxos/leader.h"
+#include "replica/host/checkpointing.h"
+#include "replica/host/command_queue.h"
+#include "replica/host/era_timer.h"
+#include "replica/base/floors/readers.h"
+#include "replica/base/roles.h"
+#include "replica/host/replica.h"
+#include "replica/host/state_transfer.h"
+
+namespace quorate {
+
+class BpaxosReplica final : public Replica {
+ public:
+  explicit BpaxosReplica(const Settings& settings);
+
+  void Step(const Event& event, Actions& actions) override;
+  void Restore(std::span<const Record> records) override;
+
+  std::optional<RecordSequence> BeginCheckpoint() override;
+  bool NextCheckpointRecords(std::size_t bytes,
+                             std::vector<Record>& records) override;
+  void AbandonCheckpoint() override;
+  bool wants_checkpoint() const override { return readers_.wants_checkpoint(); }
+  bool holds_checkpoint() const override { return !readers_.empty(); }
+
+  std::unique_ptr<Machine> Clone() const override;
+  std::uint64_t Fingerprint() const override;
+  absl::Status CheckInvariants() const override;
+  RecordSequence last_record() const override { return shared_.last_record; }
+  const Executor& executor() const override { return executor_; }
+  // Nodes that do not execute hear of it from those that do.
+  std::uint64_t era() const override { return era_; }
+  ReplicaStatus Status() const override;
+
+ private:
+  using Effects = bpaxos::Effects;
+
+  // ---- messages (bpaxos_replica.cc) ----
+  void Handle(ReplicaId from, const Message& message, Effects& effects);
+  // It names no own slot that has not been given out, and nothing that no
+  // executor here could wait for.
+  bool IsBelievable(const Message& message) const;
+  // Hands what is addressed to this node, from `first` on, to its roles.
+  void DeliverHere(std::size_t first, Effects& effects);
+  void HandleDependencyRequest(ReplicaId from, const DependencyRequest& m,
+                               Effects& effects);
+  bool VotesOn(InstanceId id) const;
+  void HandleAccept(ReplicaId from, Accept m, Effects& effects);
+  void HandleCommit(Commit m, Effects& effects);
+  // False when the executor here does not know the decision.
+  bool EndsKnown(InstanceId id, Effects& effects);
+  bool TellKnown(ReplicaId to, InstanceId id, Effects& effects);
+  void HandleFrontier(ReplicaId from, const Frontier& m, Effects& effects);
+  void HandleTick(Effects& effects);
+  void RaiseFloors(Effects& effects);
+  void HandleDurable(RecordSequence through, Effects& effects);
+  void HandleSuspicion(ReplicaId peer, bool suspected);
+
+  // ---- commands in, answers out (bpaxos_replica_answers.cc) ----
+  void Enqueue(const ClientCommands& event, Actions& actions);
+  void Propose(Effects& effects);
+  void EndEra(Effects& effects);
+  bool HoldsBack() const;
+  void Answer(Effects& effects);
+  void SendReplies(InstanceReplies& replies, Effects& effects);
+
+  // ---- payloads that several roles hold (..._payloads.cc) ----
+  CommandBatchPtr FindPayload(InstanceId id, std::uint64_t digest) const;
+  // Puts in the payload that was left out. False when it is not known here.
+  bool FillPayload(InstanceId id, Value& value) const;
+  // Some record of this node, that a restart finds, has it.
+  bool IsRecorded(InstanceId id, const Value& value) const;
+
+  // ---- records (..._restart.cc) ----
+  void RestoreRecord(const Record& record);
+  void RestoreInstance(const InstanceRecord& record);
+  void RestoreDecision(InstanceId id, Value value, const DependencySet& deps);
+  void RestorePromise(InstanceId id, Ballot ballot);
+  void Save(std::vector<Record>& records) const;
+  void ApplyFloors();
+
+  // ---- snapshots (bpaxos_replica_snapshot.cc) ----
+  // Can an executor be left out, and come back with a snapshot?
+  bool MayLeaveOut() const;
+  DependencySet DroppableFloor();
+  void HandleSnapshotRequest(ReplicaId from, const SnapshotRequest& m,
+                             Effects& effects);
+  StateTransfer::Progress Progress() const;
+  void FetchIfPassed(ReplicaId by, const DependencySet& forgotten,
+                     Effects& effects);
+  void TakePart(const SnapshotPart& part, Effects& effects);
+  void Install(Effects& effects);
+  void ProposeAgainWhatIsExecuted(const SnapshotFetch& fetched);
+  void TakeDecisions(const SnapshotFetch& fetched, Effects& effects);
+
+  Settings settings_;
+  Cluster cluster_;
+  bpaxos::Shared shared_;
+  bpaxos::Floors floors_;
+  // The roles that this node has.
+  std::optional<bpaxos::Leader> leader_;
+  std::optional<DependencyNode> dependencies_;
+  std::optional<bpaxos::Acceptor> acceptor_;
+  std::optional<bpaxos::ExecutorRole> executing_;
+
+  Executor executor_;
+  CommandQueue queue_;
+  EraTimer era_timer_;
+  std::uint64_t era_ = 0;
+  ReplicaId sent_to_{};  // the leader last named to clients, if none leads here
+  CheckpointWriter checkpoint_;
+  StateTransfer transfer_;
+  Readers readers_;
+  StateReader reader_;
+  std::vector<CommittedInstance> restored_;
+  Executed executed_;  // Scratch, empty between steps.
+  std::uint64_t ticks_ = 0;
+};
+
+}  // namespace quorate
