@@ -16,8 +16,8 @@
 #include <span>
 #include <vector>
 
-#include "executor/order/graph_executor.h"
 #include "executor/kv_state_machine.h"
+#include "executor/order/graph_executor.h"
 #include "executor/session_table.h"
 #include "wire/command.h"
 #include "wire/commutation.h"

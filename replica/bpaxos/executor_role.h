@@ -17,11 +17,11 @@
 #include <vector>
 
 #include "depsvc/slot_log.h"
-#include "replica/bpaxos/effects.h"
 #include "replica/base/floors/repair.h"
 #include "replica/base/floors/stable_execution.h"
 #include "replica/base/roles.h"
 #include "replica/base/settings.h"
+#include "replica/bpaxos/effects.h"
 #include "wire/message.h"
 
 namespace quorate::bpaxos {

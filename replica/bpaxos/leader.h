@@ -21,10 +21,10 @@
 
 #include "depsvc/shards.h"
 #include "depsvc/slot_log.h"
-#include "replica/bpaxos/effects.h"
-#include "replica/bpaxos/proposer.h"
 #include "replica/base/roles.h"
 #include "replica/base/settings.h"
+#include "replica/bpaxos/effects.h"
+#include "replica/bpaxos/proposer.h"
 #include "wire/message.h"
 #include "wire/record.h"
 

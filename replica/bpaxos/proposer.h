@@ -15,9 +15,9 @@
 #include <optional>
 #include <vector>
 
-#include "replica/bpaxos/effects.h"
 #include "replica/base/roles.h"
 #include "replica/base/settings.h"
+#include "replica/bpaxos/effects.h"
 #include "wire/message.h"
 
 namespace quorate::bpaxos {

@@ -7,11 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "replica/base/quorum.h"
 #include "replica/cli/arguments.h"
 #include "replica/cli/cli.h"
 #include "replica/cli/local_cluster.h"
 #include "replica/cli/node_starter.h"
-#include "replica/base/quorum.h"
 
 namespace quorate::cli {
 namespace {

@@ -14,9 +14,9 @@
 #include <random>
 #include <utility>
 
+#include "replica/base/quorum.h"
 #include "replica/cli/arguments.h"
 #include "replica/cli/node_starter.h"
-#include "replica/base/quorum.h"
 
 namespace quorate::cli {
 namespace {

@@ -23,10 +23,10 @@
 #include "absl/status/statusor.h"
 #include "replica/client/completion.h"
 #include "replica/config/config.h"
-#include "wire/net/lookup.h"
 #include "wire/agreed_settings.h"
 #include "wire/command.h"
 #include "wire/ids.h"
+#include "wire/net/lookup.h"
 
 struct uv_loop_s;
 

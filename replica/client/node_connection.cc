@@ -1,10 +1,7 @@
 #include "replica/client/node_connection.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -12,26 +9,13 @@
 #include "absl/strings/str_cat.h"
 #include "wire/codec/codec.h"
 #include "wire/limits.h"
+#include "wire/text.h"
 
 namespace quorate {
 namespace {
 
 // So long an address has before the host's next one is called as well.
 constexpr std::uint64_t kNextAddressMs = 150;
-
-NodeConnection* Self(void* data) { return static_cast<NodeConnection*>(data); }
-
-// As nodes do among each other (wire/net/connection.cc): a lost segment is
-// repeated every 200 ms, not after a time that doubles. Where the kernel
-// cannot, it does not matter.
-void KeepTrying(const uv_tcp_t* tcp) {
-  uv_os_fd_t descriptor = -1;
-  const int on = 1;
-  if (uv_fileno(reinterpret_cast<const uv_handle_t*>(tcp), &descriptor) == 0) {
-    setsockopt(descriptor, IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, &on,
-               sizeof(on));
-  }
-}
 
 }  // namespace
 
@@ -44,8 +28,7 @@ NodeConnection::NodeConnection(uv_loop_t* loop, Owner* owner,
       node_(node),
       cluster_id_(std::move(cluster_id)),
       settings_(std::move(settings)),
-      role_(role),
-      reader_(kMaxPeerFrameBytes) {
+      role_(role) {
   handles_.emplace(this, resolver);
 }
 
@@ -57,9 +40,13 @@ NodeConnection::Handles::Handles(NodeConnection* owner,
              }),
       again(owner->loop_, owner->count_, uv_timer_init, owner) {}
 
-absl::Status NodeConnection::Error(const char* what, int uv_code) const {
-  return absl::UnavailableError(
-      absl::StrCat(ToString(node_), ": ", what, ": ", uv_strerror(uv_code)));
+absl::Status NodeConnection::Named(const absl::Status& why) const {
+  // What ends a connection otherwise is a stranger's frame.
+  const std::string_view middle =
+      absl::IsUnavailable(why) ? ": " : " is no node of ours: ";
+  const std::string text = Concat(ToString(node_), middle, why.message());
+  return absl::IsUnavailable(why) ? absl::UnavailableError(text)
+                                  : absl::InternalError(text);
 }
 
 absl::Status NodeConnection::Start() {
@@ -98,81 +85,45 @@ absl::Status NodeConnection::CallSomebody() {
 
 absl::Status NodeConnection::MakeCall() {
   const sockaddr_storage& address = addresses_[tried_++];
-  const auto initialize = [](uv_loop_t* loop, Call* call) {
-    return uv_tcp_init(loop, call);
-  };
-  Call* call =
-      handles_->calls.emplace_back(loop_, count_, initialize, this).get();
-  call->connect.data = call;
-  const int code = uv_tcp_connect(
-      &call->connect, call, reinterpret_cast<const sockaddr*>(&address),
-      [](uv_connect_t* request, int status) {
-        if (status == UV_ECANCELED) return;  // Its handle is being closed.
-        Call* answered = static_cast<Call*>(request->data);
-        Self(answered->data)->HandleConnected(answered, status);
-      });
-  if (code == 0) return absl::OkStatus();
-  handles_->calls.pop_back();
-  return Error("cannot connect", code);
+  Connection& call = *handles_->calls.emplace_back(
+      new Connection(loop_, count_, this, /*tag=*/0));
+  call.AllowFrames(kMaxPeerFrameBytes);
+  dialing_ = &call;
+  failed_ = absl::OkStatus();
+  call.Dial(reinterpret_cast<const sockaddr&>(address));
+  dialing_ = nullptr;
+  if (!failed_.ok()) handles_->calls.pop_back();
+  return failed_;
 }
 
-void NodeConnection::HandleConnected(Call* call, int status) {
-  OpenCalls& calls = handles_->calls;
-  if (status == 0) {
-    calls.remove_if([&](const auto& each) { return each.get() != call; });
-    HandleUp();
-    return;
-  }
-  calls.remove_if([&](const auto& each) { return each.get() == call; });
-  absl::Status why = Error("cannot connect", status);
-  if (tried_ < addresses_.size()) why = CallSomebody();
-  if (!why.ok() && calls.empty()) Lose(why);
-}
-
-void NodeConnection::HandleUp() {
+void NodeConnection::OnConnected(Connection& call) {
+  handles_->calls.remove_if(
+      [&](const ConnectionPtr& each) { return each.get() != &call; });
   connected_ = true;
   uv_timer_stop(handles_->again.get());
-  Call* call = handles_->calls.front().get();
-  uv_tcp_nodelay(call, 1);
-  KeepTrying(call);
-  const int code = uv_read_start(
-      reinterpret_cast<uv_stream_t*>(call),
-      [](uv_handle_t* handle, std::size_t, uv_buf_t* room) {
-        const std::span<char> space = Self(handle->data)->reader_.Space();
-        *room =
-            uv_buf_init(space.data(), static_cast<unsigned int>(space.size()));
-      },
-      [](uv_stream_t* stream, ssize_t bytes, const uv_buf_t*) {
-        Self(stream->data)->HandleRead(bytes);
-      });
-  if (code != 0) {
-    Lose(Error("cannot read", code));
-    return;
-  }
-  EncodeClientMessage(Hello{.role = role_, .cluster_id = cluster_id_}, buffer_);
-  Flush();
+  EncodeClientMessage(Hello{.role = role_, .cluster_id = cluster_id_},
+                      call.output());
+  call.Flush();
 }
 
-void NodeConnection::HandleRead(ssize_t bytes) {
-  if (!handles_) return;
-  if (bytes < 0) {
-    Lose(bytes == UV_EOF
-             ? absl::UnavailableError(absl::StrCat(
-                   ToString(node_), ": the node closed the connection"))
-             : Error("connection lost", static_cast<int>(bytes)));
+void NodeConnection::OnEnd(Connection& call, const absl::Status& why) {
+  if (&call == dialing_) {
+    failed_ = Named(why);
     return;
   }
-  reader_.Filled(static_cast<std::size_t>(bytes));
-  while (handles_) {
-    const absl::StatusOr<std::optional<Frame>> frame = reader_.Next();
-    if (!frame.ok()) {
-      Lose(absl::InternalError(absl::StrCat(
-          ToString(node_), " is no node of ours: ", frame.status().message())));
-      return;
-    }
-    if (!frame->has_value()) return;
-    HandleFrame(**frame);
+  if (connected_) {
+    Lose(Named(why));
+    return;
   }
+  handles_->calls.remove_if(
+      [&](const ConnectionPtr& each) { return each.get() == &call; });
+  absl::Status last = Named(why);
+  if (tried_ < addresses_.size()) last = CallSomebody();
+  if (!last.ok() && handles_->calls.empty()) Lose(last);
+}
+
+void NodeConnection::OnWritten(Connection&) {
+  if (ready_) owner_->HandleWritten();
 }
 
 void NodeConnection::HandleFrame(const Frame& frame) {
@@ -238,38 +189,7 @@ absl::Status NodeConnection::CheckSettings(const Hello& hello) const {
 }
 
 void NodeConnection::Flush() {
-  if (writing_ || !handles_ || buffer_.empty()) return;
-  Call* call = handles_->calls.front().get();
-  uv_stream_t* stream = reinterpret_cast<uv_stream_t*>(call);
-  call->write.data = this;
-  uv_buf_t bytes =
-      uv_buf_init(buffer_.data(), static_cast<unsigned int>(buffer_.size()));
-  // An error here shows again, with its callback, in the write or read below.
-  const int written = std::max(0, uv_try_write(stream, &bytes, 1));
-  if (static_cast<std::size_t>(written) == buffer_.size()) {
-    buffer_.clear();
-    return;
-  }
-  bytes = uv_buf_init(buffer_.data() + written,
-                      static_cast<unsigned int>(buffer_.size()) -
-                          static_cast<unsigned int>(written));
-  writing_ = true;
-  const int code = uv_write(&call->write, stream, &bytes, 1,
-                            [](uv_write_t* request, int status) {
-                              Self(request->data)->HandleWriteEnd(status);
-                            });
-  if (code != 0) Lose(Error("connection lost", code));
-}
-
-void NodeConnection::HandleWriteEnd(int status) {
-  writing_ = false;
-  buffer_.clear();
-  if (!handles_) return;
-  if (status != 0) {
-    Lose(Error("connection lost", status));
-    return;
-  }
-  if (ready_) owner_->HandleWritten();
+  if (handles_) handles_->calls.front()->Flush();
 }
 
 void NodeConnection::Lose(const absl::Status& reason) {

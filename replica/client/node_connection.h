@@ -6,7 +6,8 @@
 // next is called when one refuses or is silent for a moment; the first that
 // comes through counts. Reports its end once, with the reason. Owns its libuv
 // handles: Close, or its end, gives the object back to the loop, which deletes
-// it when they are closed. Knows nothing of commands and other nodes.
+// it when they are closed. Frames, writes and their errors are wire/net's.
+// Knows nothing of commands and other nodes.
 #pragma once
 
 #include <uv.h>
@@ -17,15 +18,16 @@
 
 #include "absl/status/status.h"
 #include "replica/config/config.h"
-#include "wire/net/handles.h"
-#include "wire/net/lookup.h"
 #include "wire/agreed_settings.h"
 #include "wire/client_message.h"
 #include "wire/frame.h"
+#include "wire/net/connection.h"
+#include "wire/net/handles.h"
+#include "wire/net/lookup.h"
 
 namespace quorate {
 
-class NodeConnection {
+class NodeConnection : private Connection::Owner {
  public:
   class Owner {
    public:
@@ -55,38 +57,33 @@ class NodeConnection {
   // No calls but HandleGone after this.
   void Close();
 
-  // Frames to write. Must be left alone while writing().
-  std::string& buffer() { return buffer_; }
-  bool writing() const { return writing_; }
+  // Frames to write; of use from HandleReady to the end.
+  std::string& buffer() { return handles_->calls.front()->output(); }
+  bool writing() const { return handles_->calls.front()->writing(); }
   // Writes the buffer: what the socket takes now at once, the rest later. May
   // end the connection.
   void Flush();
 
  private:
-  ~NodeConnection() = default;  // Only the loop's last callback deletes.
+  ~NodeConnection() override = default;  // Only the loop's last callback.
 
-  // A call under way, or the one that came through, with what libuv needs of it
-  // until its handle is closed.
-  struct Call : uv_tcp_t {
-    uv_connect_t connect;
-    uv_write_t write;
-  };
-  using OpenCalls = std::list<Handle<Call>>;
+  // Connection::Owner.
+  void OnConnected(Connection& call) override;
+  void OnFrame(Connection&, const Frame& frame) override { HandleFrame(frame); }
+  void OnWritten(Connection&) override;
+  void OnEnd(Connection& call, const absl::Status& why) override;
 
   void HandleAddresses(absl::StatusOr<Addresses> found);
   // Makes one call more; an error if it fails at once.
   absl::Status MakeCall();
   // As MakeCall, until one does not fail at once.
   absl::Status CallSomebody();
-  void HandleConnected(Call* call, int status);
-  void HandleUp();
-  void HandleRead(ssize_t bytes);
   void HandleFrame(const Frame& frame);
   absl::Status CheckHello(const ClientMessage& message) const;
   absl::Status CheckSettings(const Hello& hello) const;
-  void HandleWriteEnd(int status);
   void Lose(const absl::Status& reason);
-  absl::Status Error(const char* what, int uv_code) const;
+  // `why` with the node's address in front.
+  absl::Status Named(const absl::Status& why) const;
 
   uv_loop_t* loop_;
   Owner* owner_;
@@ -100,15 +97,15 @@ class NodeConnection {
     Handles(NodeConnection* owner, const Resolver& resolver);
     Lookup lookup;
     Handle<uv_timer_t> again;
-    OpenCalls calls;  // One alone once connected_.
+    std::list<ConnectionPtr> calls;  // One alone once connected_.
   };
   std::optional<Handles> handles_;
   Addresses addresses_;
   std::size_t tried_ = 0;  // of them
-  FrameReader reader_;
-  std::string buffer_;
+  // The call that is being made, and why it failed at once.
+  const Connection* dialing_ = nullptr;
+  absl::Status failed_;
   bool connected_ = false;
-  bool writing_ = false;
   bool ready_ = false;
 };
 

@@ -8,9 +8,9 @@
 #include "replica/base/quorum.h"
 #include "replica/config/config_table.h"
 #include "replica/config/setting_table.h"
-#include "wire/text.h"
 #include "replica/system/user_file.h"
 #include "wire/limits.h"
+#include "wire/text.h"
 
 namespace quorate {
 namespace {

@@ -7,10 +7,10 @@
 #include "replica/base/quorum.h"
 #include "replica/base/quorum_system.h"
 #include "replica/base/roles.h"
-#include "wire/text.h"
 #include "wire/commutation.h"
 #include "wire/fingerprint.h"
 #include "wire/limits.h"
+#include "wire/text.h"
 
 namespace quorate {
 namespace {

@@ -29,10 +29,6 @@
 
 #include "absl/status/status.h"
 #include "depsvc/conflict_index.h"
-#include "replica/epaxos/fast_path.h"
-#include "replica/epaxos/instance.h"
-#include "replica/epaxos/instance_log.h"
-#include "replica/epaxos/recovery_rule.h"
 #include "replica/base/floors/readers.h"
 #include "replica/base/floors/repair.h"
 #include "replica/base/floors/reports.h"
@@ -40,8 +36,12 @@
 #include "replica/base/floors/witnesses.h"
 #include "replica/base/outbox.h"
 #include "replica/base/quorum.h"
-#include "replica/base/snapshot_facts.h"
 #include "replica/base/settings.h"
+#include "replica/base/snapshot_facts.h"
+#include "replica/epaxos/fast_path.h"
+#include "replica/epaxos/instance.h"
+#include "replica/epaxos/instance_log.h"
+#include "replica/epaxos/recovery_rule.h"
 #include "wire/machine.h"
 
 namespace quorate::epaxos {

@@ -10,10 +10,10 @@
 #include <cstdint>
 #include <optional>
 
-#include "replica/epaxos/instance.h"
-#include "replica/epaxos/recovery_rule.h"
 #include "replica/base/quorum.h"
 #include "replica/base/settings.h"
+#include "replica/epaxos/instance.h"
+#include "replica/epaxos/recovery_rule.h"
 
 namespace quorate::epaxos {
 

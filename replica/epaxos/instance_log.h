@@ -8,8 +8,8 @@
 #include <deque>
 #include <vector>
 
-#include "replica/epaxos/instance.h"
 #include "replica/base/snapshot_facts.h"
+#include "replica/epaxos/instance.h"
 #include "wire/dependency_set.h"
 #include "wire/ids.h"
 

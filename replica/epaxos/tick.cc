@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "replica/epaxos/epaxos.h"
 #include "replica/base/snapshot_facts.h"
+#include "replica/epaxos/epaxos.h"
 #include "wire/check.h"
 #include "wire/mutation.h"
 

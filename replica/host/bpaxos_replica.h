@@ -15,6 +15,8 @@
 
 #include "depsvc/dependency_node.h"
 #include "executor/executor.h"
+#include "replica/base/floors/readers.h"
+#include "replica/base/roles.h"
 #include "replica/bpaxos/acceptor.h"
 #include "replica/bpaxos/effects.h"
 #include "replica/bpaxos/executor_role.h"
@@ -23,8 +25,6 @@
 #include "replica/host/checkpointing.h"
 #include "replica/host/command_queue.h"
 #include "replica/host/era_timer.h"
-#include "replica/base/floors/readers.h"
-#include "replica/base/roles.h"
 #include "replica/host/replica.h"
 #include "replica/host/state_transfer.h"
 

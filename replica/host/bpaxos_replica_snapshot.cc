@@ -2,8 +2,8 @@
 // it learns of that, and what it takes over.
 #include <utility>
 
-#include "replica/host/bpaxos_replica.h"
 #include "replica/base/snapshot_facts.h"
+#include "replica/host/bpaxos_replica.h"
 #include "wire/check.h"
 #include "wire/mutation.h"
 

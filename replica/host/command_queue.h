@@ -10,8 +10,8 @@
 #include <functional>
 #include <utility>
 
-#include "replica/host/batcher.h"
 #include "replica/base/settings.h"
+#include "replica/host/batcher.h"
 #include "wire/machine.h"
 
 namespace quorate {

@@ -10,8 +10,8 @@
 #include <memory>
 #include <span>
 
-#include "replica/multipaxos/multipaxos.h"
 #include "replica/host/snapshot_replica.h"
+#include "replica/multipaxos/multipaxos.h"
 
 namespace quorate {
 

@@ -1,10 +1,10 @@
 // Which machine do the settings ask for?
 #include "replica/host/replica.h"
 
+#include "replica/base/quorum.h"
 #include "replica/host/bpaxos_replica.h"
 #include "replica/host/epaxos_replica.h"
 #include "replica/host/multipaxos_replica.h"
-#include "replica/base/quorum.h"
 #include "replica/host/state_transfer.h"
 #include "wire/check.h"
 

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "executor/executor.h"
-#include "replica/epaxos/recovery_rule.h"
 #include "replica/base/settings.h"
+#include "replica/epaxos/recovery_rule.h"
 #include "wire/machine.h"
 
 namespace quorate {
@@ -84,7 +84,8 @@ struct ReplicaStatus {
   std::uint64_t snapshot_parts_of = 0;
   std::uint64_t snapshots_installed = 0;
   // Times that members would have been passed but for the witnesses, and that
-  // decisions were sent in place of a member nearer to them (replica/base/floors).
+  // decisions were sent in place of a member nearer to them
+  // (replica/base/floors).
   std::uint64_t floors_held_back = 0;
   std::uint64_t relays = 0;
   ExecutorStats executor;

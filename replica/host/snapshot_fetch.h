@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "executor/executor.h"
-#include "replica/base/snapshot_facts.h"
 #include "replica/base/settings.h"
+#include "replica/base/snapshot_facts.h"
 #include "wire/machine.h"
 
 namespace quorate {

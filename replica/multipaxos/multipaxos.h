@@ -28,11 +28,11 @@
 #include "absl/status/status.h"
 #include "replica/base/floors/readers.h"
 #include "replica/base/floors/reports.h"
-#include "replica/multipaxos/log.h"
 #include "replica/base/outbox.h"
 #include "replica/base/quorum_system.h"
-#include "replica/base/snapshot_facts.h"
 #include "replica/base/settings.h"
+#include "replica/base/snapshot_facts.h"
+#include "replica/multipaxos/log.h"
 #include "wire/machine.h"
 
 namespace quorate::multipaxos {

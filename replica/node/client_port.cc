@@ -5,11 +5,11 @@
 #include <variant>
 
 #include "absl/status/statusor.h"
-#include "wire/text.h"
 #include "wire/codec/codec.h"
 #include "wire/limits.h"
 #include "wire/mutation.h"
 #include "wire/overloaded.h"
+#include "wire/text.h"
 
 namespace quorate {
 namespace {

@@ -20,13 +20,13 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "wire/net/acceptor.h"
 #include "replica/node/commit_clock.h"
-#include "wire/net/connection.h"
 #include "replica/node/handshake.h"
 #include "replica/node/refusals.h"
 #include "wire/client_message.h"
 #include "wire/command.h"
+#include "wire/net/acceptor.h"
+#include "wire/net/connection.h"
 
 namespace quorate {
 

@@ -4,9 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "replica/config/setting_table.h"
-#include "wire/text.h"
 #include "storage/descriptor.h"
 #include "wire/mutation.h"
+#include "wire/text.h"
 
 namespace quorate {
 namespace {

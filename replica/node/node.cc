@@ -8,17 +8,17 @@
 #include <utility>
 #include <vector>
 
-#include "replica/node/address_advice.h"
-#include "wire/net/elapsed.h"
-#include "replica/node/look_out.h"
 #include "replica/config/setting_table.h"
+#include "replica/node/address_advice.h"
+#include "replica/node/look_out.h"
 #include "replica/node/status.h"
-#include "wire/text.h"
 #include "storage/descriptor.h"
 #include "storage/sqlite_store.h"
 #include "wire/check.h"
 #include "wire/codec/codec.h"
 #include "wire/limits.h"
+#include "wire/net/elapsed.h"
+#include "wire/text.h"
 
 namespace quorate {
 namespace {

@@ -1,7 +1,7 @@
 // Answers: how does one replica live in a process?
 //
-// Runs the pure machine (replica/host/replica.h) on an event loop: peers, clients,
-// the disk and the clock become events, and its actions become bytes.
+// Runs the pure machine (replica/host/replica.h) on an event loop: peers,
+// clients, the disk and the clock become events, and its actions become bytes.
 // Everything that the kernel has ready in one turn of the loop is stepped into
 // the machine first; only then records go to the journal, and messages and
 // replies leave, in one write a connection. So batches grow with load and never
@@ -21,17 +21,17 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "replica/config/config.h"
 #include "replica/host/replica.h"
 #include "replica/node/client_port.h"
 #include "replica/node/commit_clock.h"
-#include "replica/config/config.h"
-#include "wire/net/handles.h"
 #include "replica/node/handshake.h"
-#include "storage/journal/journal.h"
-#include "wire/net/lookup.h"
 #include "replica/node/peer_links.h"
+#include "storage/journal/journal.h"
 #include "storage/known_peers.h"
 #include "storage/store.h"
+#include "wire/net/handles.h"
+#include "wire/net/lookup.h"
 
 namespace quorate {
 

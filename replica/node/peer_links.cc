@@ -5,10 +5,10 @@
 #include <variant>
 
 #include "absl/status/statusor.h"
-#include "wire/net/elapsed.h"
-#include "wire/text.h"
 #include "wire/codec/codec.h"
 #include "wire/limits.h"
+#include "wire/net/elapsed.h"
+#include "wire/text.h"
 
 namespace quorate {
 namespace {

@@ -29,13 +29,13 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "wire/net/acceptor.h"
-#include "wire/net/connection.h"
 #include "replica/node/handshake.h"
-#include "wire/net/lookup.h"
 #include "replica/node/refusals.h"
 #include "wire/client_message.h"
 #include "wire/message.h"
+#include "wire/net/acceptor.h"
+#include "wire/net/connection.h"
+#include "wire/net/lookup.h"
 
 namespace quorate {
 

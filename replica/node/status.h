@@ -12,12 +12,12 @@
 #include <string_view>
 #include <vector>
 
+#include "replica/config/config.h"
 #include "replica/host/replica.h"
 #include "replica/node/client_port.h"
-#include "replica/config/config.h"
-#include "storage/journal/journal.h"
 #include "replica/node/peer_links.h"
 #include "replica/node/refusals.h"
+#include "storage/journal/journal.h"
 
 namespace quorate {
 

@@ -28,9 +28,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "wire/net/handles.h"
 #include "storage/store.h"
 #include "wire/machine.h"
+#include "wire/net/handles.h"
 #include "wire/record.h"
 
 namespace quorate {

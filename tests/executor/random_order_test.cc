@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "executor/executor.h"
-#include "executor/order/graph_executor.h"
 #include "executor/kv_state_machine.h"
+#include "executor/order/graph_executor.h"
 #include "gtest/gtest.h"
 #include "tests/executor/builders.h"
 

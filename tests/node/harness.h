@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "replica/client/client.h"
-#include "wire/net/connection.h"
 #include "replica/node/node.h"
 #include "wire/client_message.h"
+#include "wire/net/connection.h"
 
 namespace quorate {
 

@@ -7,8 +7,8 @@
 
 #include <optional>
 
-#include "wire/net/elapsed.h"
 #include "tests/node/harness.h"
+#include "wire/net/elapsed.h"
 
 namespace quorate {
 namespace {

@@ -8,8 +8,8 @@
 #include <optional>
 #include <utility>
 
-#include "replica/host/checkpointing.h"
 #include "replica/epaxos/instance_log.h"
+#include "replica/host/checkpointing.h"
 #include "replica/host/state_transfer.h"
 #include "wire/command.h"
 

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "wire/text.h"
 #include "wire/check.h"
 #include "wire/limits.h"
+#include "wire/text.h"
 
 namespace quorate {
 namespace {

@@ -16,8 +16,8 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "wire/net/handles.h"
 #include "wire/frame.h"
+#include "wire/net/handles.h"
 
 namespace quorate {
 
@@ -65,6 +65,9 @@ class Connection {
   // Bytes that wait for the kernel to take them.
   std::size_t queued_bytes() const { return output_.size() + sending_.size(); }
 
+  // Is the kernel yet to take what was flushed? What is put out meanwhile goes
+  // with the next write.
+  bool writing() const { return write_under_way_; }
   // What was sent is not acknowledged and has been repeated: the way is cut, or
   // the other machine is gone. A process that merely stands still does not show
   // here, its kernel answers.

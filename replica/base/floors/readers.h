@@ -1,8 +1,8 @@
 // Answers: who reads the checkpoint here, and what is kept for them?
 //
 // A member that was passed asks for chunks of the last checkpoint here, at its
-// own pace (replica/host/state_transfer.h). One is of use if nothing above it has
-// been forgotten here, and if it has what the asker itself has forgotten;
+// own pace (replica/host/state_transfer.h). One is of use if nothing above it
+// has been forgotten here, and if it has what the asker itself has forgotten;
 // otherwise a new one is to begin. While somebody reads, what follows the
 // checkpoint is kept and resent from here: others may have forgotten it. A
 // reader that is silent for long is none. Pure, copyable.
