@@ -107,7 +107,15 @@ struct StatusReply {
   std::string json;
 };
 
-using ClientMessage = std::variant<Hello, Reject, ClientRequest, ClientReplies,
-                                   StatusRequest, StatusReply, Progress>;
+// Compiled once, as Message is.
+struct ClientMessage : std::variant<Hello, Reject, ClientRequest, ClientReplies,
+                                    StatusRequest, StatusReply, Progress> {
+  using variant::variant;
+  ClientMessage(const ClientMessage& other);
+  ClientMessage(ClientMessage&& other) noexcept;
+  ClientMessage& operator=(const ClientMessage& other);
+  ClientMessage& operator=(ClientMessage&& other) noexcept;
+  ~ClientMessage();
+};
 
 }  // namespace quorate

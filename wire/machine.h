@@ -76,8 +76,17 @@ struct SnapshotPart {
 // What Actions::snapshot_writes ended with is this node's checkpoint now.
 struct SnapshotDurable {};
 
-using Event = std::variant<MessageReceived, ClientCommands, RecordsDurable,
-                           Tick, PeerSuspected, SnapshotPart, SnapshotDurable>;
+// Compiled once, as Message is.
+struct Event
+    : std::variant<MessageReceived, ClientCommands, RecordsDurable, Tick,
+                   PeerSuspected, SnapshotPart, SnapshotDurable> {
+  using variant::variant;
+  Event(const Event& other);
+  Event(Event&& other) noexcept;
+  Event& operator=(const Event& other);
+  Event& operator=(Event&& other) noexcept;
+  ~Event();
+};
 
 // ---- effects --------------------------------------------------------------
 

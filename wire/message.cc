@@ -43,4 +43,10 @@ std::string_view Name(const Message& message) {
       message);
 }
 
+Message::Message(const Message& other) = default;
+Message::Message(Message&& other) noexcept = default;
+Message& Message::operator=(const Message& other) = default;
+Message& Message::operator=(Message&& other) noexcept = default;
+Message::~Message() = default;
+
 }  // namespace quorate

@@ -24,4 +24,10 @@ std::string_view Name(const Record& record) {
       record);
 }
 
+Record::Record(const Record& other) = default;
+Record::Record(Record&& other) noexcept = default;
+Record& Record::operator=(const Record& other) = default;
+Record& Record::operator=(Record&& other) noexcept = default;
+Record::~Record() = default;
+
 }  // namespace quorate

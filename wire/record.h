@@ -178,12 +178,20 @@ struct CheckpointEndedRecord {
   std::uint64_t state_hash = 0;
 };
 
-using Record =
-    std::variant<PreAcceptedRecord, AcceptedRecord, PromisedRecord,
-                 ValidatedRecord, CommittedRecord, FloorRecord, ReservedRecord,
-                 CheckpointBegunRecord, ExecutedRecord, InstanceRecord,
-                 EntriesRecord, SessionsRecord, CheckpointEndedRecord,
-                 DependencyRecord, DecidedRecord>;
+// Compiled once, as Message is.
+struct Record
+    : std::variant<PreAcceptedRecord, AcceptedRecord, PromisedRecord,
+                   ValidatedRecord, CommittedRecord, FloorRecord,
+                   ReservedRecord, CheckpointBegunRecord, ExecutedRecord,
+                   InstanceRecord, EntriesRecord, SessionsRecord,
+                   CheckpointEndedRecord, DependencyRecord, DecidedRecord> {
+  using variant::variant;
+  Record(const Record& other);
+  Record(Record&& other) noexcept;
+  Record& operator=(const Record& other);
+  Record& operator=(Record&& other) noexcept;
+  ~Record();
+};
 
 std::string_view Name(const Record& record);
 

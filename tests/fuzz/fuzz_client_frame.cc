@@ -54,7 +54,7 @@ std::vector<std::string> Seeds() {
   Random random(2);
   std::vector<std::string> seeds;
   for (int i = 0; i < 20; ++i) {
-    for (std::size_t type = 0; type < std::variant_size_v<ClientMessage>;
+    for (std::size_t type = 0; type < std::variant_size_v<ClientMessage::variant>;
          ++type) {
       seeds.push_back(InputOf(RandomClientMessage(random, type)));
     }

@@ -26,7 +26,7 @@ std::vector<std::string> Seeds() {
   Random random(1);
   std::vector<std::string> seeds;
   for (int i = 0; i < 10; ++i) {
-    for (std::size_t type = 0; type < std::variant_size_v<Message>; ++type) {
+    for (std::size_t type = 0; type < std::variant_size_v<Message::variant>; ++type) {
       seeds.push_back(BodyOf(RandomMessage(random, type, kColumns)));
     }
   }

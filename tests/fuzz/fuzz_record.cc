@@ -51,7 +51,7 @@ std::vector<std::string> Seeds() {
   Random random(3);
   std::vector<std::string> seeds;
   for (int i = 0; i < 20; ++i) {
-    for (std::size_t type = 0; type < std::variant_size_v<Record>; ++type) {
+    for (std::size_t type = 0; type < std::variant_size_v<Record::variant>; ++type) {
       std::string entry;
       EncodeRecord(RandomRecord(random, type, kColumns), entry);
       const std::string body = entry.substr(kEntryHeaderBytes);

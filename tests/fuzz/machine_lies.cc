@@ -160,7 +160,7 @@ void ChangeField(Script& script, int columns, Message& message) {
 }
 
 Message AnyMessage(Script& script, int columns) {
-  const std::size_t type = script.Below(std::variant_size_v<Message>);
+  const std::size_t type = script.Below(std::variant_size_v<Message::variant>);
   Random random(script.Next());
   Message message = RandomMessage(random, type, columns);
   std::visit([&](auto& body) { BringNear(script, columns, body); }, message);

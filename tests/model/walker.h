@@ -48,7 +48,7 @@ class Walker {
   // What one walk prefers.
   struct Weather {
     std::array<std::uint32_t, 6> by_kind{};
-    std::array<std::uint32_t, std::variant_size_v<Message>> by_message{};
+    std::array<std::uint32_t, std::variant_size_v<Message::variant>> by_message{};
     // PreAccepts of this column's leader never reach these.
     std::array<ReplicaSet, kMaxModelReplicas> unheard{};
     ReplicaSet dead;

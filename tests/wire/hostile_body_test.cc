@@ -61,7 +61,7 @@ absl::Status ErrorOf(const std::vector<std::uint64_t>& body) {
 std::vector<Message> OneOfEach(std::uint64_t seed) {
   Random random(seed);
   std::vector<Message> messages;
-  for (std::size_t type = 0; type < std::variant_size_v<Message>; ++type) {
+  for (std::size_t type = 0; type < std::variant_size_v<Message::variant>; ++type) {
     messages.push_back(RandomMessage(random, type, kColumns));
   }
   return messages;

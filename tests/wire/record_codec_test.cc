@@ -32,7 +32,7 @@ std::vector<Record> RandomRecords(Random& random, int count, int columns) {
   std::vector<Record> records;
   for (int i = 0; i < count; ++i) {
     records.push_back(RandomRecord(
-        random, random.Below(std::variant_size_v<Record>), columns));
+        random, random.Below(std::variant_size_v<Record::variant>), columns));
   }
   return records;
 }
@@ -45,7 +45,7 @@ std::string Group(const std::vector<Record>& records) {
 
 TEST(RecordCodecTest, EveryRecordComesBackAsItWas) {
   Random random(5);
-  for (std::size_t type = 0; type < std::variant_size_v<Record>; ++type) {
+  for (std::size_t type = 0; type < std::variant_size_v<Record::variant>; ++type) {
     for (int i = 0; i < 300; ++i) {
       const int columns = 1 + static_cast<int>(random.Below(kMaxReplicas));
       const Record record = RandomRecord(random, type, columns);
