@@ -103,7 +103,8 @@ const std::vector<Restricted>& RestrictedHeaders() {
 
 std::string Join(const std::vector<std::string_view>& parts) {
   std::string text;
-  for (const std::string_view part : parts) {
+  for (std::string_view part : parts) {
+    if (part.starts_with("= ")) part.remove_prefix(2);
     if (!text.empty()) text += ", ";
     text += part;
   }
