@@ -100,9 +100,6 @@ class Epaxos {
   // While a snapshot is fetched nothing more is forgotten here: the server need
   // not have executed it.
   void HoldDropFloor(bool hold) { holds_drop_floor_ = hold; }
-  // As Save, of the state after Install(snapshot).
-  void SaveWith(const SnapshotFacts& snapshot,
-                std::vector<Record>& records) const;
   // Takes over what another replica has forgotten, executed, and its decisions
   // above, once that is durable here. Own instances it settles are over.
   void Install(const SnapshotFacts& snapshot, Actions& actions);

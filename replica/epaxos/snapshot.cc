@@ -49,13 +49,6 @@ std::optional<Passed> Epaxos::TakePassed() {
   return std::exchange(passed_, std::nullopt);
 }
 
-void Epaxos::SaveWith(const SnapshotFacts& snapshot,
-                      std::vector<Record>& records) const {
-  const std::size_t first = records.size();
-  Save(records);
-  snapshot.JoinTo(records, first);
-}
-
 // B-R3'. The base floor may follow the drop floor at once: all but g of the
 // others have raised theirs as far, so nobody forgets anything because of it.
 void Epaxos::Install(const SnapshotFacts& snapshot, Actions& actions) {

@@ -9,13 +9,9 @@
 namespace quorate {
 
 BpaxosReplica::BpaxosReplica(const Settings& settings)
-    : settings_(settings),
+    : ReplicaHost(settings, Cluster(settings).columns),
       cluster_(settings),
       floors_(cluster_, settings.self),
-      executor_(cluster_.columns, settings.conflicts, settings.results),
-      queue_(settings),
-      era_timer_(settings),
-      transfer_(settings),
       readers_(cluster_.columns, cluster_.roles.executors) {
   const Roles& roles = cluster_.roles;
   if (roles.leaders.Contains(settings.self)) {
@@ -33,22 +29,17 @@ BpaxosReplica::BpaxosReplica(const Settings& settings)
   }
 }
 
-void BpaxosReplica::Step(const Event& event, Actions& actions) {
+void BpaxosReplica::HandleMessage(ReplicaId from, const Message& message,
+                                  Actions& actions) {
   Effects effects(shared_, actions);
-  const std::size_t first = actions.messages.size();
-  std::visit(
-      Overloaded{
-          [&](const MessageReceived& e) { Handle(e.from, e.message, effects); },
-          [&](const ClientCommands& e) { Enqueue(e, actions); },
-          [&](const RecordsDurable& e) { HandleDurable(e.through, effects); },
-          [&](const Tick&) { HandleTick(effects); },
-          [&](const PeerSuspected& e) { HandleSuspicion(e.peer, e.suspected); },
-          [&](const SnapshotPart& e) { TakePart(e, effects); },
-          [&](const SnapshotDurable&) { Install(effects); }},
-      event);
-  DeliverHere(first, effects);
+  Handle(from, message, effects);
+}
+
+void BpaxosReplica::FinishStep(const Before& before, Actions& actions) {
+  Effects effects(shared_, actions);
+  DeliverHere(before.messages, effects);
   Propose(effects);
-  DeliverHere(first, effects);
+  DeliverHere(before.messages, effects);
 }
 
 // ---- messages ---------------------------------------------------------------
@@ -264,7 +255,8 @@ void BpaxosReplica::HandleFrontier(ReplicaId from, const Frontier& m,
   FetchIfPassed(from, m.base_floor, effects);
 }
 
-void BpaxosReplica::HandleTick(Effects& effects) {
+void BpaxosReplica::HandleTick(const Tick&, Actions& actions) {
+  Effects effects(shared_, actions);
   ++ticks_;
   if (leader_) leader_->HandleTick(effects);
   if (executing_) {
@@ -272,9 +264,9 @@ void BpaxosReplica::HandleTick(Effects& effects) {
     executing_->HandleTick(executor_.committed_frontier(),
                            executor_.executed_frontier(), era_, effects);
     readers_.HandleTick();
-    transfer_.Tick(Progress(), effects.actions());
+    TickTransfer(actions);
   }
-  EndEra(effects);
+  EndEra(actions);
   if (ticks_ % static_cast<std::uint64_t>(settings_.floor_ticks) == 0) {
     RaiseFloors(effects);
   }
@@ -286,8 +278,8 @@ void BpaxosReplica::RaiseFloors(Effects& effects) {
   if (floors) floors_.NoteRecord(effects.Persist(*floors));
 }
 
-void BpaxosReplica::HandleDurable(RecordSequence through, Effects& effects) {
-  shared_.outbox.Durable(through, effects.actions());
+void BpaxosReplica::HandleDurable(RecordSequence through, Actions& actions) {
+  shared_.outbox.Durable(through, actions);
   if (executing_) executing_->HandleDurable(through);
   if (floors_.HandleDurable(through)) ApplyFloors();
 }
@@ -299,11 +291,10 @@ void BpaxosReplica::ApplyFloors() {
   if (executing_) executing_->RaiseFloor(floors_.drop());
 }
 
-void BpaxosReplica::HandleSuspicion(ReplicaId peer, bool suspected) {
+void BpaxosReplica::HandleSuspicion(ReplicaId peer, bool suspected, Actions&) {
   if (peer == settings_.self || !cluster_.everybody.Contains(peer)) return;
   if (suspected) {
     shared_.suspected.Insert(peer);
-    transfer_.LoseServer(peer);
   } else {
     shared_.suspected.Erase(peer);
   }

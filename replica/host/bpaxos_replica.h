@@ -10,11 +10,9 @@
 
 #include <memory>
 #include <optional>
-#include <span>
 #include <vector>
 
 #include "depsvc/dependency_node.h"
-#include "executor/executor.h"
 #include "replica/base/floors/readers.h"
 #include "replica/base/roles.h"
 #include "replica/bpaxos/acceptor.h"
@@ -22,39 +20,43 @@
 #include "replica/bpaxos/executor_role.h"
 #include "replica/bpaxos/floors.h"
 #include "replica/bpaxos/leader.h"
-#include "replica/host/checkpointing.h"
-#include "replica/host/command_queue.h"
-#include "replica/host/era_timer.h"
-#include "replica/host/replica.h"
-#include "replica/host/state_transfer.h"
+#include "replica/host/replica_host.h"
 
 namespace quorate {
 
-class BpaxosReplica final : public Replica {
+class BpaxosReplica final : public ReplicaHost {
  public:
   explicit BpaxosReplica(const Settings& settings);
 
-  void Step(const Event& event, Actions& actions) override;
-  void Restore(std::span<const Record> records) override;
-
-  std::optional<RecordSequence> BeginCheckpoint() override;
-  bool NextCheckpointRecords(std::size_t bytes,
-                             std::vector<Record>& records) override;
-  void AbandonCheckpoint() override;
-  bool wants_checkpoint() const override { return readers_.wants_checkpoint(); }
-  bool holds_checkpoint() const override { return !readers_.empty(); }
-
   std::unique_ptr<Machine> Clone() const override;
-  std::uint64_t Fingerprint() const override;
   absl::Status CheckInvariants() const override;
   RecordSequence last_record() const override { return shared_.last_record; }
-  const Executor& executor() const override { return executor_; }
   // Nodes that do not execute hear of it from those that do.
   std::uint64_t era() const override { return era_; }
-  ReplicaStatus Status() const override;
 
  private:
   using Effects = bpaxos::Effects;
+
+  // ReplicaHost.
+  void HandleMessage(ReplicaId from, const Message& message,
+                     Actions& actions) override;
+  void TakeIn(const ClientCommands& event, Actions& actions) override;
+  void HandleDurable(RecordSequence through, Actions& actions) override;
+  void HandleTick(const Tick& tick, Actions& actions) override;
+  void HandleSuspicion(ReplicaId peer, bool suspected, Actions&) override;
+  void Install(SnapshotFetch& fetched, Actions& actions) override;
+  void CountStale() override { ++shared_.stats.stale_messages; }
+  void FinishStep(const Before& before, Actions& actions) override;
+  void RestoreRecord(const Record& record) override;
+  void NoteRestored() override;
+  void Save(std::vector<Record>& records) const override;
+  void NoteCheckpoint(RecordSequence through) override;
+  const Readers& readers() const override { return readers_; }
+  StateTransfer::Progress Progress() const override;
+  void MixInto(quorate::Fingerprint& print) const override;
+  void Describe(ReplicaStatus& status) const override;
+  bool MayEndEra() const override { return leader_ && !HoldsBack(); }
+  void ProposeNow(CommandBatchPtr batch, Actions& actions) override;
 
   // ---- messages (bpaxos_replica.cc) ----
   void Handle(ReplicaId from, const Message& message, Effects& effects);
@@ -72,15 +74,10 @@ class BpaxosReplica final : public Replica {
   bool EndsKnown(InstanceId id, Effects& effects);
   bool TellKnown(ReplicaId to, InstanceId id, Effects& effects);
   void HandleFrontier(ReplicaId from, const Frontier& m, Effects& effects);
-  void HandleTick(Effects& effects);
   void RaiseFloors(Effects& effects);
-  void HandleDurable(RecordSequence through, Effects& effects);
-  void HandleSuspicion(ReplicaId peer, bool suspected);
 
   // ---- commands in, answers out (bpaxos_replica_answers.cc) ----
-  void Enqueue(const ClientCommands& event, Actions& actions);
   void Propose(Effects& effects);
-  void EndEra(Effects& effects);
   bool HoldsBack() const;
   void Answer(Effects& effects);
   void SendReplies(InstanceReplies& replies, Effects& effects);
@@ -93,11 +90,9 @@ class BpaxosReplica final : public Replica {
   bool IsRecorded(InstanceId id, const Value& value) const;
 
   // ---- records (..._restart.cc) ----
-  void RestoreRecord(const Record& record);
   void RestoreInstance(const InstanceRecord& record);
   void RestoreDecision(InstanceId id, Value value, const DependencySet& deps);
   void RestorePromise(InstanceId id, Ballot ballot);
-  void Save(std::vector<Record>& records) const;
   void ApplyFloors();
 
   // ---- snapshots (bpaxos_replica_snapshot.cc) ----
@@ -106,15 +101,11 @@ class BpaxosReplica final : public Replica {
   DependencySet DroppableFloor();
   void HandleSnapshotRequest(ReplicaId from, const SnapshotRequest& m,
                              Effects& effects);
-  StateTransfer::Progress Progress() const;
   void FetchIfPassed(ReplicaId by, const DependencySet& forgotten,
                      Effects& effects);
-  void TakePart(const SnapshotPart& part, Effects& effects);
-  void Install(Effects& effects);
   void ProposeAgainWhatIsExecuted(const SnapshotFetch& fetched);
   void TakeDecisions(const SnapshotFetch& fetched, Effects& effects);
 
-  Settings settings_;
   Cluster cluster_;
   bpaxos::Shared shared_;
   bpaxos::Floors floors_;
@@ -124,17 +115,9 @@ class BpaxosReplica final : public Replica {
   std::optional<bpaxos::Acceptor> acceptor_;
   std::optional<bpaxos::ExecutorRole> executing_;
 
-  Executor executor_;
-  CommandQueue queue_;
-  EraTimer era_timer_;
+  Readers readers_;
   std::uint64_t era_ = 0;
   ReplicaId sent_to_{};  // the leader last named to clients, if none leads here
-  CheckpointWriter checkpoint_;
-  StateTransfer transfer_;
-  Readers readers_;
-  StateReader reader_;
-  std::vector<CommittedInstance> restored_;
-  Executed executed_;  // Scratch, empty between steps.
   std::uint64_t ticks_ = 0;
 };
 

@@ -6,7 +6,7 @@
 
 namespace quorate {
 
-void BpaxosReplica::Enqueue(const ClientCommands& event, Actions& actions) {
+void BpaxosReplica::TakeIn(const ClientCommands& event, Actions& actions) {
   if (leader_) return queue_.Add(event, actions);
   // Another leader each time: which of them are up is not known here.
   do {
@@ -32,11 +32,9 @@ void BpaxosReplica::Propose(Effects& effects) {
   }
 }
 
-void BpaxosReplica::EndEra(Effects& effects) {
-  CommandBatchPtr batch = era_timer_.Tick(era_);
-  if (batch != nullptr && leader_ && !HoldsBack()) {
-    leader_->Propose(std::move(batch), effects);
-  }
+void BpaxosReplica::ProposeNow(CommandBatchPtr batch, Actions& actions) {
+  Effects effects(shared_, actions);
+  leader_->Propose(std::move(batch), effects);
 }
 
 // What waits for execution, here or, as far as this leader can tell, elsewhere.

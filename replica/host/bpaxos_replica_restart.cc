@@ -7,24 +7,12 @@
 
 namespace quorate {
 
-void BpaxosReplica::Restore(std::span<const Record> records) {
-  for (const Record& record : records) {
-    if (!reader_.is_inside()) ++shared_.last_record;
-    RestoreRecord(record);
-    reader_.Take(record, executor_);
-  }
+void BpaxosReplica::NoteRestored() {
   shared_.outbox.Restored(shared_.last_record);
-  // Nothing may be applied to half of a state.
-  if (reader_.is_inside()) return;
-  for (const CommittedInstance& decision : restored_) {
-    executor_.Commit(decision.instance, decision.value.batch, decision.deps,
-                     executed_);
-  }
-  restored_.clear();
-  executed_.Clear();
 }
 
 void BpaxosReplica::RestoreRecord(const Record& record) {
+  if (!reader_.is_inside()) ++shared_.last_record;
   const RecordSequence sequence = shared_.last_record;
   std::visit(
       Overloaded{[&](const DependencyRecord& r) {
@@ -99,23 +87,10 @@ void BpaxosReplica::RestoreInstance(const InstanceRecord& record) {
                          std::move(value), record.deps, shared_.last_record);
 }
 
-std::optional<RecordSequence> BpaxosReplica::BeginCheckpoint() {
-  // There is room for one at a time, and a snapshot is on its way.
-  if (transfer_.received() > 0) return std::nullopt;
-  readers_.NoteCheckpoint(shared_.last_record, executor_.executed_frontier());
-  checkpoint_.Begin(shared_.last_record, executor_,
-                    [this](std::vector<Record>& records) { Save(records); });
-  return shared_.last_record;
-}
-
-bool BpaxosReplica::NextCheckpointRecords(std::size_t bytes,
-                                          std::vector<Record>& records) {
-  return checkpoint_.Next(bytes, executor_, records);
-}
-
-void BpaxosReplica::AbandonCheckpoint() {
-  if (!checkpoint_.Abandon(executor_)) return;
-  readers_.NoteCheckpoint(0, DependencySet(cluster_.columns));
+void BpaxosReplica::NoteCheckpoint(RecordSequence through) {
+  readers_.NoteCheckpoint(through, through == 0
+                                       ? DependencySet(cluster_.columns)
+                                       : executor_.executed_frontier());
 }
 
 // Floors first: what lies below them is not made again. The newest ones count,

@@ -60,31 +60,11 @@ StateTransfer::Progress BpaxosReplica::Progress() const {
           .suspected = shared_.suspected};
 }
 
-void BpaxosReplica::TakePart(const SnapshotPart& part, Effects& effects) {
-  SnapshotWrite write;
-  const SnapshotFetch::Outcome outcome =
-      transfer_.Take(part, write, effects.actions());
-  if (outcome == SnapshotFetch::Outcome::kIgnored ||
-      outcome == SnapshotFetch::Outcome::kBroken) {
-    return effects.Stale();
-  }
-  // There is room for one checkpoint at a time.
-  AbandonCheckpoint();
-  if (outcome == SnapshotFetch::Outcome::kWhole) {
-    const std::size_t first = write.records.size();
-    Save(write.records);
-    transfer_.fetched().facts().JoinTo(write.records, first);
-    transfer_.Seal(shared_.last_record, write);
-  }
-  effects.actions().snapshot_writes.push_back(std::move(write));
-}
-
 // It is this node's checkpoint now. The roles beside the executor keep what is
 // theirs, above the floors: votes, answers and slots are each node's own. The
 // floors may follow the server's at once: what it has dropped, f+1 have.
-void BpaxosReplica::Install(Effects& effects) {
-  if (!transfer_.is_sealed()) return effects.Stale();
-  SnapshotFetch& fetched = transfer_.fetched();
+void BpaxosReplica::Install(SnapshotFetch& fetched, Actions& actions) {
+  Effects effects(shared_, actions);
   ++shared_.stats.snapshots_installed;
   if (leader_) ProposeAgainWhatIsExecuted(fetched);
   if (acceptor_ && Mutated("install_no_votes")) {
@@ -101,7 +81,6 @@ void BpaxosReplica::Install(Effects& effects) {
     executor_.Commit(id, known.value.batch, known.deps, executed_);
   });
   Answer(effects);
-  transfer_.NoteInstalled();
 }
 
 // Own commands that wait here to be executed, and were at the server: nobody

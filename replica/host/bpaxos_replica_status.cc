@@ -13,17 +13,13 @@ std::unique_ptr<Machine> BpaxosReplica::Clone() const {
   return std::make_unique<BpaxosReplica>(*this);
 }
 
-std::uint64_t BpaxosReplica::Fingerprint() const {
-  quorate::Fingerprint print;
+void BpaxosReplica::MixInto(quorate::Fingerprint& print) const {
   if (leader_) print.Mix(leader_->Fingerprint());
   if (dependencies_) print.Mix(dependencies_->Fingerprint());
   if (acceptor_) print.Mix(acceptor_->Fingerprint());
   if (executing_) print.Mix(executing_->Fingerprint());
-  print.Mix(executor_.Fingerprint());
-  print.Mix(queue_.waiting_commands());
   print.Mix(static_cast<std::uint64_t>(Index(sent_to_)));
   print.Mix(shared_.suspected.bits());
-  return print.value();
 }
 
 absl::Status BpaxosReplica::CheckInvariants() const {
@@ -43,20 +39,15 @@ absl::Status BpaxosReplica::CheckInvariants() const {
   return leader_ ? leader_->CheckInvariants() : absl::OkStatus();
 }
 
-ReplicaStatus BpaxosReplica::Status() const {
-  ReplicaStatus status;
-  Describe(executor_, status);
+void BpaxosReplica::Describe(ReplicaStatus& status) const {
   status.base_floor = floors_.base();
   status.drop_floor = floors_.drop();
-  status.era = era();
-  status.queued_commands = queue_.waiting_commands();
   status.slow_commits = shared_.stats.decided;
   status.retransmissions = shared_.stats.retransmissions;
   status.stale_messages = shared_.stats.stale_messages;
   status.recoveries_started = shared_.stats.recoveries_started;
   status.recovered_payloads = shared_.stats.recovered_payloads;
   status.recovered_noops = shared_.stats.recovered_noops;
-  Describe(transfer_, status);
   status.snapshots_installed = shared_.stats.snapshots_installed;
   if (executing_) {
     status.instances_in_memory += executing_->size();
@@ -67,7 +58,7 @@ ReplicaStatus BpaxosReplica::Status() const {
     status.instances_in_memory += dependencies_->answers();
     status.index_entries = dependencies_->index().entries();
   }
-  if (!leader_) return status;
+  if (!leader_) return;
   status.own_in_flight = leader_->in_flight() + leader_->awaiting_replies();
   status.instances_in_memory += leader_->vertices();
   status.holds_back = HoldsBack();
@@ -83,7 +74,6 @@ ReplicaStatus BpaxosReplica::Status() const {
                       : RecoveryStatus::Stage::kAccepting,
          .answered = proposal.answered});
   }
-  return status;
 }
 
 }  // namespace quorate

@@ -5,7 +5,6 @@
 
 #include "replica/host/answers.h"
 #include "wire/mutation.h"
-#include "wire/overloaded.h"
 
 namespace quorate {
 namespace {
@@ -36,58 +35,37 @@ RecoveryStatus StatusOf(InstanceId id, const epaxos::Instance& instance) {
 }  // namespace
 
 EpaxosReplica::EpaxosReplica(const Settings& settings)
-    : SnapshotReplica(settings) {}
+    : ReplicaHost(settings, settings.replicas), protocol_(settings) {}
 
-void EpaxosReplica::Step(const Event& event, Actions& actions) {
-  const std::size_t first = actions.committed.size();
-  std::visit(
-      Overloaded{[&](const MessageReceived& e) {
-                   protocol_.Handle(e.from, e.message, actions);
-                 },
-                 [&](const ClientCommands& e) { queue_.Add(e, actions); },
-                 [&](const RecordsDurable& e) {
-                   protocol_.HandleDurable(e.through, actions);
-                 },
-                 [&](const Tick&) {
-                   if (Mutated("executor_blocks") &&
-                       executor_.OldestBlocked().has_value()) {
-                     return;
-                   }
-                   protocol_.HandleTick(executor_.executed_frontier(), actions);
-                   transfer_.Tick(ProgressFrom(protocol_.newest_drop_floor()),
-                                  actions);
-                   EndEra(actions);
-                 },
-                 [&](const PeerSuspected& e) {
-                   protocol_.HandleSuspicion(e.peer, e.suspected, actions);
-                   if (e.suspected) transfer_.LoseServer(e.peer);
-                 },
-                 [&](const SnapshotPart& e) { TakePart(e, actions); },
-                 [&](const SnapshotDurable&) { Install(actions); }},
-      event);
-  if (const auto passed = protocol_.TakePassed()) {
-    transfer_.Begin(*passed, ProgressFrom(protocol_.newest_drop_floor()),
-                    actions);
+void EpaxosReplica::HandleTick(const Tick&, Actions& actions) {
+  if (Mutated("executor_blocks") && executor_.OldestBlocked().has_value()) {
+    return;
   }
-  protocol_.HoldDropFloor(transfer_.under_way());
-  Execute(first, actions);
-  Propose(actions);
+  protocol_.HandleTick(executor_.executed_frontier(), actions);
+  TickTransfer(actions);
+  EndEra(actions);
 }
 
-// ---- restart ----------------------------------------------------------------
+// How far this replica and the others are, for a transfer. What is forgotten
+// cannot be committed here again.
+StateTransfer::Progress EpaxosReplica::Progress() const {
+  return {.committed = protocol_.committed_frontier(),
+          .forgotten = protocol_.newest_drop_floor(),
+          .executed = protocol_.executed_reports(),
+          .suspected = protocol_.Suspected()};
+}
 
-void EpaxosReplica::Restore(std::span<const Record> records) {
-  for (const Record& record : records) {
-    protocol_.Restore(record, restored_);
-    reader_.Take(record, executor_);
+// Feeds what was decided to the executor and answers the clients whose commands
+// that executes.
+void EpaxosReplica::FinishStep(const Before& before, Actions& actions) {
+  protocol_.HoldDropFloor(transfer_.under_way());
+  for (std::size_t i = before.committed; i < actions.committed.size(); ++i) {
+    const CommittedInstance& decision = actions.committed[i];
+    Execute(decision);
+    if (decision.value.kind == ValueKind::kNoop) Resubmit(decision.instance);
   }
-  if (reader_.is_inside()) return;
-  for (const CommittedInstance& decision : restored_) {
-    executor_.Commit(decision.instance, decision.value.batch, decision.deps,
-                     executed_);
-  }
-  restored_.clear();
-  executed_.Clear();
+  Answer(actions);
+  Propose(actions);
 }
 
 // ---- checks -----------------------------------------------------------------
@@ -132,30 +110,10 @@ bool EpaxosReplica::IsUnaffected(std::span<const Operation> operations) const {
   return true;
 }
 
-// Everything after it waits for it: not while there is too much to wait for.
-void EpaxosReplica::EndEra(Actions& actions) {
-  CommandBatchPtr batch = era_timer_.Tick(era());
-  if (batch != nullptr && !HoldsBack()) {
-    protocol_.Propose(std::move(batch), actions);
-  }
-}
-
 bool EpaxosReplica::HoldsBack() const {
   return executor_.stats().waiting_instances >=
              settings_.max_waiting_instances &&
          !Mutated("no_admission");
-}
-
-// Feeds the decisions from `first` on to the executor and answers the clients
-// whose commands that executes.
-void EpaxosReplica::Execute(std::size_t first, Actions& actions) {
-  for (std::size_t i = first; i < actions.committed.size(); ++i) {
-    const CommittedInstance& decision = actions.committed[i];
-    executor_.Commit(decision.instance, decision.value.batch, decision.deps,
-                     executed_);
-    if (decision.value.kind == ValueKind::kNoop) Resubmit(decision.instance);
-  }
-  Answer(actions);
 }
 
 void EpaxosReplica::Answer(Actions& actions) {
@@ -183,9 +141,7 @@ void EpaxosReplica::Resubmit(InstanceId id) {
 // Own commands that the snapshot has executed: their results are in the session
 // table, as long as their sessions are. Whoever still waits asks for them, and
 // is not told that a command of a forgotten session was never done.
-void EpaxosReplica::Install(Actions& actions) {
-  if (!transfer_.is_sealed()) return;
-  SnapshotFetch& fetched = transfer_.fetched();
+void EpaxosReplica::Install(SnapshotFetch& fetched, Actions& actions) {
   std::vector<InstanceId> open;
   for (std::uint64_t slot = protocol_.log().Dropped(settings_.self) + 1;
        slot <= protocol_.log().Newest(settings_.self); ++slot) {
@@ -213,13 +169,12 @@ void EpaxosReplica::Install(Actions& actions) {
     }
   }
   Answer(actions);
-  transfer_.NoteInstalled();
 }
 
 // ---- status -----------------------------------------------------------------
 
-ReplicaStatus EpaxosReplica::Status() const {
-  ReplicaStatus status = StatusOfParts();
+void EpaxosReplica::Describe(ReplicaStatus& status) const {
+  status.committed = protocol_.committed_frontier();
   status.base_floor = protocol_.base_floor();
   status.drop_floor = protocol_.drop_floor();
   status.own_in_flight = protocol_.own_in_flight();
@@ -235,7 +190,6 @@ ReplicaStatus EpaxosReplica::Status() const {
   status.snapshots_installed = protocol_.stats().snapshots_installed;
   status.floors_held_back = protocol_.stats().floors_held_back;
   status.relays = protocol_.repair().relays();
-  return status;
 }
 
 void EpaxosReplica::AddRecoveries(ReplicaStatus& status) const {

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "replica/host/answers.h"
-#include "wire/overloaded.h"
 
 namespace quorate {
 namespace {
@@ -33,38 +32,24 @@ ReadsAndOthers SplitReads(const CommandBatchPtr& batch) {
 }  // namespace
 
 MultipaxosReplica::MultipaxosReplica(const Settings& settings)
-    : SnapshotReplica(settings) {}
+    : ReplicaHost(settings, settings.replicas), protocol_(settings) {}
 
-void MultipaxosReplica::Step(const Event& event, Actions& actions) {
-  const std::size_t first = actions.committed.size();
-  std::visit(Overloaded{[&](const MessageReceived& e) {
-                          protocol_.Handle(e.from, e.message, actions);
-                        },
-                        [&](const ClientCommands& e) { TakeIn(e, actions); },
-                        [&](const RecordsDurable& e) {
-                          protocol_.HandleDurable(e.through, actions);
-                        },
-                        [&](const Tick& e) {
-                          protocol_.HandleTick(e.random, actions);
-                          transfer_.Tick(ProgressFrom(protocol_.Column(
-                                             protocol_.newest_drop_floor())),
-                                         actions);
-                          EndEra(actions);
-                        },
-                        [&](const PeerSuspected& e) {
-                          protocol_.HandleSuspicion(e.peer, e.suspected);
-                          if (e.suspected) transfer_.LoseServer(e.peer);
-                        },
-                        [&](const SnapshotPart& e) { TakePart(e, actions); },
-                        [&](const SnapshotDurable&) { Install(actions); }},
-             event);
-  if (const auto passed = protocol_.TakePassed()) {
-    transfer_.Begin(
-        *passed, ProgressFrom(protocol_.Column(protocol_.newest_drop_floor())),
-        actions);
-  }
+void MultipaxosReplica::HandleTick(const Tick& tick, Actions& actions) {
+  protocol_.HandleTick(tick.random, actions);
+  TickTransfer(actions);
+  EndEra(actions);
+}
+
+StateTransfer::Progress MultipaxosReplica::Progress() const {
+  return {.committed = protocol_.committed_frontier(),
+          .forgotten = protocol_.Column(protocol_.newest_drop_floor()),
+          .executed = protocol_.executed_reports(),
+          .suspected = protocol_.Suspected()};
+}
+
+void MultipaxosReplica::FinishStep(const Before& before, Actions& actions) {
   protocol_.HoldDropFloor(transfer_.under_way());
-  for (std::size_t i = first; i < actions.committed.size(); ++i) {
+  for (std::size_t i = before.committed; i < actions.committed.size(); ++i) {
     Execute(actions.committed[i]);
   }
   Answer(actions);
@@ -73,19 +58,6 @@ void MultipaxosReplica::Step(const Event& event, Actions& actions) {
     AnswerUnknown(*batch, actions);
   }
   Propose(actions);
-}
-
-// ---- restart ----------------------------------------------------------------
-
-void MultipaxosReplica::Restore(std::span<const Record> records) {
-  for (const Record& record : records) {
-    protocol_.Restore(record, restored_);
-    reader_.Take(record, executor_);
-  }
-  if (reader_.is_inside()) return;
-  for (const CommittedInstance& decision : restored_) Execute(decision);
-  restored_.clear();
-  executed_.Clear();
 }
 
 // ---- checks -----------------------------------------------------------------
@@ -132,13 +104,6 @@ void MultipaxosReplica::Propose(Actions& actions) {
   if (!protocol_.leads()) return SendToLeader(actions);
   while (!queue_.empty() && protocol_.in_flight() < settings_.max_in_flight) {
     protocol_.Propose(queue_.Take(), actions);
-  }
-}
-
-void MultipaxosReplica::EndEra(Actions& actions) {
-  CommandBatchPtr batch = era_timer_.Tick(era());
-  if (batch != nullptr && protocol_.leads()) {
-    protocol_.Propose(std::move(batch), actions);
   }
 }
 
@@ -191,9 +156,7 @@ void MultipaxosReplica::ServeReads(Actions& actions) {
 
 // ---- a snapshot of a peer ---------------------------------------------------
 
-void MultipaxosReplica::Install(Actions& actions) {
-  if (!transfer_.is_sealed()) return;
-  SnapshotFetch& fetched = transfer_.fetched();
+void MultipaxosReplica::Install(SnapshotFetch& fetched, Actions& actions) {
   protocol_.Install(fetched.facts(), actions);
   executor_ = std::move(fetched.executor());
   const multipaxos::Log& log = protocol_.log();
@@ -203,14 +166,13 @@ void MultipaxosReplica::Install(Actions& actions) {
                                  .value = log.Find(slot)->value,
                                  .deps = protocol_.Column(slot - 1)});
   }
-  transfer_.NoteInstalled();
 }
 
 // ---- status -----------------------------------------------------------------
 
-ReplicaStatus MultipaxosReplica::Status() const {
+void MultipaxosReplica::Describe(ReplicaStatus& status) const {
   const multipaxos::Stats& stats = protocol_.stats();
-  ReplicaStatus status = StatusOfParts();
+  status.committed = protocol_.committed_frontier();
   status.base_floor = protocol_.Column(protocol_.base_floor());
   status.drop_floor = protocol_.Column(protocol_.drop_floor());
   status.own_in_flight = protocol_.in_flight();
@@ -228,7 +190,6 @@ ReplicaStatus MultipaxosReplica::Status() const {
   status.elections_won = stats.elections_won;
   status.leader_reads = stats.leader_reads;
   status.snapshots_installed = stats.snapshots_installed;
-  return status;
 }
 
 }  // namespace quorate

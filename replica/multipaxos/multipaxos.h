@@ -147,8 +147,6 @@ class Multipaxos {
   ReplicaSet Suspected() const;
   std::optional<Passed> TakePassed();
   void HoldDropFloor(bool hold) { holds_drop_floor_ = hold; }
-  void SaveWith(const SnapshotFacts& snapshot,
-                std::vector<Record>& records) const;
   void Install(const SnapshotFacts& snapshot, Actions& actions);
 
   // Every slot up to here is decided, and given to the executor.

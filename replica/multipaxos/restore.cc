@@ -174,13 +174,6 @@ std::optional<Passed> Multipaxos::TakePassed() {
   return std::exchange(passed_, std::nullopt);
 }
 
-void Multipaxos::SaveWith(const SnapshotFacts& snapshot,
-                          std::vector<Record>& records) const {
-  const std::size_t first = records.size();
-  Save(records);
-  snapshot.JoinTo(records, first);
-}
-
 // The decisions need no records: the snapshot is theirs.
 void Multipaxos::Install(const SnapshotFacts& snapshot, Actions& actions) {
   ++stats_.snapshots_installed;
