@@ -21,7 +21,6 @@
 namespace quorate {
 namespace {
 
-constexpr std::int64_t kNever = Sessions::kNever;
 // Bytes encoded before they are offered to the socket.
 constexpr std::size_t kWriteBytes = 1024 * 1024;
 
@@ -168,7 +167,8 @@ void Client::Impl::NoteDeadline(std::int64_t deadline_ms) {
 }
 
 void Client::Impl::HandleTimer() {
-  const bool late = now_ms() > std::exchange(armed_ms, kNever) + kLateMs;
+  const bool late =
+      now_ms() > std::exchange(armed_ms, Sessions::kNever) + kLateMs;
   if (late && !std::exchange(was_late, true)) {
     NoteDeadline(now_ms() + 1);
     return;

@@ -8,11 +8,6 @@
 #include "wire/codec/codec.h"
 
 namespace quorate {
-namespace {
-
-constexpr std::int64_t kNever = Sessions::kNever;
-
-}  // namespace
 
 // ---- calls ------------------------------------------------------------------
 
@@ -41,12 +36,13 @@ void Client::Impl::CallNodes() {
     Call(*callee);
     if (closing) return;
   }
-  std::int64_t deadline_ms = wants_call() ? calls.NextDeadline() : kNever;
+  std::int64_t deadline_ms =
+      wants_call() ? calls.NextDeadline() : Sessions::kNever;
   for (const Link* call : under_way) {
     deadline_ms =
         std::min(deadline_ms, call->begun_ms + options.retry_timeout_ms);
   }
-  if (deadline_ms == kNever) {
+  if (deadline_ms == Sessions::kNever) {
     uv_timer_stop(&call_timer);
     return;
   }
@@ -65,7 +61,7 @@ void Client::Impl::StartCallTimer(std::int64_t wait_ms) {
 
 // A stopped process still accepts connections, but never says hello.
 void Client::Impl::HandleCallTimer() {
-  if (now_ms() > std::exchange(call_armed_ms, kNever) + kLateMs) {
+  if (now_ms() > std::exchange(call_armed_ms, Sessions::kNever) + kLateMs) {
     call_armed_ms = now_ms() + 1;
     StartCallTimer(1);
     return;

@@ -45,8 +45,6 @@ std::optional<Protocol> WriterOf(const Record& record) {
   return std::nullopt;
 }
 
-std::uint64_t NowUs() { return uv_hrtime() / 1000; }
-
 }  // namespace
 
 // ---- opening --------------------------------------------------------------

@@ -2,6 +2,9 @@
 // node_turn.cc.
 #pragma once
 
+#include <uv.h>
+
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -15,6 +18,8 @@
 #include "wire/net/handles.h"
 
 namespace quorate {
+
+inline std::uint64_t NowUs() { return uv_hrtime() / 1000; }
 
 struct Node::Running {
   Running(uv_loop_t* loop, Node& node)

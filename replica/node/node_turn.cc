@@ -19,8 +19,6 @@ constexpr std::size_t kSliceBytes = 64 * 1024;
 // listened to, until half of it is written.
 constexpr std::size_t kMostUnwrittenBytes = 32 * 1024 * 1024;
 
-std::uint64_t NowUs() { return uv_hrtime() / 1000; }
-
 }  // namespace
 
 // Large results do not gather to the end of the turn.
