@@ -27,7 +27,9 @@ void Multipaxos::ProposeAt(std::uint64_t number, Value value,
   if (slot.own && slot.value != value) Orphan(slot);
   const bool has_payload = slot.value == value && slot.last_record != 0;
   slot.accepted_ballot = promised_ballot_;
-  slot.value = std::move(value);
+  // What is known here goes before what a promise told: it is the same, and of
+  // an own slot the only one that knows its clients.
+  if (slot.value != value) slot.value = std::move(value);
   slot.asked = Asked();
   slot.voters = {};
   slot.repeat_ticks = settings_.retransmit_ticks;

@@ -189,6 +189,35 @@ TEST(MultipaxosElection, AReplicaThatWasCutOffDoesNotEndTheLeadership) {
   EXPECT_EQ(cluster.committed(2)[0].instance, slot);
 }
 
+// It leads on at a higher ballot, and its clients notice nothing: what another
+// candidate has accepted meanwhile is the same, but comes out of a message,
+// which does not tell who asked.
+TEST(MultipaxosElection, WhatAPromiseTellsDoesNotTakeAClientsAnswer) {
+  TestCluster cluster(3);
+  cluster.Elect(0);
+  cluster.Run(60);
+  ASSERT_TRUE(cluster.at(0).leads());
+  const CommandBatchPtr asked = Put("a", "1");
+  const InstanceId slot = cluster.Propose(0, asked);
+  cluster.network().clear();
+  const Ballot other =
+      Ballot::Of(cluster.at(0).ballot().round() + 1, ReplicaAt(1));
+  cluster.Deliver(0, ReplicaAt(1),
+                  Prepare{.ballot = other, .first = slot.slot});
+  ASSERT_TRUE(cluster.at(0).campaigns());
+  cluster.Sync(0);
+  Promise promise{.ballot = cluster.at(0).ballot(), .first = slot.slot};
+  promise.votes.push_back({.slot = slot.slot,
+                           .ballot = other,
+                           .value = Value::Commands(Put("a", "1"))});
+  cluster.Deliver(0, ReplicaAt(2), promise);
+  ASSERT_TRUE(cluster.at(0).leads());
+  cluster.Run(10);
+  EXPECT_TRUE(cluster.at(0).TakeOrphans().empty());
+  ASSERT_EQ(cluster.committed(0).size(), 1u);
+  EXPECT_EQ(cluster.committed(0)[0].value.batch, asked);
+}
+
 TEST(MultipaxosElection, ALeaderThatGetsNoVotesGivesUp) {
   TestCluster cluster(3);
   cluster.Elect(0);
