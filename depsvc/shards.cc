@@ -47,8 +47,11 @@ CommandBatchPtr PartOf(const CommandBatch& batch, int shard, int shards) {
       if (!Concerns(operation, shard, shards)) continue;
       if (!has_command) part.AddCommand(command.id, command.acknowledged);
       has_command = true;
+      // What a withdrawal withdraws is no value: without it nobody takes it in.
+      const bool withdraws = operation.kind == OperationKind::kWithdraw;
       part.AddOperation({.kind = operation.kind,
                          .key = operation.key,
+                         .number = withdraws ? operation.number : 0,
                          .key_hash = operation.key_hash});
     }
   }

@@ -95,6 +95,22 @@ TEST(ShardsTest, AShardIsToldOfItsKeysWithoutTheirValues) {
   EXPECT_NE(first->digest(), batch->digest());
 }
 
+// A node refuses a message with a command that no client may send, and then the
+// leader asks for ever.
+TEST(ShardsTest, AWithdrawalIsOneInItsPartAsWell) {
+  const std::string here = KeyIn(0, 2);
+  const std::string there = KeyIn(1, 2);
+  CommandBatchBuilder builder;
+  builder.AddCommand({ClientId{1}, 4}, 0);
+  builder.AddOperation({.kind = OperationKind::kPut, .key = here});
+  builder.AddCommand({ClientId{2}, 9}, 0);
+  builder.AddOperation(
+      {.kind = OperationKind::kWithdraw, .key = there, .number = 7});
+  const CommandBatchPtr part = PartOf(*builder.Finish(), 1, 2);
+  ASSERT_EQ(part->commands().size(), 1u);
+  EXPECT_TRUE(MayWithdraw(part->commands()[0], part->operations()[0]));
+}
+
 // What visibility rests on: whatever two batches conflict about, they ask the
 // same shard about it.
 TEST(ShardsTest, TwoThatConflictHaveConflictingPartsInOneShard) {
