@@ -19,7 +19,7 @@ Clock::time_point In(double seconds) {
 }
 
 SearchLimits MakeLimits(const CheckOptions& options, const Group& group) {
-  SearchLimits limits;
+  SearchLimits limits{.configurations = options.max_configurations};
   if (!options.progress) return limits;
   limits.progress = [&options, &group](std::size_t in_order,
                                        std::uint64_t configurations) {

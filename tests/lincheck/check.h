@@ -19,7 +19,7 @@ namespace quorate::lincheck {
 enum class Outcome : std::uint8_t {
   kLinearizable,
   kViolation,
-  kUndecided,     // the time was up
+  kUndecided,     // the time was up, or too much had been looked at
   kDisagreement,  // the two algorithms differ: a bug of the checker
   kNoSuchKey,
 };
@@ -29,6 +29,8 @@ struct CheckOptions {
   std::optional<std::string> key;
   // 0: no limit. Shrinking has a limit of its own, of `shrink_seconds`.
   double max_seconds = 0;
+  // Of each component; 0: no limit.
+  std::uint64_t max_configurations = 0;
   double shrink_seconds = 10;
   // One line of text, now and then.
   std::function<void(const std::string&)> progress;

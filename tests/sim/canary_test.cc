@@ -60,6 +60,29 @@ INSTANTIATE_TEST_SUITE_P(Each, PlantedBug, testing::Range(1, kToyBugs),
                            return name;
                          });
 
+// However patient a healed world is with clients that want much.
+TEST(Canary, ACommandThatIsLostForGoodIsFoundUnanswered) {
+  const SeedResult result = RunSeed(1, Toy(ToyBug::kNeverRetransmits));
+  EXPECT_EQ(result.invariant,
+            "LV1: in a healed world every command is answered")
+      << result.failure;
+}
+
+// The toy does nothing without r1.
+TEST(Canary, AMachineThatNeedsWhoIsDeadIsFoundUnfinished) {
+  RunOptions options = Toy(ToyBug::kNone);
+  options.faults = *FaultSet::Parse("death");
+  for (std::uint64_t seed = 1; seed <= kBugSeeds; ++seed) {
+    const SeedResult result = RunSeed(seed, options);
+    if (result.ok) continue;
+    EXPECT_EQ(result.invariant,
+              "LV5: a classic quorum that is up finishes everything")
+        << result.failure;
+    return;
+  }
+  FAIL() << "r1 never died in " << kBugSeeds << " seeds";
+}
+
 TEST(Runner, TheSameSeedLeavesTheSameTraceAndAnotherDoesNot) {
   const RunOptions options = Toy(ToyBug::kNone);
   const std::uint64_t first = RunSeed(3, options).trace_hash;

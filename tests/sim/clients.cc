@@ -114,6 +114,22 @@ bool Clients::IsOpen(std::uint32_t connection) const {
          connection;
 }
 
+Micros Clients::WaitingSince() const {
+  Micros since = world_.queue.now();
+  for (const Session& session : sessions_) {
+    for (const auto& [sequence, pending] : session.pending) {
+      since = std::min(since, history_[pending.entry].call);
+    }
+  }
+  return waiting() == 0 ? last_outcome_ : since;
+}
+
+std::size_t Clients::waiting() const {
+  std::size_t commands = 0;
+  for (const Session& session : sessions_) commands += session.pending.size();
+  return commands;
+}
+
 // ---- asking -----------------------------------------------------------------
 
 void Clients::Think(std::size_t index) {
@@ -227,7 +243,8 @@ void Clients::GiveUp(std::size_t index) {
   }
 }
 
-// Done before, or perhaps done before: the history leaves it open.
+// Withdrawn in time, or it was executed before; and then it was done, unless it
+// was refused for what it would have given.
 void Clients::Withdrawn(std::size_t index, const ClientReply& reply) {
   Session& session = sessions_[index];
   const HistoryEntry& entry =
@@ -241,8 +258,19 @@ void Clients::Withdrawn(std::size_t index, const ClientReply& reply) {
   session.given_up.erase(entry.id.sequence);
   session.patience = plan_.retry;
   Finish(index, reply.id.sequence,
-         for_good ? HistoryEntry::Outcome::kRefused
-                  : HistoryEntry::Outcome::kOpen);
+         for_good      ? HistoryEntry::Outcome::kRefused
+         : Fits(entry) ? HistoryEntry::Outcome::kExecuted
+                       : HistoryEntry::Outcome::kOpen);
+}
+
+// What it gave cannot have been too much, whatever it found.
+bool Clients::Fits(const HistoryEntry& entry) const {
+  if (plan_.result_bytes == ResultLimits().command_bytes) return true;
+  const auto reads = [](const OwnedOperation& each) {
+    return IsReadOnly(each.kind) || each.kind == OperationKind::kCompareAndSet;
+  };
+  return std::ranges::none_of(entry.operations, reads) &&
+         BytesOf(CommandResult(entry.operations.size())) <= plan_.result_bytes;
 }
 
 void Clients::Closed(std::uint32_t connection) {
@@ -305,10 +333,8 @@ void Clients::Receive(std::uint32_t connection, std::uint64_t era,
     case ReplyStatus::kRefused: return Refused(index, reply);
     case ReplyStatus::kUnknown: return MoveSoon(index);
     case ReplyStatus::kResultGone:
-      // Done, and nobody can say with what result: as little as an answer that
-      // never came.
       ++statistics_.results_gone;
-      return Finish(index, reply.id.sequence, HistoryEntry::Outcome::kOpen);
+      return Finish(index, reply.id.sequence, HistoryEntry::Outcome::kExecuted);
   }
 }
 
@@ -404,7 +430,7 @@ void Clients::Finish(std::size_t index, std::uint64_t sequence,
   Session& session = sessions_[index];
   HistoryEntry& entry = history_[session.pending.at(sequence).entry];
   entry.outcome = outcome;
-  entry.reply = world_.queue.now();
+  entry.reply = last_outcome_ = world_.queue.now();
   session.pending.erase(sequence);
   --unfinished_;
   session.acknowledged = session.pending.empty()

@@ -33,7 +33,12 @@ struct HistoryEntry {
   std::vector<OwnedOperation> operations;
   Micros call = 0;
   Micros reply = 0;
-  enum class Outcome : std::uint8_t { kOpen, kDone, kRefused };
+  enum class Outcome : std::uint8_t {
+    kOpen,      // done at any time after the call, or never
+    kDone,      // with `results`
+    kRefused,   // never done
+    kExecuted,  // done before `reply`; with what results nobody can say
+  };
   Outcome outcome = Outcome::kOpen;
   CommandResult results;
 };
@@ -95,6 +100,12 @@ class Clients {
   bool IsOpen(std::uint32_t connection) const;
 
   bool AllAnswered() const { return unfinished_ == 0; }
+  // Since when has the command been asked for that has waited longest? When
+  // nobody waits: when the last answer came.
+  Micros WaitingSince() const;
+  // Commands that wait, and those that nobody has asked for yet.
+  std::size_t waiting() const;
+  std::size_t unasked() const { return unfinished_ - waiting(); }
   const std::vector<HistoryEntry>& history() const { return history_; }
   const ClientStatistics& statistics() const { return statistics_; }
   const Workload& workload() const { return workload_; }
@@ -151,6 +162,7 @@ class Clients {
   // Withdraws all that is unanswered and would change something.
   void GiveUp(std::size_t session);
   void Withdrawn(std::size_t session, const ClientReply& reply);
+  bool Fits(const HistoryEntry& entry) const;
   void MoveSoon(std::size_t session);
   void Move(std::size_t session);
   int PickNode();
@@ -172,6 +184,7 @@ class Clients {
   std::vector<Connection> connections_;  // connection c is at c - 1
   std::vector<HistoryEntry> history_;
   std::size_t unfinished_ = 0;  // commands drawn or to draw, not finished
+  Micros last_outcome_ = 0;
   ClientStatistics statistics_;
 };
 

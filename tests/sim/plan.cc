@@ -324,7 +324,8 @@ void DrawSessions(Random random, Plan& plan) {
 // kept in all has room: beyond it replicas need not keep the same.
 void DrawResults(Random random, Plan& plan) {
   if (!random.Chance(250)) return;
-  plan.settings.results.command_bytes = random.Between(100, 600);
+  plan.workload.result_bytes = random.Between(100, 600);
+  plan.settings.results.command_bytes = plan.workload.result_bytes;
 }
 
 // "; roles l12 d345 a678 e9": by node. Empty when every node has every role.

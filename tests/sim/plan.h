@@ -18,6 +18,7 @@
 #include "tests/sim/event_queue.h"
 #include "tests/sim/random.h"
 #include "wire/command.h"
+#include "wire/limits.h"
 
 namespace quorate::sim {
 
@@ -101,6 +102,8 @@ struct WorkloadPlan {
   // Weight of each single-key operation by OperationKind, the scan included.
   std::array<int, kOperationKinds> weights{};
   int multi_permille = 50;  // commands of several operations
+  // What gives more is refused when it executes (ResultLimits::command_bytes).
+  std::size_t result_bytes = ResultLimits().command_bytes;
   // Sessions that have lost patience and give up, rather than ask elsewhere.
   int give_up_permille = 0;
 };

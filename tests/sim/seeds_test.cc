@@ -164,6 +164,18 @@ Range MultipaxosOfFive() {
           .floors = {AtLeast(10, kRestartFromCheckpoint)}};
 }
 
+// Sessions are forgotten while their clients think, and when the faults are
+// over most of the work has still to be asked for: a healed world is judged by
+// how long anybody waits, not by how much is wanted.
+Range MuchWorkLeft() {
+  return {.first = 229,
+          .last = 229,
+          .options = {.protocol = "bpaxos",
+                      .replicas = 5,
+                      .roles = RoleLayout::kSeparate},
+          .floors = {}};
+}
+
 Range NoFaults() {
   return {.last = 10,
           .options = {.replicas = 5, .faults = FaultSet::None()},
@@ -351,6 +363,17 @@ Range ImpatientClientsOfBpaxos() {
                      AtLeast(4, kLateCommand)}};
 }
 
+// A batch with a withdrawal in it is divided among two shards (seed 2).
+Range ImpatientClientsOfShards() {
+  return {.last = 4,
+          .options = {.protocol = "bpaxos",
+                      .replicas = 3,
+                      .operations = 200,
+                      .impatient = true,
+                      .roles = RoleLayout::kSeparate},
+          .floors = {AtLeast(1, kGivenUp)}};
+}
+
 class Seeds : public testing::Test {
  protected:
   static void SetUpTestSuite() { ReportOnAbort(); }
@@ -379,6 +402,7 @@ TEST_F(Seeds, OfImpatientClientsOfMultipaxos) {
   Run(ImpatientClientsOfMultipaxos());
 }
 TEST_F(Seeds, OfImpatientClientsOfBpaxos) { Run(ImpatientClientsOfBpaxos()); }
+TEST_F(Seeds, OfImpatientClientsOfShards) { Run(ImpatientClientsOfShards()); }
 TEST_F(Seeds, OfFiveReplicas) { Run(FiveReplicas()); }
 TEST_F(Seeds, OfSevenReplicas) { Run(SevenReplicas()); }
 TEST_F(Seeds, OfDeadMinorities) { Run(DeadMinorities()); }
@@ -399,6 +423,7 @@ TEST_F(Seeds, OfEachFastPathRule) {
          .floors = {AtLeast(1, kFastCommit), AtLeast(1, kRecoveredNoop)}});
   }
 }
+TEST_F(Seeds, OfMuchWorkThatIsLeft) { Run(MuchWorkLeft()); }
 TEST_F(Seeds, OfRestartsFromCheckpoints) { Run(Checkpoints()); }
 TEST_F(Seeds, OfSnapshots) { Run(Snapshots()); }
 TEST_F(Seeds, OfContention) { Run(Contention()); }

@@ -134,9 +134,12 @@ class Simulation {
 
   // simulation.cc
   bool RunUntil(const std::function<bool()>& done, Micros patience);
+  bool RunUntilSettled(const std::function<bool()>& settled);
   bool Settled();
   bool SurvivorsSettled();
   void RunWithoutTheDead();
+  // What the clients still lack, in words.
+  std::string Unanswered() const;
   void CheckSettled();
   void CheckHistory();
   void FillStatistics();
