@@ -107,6 +107,12 @@ void AddLoadFlags(CLI::App& app, BenchOptions& options) {
                  "node)")
       ->check(CLI::Range(1, 10'000))
       ->group(group);
+  app.add_option("--give-up-ms", options.give_up_ms,
+                 "a command that is unanswered for so long is given up, and "
+                 "withdrawn before its session goes on")
+      ->check(CLI::Range(1, 600'000))
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--duration", options.duration_s,
                  "seconds that are measured (default: 10; with --operations "
                  "until they are done)")
@@ -293,6 +299,7 @@ absl::StatusOr<LoadOptions> MakeLoadOptions(const BenchOptions& options,
                    .arrivals = options.arrivals == "uniform"
                                    ? ArrivalKind::kUniform
                                    : ArrivalKind::kPoisson,
+                   .give_up_ms = options.give_up_ms,
                    .operations = options.operations,
                    .timeline_ms = options.timeline_ms,
                    .history_path = options.history_path,

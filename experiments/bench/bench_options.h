@@ -37,6 +37,7 @@ struct BenchOptions {
   std::optional<double> rate;
   std::string arrivals = "poisson";
   std::optional<std::size_t> connections;
+  int give_up_ms = 10000;
   std::optional<double> duration_s;
   std::optional<double> warmup_s;
   std::uint64_t operations = 0;

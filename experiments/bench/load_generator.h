@@ -46,6 +46,7 @@ struct LoadOptions {
   ArrivalKind arrivals = ArrivalKind::kPoisson;
   // Open loop: beyond it due commands wait in the generator, at their peril.
   std::size_t max_outstanding = 100'000;
+  int give_up_ms = 10000;  // ClientOptions::give_up_timeout_ms
   double duration_s = 10;
   double warmup_s = 2;
   double connect_s = 10;         // for all connections

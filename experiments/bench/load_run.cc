@@ -66,7 +66,8 @@ void LoadRun::OpenConnections(uv_loop_s* loop) {
              ClientOptions{.nodes = options_.nodes,
                            .first_node = node,
                            .cluster_id = options_.cluster_id,
-                           .settings = options_.settings},
+                           .settings = options_.settings,
+                           .give_up_timeout_ms = options_.give_up_ms},
              [this, i](std::span<const Completion> completions) {
                HandleCompletions(i, completions);
              })});

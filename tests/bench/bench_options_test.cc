@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "replica/client/client.h"
 
 namespace quorate::bench {
 namespace {
@@ -114,6 +115,11 @@ TEST(BenchOptionsTest, TheSeedIsTheOneGivenOrTheOneDrawn) {
   EXPECT_EQ(MakeLoadOptions(drawn, {}, ThreeNodes(), 77)->seed, 77u);
   const BenchOptions given = Parse({"--seed", "5"});
   EXPECT_EQ(MakeLoadOptions(given, {}, ThreeNodes(), 77)->seed, 5u);
+}
+
+TEST(BenchOptionsTest, ClientsArePatientUnlessTheyShouldNotBe) {
+  EXPECT_EQ(LoadFor({}).give_up_ms, ClientOptions().give_up_timeout_ms);
+  EXPECT_EQ(LoadFor({"--give-up-ms", "300"}).give_up_ms, 300);
 }
 
 TEST(BenchOptionsTest, WrongUsageIsExitCodeTwo) {

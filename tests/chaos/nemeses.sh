@@ -195,6 +195,60 @@ nemesis_black_hole() {
   done
 }
 
+# choose_leader: one that answers clients; of Multi-Paxos the one that leads now.
+choose_leader() {
+  local node leader=""
+  choose "${#all_nodes[@]}"
+  for node in "${chosen[@]}"; do
+    [ "$roles" = apart ] && [ "${role_of[node - 1]}" != leader ] || leader=$node
+  done
+  [ "$protocol" != multipaxos ] ||
+    leader=$(status_of_all | grep -oE '"leader": "r[0-9]+"' | head -n 1 |
+      grep -oE '[0-9]+' || echo "$leader")
+  chosen=("$leader") others=()
+  for node in "${all_nodes[@]}"; do
+    [ "$node" = "$leader" ] || others+=("$node")
+  done
+}
+
+# All nodes but one say nothing to clients, though all is well among them: how
+# soon is a client answered that knows nobody yet?
+nemesis_silent() {
+  local begun took
+  while time_left; do
+    choose_leader
+    silence "${others[@]}"
+    begun=$(now_ms)
+    in_hub "$quorate" kv put silent.nodes "$begun" --config "$config" \
+      >/dev/null || fault "no answer though r${chosen[0]} is reached"
+    took=$(($(now_ms) - begun))
+    note "all but r${chosen[0]} silent: answered $took ms later"
+    [ "$took" -le 1000 ] ||
+      fault "all but r${chosen[0]} silent: answered only $took ms later"
+    draw 50 250
+    last_ms "$drawn"
+    heal_silence
+    counted silences
+    draw 20 250
+    last_ms "$drawn"
+  done
+}
+
+# A leader stands still with what it has been asked for until clients have given
+# that up (run.sh: impatience) and others go on without it, and then wakes.
+nemesis_backlog() {
+  while time_left; do
+    choose_leader
+    signal "${chosen[0]}" STOP
+    draw 700 1800
+    last_ms "$drawn"
+    signal "${chosen[0]}" CONT
+    counted backlogs
+    draw 300 600
+    last_ms "$drawn"
+  done
+}
+
 nemesis_reset() {
   while time_left; do
     choose 1

@@ -42,6 +42,13 @@ table bridge chaos {
     jump lossy
   }
 }
+table inet chaos {
+  set mute { type ipv4_addr; }
+  chain output {
+    type filter hook output priority 0; policy accept;
+    ip daddr @mute drop
+  }
+}
 RULES
   for node in "${all_nodes[@]}"; do
     ip netns add "r$node"
@@ -94,10 +101,20 @@ lose() { # lose PERCENT: of every packet between nodes
 }
 heal_losses() { in_hub nft flush chain bridge chaos lossy; }
 
+# silence NODE...: clients reach none of these, though all nodes hear each other.
+silence() {
+  local node addresses=""
+  for node in "$@"; do addresses+="${addresses:+, }$(address_of "$node")"; done
+  note "silent to clients: $addresses"
+  in_hub nft add element inet chaos mute "{ $addresses }"
+}
+heal_silence() { in_hub nft flush set inet chaos mute; }
+
 heal() {
   local node
   [ "$namespaces" = yes ] || return 0
   heal_partition
+  heal_silence
   heal_losses
   for node in "${all_nodes[@]}"; do heal_resets "$node"; done
 }

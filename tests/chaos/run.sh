@@ -88,12 +88,13 @@ RANDOM=$seed
 
 # These need networks or mounts of their own.
 network_nemeses=" partition partition_halves partition_isolated
-  partition_one_way partition_ring partition_bridge black_hole reset loss
-  disk_full "
+  partition_one_way partition_ring partition_bridge black_hole silent reset
+  loss disk_full "
 every_nemesis="kill_one kill_minority kill_all pause rolling_restart
   partition_halves partition_isolated partition_one_way partition_ring
-  partition_bridge black_hole reset loss slow_sync sync_error disk_full refusals wiped
-  old_copy pause+partition kill_one+loss kill_minority+partition reset+loss"
+  partition_bridge black_hole silent backlog reset loss slow_sync sync_error
+  disk_full refusals wiped old_copy pause+partition kill_one+loss
+  kill_minority+partition reset+loss"
 
 work=""
 broken=0
@@ -175,7 +176,9 @@ cycles_done() {
 
 # run_nemesis NAME[+NAME] SECONDS: one row of the table.
 run_nemesis() {
-  local name=$1 duration=$2 node checked verdict=kept parts
+  local name=$1 duration=$2 node checked verdict=kept parts impatience=()
+  # Their patience ends while a leader stands still.
+  [[ $name != *backlog* ]] || impatience=(--give-up-ms 300)
   parts=(${name//+/ })
   history=$work/$name.jsonl
   : >"$work/faults"
@@ -187,8 +190,8 @@ run_nemesis() {
   # Few blind adds: while a key stands still they pile up, and which of them a
   # later read has seen is a question of subset sums.
   load "$name" "$duration" --rate 1200 --clients 24 --reads 45 --cas 10 \
-    --adds 2 --appends 5 --seed "$seed" --history "$history" \
-    --out "$work/$name.json" 2>"$work/$name.err" &
+    --adds 2 --appends 5 "${impatience[@]}" --seed "$seed" \
+    --history "$history" --out "$work/$name.json" 2>"$work/$name.err" &
   local loader=$!
   # The clients get to know the nodes; the last half second is without faults.
   last_ms 200
