@@ -8,9 +8,10 @@ namespace quorate {
 namespace {
 
 // Row: a class set; bits: the classes that conflict with one of it.
-constexpr std::array<AccessMask, 8> ConflictingClasses() {
-  std::array<AccessMask, 8> conflicting{};
-  for (unsigned mask = 0; mask < 8; ++mask) {
+using ByMask = std::array<AccessMask, std::size_t{1} << kAccessClasses>;
+constexpr ByMask ConflictingClasses() {
+  ByMask conflicting{};
+  for (unsigned mask = 0; mask < conflicting.size(); ++mask) {
     for (unsigned a = 0; a < kAccessClasses; ++a) {
       if (((mask >> a) & 1u) == 0) continue;
       for (unsigned b = 0; b < kAccessClasses; ++b) {
@@ -23,7 +24,7 @@ constexpr std::array<AccessMask, 8> ConflictingClasses() {
   }
   return conflicting;
 }
-constexpr std::array<AccessMask, 8> kConflictingClasses = ConflictingClasses();
+constexpr ByMask kConflictingClasses = ConflictingClasses();
 
 }  // namespace
 

@@ -13,8 +13,8 @@ namespace {
 
 // May its result be larger than a status?
 bool MayGiveMuch(OperationKind kind) {
-  return kind == OperationKind::kGet || kind == OperationKind::kScan ||
-         kind == OperationKind::kCompareAndSet;
+  const Gives gives = RowOf(kind).gives;
+  return gives != Gives::kNothing && gives != Gives::kWhether;
 }
 
 std::uint64_t EntryHash(std::uint64_t key_hash, std::string_view value) {
@@ -30,9 +30,11 @@ std::uint64_t EntryHash(std::uint64_t key_hash, std::string_view value) {
                                           OperationResult& result) {
   std::string_view text;
   if (found != nullptr) text = found->value();
-  const Meaning meaning =
-      MeaningOf(kind, found == nullptr ? nullptr : &text, operation.value,
-                operation.expected, operation.number);
+  const Meaning meaning = MeaningOf(
+      kind, Asked<std::string_view>{.found = found == nullptr ? nullptr : &text,
+                                    .value = operation.value,
+                                    .expected = operation.expected,
+                                    .number = operation.number});
   result.status = meaning.status;
   if (meaning.tells_found) result.value = text;
   return meaning;
@@ -93,24 +95,71 @@ void KvStateMachine::Undo(const Before& before) {
     EntryTable::SetValue(slot, *before.value);
     Rehash(slot);
   } else {
-    OperationResult unused;
-    Delete(operation, unused);
+    EntryTable& part = PartOf(operation.key_hash);
+    EntryTable::Slot* found = part.FindSlot(operation.key, operation.key_hash);
+    if (found != nullptr) Remove(operation, *found);
   }
 }
 
 void KvStateMachine::ApplyOne(const Operation& operation,
                               OperationResult& result) {
-  switch (operation.kind) {
-    case OperationKind::kGet: Get(operation, result); break;
-    case OperationKind::kPut: Put(operation); break;
-    case OperationKind::kDelete: Delete(operation, result); break;
-    case OperationKind::kCompareAndSet: CompareAndSet(operation, result); break;
-    case OperationKind::kAdd: Add(operation, result); break;
-    case OperationKind::kAppend: Append(operation, result); break;
-    case OperationKind::kScan: Scan(operation, result); break;
-    case OperationKind::kEndEra:
-    case OperationKind::kWithdraw: break;  // The sessions' affair.
+#define QUORATE_CASE(name, ...)                        \
+  case OperationKind::name:                            \
+    ApplyKind<OperationKind::name>(operation, result); \
+    break;
+  switch (operation.kind) { QUORATE_OPERATIONS(QUORATE_CASE) }
+#undef QUORATE_CASE
+}
+
+template <OperationKind kKind>
+void KvStateMachine::ApplyKind(const Operation& operation,
+                               OperationResult& result) {
+  constexpr const OperationRow& kRow = RowOf(kKind);
+  if constexpr (kRow.gives == Gives::kRows) {
+    Scan(operation, result);
+  } else if constexpr (!IsOfOneKey(kKind)) {
+    // The sessions' affair.
+  } else {
+    EntryTable::Slot* found = nullptr;
+    // What is always done does not look first.
+    if constexpr (kRow.gives != Gives::kNothing) {
+      found = PartOf(operation.key_hash)
+                  .FindSlot(operation.key, operation.key_hash);
+    }
+    const EntryTable::Entry* entry =
+        found == nullptr ? nullptr : found->entry.get();
+    const Meaning meaning = Ask(kKind, operation, entry, result);
+    Change(operation, meaning, found);
   }
+}
+
+// `found`: the key's slot, or null if it is missing or nobody has looked.
+void KvStateMachine::Change(const Operation& operation, const Meaning& meaning,
+                            EntryTable::Slot* found) {
+  if (meaning.effect == Effect::kNothing) return;
+  if (meaning.effect == Effect::kRemove) return Remove(operation, *found);
+  if (found != nullptr && saver_.has_value()) saver_->BeforeChange(*found);
+  EntryTable::Slot& slot = found != nullptr ? *found : FindOrInsert(operation);
+  switch (meaning.effect) {
+    case Effect::kSet: EntryTable::SetValue(slot, operation.value); break;
+    case Effect::kSetNumber:
+      EntryTable::SetValue(slot, std::to_string(meaning.number));
+      break;
+    case Effect::kExtend: EntryTable::AppendValue(slot, operation.value); break;
+    case Effect::kNothing:
+    case Effect::kRemove: break;  // Done above.
+  }
+  Rehash(slot);
+}
+
+void KvStateMachine::Remove(const Operation& operation,
+                            EntryTable::Slot& slot) {
+  EntryTable& part = PartOf(operation.key_hash);
+  if (saver_.has_value()) saver_->BeforeErase(part, slot);
+  hash_ -= slot.entry->entry_hash;
+  --size_;
+  part.Erase(slot);
+  if (ordered_.has_value()) ordered_->erase(operation.key);
 }
 
 std::optional<std::string_view> KvStateMachine::Find(
@@ -119,58 +168,6 @@ std::optional<std::string_view> KvStateMachine::Find(
   const EntryTable::Entry* found = PartOf(hash).Find(key, hash);
   if (found == nullptr) return std::nullopt;
   return found->value();
-}
-
-void KvStateMachine::Get(const Operation& operation,
-                         OperationResult& result) const {
-  Ask(OperationKind::kGet, operation, FindEntry(operation), result);
-}
-
-void KvStateMachine::Put(const Operation& operation) {
-  EntryTable::Slot& slot = FindOrInsert(operation);
-  EntryTable::SetValue(slot, operation.value);
-  Rehash(slot);
-}
-
-void KvStateMachine::Delete(const Operation& operation,
-                            OperationResult& result) {
-  EntryTable& part = PartOf(operation.key_hash);
-  EntryTable::Slot* found = part.FindSlot(operation.key, operation.key_hash);
-  const Meaning meaning =
-      Ask(OperationKind::kDelete, operation,
-          found == nullptr ? nullptr : found->entry.get(), result);
-  if (meaning.effect == Effect::kNothing) return;
-  if (saver_.has_value()) saver_->BeforeErase(part, *found);
-  hash_ -= found->entry->entry_hash;
-  --size_;
-  part.Erase(*found);
-  if (ordered_.has_value()) ordered_->erase(operation.key);
-}
-
-void KvStateMachine::CompareAndSet(const Operation& operation,
-                                   OperationResult& result) {
-  const Meaning meaning = Ask(OperationKind::kCompareAndSet, operation,
-                              FindEntry(operation), result);
-  if (meaning.effect == Effect::kSet) Put(operation);
-}
-
-void KvStateMachine::Add(const Operation& operation, OperationResult& result) {
-  const Meaning meaning =
-      Ask(OperationKind::kAdd, operation, FindEntry(operation), result);
-  if (meaning.effect == Effect::kNothing) return;
-  EntryTable::Slot& slot = FindOrInsert(operation);
-  EntryTable::SetValue(slot, std::to_string(meaning.number));
-  Rehash(slot);
-}
-
-void KvStateMachine::Append(const Operation& operation,
-                            OperationResult& result) {
-  const Meaning meaning =
-      Ask(OperationKind::kAppend, operation, FindEntry(operation), result);
-  if (meaning.effect == Effect::kNothing) return;
-  EntryTable::Slot& slot = FindOrInsert(operation);
-  EntryTable::AppendValue(slot, operation.value);
-  Rehash(slot);
 }
 
 // Stops before the row that would pass a limit, and names it; the first row is

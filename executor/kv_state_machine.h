@@ -26,6 +26,7 @@
 #include "executor/entry_saver.h"
 #include "executor/entry_table.h"
 #include "wire/command.h"
+#include "wire/meaning.h"
 #include "wire/record.h"
 #include "wire/result.h"
 
@@ -90,12 +91,11 @@ class KvStateMachine {
   bool ApplySeveral(std::span<const Operation> operations,
                     CommandResult& results, std::size_t most_bytes);
   void Undo(const Before& before);
-  void Get(const Operation& operation, OperationResult& result) const;
-  void Put(const Operation& operation);
-  void Delete(const Operation& operation, OperationResult& result);
-  void CompareAndSet(const Operation& operation, OperationResult& result);
-  void Add(const Operation& operation, OperationResult& result);
-  void Append(const Operation& operation, OperationResult& result);
+  template <OperationKind kKind>
+  void ApplyKind(const Operation& operation, OperationResult& result);
+  void Change(const Operation& operation, const Meaning& meaning,
+              EntryTable::Slot* found);
+  void Remove(const Operation& operation, EntryTable::Slot& slot);
   void Scan(const Operation& operation, OperationResult& result);
 
   const EntryTable::Entry* FindEntry(const Operation& operation) const;

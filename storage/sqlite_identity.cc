@@ -178,7 +178,8 @@ absl::Status SqliteStore::CheckSettings(const StoreIdentity& expected) {
   if (!difference) return absl::OkStatus();
   const absl::StatusOr<bool> has_groups = HasGroups();
   if (!has_groups.ok()) return has_groups.status();
-  if (!*has_groups) {
+  if (!*has_groups ||
+      OnlyAddsOperations(identity_.settings, expected.settings)) {
     takes_settings_ = true;
     return absl::OkStatus();
   }

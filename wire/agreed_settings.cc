@@ -40,6 +40,17 @@ std::optional<SettingDifference> FindDifference(const AgreedSettings& here,
   return std::nullopt;
 }
 
+bool OnlyAddsOperations(const AgreedSettings& before,
+                        const AgreedSettings& now) {
+  return std::equal(
+      before.begin(), before.end(), now.begin(), now.end(),
+      [](const AgreedSetting& was, const AgreedSetting& is) {
+        if (was == is) return true;
+        return was.name == is.name && is.name == kConflictTableName &&
+               std::string_view(is.value).starts_with(was.value + " ");
+      });
+}
+
 std::string Assignment(std::string_view name,
                        const std::optional<std::string>& value) {
   if (!value) return "no " + std::string(name);

@@ -47,6 +47,16 @@ struct SettingDifference {
 std::optional<SettingDifference> FindDifference(const AgreedSettings& here,
                                                 const AgreedSettings& there);
 
+// What commutes, as words: the first stands for the operations that were there
+// at first, each further one for one that has come since.
+inline constexpr std::string_view kConflictTableName = "release.conflict_table";
+
+// Do the settings differ in nothing but that `now` knows further operations? A
+// directory written with `before` may be read with `now`; two nodes must not
+// differ even in that.
+bool OnlyAddsOperations(const AgreedSettings& before,
+                        const AgreedSettings& now);
+
 // "protocol.faults = \"1\"", or "no protocol.faults".
 std::string Assignment(std::string_view name,
                        const std::optional<std::string>& value);

@@ -10,21 +10,6 @@
 
 namespace quorate {
 
-std::string_view Name(OperationKind kind) {
-  switch (kind) {
-    case OperationKind::kGet: return "get";
-    case OperationKind::kPut: return "put";
-    case OperationKind::kDelete: return "delete";
-    case OperationKind::kCompareAndSet: return "cas";
-    case OperationKind::kAdd: return "add";
-    case OperationKind::kAppend: return "append";
-    case OperationKind::kScan: return "scan";
-    case OperationKind::kEndEra: return "end-era";
-    case OperationKind::kWithdraw: return "withdraw";
-  }
-  return "unknown";
-}
-
 bool MayWithdraw(const Command& command, const Operation& operation) {
   const auto sequence = static_cast<std::uint64_t>(operation.number);
   return command.operation_count == 1 && sequence > 0 &&

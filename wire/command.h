@@ -15,32 +15,9 @@
 #include <vector>
 
 #include "wire/ids.h"
+#include "wire/operations.h"
 
 namespace quorate {
-
-enum class OperationKind : std::uint8_t {
-  kGet,            // key
-  kPut,            // key, value
-  kDelete,         // key
-  kCompareAndSet,  // key, value = new, expected = old; a missing key is ""
-  kAdd,            // key, number; blind: the reply carries no value
-  kAppend,         // key, value = suffix
-  kScan,           // key = first key, value = end of range (exclusive; "" = no
-                   // end), number = most rows
-  kEndEra,         // number = the era of sessions that ends; alone in its
-                   // command, which conflicts with every other
-  kWithdraw,  // number = an earlier sequence of the same session, key = one
-              // that it changes: from here on it is not done any more.
-              // Alone in its command
-};
-// Those that people ask for come first; what follows is the replicas' own
-// (kEndEra) and the client library's (kWithdraw).
-inline constexpr int kOperationKinds = 7;
-inline constexpr int kAllOperationKinds = 9;
-
-// "get", "put", "delete", "cas", "add", "append", "scan", "end-era",
-// "withdraw".
-std::string_view Name(OperationKind kind);
 
 struct Operation {
   OperationKind kind{};
@@ -56,14 +33,20 @@ struct Operation {
   friend bool operator==(const Operation&, const Operation&) = default;
 };
 
-// Does the operation leave the state as it is?
-constexpr bool IsReadOnly(OperationKind kind) {
-  return kind == OperationKind::kGet || kind == OperationKind::kScan;
+// The member that an argument is about, if it is a text: all but kNumber are.
+inline std::string_view& TextOf(Operation& operation, Argument::Member member) {
+  switch (member) {
+    case Argument::Member::kKey: return operation.key;
+    case Argument::Member::kExpected: return operation.expected;
+    case Argument::Member::kNumber:
+    case Argument::Member::kValue: break;
+  }
+  return operation.value;
 }
-
-// Is it about more than the one key that it names?
-constexpr bool IsRange(OperationKind kind) {
-  return kind == OperationKind::kScan || kind == OperationKind::kEndEra;
+inline std::string_view TextOf(const Operation& operation,
+                               Argument::Member member) {
+  Operation copy = operation;
+  return TextOf(copy, member);
 }
 
 // XXH3 of the key: the same on every machine and in every process.

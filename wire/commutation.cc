@@ -51,12 +51,7 @@ std::optional<ConflictMode> ParseConflictMode(std::string_view text) {
 }
 
 std::string_view Name(AccessClass access) {
-  switch (access) {
-    case AccessClass::kRead: return "read";
-    case AccessClass::kWrite: return "write";
-    case AccessClass::kAdd: return "add";
-  }
-  return "unknown";
+  return kAccessClassRows[static_cast<std::size_t>(access)].name;
 }
 
 }  // namespace quorate

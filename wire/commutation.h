@@ -1,7 +1,7 @@
 // Answers: must two operations be ordered?
 //
-// The commutation table is data: each operation kind belongs to an access
-// class, and a 3x3 table says which classes commute on one key. Operations on
+// The commutation table is data: each row of wire/operations.h names an access
+// class, and operations of one key commute only within a class. Operations on
 // different keys always commute; a scan touches every key of its range. How
 // much of the table is used is a setting, so that commutativity is an
 // experiment. The relation is symmetric and a pure function of the two
@@ -14,15 +14,9 @@
 #include <string_view>
 
 #include "wire/command.h"
+#include "wire/operations.h"
 
 namespace quorate {
-
-enum class AccessClass : std::uint8_t {
-  kRead,   // leaves the state alone, its result depends on it
-  kWrite,  // order matters against everything
-  kAdd,    // changes the state by a commuting step and returns nothing
-};
-inline constexpr std::size_t kAccessClasses = 3;
 
 // `--conflicts=op|rw|key`.
 enum class ConflictMode : std::uint8_t {
@@ -32,31 +26,33 @@ enum class ConflictMode : std::uint8_t {
 };
 
 // Row and column in the order of AccessClass.
-inline constexpr std::array<std::array<bool, kAccessClasses>, kAccessClasses>
-    kClassesConflict = {{
-        /* kRead  */ {false, true, true},
-        /* kWrite */ {true, true, true},
-        /* kAdd   */ {true, true, false},
-    }};
+inline constexpr auto kClassesConflict = [] {
+  std::array<std::array<bool, kAccessClasses>, kAccessClasses> conflict{};
+  for (std::size_t a = 0; a < kAccessClasses; ++a) {
+    for (std::size_t b = 0; b < kAccessClasses; ++b) {
+      conflict[a][b] = a != b || !kAccessClassRows[a].commutes_with_itself;
+    }
+  }
+  return conflict;
+}();
 
 constexpr bool Conflict(AccessClass a, AccessClass b) {
   return kClassesConflict[static_cast<std::size_t>(a)]
                          [static_cast<std::size_t>(b)];
 }
 
-// In the order of OperationKind, one row a mode in the order of ConflictMode.
-inline constexpr std::array<std::array<AccessClass, kAllOperationKinds>, 3>
-    kClassOfOperation = {{
-        {AccessClass::kRead, AccessClass::kWrite, AccessClass::kWrite,
-         AccessClass::kWrite, AccessClass::kAdd, AccessClass::kWrite,
-         AccessClass::kRead, AccessClass::kWrite, AccessClass::kWrite},
-        {AccessClass::kRead, AccessClass::kWrite, AccessClass::kWrite,
-         AccessClass::kWrite, AccessClass::kWrite, AccessClass::kWrite,
-         AccessClass::kRead, AccessClass::kWrite, AccessClass::kWrite},
-        {AccessClass::kWrite, AccessClass::kWrite, AccessClass::kWrite,
-         AccessClass::kWrite, AccessClass::kWrite, AccessClass::kWrite,
-         AccessClass::kWrite, AccessClass::kWrite, AccessClass::kWrite},
-    }};
+// By number of the operation, one row a mode in the order of ConflictMode.
+inline constexpr auto kClassOfOperation = [] {
+  std::array<std::array<AccessClass, kAllOperationKinds>, 3> classes{};
+  for (std::size_t kind = 0; kind < kAllOperationKinds; ++kind) {
+    const AccessClass access = kOperations[kind].access;
+    classes[0][kind] = access;
+    classes[1][kind] =
+        access == AccessClass::kRead ? access : AccessClass::kWrite;
+    classes[2][kind] = AccessClass::kWrite;
+  }
+  return classes;
+}();
 
 constexpr AccessClass ClassOf(OperationKind kind, ConflictMode mode) {
   return kClassOfOperation[static_cast<std::size_t>(mode)]

@@ -1,21 +1,23 @@
 // Answers: what does one operation do to its key, and what does it tell?
 //
-// The one definition of every operation, for the store and for what checks the
-// store: state and operation in, effect and status out. Whoever asks holds
-// values in a form of its own (the store texts, the checker of histories
-// lengths and hashes), so a value is anything that has a Length, is a number or
-// not (NumberIn) and can be compared. A missing key is no value, which is not
-// the same as "": it counts as "" for a cas and as 0 for an add, but "" is no
-// number. Pure.
+// The one definition of what each row of wire/operations.h does, for the store
+// and for what checks the store: state and operation in, effect and status out.
+// Whoever asks holds values in a form of its own (the store texts, the checker
+// of histories lengths and hashes), so a value is anything that has a Length,
+// is a number or not (NumberIn) and can be compared. A missing key is no value,
+// which is not the same as "": it counts as "" for a cas and as 0 for an add,
+// but "" is no number. Pure.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 
 #include "wire/command.h"
 #include "wire/limits.h"
+#include "wire/operations.h"
 #include "wire/result.h"
 
 namespace quorate {
@@ -110,48 +112,81 @@ struct Meaning {
   std::int64_t number = 0;
 };
 
-// `found`: null for a missing key. Of an operation on one key; a scan tells
-// rows (ScanLimits), and the end of an era and a withdrawal are not about keys.
+// What is asked of a key. `found`: what it holds, null for a missing key.
+template <typename Value>
+struct Asked {
+  const Value* found;
+  const Value& value;
+  const Value& expected;
+  std::int64_t number;
+};
+
+// One function a row of wire/operations.h; without it MeaningOf does not
+// compile.
+template <OperationKind kKind>
+using Kind = std::integral_constant<OperationKind, kKind>;
+
+template <typename Value>
+constexpr Meaning Do(Kind<OperationKind::kGet>, const Asked<Value>& asked) {
+  if (asked.found == nullptr) return {.status = OperationStatus::kNotFound};
+  return {.tells_found = true};
+}
+
+template <typename Value>
+constexpr Meaning Do(Kind<OperationKind::kPut>, const Asked<Value>&) {
+  return {.effect = Effect::kSet};
+}
+
+template <typename Value>
+constexpr Meaning Do(Kind<OperationKind::kDelete>, const Asked<Value>& asked) {
+  if (asked.found == nullptr) return {.status = OperationStatus::kNotFound};
+  return {.effect = Effect::kRemove};
+}
+
+template <typename Value>
+constexpr Meaning Do(Kind<OperationKind::kCompareAndSet>,
+                     const Asked<Value>& asked) {
+  const bool fits = asked.found == nullptr ? Length(asked.expected) == 0
+                                           : *asked.found == asked.expected;
+  if (fits) return {.effect = Effect::kSet};
+  return {.status = OperationStatus::kMismatch, .tells_found = true};
+}
+
+template <typename Value>
+constexpr Meaning Do(Kind<OperationKind::kAdd>, const Asked<Value>& asked) {
+  const std::optional<std::int64_t> before =
+      asked.found == nullptr ? std::int64_t{0} : NumberIn(*asked.found);
+  if (!before.has_value()) return {.status = OperationStatus::kNotANumber};
+  // Wraps around, so that adds commute whatever the numbers.
+  return {.effect = Effect::kSetNumber,
+          .number = static_cast<std::int64_t>(
+              static_cast<std::uint64_t>(*before) +
+              static_cast<std::uint64_t>(asked.number))};
+}
+
+template <typename Value>
+constexpr Meaning Do(Kind<OperationKind::kAppend>, const Asked<Value>& asked) {
+  const std::size_t before = asked.found == nullptr ? 0 : Length(*asked.found);
+  if (before + Length(asked.value) > kMaxValueBytes) {
+    return {.status = OperationStatus::kTooLarge};
+  }
+  return {.effect = Effect::kExtend};
+}
+
+// A scan tells rows (ScanLimits), and what is about sessions is not about keys.
+template <OperationKind kKind, typename Value>
+requires(!IsOfOneKey(kKind)) constexpr Meaning
+    Do(Kind<kKind>, const Asked<Value>&) {
+  return {};
+}
+
 template <typename Value>
 [[gnu::always_inline]] inline Meaning MeaningOf(OperationKind kind,
-                                                const Value* found,
-                                                const Value& value,
-                                                const Value& expected,
-                                                std::int64_t number) {
-  using enum OperationStatus;
-  switch (kind) {
-    case OperationKind::kGet:
-      if (found == nullptr) return {.status = kNotFound};
-      return {.tells_found = true};
-    case OperationKind::kPut: return {.effect = Effect::kSet};
-    case OperationKind::kDelete:
-      if (found == nullptr) return {.status = kNotFound};
-      return {.effect = Effect::kRemove};
-    case OperationKind::kCompareAndSet:
-      if (found == nullptr ? Length(expected) == 0 : *found == expected) {
-        return {.effect = Effect::kSet};
-      }
-      return {.status = kMismatch, .tells_found = true};
-    case OperationKind::kAdd: {
-      const std::optional<std::int64_t> before =
-          found == nullptr ? std::int64_t{0} : NumberIn(*found);
-      if (!before.has_value()) return {.status = kNotANumber};
-      // Wraps around, so that adds commute whatever the numbers.
-      return {.effect = Effect::kSetNumber,
-              .number = static_cast<std::int64_t>(
-                  static_cast<std::uint64_t>(*before) +
-                  static_cast<std::uint64_t>(number))};
-    }
-    case OperationKind::kAppend:
-      if ((found == nullptr ? 0 : Length(*found)) + Length(value) >
-          kMaxValueBytes) {
-        return {.status = kTooLarge};
-      }
-      return {.effect = Effect::kExtend};
-    case OperationKind::kScan:
-    case OperationKind::kEndEra:
-    case OperationKind::kWithdraw: break;
-  }
+                                                const Asked<Value>& asked) {
+#define QUORATE_CASE(name, ...) \
+  case OperationKind::name: return Do(Kind<OperationKind::name>(), asked);
+  switch (kind) { QUORATE_OPERATIONS(QUORATE_CASE) }
+#undef QUORATE_CASE
   return {};
 }
 

@@ -15,16 +15,9 @@
 #include "absl/container/inlined_vector.h"
 #include "wire/command.h"
 #include "wire/ids.h"
+#include "wire/operations.h"
 
 namespace quorate {
-
-enum class OperationStatus : std::uint8_t {
-  kOk,          // applied; for a get or cas: see OperationResult
-  kNotFound,    // get or delete of a missing key
-  kMismatch,    // cas: the value was not the expected one; nothing changed
-  kNotANumber,  // add: the value is no 64-bit decimal number; nothing changed
-  kTooLarge,    // append: the value would pass kMaxValueBytes; nothing changed
-};
 
 // What one operation gave. `value`: the value read (get), or the value found
 // (cas that did not match). `rows`: a scan's rows in key order; where its range

@@ -56,12 +56,14 @@ void AddWorkloadFlags(CLI::App& app, BenchOptions& options) {
   app.add_option("--zipf", options.zipf,
                  "shared keys, skewed by this exponent (0: uniform)")
       ->group(group);
-  app.add_option("--reads", options.reads, "percent of gets")->group(group);
-  app.add_option("--adds", options.adds, "percent of blind adds")->group(group);
-  app.add_option("--cas", options.cas, "percent of compare-and-sets")
-      ->group(group);
-  app.add_option("--appends", options.appends, "percent of appends")
-      ->group(group);
+  for (const OperationKind kind : kClientOperations) {
+    const OperationRow& row = RowOf(kind);
+    if (row.share.empty()) continue;
+    app.add_option(fmt::format("--{}", row.share),
+                   options.mix[static_cast<std::size_t>(kind)],
+                   fmt::format("percent of operations \"{}\"", row.word))
+        ->group(group);
+  }
   app.add_option("--value-size", options.value_size, "bytes (default: 16)")
       ->group(group);
   app.add_option("--keys", options.keys, "number of keys (default: 100000)")
@@ -245,10 +247,9 @@ absl::StatusOr<WorkloadSpec> ChooseWorkload(const BenchOptions& options) {
     spec.zipf = *options.zipf;
     if (options.workload.empty()) spec.name = "zipf";
   }
-  Override(options.reads, spec.reads);
-  Override(options.adds, spec.adds);
-  Override(options.cas, spec.cas);
-  Override(options.appends, spec.appends);
+  for (const OperationKind kind : kClientOperations) {
+    Override(options.mix[static_cast<std::size_t>(kind)], spec.mix[kind]);
+  }
   Override(options.value_size, spec.value_size);
   Override(options.keys, spec.keys);
   spec.key_prefix = options.key_prefix;

@@ -4,6 +4,7 @@
 // preset, which overrides the defaults. Pure.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "experiments/bench/load_generator.h"
 #include "experiments/bench/workload.h"
 #include "replica/config/config.h"
+#include "wire/operations.h"
 
 namespace quorate::bench {
 
@@ -22,10 +24,7 @@ struct BenchOptions {
   std::string workload;  // a..f or a file
   std::optional<double> conflict;
   std::optional<double> zipf;
-  std::optional<double> reads;
-  std::optional<double> adds;
-  std::optional<double> cas;
-  std::optional<double> appends;
+  std::array<std::optional<double>, kAllOperationKinds> mix;  // by kind
   std::optional<std::uint64_t> value_size;
   std::optional<std::uint64_t> keys;
   std::string key_prefix;

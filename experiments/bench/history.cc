@@ -15,35 +15,19 @@ void AppendInteger(std::int64_t number, std::string& to) {
 
 // "f", "k" and the arguments, without braces.
 void AppendOperation(const Operation& operation, std::string& to) {
+  const OperationRow& row = RowOf(operation.kind);
   to += "\"f\":\"";
-  to += operation.kind == OperationKind::kDelete ? std::string_view("del")
-                                                 : Name(operation.kind);
-  to += "\",\"k\":";
-  AppendJsonString(operation.key, to);
-  switch (operation.kind) {
-    case OperationKind::kCompareAndSet:
-      to += ",\"old\":";
-      AppendJsonString(operation.expected, to);
-      [[fallthrough]];
-    case OperationKind::kPut:
-    case OperationKind::kAppend:
-      to += ",\"v\":";
-      AppendJsonString(operation.value, to);
-      break;
-    case OperationKind::kAdd:
-      to += ",\"v\":";
+  to += row.word;
+  to += '"';
+  for (const Argument& argument : row.arguments) {
+    to += ",\"";
+    to += argument.history;
+    to += "\":";
+    if (argument.member == Argument::Member::kNumber) {
       AppendInteger(operation.number, to);
-      break;
-    case OperationKind::kScan:
-      to += ",\"v\":";
-      AppendJsonString(operation.value, to);
-      to += ",\"n\":";
-      AppendInteger(operation.number, to);
-      break;
-    case OperationKind::kGet:
-    case OperationKind::kDelete:
-    case OperationKind::kEndEra:
-    case OperationKind::kWithdraw: break;
+    } else {
+      AppendJsonString(TextOf(operation, argument.member), to);
+    }
   }
 }
 
@@ -63,24 +47,23 @@ void AppendRows(const OperationResult& result, std::string& to) {
 void AppendResult(OperationKind kind, const OperationResult& result,
                   std::string& to) {
   const bool ok = result.status == OperationStatus::kOk;
-  if (kind == OperationKind::kGet) {
-    to += ",\"out\":";
-    AppendJsonString(result.value, to);
-    if (result.value.empty()) to += ok ? ",\"found\":true" : ",\"found\":false";
-  } else if (kind == OperationKind::kDelete || kind == OperationKind::kAdd ||
-             kind == OperationKind::kAppend) {
-    to += ok ? ",\"ok\":true" : ",\"ok\":false";
-  } else if (kind == OperationKind::kCompareAndSet) {
-    if (ok) {
-      to += ",\"ok\":true";
+  switch (RowOf(kind).gives) {
+    case Gives::kNothing: return;
+    case Gives::kRows: AppendRows(result, to); return;
+    case Gives::kValue:
+      to += ",\"out\":";
+      AppendJsonString(result.value, to);
+      if (!result.value.empty()) return;
+      to += ok ? ",\"found\":true" : ",\"found\":false";
       return;
-    }
-    // What stood there instead: one more thing that must be explained.
-    to += ",\"ok\":false,\"out\":";
-    AppendJsonString(result.value, to);
-  } else if (kind == OperationKind::kScan) {
-    AppendRows(result, to);
+    case Gives::kWhether:
+    case Gives::kWhetherOrValue: break;
   }
+  to += ok ? ",\"ok\":true" : ",\"ok\":false";
+  if (ok || RowOf(kind).gives == Gives::kWhether) return;
+  // What stood there instead: one more thing that must be explained.
+  to += ",\"out\":";
+  AppendJsonString(result.value, to);
 }
 
 void AppendOpening(const HistoryCall& call, std::string& to) {

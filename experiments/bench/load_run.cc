@@ -308,9 +308,10 @@ void LoadRun::CountOperations(const Slot& slot, const CommandResult& results) {
   for (std::size_t i = 0; i < results.size(); ++i) {
     const OperationResult& result = results[i];
     const OperationKind kind = i == 0 ? slot.kind : OperationKind::kPut;
-    const bool missed = result.status == OperationStatus::kNotFound ||
-                        result.status == OperationStatus::kMismatch ||
-                        (kind == OperationKind::kScan && result.rows.empty());
+    const bool missed =
+        result.status == OperationStatus::kNotFound ||
+        result.status == OperationStatus::kMismatch ||
+        (RowOf(kind).gives == Gives::kRows && result.rows.empty());
     recorder_->Operation(kind, missed);
   }
 }
@@ -357,7 +358,7 @@ void LoadRun::NoteRead(const Completion& completion) {
   if (completion.results.empty()) return;
   const ReadKey& read = reads_[completion.tag];
   const OperationResult& result = completion.results[0];
-  const bool saw_value = read.kind == OperationKind::kGet ||
+  const bool saw_value = RowOf(read.kind).gives == Gives::kValue ||
                          result.status == OperationStatus::kMismatch;
   if (!saw_value) return;
   source_.Observe(slots_[completion.tag].client, read.key, result.value);

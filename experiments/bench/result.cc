@@ -87,8 +87,7 @@ Json Timeline(const RunFacts& facts, const Recorder& recorder) {
 // What the operations of each kind found.
 Json Operations(const Recorder& recorder) {
   Json kinds = Json::object();
-  for (int i = 0; i < kOperationKinds; ++i) {
-    const auto kind = static_cast<OperationKind>(i);
+  for (const OperationKind kind : kClientOperations) {
     const OperationCount& count = recorder.operations(kind);
     if (count.done == 0) continue;
     kinds[std::string(Name(kind))] = {{"done", count.done},
@@ -101,8 +100,11 @@ Json Operations(const Recorder& recorder) {
 Json MissShare(const Recorder& recorder) {
   double done = 0;
   double missed = 0;
-  for (const OperationKind kind :
-       {OperationKind::kGet, OperationKind::kDelete, OperationKind::kScan}) {
+  for (const OperationKind kind : kClientOperations) {
+    const OperationRow& row = RowOf(kind);
+    const bool looks =
+        row.fails == OperationStatus::kNotFound || row.gives == Gives::kRows;
+    if (!looks) continue;
     done += static_cast<double>(recorder.operations(kind).done);
     missed += static_cast<double>(recorder.operations(kind).missed);
   }
@@ -291,22 +293,22 @@ LoadShares MeasureShares(const RunFacts& facts, double window_s,
 }
 
 Json Workload(const WorkloadSpec& spec) {
-  return {{"name", spec.name},
-          {"description", Describe(spec)},
-          {"distribution", Name(spec.distribution)},
-          {"conflict", spec.conflict},
-          {"zipf", spec.zipf},
-          {"puts", spec.puts()},
-          {"reads", spec.reads},
-          {"adds", spec.adds},
-          {"cas", spec.cas},
-          {"appends", spec.appends},
-          {"scans", spec.scans},
-          {"inserts", spec.inserts},
-          {"read_modify_writes", spec.read_modify_writes},
-          {"value_size", spec.value_size},
-          {"keys", spec.keys},
-          {"preload", spec.preloads()}};
+  Json json = {{"name", spec.name},
+               {"description", Describe(spec)},
+               {"distribution", Name(spec.distribution)},
+               {"conflict", spec.conflict},
+               {"zipf", spec.zipf},
+               {"puts", spec.puts()}};
+  for (const OperationKind kind : kClientOperations) {
+    const std::string_view share = RowOf(kind).share;
+    if (!share.empty()) json[std::string(share)] = spec.mix[kind];
+  }
+  json.update({{"inserts", spec.inserts},
+               {"read_modify_writes", spec.read_modify_writes},
+               {"value_size", spec.value_size},
+               {"keys", spec.keys},
+               {"preload", spec.preloads()}});
+  return json;
 }
 
 Json Machine(const RunFacts& facts) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <initializer_list>
 #include <set>
 #include <utility>
 
@@ -82,15 +81,13 @@ absl::Status Validate(const WorkloadSpec& spec) {
     return absl::InvalidArgumentError(
         fmt::format("workload \"{}\": {}", spec.name, what));
   };
-  const std::pair<const char*, double> shares[] = {
+  std::vector<std::pair<std::string_view, double>> shares = {
       {"conflict", spec.conflict},
-      {"reads", spec.reads},
-      {"adds", spec.adds},
-      {"cas", spec.cas},
-      {"appends", spec.appends},
-      {"scans", spec.scans},
       {"inserts", spec.inserts},
       {"read_modify_writes", spec.read_modify_writes}};
+  for (const OperationKind kind : kClientOperations) {
+    shares.emplace_back(RowOf(kind).share, spec.mix[kind]);
+  }
   for (const auto& [name, percent] : shares) {
     if (percent >= 0 && percent <= 100) continue;
     return wrong(fmt::format("{} is {}; give a percentage from 0 to 100", name,
@@ -128,16 +125,18 @@ absl::Status Validate(const WorkloadSpec& spec) {
 }
 
 std::string Describe(const WorkloadSpec& spec) {
-  const std::pair<const char*, double> shares[] = {
-      {"put", spec.puts()},     {"get", spec.reads},
-      {"add", spec.adds},       {"cas", spec.cas},
-      {"append", spec.appends}, {"scan", spec.scans},
-      {"insert", spec.inserts}, {"read-modify-write", spec.read_modify_writes}};
+  std::vector<std::pair<std::string_view, double>> shares = {
+      {"put", spec.puts()}};
+  for (const OperationKind kind : kClientOperations) {
+    shares.emplace_back(Name(kind), spec.mix[kind]);
+  }
+  shares.emplace_back("insert", spec.inserts);
+  shares.emplace_back("read-modify-write", spec.read_modify_writes);
   std::string text;
   for (const auto& [name, percent] : shares) {
     if (percent < 1e-9) continue;
     if (!text.empty()) text += ", ";
-    text += FormatPercent(percent) + " " + name;
+    text += fmt::format("{} {}", FormatPercent(percent), name);
   }
   text += "; " + FormatCount(spec.keys) + " keys: ";
   switch (spec.distribution) {
@@ -170,25 +169,25 @@ CommandSource::CommandSource(const WorkloadSpec& spec, std::uint64_t seed,
   }
   keys_per_client_ = OwnKeys(spec_.keys, client_count_, pipeline);
   double percent = 0;
-  for (auto [share, action] : std::initializer_list<std::pair<double, Action>>{
-           {spec.reads, Action::kRead},
-           {spec.adds, Action::kAdd},
-           {spec.cas, Action::kCas},
-           {spec.appends, Action::kAppend},
-           {spec.scans, Action::kScan},
-           {spec.inserts, Action::kInsert},
-           {spec.read_modify_writes, Action::kReadModifyWrite}}) {
-    if (share <= 0) continue;
+  const auto add_share = [&](double share, const Choice& choice) {
+    if (share <= 0) return;
     percent += share;
-    shares_.push_back({Threshold(percent), action});
+    shares_.push_back({Threshold(percent), choice});
+  };
+  for (const OperationKind kind : kClientOperations) {
+    add_share(spec.mix[kind], {Action::kOperation, kind});
   }
+  add_share(spec.inserts, {.action = Action::kInsert});
+  add_share(spec.read_modify_writes, {.action = Action::kReadModifyWrite});
   hot_threshold_ = Threshold(spec.conflict);
   // Reads look at counters and lists as often as writes change them.
-  const double writes = 100 - spec.reads;
-  if (writes > 0) {
-    counter_threshold_ = Threshold(100 * spec.adds / writes);
+  const double reads = spec.mix[OperationKind::kGet];
+  const double counts = spec.ShareOf(Holds::kNumber);
+  const double lists = spec.ShareOf(Holds::kList);
+  if (reads < 100) {
+    counter_threshold_ = Threshold(100 * counts / (100 - reads));
     list_threshold_ =
-        counter_threshold_ + Threshold(100 * spec.appends / writes);
+        counter_threshold_ + Threshold(100 * lists / (100 - reads));
   }
   if (spec.distribution == KeyChoice::kZipf ||
       spec.distribution == KeyChoice::kLatest) {
@@ -198,12 +197,15 @@ CommandSource::CommandSource(const WorkloadSpec& spec, std::uint64_t seed,
   for (std::size_t i = 0; i < client_count_; ++i) {
     clients_.push_back({Random(seed, i + 1)});
   }
-  if (spec.cas > 0) known_.resize(client_count_);
+  wants_observations_ = spec.mix.SumIf([](const OperationRow& row) {
+    return FindArgument(row, Argument::Member::kExpected) != nullptr;
+  }) > 0;
+  if (wants_observations_) known_.resize(client_count_);
   preloads_ = spec.preloads();
   tables_ = {KeyKind::kRegister};
   // Of the other tables only gets look at a key without making it.
-  if (spec.reads > 0 && spec.adds > 0) tables_.push_back(KeyKind::kCounter);
-  if (spec.reads > 0 && spec.appends > 0) tables_.push_back(KeyKind::kList);
+  if (reads > 0 && counts > 0) tables_.push_back(KeyKind::kCounter);
+  if (reads > 0 && lists > 0) tables_.push_back(KeyKind::kList);
   key_ = spec.key_prefix + std::string(kKeyBytes, '0');
   key_space_ = KeySpace(seed);
   scan_end_ = spec.key_prefix +
@@ -213,51 +215,21 @@ CommandSource::CommandSource(const WorkloadSpec& spec, std::uint64_t seed,
 
 std::span<const Operation> CommandSource::Next(std::size_t client) {
   Client& state = clients_[client];
-  const Action action = DrawAction(state.random);
+  const Choice choice = Draw(state.random);
+  const OperationRow& row = RowOf(choice.kind);
   ++state.issued;
-  KeyKind kind = KeyKind::kRegister;
-  if (action == Action::kRead) kind = DrawKind(state.random);
-  if (action == Action::kAdd) kind = KeyKind::kCounter;
-  if (action == Action::kAppend) kind = KeyKind::kList;
+  const KeyKind table = TableOf(row, state.random);
   inserted_.reset();
-  const Key where = action == Action::kInsert ? NewKey(client, state)
-                                              : DrawKey(client, state);
-  const std::string_view key = MakeKey(kind, where);
-  switch (action) {
-    case Action::kPut:
-    case Action::kInsert: operations_[0] = Put(client, state, key); break;
-    case Action::kRead:
-      operations_[0] = {.kind = OperationKind::kGet, .key = key};
-      break;
-    case Action::kAdd:
-      operations_[0] = {
-          .kind = OperationKind::kAdd,
-          .key = key,
-          .number = static_cast<std::int64_t>(state.random.Below(9)) + 1};
-      break;
-    case Action::kCas:
-      operations_[0] = CompareAndSet(client, state, where, key);
-      break;
-    case Action::kAppend:
-      // Only the stamp: a list of whole values would soon be too large.
-      operations_[0] = {
-          .kind = OperationKind::kAppend,
-          .key = key,
-          .value = StampValue(client, state.issued).substr(0, kStampDigits)};
-      break;
-    case Action::kScan:
-      operations_[0] = {.kind = OperationKind::kScan,
-                        .key = key,
-                        .value = scan_end_,
-                        .number = static_cast<std::int64_t>(
-                            1 + state.random.Below(spec_.scan_rows))};
-      break;
-    case Action::kReadModifyWrite:
-      operations_[0] = {.kind = OperationKind::kGet, .key = key};
-      operations_[1] = Put(client, state, key);
-      return std::span<const Operation>(operations_, 2);
+  const Key where = choice.action == Action::kInsert ? NewKey(client, state)
+                                                     : DrawKey(client, state);
+  const std::string_view key = MakeKey(table, where);
+  if (choice.action != Action::kReadModifyWrite) {
+    operations_[0] = Make(row, client, state, where, key);
+    return std::span<const Operation>(operations_, 1);
   }
-  return std::span<const Operation>(operations_, 1);
+  operations_[0] = {.kind = OperationKind::kGet, .key = key};
+  operations_[1] = Make(row, client, state, where, key);
+  return std::span<const Operation>(operations_, 2);
 }
 
 void CommandSource::Observe(std::size_t client, std::string_view key,
@@ -303,13 +275,13 @@ std::string_view CommandSource::MakeKey(KeyKind kind, const Key& key) {
   return key_;
 }
 
-CommandSource::Action CommandSource::DrawAction(Random& random) const {
-  if (shares_.empty()) return Action::kPut;
+CommandSource::Choice CommandSource::Draw(Random& random) const {
+  if (shares_.empty()) return {};
   const std::uint64_t draw = random.Next() >> 32;
   for (const Share& share : shares_) {
-    if (draw < share.below) return share.action;
+    if (draw < share.below) return share.choice;
   }
-  return Action::kPut;
+  return {};
 }
 
 CommandSource::Key CommandSource::DrawKey(std::size_t client, Client& state) {
@@ -348,6 +320,16 @@ KeyKind CommandSource::DrawKind(Random& random) const {
   return draw < list_threshold_ ? KeyKind::kList : KeyKind::kRegister;
 }
 
+KeyKind CommandSource::TableOf(const OperationRow& row, Random& random) const {
+  switch (row.holds) {
+    case Holds::kNumber: return KeyKind::kCounter;
+    case Holds::kList: return KeyKind::kList;
+    case Holds::kAnything: break;
+  }
+  return row.kind == OperationKind::kGet ? DrawKind(random)
+                                         : KeyKind::kRegister;
+}
+
 CommandSource::Key CommandSource::NewKey(std::size_t client, Client& state) {
   const std::uint64_t number =
       (spec_.keys + state.inserted++ * client_count_ + client) % kMostKeys;
@@ -366,28 +348,53 @@ std::string_view CommandSource::StampValue(std::size_t client,
   return std::string_view(value_).substr(0, size);
 }
 
-Operation CommandSource::Put(std::size_t client, const Client& state,
-                             std::string_view key) {
-  const std::string_view value = StampValue(client, state.issued);
-  if (wants_observations()) Observe(client, key, value);
-  return {.kind = OperationKind::kPut, .key = key, .value = value};
+Operation CommandSource::Make(const OperationRow& row, std::size_t client,
+                              Client& state, const Key& where,
+                              std::string_view key) {
+  Operation operation{.kind = row.kind, .key = key};
+  for (const Argument& argument : row.arguments) {
+    switch (argument.member) {
+      case Argument::Member::kKey: break;
+      case Argument::Member::kNumber:
+        operation.number = DrawNumber(argument, state.random);
+        break;
+      case Argument::Member::kExpected:
+        operation.expected = Expected(client, where, key);
+        break;
+      case Argument::Member::kValue:
+        operation.value = argument.form == Argument::Form::kKey
+                              ? std::string_view(scan_end_)
+                              : StampValue(client, state.issued);
+        break;
+    }
+  }
+  // Only the stamp: a list of whole values would soon be too large.
+  if (row.holds == Holds::kList) {
+    operation.value = operation.value.substr(0, kStampDigits);
+  } else if (wants_observations() && CarriesValue(row.kind)) {
+    Observe(client, key, operation.value);
+  }
+  return operation;
 }
 
-Operation CommandSource::CompareAndSet(std::size_t client, const Client& state,
-                                       const Key& where, std::string_view key) {
+std::int64_t CommandSource::DrawNumber(const Argument& argument,
+                                       Random& random) const {
+  const std::uint64_t most =
+      argument.form == Argument::Form::kRows ? spec_.scan_rows : 9;
+  return static_cast<std::int64_t>(1 + random.Below(most));
+}
+
+// What the client has heard of the key, or what it holds as long as nobody has
+// written it.
+std::string_view CommandSource::Expected(std::size_t client, const Key& where,
+                                         std::string_view key) {
   const auto known = known_[client].find(HashKey(key));
   if (known != known_[client].end()) {
     expected_ = known->second;
   } else {
-    // Nobody has told it otherwise.
     expected_ = preloads_ ? PreloadValue(where.number) : "";
   }
-  const std::string_view value = StampValue(client, state.issued);
-  Observe(client, key, value);
-  return {.kind = OperationKind::kCompareAndSet,
-          .key = key,
-          .value = value,
-          .expected = expected_};
+  return expected_;
 }
 
 }  // namespace quorate::bench

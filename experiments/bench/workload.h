@@ -15,11 +15,14 @@
 // the seed decides: another run beside this one has another.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -28,6 +31,7 @@
 #include "experiments/bench/random.h"
 #include "experiments/bench/zipf.h"
 #include "wire/command.h"
+#include "wire/operations.h"
 
 namespace quorate::bench {
 
@@ -41,17 +45,44 @@ enum class KeyChoice : std::uint8_t {
 // "conflict", "uniform", "zipf", "latest".
 std::string_view Name(KeyChoice choice);
 
+// Percent of commands, by kind of operation.
+class Mix {
+ public:
+  Mix() = default;
+  Mix(std::initializer_list<std::pair<OperationKind, double>> shares) {
+    for (const auto& [kind, percent] : shares) (*this)[kind] = percent;
+  }
+  double& operator[](OperationKind kind) {
+    return percent_[static_cast<std::size_t>(kind)];
+  }
+  double operator[](OperationKind kind) const {
+    return percent_[static_cast<std::size_t>(kind)];
+  }
+  double Sum() const {
+    return SumIf([](const OperationRow&) { return true; });
+  }
+  // Of those whose row satisfies `counts`.
+  template <typename Counts>
+  double SumIf(Counts counts) const {
+    double sum = 0;
+    for (const OperationRow& row : kOperations) {
+      if (counts(row)) sum += (*this)[row.kind];
+    }
+    return sum;
+  }
+
+ private:
+  std::array<double, kAllOperationKinds> percent_{};
+};
+
 struct WorkloadSpec {
   std::string name = "conflict";
   KeyChoice distribution = KeyChoice::kConflict;
   double conflict = 0;  // percent of commands on the hot key; kConflict only
   double zipf = 0.99;   // theta; kZipf and kLatest only
-  // Percent of commands; what is left are puts.
-  double reads = 0;
-  double adds = 0;
-  double cas = 0;
-  double appends = 0;
-  double scans = 0;
+  // Percent of commands; what is left are puts. In files and on the command
+  // line a kind's share has the name that its row gives it.
+  Mix mix;
   double inserts = 0;             // puts of keys never used before
   double read_modify_writes = 0;  // one command: get and put of one key
   std::uint64_t value_size = 16;  // bytes
@@ -63,11 +94,15 @@ struct WorkloadSpec {
   std::optional<bool> preload;
 
   bool preloads() const {
-    return preload.value_or(reads + scans + read_modify_writes > 0);
+    const double reads =
+        mix.SumIf([](const OperationRow& row) { return IsReadOnly(row.kind); });
+    return preload.value_or(reads + read_modify_writes > 0);
   }
-  double puts() const {
-    return 100 - reads - adds - cas - appends - scans - inserts -
-           read_modify_writes;
+  double puts() const { return 100 - mix.Sum() - inserts - read_modify_writes; }
+  // Of what its keys must hold.
+  double ShareOf(Holds holds) const {
+    return mix.SumIf(
+        [&](const OperationRow& row) { return row.holds == holds; });
   }
 };
 
@@ -120,7 +155,7 @@ class CommandSource {
   // chance. Needed only if wants_observations().
   void Observe(std::size_t client, std::string_view key,
                std::string_view value);
-  bool wants_observations() const { return spec_.cas > 0; }
+  bool wants_observations() const { return wants_observations_; }
 
   // The key that the last command inserted, if `latest` must hear of it.
   std::optional<std::uint32_t> inserted() const { return inserted_; }
@@ -149,15 +184,10 @@ class CommandSource {
   }
 
  private:
-  enum class Action : std::uint8_t {
-    kPut,
-    kRead,
-    kAdd,
-    kCas,
-    kAppend,
-    kScan,
-    kInsert,
-    kReadModifyWrite,
+  enum class Action : std::uint8_t { kOperation, kInsert, kReadModifyWrite };
+  struct Choice {
+    Action action = Action::kOperation;
+    OperationKind kind = OperationKind::kPut;
   };
   struct Client {
     Random random;
@@ -171,24 +201,28 @@ class CommandSource {
   };
 
   std::string_view MakeKey(KeyKind kind, const Key& key);
-  Action DrawAction(Random& random) const;
+  Choice Draw(Random& random) const;
   Key DrawKey(std::size_t client, Client& state);
   Key DrawLatest(Random& random) const;
   KeyKind DrawKind(Random& random) const;
+  KeyKind TableOf(const OperationRow& row, Random& random) const;
   Key NewKey(std::size_t client, Client& state);
   std::string_view PreloadValue(std::uint64_t number);
   std::string_view StampValue(std::size_t client, std::uint64_t number);
-  Operation Put(std::size_t client, const Client& state, std::string_view key);
-  Operation CompareAndSet(std::size_t client, const Client& state,
-                          const Key& where, std::string_view key);
+  // An operation of `row` on `key`, which is the key at `where`.
+  Operation Make(const OperationRow& row, std::size_t client, Client& state,
+                 const Key& where, std::string_view key);
+  std::int64_t DrawNumber(const Argument& argument, Random& random) const;
+  std::string_view Expected(std::size_t client, const Key& where,
+                            std::string_view key);
 
   WorkloadSpec spec_;
   std::size_t client_count_;
   std::uint64_t keys_per_client_ = 0;
-  // Shares as cumulative thresholds of 2^32, in the order of Action.
+  // Shares as cumulative thresholds of 2^32.
   struct Share {
     std::uint64_t below;
-    Action action;
+    Choice choice;
   };
   std::vector<Share> shares_;
   std::uint64_t hot_threshold_ = 0;  // of 2^32
@@ -197,6 +231,7 @@ class CommandSource {
   std::optional<Zipf> zipf_;
   std::vector<Client> clients_;
   bool preloads_ = false;
+  bool wants_observations_ = false;
   std::vector<KeyKind> tables_;  // that the preload fills
   // The last acknowledged inserts, as many as `latest` can reach, in a ring.
   std::vector<std::uint32_t> newest_;

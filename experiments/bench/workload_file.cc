@@ -15,14 +15,9 @@ namespace {
 using DoubleField = std::pair<std::string_view, double WorkloadSpec::*>;
 using CountField = std::pair<std::string_view, std::uint64_t WorkloadSpec::*>;
 
-constexpr std::array<DoubleField, 9> kDoubles = {{
+constexpr std::array<DoubleField, 4> kDoubles = {{
     {"conflict", &WorkloadSpec::conflict},
     {"zipf", &WorkloadSpec::zipf},
-    {"reads", &WorkloadSpec::reads},
-    {"adds", &WorkloadSpec::adds},
-    {"cas", &WorkloadSpec::cas},
-    {"appends", &WorkloadSpec::appends},
-    {"scans", &WorkloadSpec::scans},
     {"inserts", &WorkloadSpec::inserts},
     {"read_modify_writes", &WorkloadSpec::read_modify_writes},
 }};
@@ -52,14 +47,34 @@ absl::Status SetDistribution(std::string_view path, const toml::node& node,
                "\"latest\"");
 }
 
+// "reads, adds, ", ...
+std::string ShareNames() {
+  std::string names;
+  for (const OperationKind kind : kClientOperations) {
+    const std::string_view share = RowOf(kind).share;
+    if (!share.empty()) names += std::string(share) + ", ";
+  }
+  return names;
+}
+
+// Null if there is none of that name.
+double* FindShare(std::string_view name, WorkloadSpec& spec) {
+  for (const auto& [known, field] : kDoubles) {
+    if (name == known) return &(spec.*field);
+  }
+  for (const OperationKind kind : kClientOperations) {
+    if (!name.empty() && name == RowOf(kind).share) return &spec.mix[kind];
+  }
+  return nullptr;
+}
+
 // Sets the field called `key`; an error if there is none or the type is wrong.
 absl::Status SetField(std::string_view path, std::string_view key,
                       const toml::node& node, WorkloadSpec& spec) {
-  for (const auto& [name, field] : kDoubles) {
-    if (key != name) continue;
+  if (double* share = FindShare(key, spec); share != nullptr) {
     const auto value = node.value<double>();
     if (!value) return Wrong(path, node, fmt::format("{} is no number", key));
-    spec.*field = *value;
+    *share = *value;
     return absl::OkStatus();
   }
   for (const auto& [name, field] : kCounts) {
@@ -82,10 +97,9 @@ absl::Status SetField(std::string_view path, std::string_view key,
   if (key == "distribution") return SetDistribution(path, node, spec);
   return Wrong(path, node,
                fmt::format("unknown or mistyped \"{}\"; known are name, "
-                           "distribution, preload, conflict, zipf, reads, "
-                           "adds, cas, appends, scans, inserts, "
+                           "distribution, preload, conflict, zipf, {}inserts, "
                            "read_modify_writes, value_size, keys, scan_rows",
-                           key));
+                           key, ShareNames()));
 }
 
 }  // namespace
@@ -97,20 +111,26 @@ std::optional<WorkloadSpec> FindPreset(std::string_view name) {
                     .value_size = 100,
                     .preload = true};
   switch (name[0]) {
-    case 'a': spec.reads = 50; break;   // a session store
-    case 'b': spec.reads = 95; break;   // tags of a photograph
-    case 'c': spec.reads = 100; break;  // a cache of profiles
-    case 'd':                           // a feed: the newest is read most
-      spec.reads = 95;
+    case 'a':  // a session store
+      spec.mix[OperationKind::kGet] = 50;
+      break;
+    case 'b':  // tags of a photograph
+      spec.mix[OperationKind::kGet] = 95;
+      break;
+    case 'c':  // a cache of profiles
+      spec.mix[OperationKind::kGet] = 100;
+      break;
+    case 'd':  // a feed: the newest is read most
+      spec.mix[OperationKind::kGet] = 95;
       spec.inserts = 5;
       spec.distribution = KeyChoice::kLatest;
       break;
     case 'e':  // a thread of messages, read in order
-      spec.scans = 95;
+      spec.mix[OperationKind::kScan] = 95;
       spec.inserts = 5;
       break;
     default:  // 'f': a database of users
-      spec.reads = 50;
+      spec.mix[OperationKind::kGet] = 50;
       spec.read_modify_writes = 50;
       break;
   }

@@ -35,7 +35,7 @@ constexpr SubCommand kSubCommands[] = {
     {"local", quorate::cli::LocalMain,
      "start, look after and stop a cluster on this machine"},
     {"kv", quorate::cli::KvMain,
-     "get, put, del, cas, add, append, scan, batch"},
+     "execute one command: a get, a put, a batch of several, ..."},
     {"status", quorate::cli::StatusMain, "ask all nodes how they are",
      kAnswers},
 #ifdef QUORATE_HAS_BENCH

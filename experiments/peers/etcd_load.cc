@@ -236,7 +236,7 @@ Member AskMember(const std::string& endpoint) {
 
 WorkloadSpec MakeSpec(const EtcdOptions& options) {
   WorkloadSpec spec;
-  if (options.reads > 0) spec.reads = options.reads;
+  if (options.reads > 0) spec.mix[OperationKind::kGet] = options.reads;
   spec.value_size = options.value_size;
   spec.keys = options.keys;
   spec.preload = false;

@@ -93,57 +93,53 @@ absl::StatusOr<std::vector<std::string>> SplitWords(std::string_view line) {
   }
 }
 
-struct Form {
-  std::string_view name;
-  OperationKind kind;
-  std::size_t least_words;
-  std::size_t most_words;
-  std::string_view usage;
-};
-constexpr Form kForms[] = {
-    {"get", OperationKind::kGet, 2, 2, "get KEY"},
-    {"put", OperationKind::kPut, 3, 3, "put KEY VALUE"},
-    {"del", OperationKind::kDelete, 2, 2, "del KEY"},
-    {"cas", OperationKind::kCompareAndSet, 4, 4, "cas KEY OLD NEW"},
-    {"add", OperationKind::kAdd, 3, 3, "add KEY NUMBER"},
-    {"append", OperationKind::kAppend, 3, 3, "append KEY VALUE"},
-    {"scan", OperationKind::kScan, 2, 4, "scan FIRST [END [LIMIT]]"},
-};
+// What was written for a number, or why it is none.
+absl::StatusOr<std::int64_t> ReadNumber(const OperationRow& row,
+                                        const Argument& argument,
+                                        std::string_view text) {
+  const bool rows = argument.form == Argument::Form::kRows;
+  const std::optional<std::int64_t> number = ParseNumber(text);
+  if (number && !(rows && *number < 1)) return *number;
+  return Bad(fmt::format("\"{}\" is not {}; write it as: {}", text,
+                         rows ? "a number of rows" : "a 64-bit decimal number",
+                         Usage(row)));
+}
+
+bool Fits(const OperationRow& row, std::size_t words) {
+  const auto needed =
+      std::ranges::count(row.arguments, false, &Argument::may_be_left_out);
+  return words >= static_cast<std::size_t>(needed) &&
+         words <= row.arguments.size();
+}
 
 }  // namespace
 
 absl::StatusOr<Operation> ParseOperation(
     const std::vector<std::string_view>& words) {
-  const Form* form = nullptr;
-  for (const Form& candidate : kForms) {
-    if (!words.empty() && words[0] == candidate.name) form = &candidate;
+  const std::string_view word = words.empty() ? "" : words[0];
+  const std::optional<OperationKind> kind = FindOperation(word);
+  if (!kind) {
+    return Bad(fmt::format("\"{}\" is no operation; there are {}", word,
+                           OperationWords()));
   }
-  if (form == nullptr) {
-    return Bad(
-        fmt::format("\"{}\" is no operation; there are get, put, del, "
-                    "cas, add, append and scan",
-                    words.empty() ? "" : words[0]));
+  const OperationRow& row = RowOf(*kind);
+  if (!Fits(row, words.size() - 1)) {
+    return Bad(fmt::format("write it as: {}", Usage(row)));
   }
-  if (words.size() < form->least_words || words.size() > form->most_words) {
-    return Bad(fmt::format("write it as: {}", form->usage));
+  Operation operation{.kind = *kind};
+  for (std::size_t i = 0; i < row.arguments.size(); ++i) {
+    const Argument& argument = row.arguments[i];
+    const bool left_out = i + 1 >= words.size();
+    if (argument.member == Argument::Member::kNumber) {
+      const absl::StatusOr<std::int64_t> number =
+          left_out ? std::int64_t{kMaxScanRows}
+                   : ReadNumber(row, argument, words[i + 1]);
+      if (!number.ok()) return number.status();
+      operation.number = *number;
+    } else if (!left_out) {
+      TextOf(operation, argument.member) = words[i + 1];
+    }
   }
-  Operation operation{.kind = form->kind, .key = words[1]};
-  if (form->kind == OperationKind::kCompareAndSet) {
-    operation.expected = words[2];
-    operation.value = words[3];
-    return operation;
-  }
-  const bool adds = form->kind == OperationKind::kAdd;
-  if (!adds && words.size() > 2) operation.value = words[2];
-  if (form->kind == OperationKind::kScan) operation.number = kMaxScanRows;
-  if (!adds && words.size() < 4) return operation;
-  const std::optional<std::int64_t> number = ParseNumber(words.back());
-  if (!number || (!adds && *number < 1)) {
-    return Bad(fmt::format(
-        "\"{}\" is not {}; write it as: {}", words.back(),
-        adds ? "a 64-bit decimal number" : "a number of rows", form->usage));
-  }
-  operation.number = *number;
   return operation;
 }
 

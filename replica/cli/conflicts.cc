@@ -15,8 +15,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-OperationKind KindAt(int index) { return static_cast<OperationKind>(index); }
-
 bool MayConflict(OperationKind a, OperationKind b, ConflictMode mode) {
   return Conflict(ClassOf(a, mode), ClassOf(b, mode));
 }
@@ -25,17 +23,16 @@ void PrintTable(ConflictMode mode) {
   fmt::print(
       "Which operations on one key must be ordered (--conflicts={}):\n\n{:8}",
       Name(mode), "");
-  for (int i = 0; i < kOperationKinds; ++i) {
-    fmt::print(" {:>7}", Name(KindAt(i)));
+  for (const OperationKind kind : kClientOperations) {
+    fmt::print(" {:>7}", Name(kind));
   }
   fmt::print("   class\n");
-  for (int i = 0; i < kOperationKinds; ++i) {
-    fmt::print("{:8}", Name(KindAt(i)));
-    for (int j = 0; j < kOperationKinds; ++j) {
-      fmt::print(" {:>7}",
-                 MayConflict(KindAt(i), KindAt(j), mode) ? "order" : ".");
+  for (const OperationKind row : kClientOperations) {
+    fmt::print("{:8}", Name(row));
+    for (const OperationKind column : kClientOperations) {
+      fmt::print(" {:>7}", MayConflict(row, column, mode) ? "order" : ".");
     }
-    fmt::print("   {}\n", Name(ClassOf(KindAt(i), mode)));
+    fmt::print("   {}\n", Name(ClassOf(row, mode)));
   }
   fmt::print(
       "\n\".\" commutes: such commands commit in one round trip, in any order."
@@ -48,13 +45,13 @@ void PrintJson(ConflictMode mode) {
   Json json = {{"mode", Name(mode)},
                {"classes", Json::object()},
                {"conflicts", Json::object()}};
-  for (int i = 0; i < kOperationKinds; ++i) {
-    const std::string name(Name(KindAt(i)));
-    json["classes"][name] = Name(ClassOf(KindAt(i), mode));
+  for (const OperationKind row : kClientOperations) {
+    const std::string name(Name(row));
+    json["classes"][name] = Name(ClassOf(row, mode));
     json["conflicts"][name] = Json::array();
-    for (int j = 0; j < kOperationKinds; ++j) {
-      if (!MayConflict(KindAt(i), KindAt(j), mode)) continue;
-      json["conflicts"][name].push_back(Name(KindAt(j)));
+    for (const OperationKind column : kClientOperations) {
+      if (!MayConflict(row, column, mode)) continue;
+      json["conflicts"][name].push_back(Name(column));
     }
   }
   fmt::print("{}\n", json.dump(2));

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -42,25 +43,24 @@ constexpr const char* kExamples =
 // Much more than the operations of one command, escaped.
 constexpr std::size_t kMostBatchTextBytes = std::size_t{16} << 20;
 
+constexpr std::size_t kMostArguments = [] {
+  std::size_t most = 0;
+  for (const OperationRow& row : kOperations) {
+    most = std::max(most, row.arguments.size());
+  }
+  return most;
+}();
+
 struct KvArguments {
   std::string config;
   std::string node;
   bool json = false;
   int timeout_ms = 5000;
-  std::string key, value, expected, number, end, file;
+  // In the order of the operation's arguments; but for a limit.
+  std::array<std::string, kMostArguments> words;
+  std::string file;
   int limit = 0;
 };
-
-std::string_view StatusName(OperationStatus status) {
-  switch (status) {
-    case OperationStatus::kOk: return "ok";
-    case OperationStatus::kNotFound: return "not found";
-    case OperationStatus::kMismatch: return "mismatch";
-    case OperationStatus::kNotANumber: return "not a number";
-    case OperationStatus::kTooLarge: return "too large";
-  }
-  return "unknown";
-}
 
 // Why the operation did nothing; empty for kMismatch, whose answer is a value.
 std::string_view Explain(OperationStatus status) {
@@ -92,33 +92,35 @@ void SayWhereItGoesOn(const Operation& scan, const std::string& next) {
 }
 
 void PrintResult(const Operation& operation, const OperationResult& result) {
-  if (operation.kind == OperationKind::kScan) {
+  const Gives gives = RowOf(operation.kind).gives;
+  if (gives == Gives::kRows) {
     PrintRows(result);
     if (!result.value.empty()) SayWhereItGoesOn(operation, result.value);
     return;
   }
-  if (result.status == OperationStatus::kMismatch ||
-      (result.status == OperationStatus::kOk &&
-       operation.kind == OperationKind::kGet)) {
+  const bool done = result.status == OperationStatus::kOk;
+  if (done ? gives == Gives::kValue : gives == Gives::kWhetherOrValue) {
     PrintLine(result.value);
     return;
   }
-  if (result.status == OperationStatus::kOk) PrintLine("OK");
+  if (done) PrintLine("OK");
 }
 
 Json ResultAsJson(const Operation& operation, const OperationResult& result) {
   Json json = {{"operation", Name(operation.kind)},
                {"key", operation.key},
-               {"status", StatusName(result.status)}};
-  if (operation.kind == OperationKind::kScan) {
+               {"status", Name(result.status)}};
+  const Gives gives = RowOf(operation.kind).gives;
+  if (gives == Gives::kRows) {
     json["rows"] = Json::array();
     for (const auto& [key, value] : result.rows) {
       json["rows"].push_back({{"key", key}, {"value", value}});
     }
     json["more"] = !result.value.empty();
     if (!result.value.empty()) json["next"] = result.value;
-  } else if (result.status == OperationStatus::kMismatch ||
-             operation.kind == OperationKind::kGet) {
+  } else if (gives == Gives::kValue ||
+             (gives == Gives::kWhetherOrValue &&
+              result.status != OperationStatus::kOk)) {
     json["value"] = result.value;
   }
   return json;
@@ -286,11 +288,11 @@ int ExecuteScan(const KvArguments& arguments) {
   if (way.exit_code) return *way.exit_code;
   SyncClient client(std::move(way.options));
   const Operation whole{.kind = OperationKind::kScan,
-                        .key = arguments.key,
-                        .value = arguments.end};
+                        .key = arguments.words[0],
+                        .value = arguments.words[1]};
   const auto wanted = static_cast<std::size_t>(arguments.limit);  // 0: all
   std::size_t rows = 0;
-  std::string from = arguments.key;
+  std::string from = arguments.words[0];
   Completion all;
   for (int pages = 1;; ++pages) {
     const std::size_t left = wanted == 0 ? kMaxScanRows : wanted - rows;
@@ -325,8 +327,12 @@ int ExecuteScan(const KvArguments& arguments) {
   }
 }
 
-int ExecuteWords(const KvArguments& arguments,
-                 const std::vector<std::string_view>& words) {
+int ExecuteRow(const KvArguments& arguments, const OperationRow& row) {
+  if (row.gives == Gives::kRows) return ExecuteScan(arguments);
+  std::vector<std::string_view> words = {row.word};
+  for (std::size_t i = 0; i < row.arguments.size(); ++i) {
+    words.push_back(arguments.words[i]);
+  }
   const absl::StatusOr<Operation> operation = ParseOperation(words);
   if (!operation.ok()) {
     PrintError("kv", Text(operation.status()));
@@ -352,10 +358,28 @@ int ExecuteBatch(const KvArguments& arguments) {
   return Execute(arguments, batch->operations);
 }
 
-// Adds a sub-command of kv with its positional arguments.
-CLI::App* AddOperation(CLI::App& app, const char* name, const char* about) {
-  CLI::App* sub = app.add_subcommand(name, about);
+CLI::App* AddSubcommand(CLI::App& app, std::string_view name,
+                        std::string_view about) {
+  CLI::App* sub = app.add_subcommand(std::string(name), std::string(about));
   sub->fallthrough();  // --config and the like may come last.
+  return sub;
+}
+
+// A sub-command of kv with its positional arguments.
+CLI::App* AddOperation(CLI::App& app, const OperationRow& row,
+                       KvArguments& arguments) {
+  CLI::App* sub = AddSubcommand(app, row.word, row.about);
+  for (std::size_t i = 0; i < row.arguments.size(); ++i) {
+    const Argument& argument = row.arguments[i];
+    if (argument.form == Argument::Form::kRows) {
+      sub->add_option("--limit", arguments.limit,
+                      "most rows; without it all of the range, page by page")
+          ->check(CLI::Range(1, 1000000000));
+      continue;
+    }
+    sub->add_option(std::string(argument.word), arguments.words[i])
+        ->required(!argument.may_be_left_out);
+  }
   return sub;
 }
 
@@ -375,39 +399,13 @@ int KvMain(int argc, const char* const* argv) {
       ->check(CLI::Range(1, 3600000))
       ->capture_default_str();
 
-  const auto key = [&](CLI::App* sub) {
-    sub->add_option("KEY", arguments.key)->required();
-    return sub;
-  };
-  const auto word = [](CLI::App* sub, const char* name, std::string& into) {
-    sub->add_option(name, into)->required();
-    return sub;
-  };
-  const CLI::App* get = key(AddOperation(app, "get", "print a key's value"));
-  const CLI::App* put = word(key(AddOperation(app, "put", "set a key")),
-                             "VALUE", arguments.value);
-  const CLI::App* del = key(AddOperation(app, "del", "remove a key"));
-  const CLI::App* cas = word(
-      word(
-          key(AddOperation(app, "cas", "set a key to NEW if its value is OLD")),
-          "OLD", arguments.expected),
-      "NEW", arguments.value);
-  const CLI::App* add =
-      word(key(AddOperation(app, "add", "add a number to a key's value")),
-           "NUMBER", arguments.number);
-  const CLI::App* append =
-      word(key(AddOperation(app, "append", "add to the end of a key's value")),
-           "VALUE", arguments.value);
-  CLI::App* scan = AddOperation(
-      app, "scan", "print the keys from FIRST up to, not including, END");
-  word(scan, "FIRST", arguments.key);
-  scan->add_option("END", arguments.end);
-  scan->add_option("--limit", arguments.limit,
-                   "most rows; without it all of the range, page by page")
-      ->check(CLI::Range(1, 1000000000));
-  CLI::App* batch = AddOperation(
+  std::array<const CLI::App*, kClientOperations.size()> operations{};
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    operations[i] = AddOperation(app, RowOf(kClientOperations[i]), arguments);
+  }
+  CLI::App* batch = AddSubcommand(
       app, "batch", "execute the operations of a file as one atomic command");
-  word(batch, "FILE", arguments.file);
+  batch->add_option("FILE", arguments.file)->required();
   batch->footer(
       "FILE (\"-\" is stdin) has one operation a line, as after \"quorate "
       "kv\":\n"
@@ -421,16 +419,10 @@ int KvMain(int argc, const char* const* argv) {
   if (const auto exit_code = ParseArguments(app, argc, argv)) {
     return *exit_code;
   }
-  const KvArguments& a = arguments;
-  if (get->parsed()) return ExecuteWords(a, {"get", a.key});
-  if (put->parsed()) return ExecuteWords(a, {"put", a.key, a.value});
-  if (del->parsed()) return ExecuteWords(a, {"del", a.key});
-  if (cas->parsed()) {
-    return ExecuteWords(a, {"cas", a.key, a.expected, a.value});
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    if (!operations[i]->parsed()) continue;
+    return ExecuteRow(arguments, RowOf(kClientOperations[i]));
   }
-  if (add->parsed()) return ExecuteWords(a, {"add", a.key, a.number});
-  if (append->parsed()) return ExecuteWords(a, {"append", a.key, a.value});
-  if (scan->parsed()) return ExecuteScan(a);
   return ExecuteBatch(arguments);
 }
 

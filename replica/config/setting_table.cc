@@ -229,17 +229,28 @@ Value Limits(const ClusterConfig& /*config*/) {
                 " pipeline ", kMaxPipelinePerSession);
 }
 
+// A digest of the rows that were there first, then a word for each that has
+// come since: a release that knows more reads what one with fewer has written
+// (wire/agreed_settings.h).
 Value ConflictTable(const ClusterConfig& /*config*/) {
+  constexpr std::size_t kFirstOperations = 9;
+  constexpr std::size_t kFirstClasses = 3;
   Fingerprint print;
   for (const auto& mode : kClassOfOperation) {
-    for (const AccessClass each : mode) {
-      print.Mix(static_cast<std::uint64_t>(each));
+    for (std::size_t kind = 0; kind < kFirstOperations; ++kind) {
+      print.Mix(static_cast<std::uint64_t>(mode[kind]));
     }
   }
-  for (const auto& row : kClassesConflict) {
-    for (const bool conflict : row) print.Mix(conflict ? 1 : 0);
+  for (std::size_t a = 0; a < kFirstClasses; ++a) {
+    for (std::size_t b = 0; b < kFirstClasses; ++b) {
+      print.Mix(kClassesConflict[a][b] ? 1 : 0);
+    }
   }
-  return Concat(absl::Hex(print.value(), absl::kZeroPad16));
+  std::string text = Concat(absl::Hex(print.value(), absl::kZeroPad16));
+  for (std::size_t i = kFirstOperations; i < kAllOperationKinds; ++i) {
+    text += Concat(" ", kOperations[i].name, ":", Name(kOperations[i].access));
+  }
+  return text;
 }
 
 // ---- the table --------------------------------------------------------------
@@ -299,8 +310,11 @@ constexpr SettingRow kRows[] = {
      "some are judged when a command is executed (a value that append makes, "
      "the rows of a scan, results that are kept), so every replica must judge "
      "alike, today and when it reads its journal again"},
-    {"release.conflict_table", kAgreed, ConflictTable,
-     "`quorate conflicts`, as a digest: as protocol.conflicts"},
+    {kConflictTableName, kAgreed, ConflictTable,
+     "`quorate conflicts`, as a digest, with a word for each operation that "
+     "has come since: as protocol.conflicts. A directory may be read by a "
+     "release that knows further operations; nodes of one cluster know the "
+     "same"},
 
     {"protocol.thrifty", kPrivate, nullptr,
      "whom a command leader asks first; any quorum's answers count"},

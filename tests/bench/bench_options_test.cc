@@ -48,7 +48,7 @@ TEST(BenchOptionsTest, FlagsOverrideThePreset) {
   const auto spec = ChooseWorkload(
       Parse({"--workload", "b", "--reads", "80", "--value-size", "32"}));
   ASSERT_TRUE(spec.ok());
-  EXPECT_EQ(spec->reads, 80);
+  EXPECT_EQ(spec->mix[OperationKind::kGet], 80);
   EXPECT_EQ(spec->value_size, 32u);
   EXPECT_EQ(spec->distribution, KeyChoice::kZipf);
 }

@@ -151,10 +151,10 @@ TEST(LoadGeneratorTest, AHistoryHasEveryOperationWithItsTimes) {
   LoadOptions options = OptionsFor(node);
   options.pipeline = 3;
   options.workload = {.distribution = KeyChoice::kUniform,
-                      .reads = 40,
-                      .adds = 10,
-                      .cas = 20,
-                      .appends = 10,
+                      .mix = {{OperationKind::kGet, 40},
+                              {OperationKind::kAdd, 10},
+                              {OperationKind::kCompareAndSet, 20},
+                              {OperationKind::kAppend, 10}},
                       .keys = 5,
                       .preload = false};
   const std::string path = testing::TempDir() + "/load_history.jsonl";
@@ -238,11 +238,9 @@ TEST(LoadGeneratorTest, NoPresetMisses) {
     options.workload.keys = 200;
     const auto outcome = RunLoad(options);
     ASSERT_TRUE(outcome.ok()) << outcome.status();
-    for (int kind = 0; kind < kOperationKinds; ++kind) {
-      EXPECT_EQ(
-          outcome->recorder.operations(static_cast<OperationKind>(kind)).missed,
-          0u)
-          << name << ", kind " << kind;
+    for (const OperationKind kind : kClientOperations) {
+      EXPECT_EQ(outcome->recorder.operations(kind).missed, 0u)
+          << name << ", " << Name(kind);
     }
   }
 }
@@ -250,7 +248,7 @@ TEST(LoadGeneratorTest, NoPresetMisses) {
 TEST(LoadGeneratorTest, WhatIsNotThereIsCounted) {
   LoneNode node;
   LoadOptions options = OptionsFor(node);
-  options.workload.reads = 100;
+  options.workload.mix[OperationKind::kGet] = 100;
   options.workload.preload = false;
   const auto outcome = RunLoad(options);
   ASSERT_TRUE(outcome.ok()) << outcome.status();

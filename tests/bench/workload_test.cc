@@ -36,7 +36,9 @@ std::map<OperationKind, int> CountKinds(const WorkloadSpec& spec,
 }
 
 TEST(WorkloadTest, AStreamDependsOnSeedAndClientAlone) {
-  const WorkloadSpec spec{.conflict = 20, .reads = 30, .adds = 10};
+  const WorkloadSpec spec{
+      .conflict = 20,
+      .mix = {{OperationKind::kGet, 30}, {OperationKind::kAdd, 10}}};
   CommandSource in_turn(spec, 7, 3, 2, true);
   std::vector<std::string> first;
   for (int i = 0; i < 300; ++i) {
@@ -106,9 +108,12 @@ TEST(WorkloadTest, FullConflictUsesTheHotKeyOnly) {
 }
 
 TEST(WorkloadTest, OperationsComeInTheirShares) {
-  const auto counts = CountKinds(
-      {.conflict = 10, .reads = 40, .adds = 15, .cas = 10, .appends = 5},
-      100'000);
+  const auto counts = CountKinds({.conflict = 10,
+                                  .mix = {{OperationKind::kGet, 40},
+                                          {OperationKind::kAdd, 15},
+                                          {OperationKind::kCompareAndSet, 10},
+                                          {OperationKind::kAppend, 5}}},
+                                 100'000);
   EXPECT_NEAR(counts.at(OperationKind::kGet), 40'000, 1'000);
   EXPECT_NEAR(counts.at(OperationKind::kAdd), 15'000, 700);
   EXPECT_NEAR(counts.at(OperationKind::kCompareAndSet), 10'000, 600);
@@ -131,8 +136,8 @@ TEST(WorkloadTest, ZipfKeysAreSharedAndSkewed) {
 
 TEST(WorkloadTest, UniqueValuesNeverRepeat) {
   CommandSource source({.distribution = KeyChoice::kUniform,
-                        .cas = 20,
-                        .appends = 20,
+                        .mix = {{OperationKind::kCompareAndSet, 20},
+                                {OperationKind::kAppend, 20}},
                         .value_size = 1},
                        1, 8, 1, /*unique_values=*/true);
   std::set<std::string> values;
@@ -150,9 +155,10 @@ TEST(WorkloadTest, ValuesHaveTheSizeAskedFor) {
 }
 
 TEST(WorkloadTest, CompareAndSetExpectsWhatTheClientSawLast) {
-  CommandSource source(
-      {.distribution = KeyChoice::kUniform, .cas = 100, .keys = 1}, 1, 2, 1,
-      true);
+  CommandSource source({.distribution = KeyChoice::kUniform,
+                        .mix = {{OperationKind::kCompareAndSet, 100}},
+                        .keys = 1},
+                       1, 2, 1, true);
   EXPECT_EQ(source.Next(0)[0].expected, "");
   source.Observe(0, "k0000000", "seen");
   EXPECT_EQ(source.Next(0)[0].expected, "seen");
@@ -161,9 +167,9 @@ TEST(WorkloadTest, CompareAndSetExpectsWhatTheClientSawLast) {
 
 TEST(WorkloadTest, CountersAndListsAreReadButNeverPut) {
   CommandSource source({.distribution = KeyChoice::kUniform,
-                        .reads = 50,
-                        .adds = 25,
-                        .appends = 25,
+                        .mix = {{OperationKind::kGet, 50},
+                                {OperationKind::kAdd, 25},
+                                {OperationKind::kAppend, 25}},
                         .keys = 5},
                        1, 1, 1, true);
   std::map<char, std::set<OperationKind>> kinds;
@@ -194,7 +200,7 @@ TEST(WorkloadTest, LatestReadsOnlyKeysWhoseInsertsWereAcknowledged) {
   WorkloadSpec spec = *FindPreset("d");
   spec.keys = 500;
   spec.inserts = 30;
-  spec.reads = 70;
+  spec.mix[OperationKind::kGet] = 70;
   constexpr std::size_t kClients = 7;
   CommandSource source(spec, 3, kClients, 1, false);
   std::set<std::string> there;
@@ -302,15 +308,17 @@ TEST(WorkloadTest, PiecesOfTheKeySpaceHardlyEverMeet) {
 // it may ask for, of every table.
 TEST(WorkloadTest, ThePreloadHasEveryKeyThatIsRead) {
   for (const WorkloadSpec& spec :
-       {WorkloadSpec{.conflict = 10, .reads = 50, .keys = 100},
-        WorkloadSpec{.conflict = 0, .reads = 100, .keys = 3},
+       {WorkloadSpec{
+            .conflict = 10, .mix = {{OperationKind::kGet, 50}}, .keys = 100},
+        WorkloadSpec{
+            .conflict = 0, .mix = {{OperationKind::kGet, 100}}, .keys = 3},
         WorkloadSpec{.distribution = KeyChoice::kZipf,
-        .reads = 60,
-        .adds = 10,
-        .appends = 10,
+        .mix = {{OperationKind::kGet, 60},
+                {OperationKind::kAdd, 10},
+                {OperationKind::kAppend, 10}},
         .keys = 50},
         WorkloadSpec{.distribution = KeyChoice::kUniform,
-        .scans = 50,
+        .mix = {{OperationKind::kScan, 50}},
         .read_modify_writes = 50,
         .keys = 50}}) {
     CommandSource source(spec, 1, 10, 4, false);
@@ -332,7 +340,9 @@ TEST(WorkloadTest, ThePreloadHasEveryKeyThatIsRead) {
 
 TEST(WorkloadTest, CompareAndSetKnowsThePreload) {
   CommandSource source(
-      {.distribution = KeyChoice::kUniform, .reads = 1, .cas = 99, .keys = 1},
+      {.distribution = KeyChoice::kUniform,
+       .mix = {{OperationKind::kGet, 1}, {OperationKind::kCompareAndSet, 99}},
+       .keys = 1},
       1, 1, 1, false);
   const std::string loaded(source.Preload(0)->value);
   Operation operation = source.Next(0)[0];
@@ -344,11 +354,13 @@ TEST(WorkloadTest, CompareAndSetKnowsThePreload) {
 
 TEST(WorkloadTest, WhoeverReadsPreloadsUnlessToldOtherwise) {
   EXPECT_FALSE(WorkloadSpec{}.preloads());
-  EXPECT_FALSE(WorkloadSpec{.adds = 50}.preloads());
-  EXPECT_TRUE(WorkloadSpec{.reads = 1}.preloads());
-  EXPECT_TRUE(WorkloadSpec{.scans = 1}.preloads());
+  EXPECT_FALSE(WorkloadSpec{.mix = {{OperationKind::kAdd, 50}}}.preloads());
+  EXPECT_TRUE(WorkloadSpec{.mix = {{OperationKind::kGet, 1}}}.preloads());
+  EXPECT_TRUE(WorkloadSpec{.mix = {{OperationKind::kScan, 1}}}.preloads());
   EXPECT_TRUE(WorkloadSpec{.read_modify_writes = 1}.preloads());
-  EXPECT_FALSE((WorkloadSpec{.reads = 1, .preload = false}.preloads()));
+  EXPECT_FALSE(
+      (WorkloadSpec{.mix = {{OperationKind::kGet, 1}}, .preload = false}
+           .preloads()));
   EXPECT_TRUE(ParseWorkload("reads = 5", "w")->preloads());
   EXPECT_FALSE(ParseWorkload("reads = 5\npreload = false", "w")->preloads());
 }
@@ -370,7 +382,7 @@ TEST(WorkloadTest, PrefixedKeysKeepTheirForm) {
 
 TEST(WorkloadTest, ScansStayAmongTheRunsOwnRegisters) {
   CommandSource source({.distribution = KeyChoice::kUniform,
-                        .scans = 100,
+                        .mix = {{OperationKind::kScan, 100}},
                         .scan_rows = 10,
                         .key_prefix = "p:"},
                        1, 1, 1, false);
@@ -384,11 +396,11 @@ TEST(WorkloadTest, ScansStayAmongTheRunsOwnRegisters) {
 }
 
 TEST(WorkloadTest, PresetsAreTheMixesOfYcsb) {
-  EXPECT_EQ(FindPreset("a")->reads, 50);
+  EXPECT_EQ(FindPreset("a")->mix[OperationKind::kGet], 50);
   EXPECT_EQ(FindPreset("b")->puts(), 5);
-  EXPECT_EQ(FindPreset("c")->reads, 100);
+  EXPECT_EQ(FindPreset("c")->mix[OperationKind::kGet], 100);
   EXPECT_EQ(FindPreset("d")->distribution, KeyChoice::kLatest);
-  EXPECT_EQ(FindPreset("e")->scans, 95);
+  EXPECT_EQ(FindPreset("e")->mix[OperationKind::kScan], 95);
   EXPECT_EQ(FindPreset("f")->read_modify_writes, 50);
   EXPECT_FALSE(FindPreset("g").has_value());
   for (const char* name : {"a", "b", "c", "d", "e", "f"}) {
@@ -416,7 +428,7 @@ TEST(WorkloadFileTest, ReadsTheFieldsByName) {
   EXPECT_EQ(spec->name, "orders");
   EXPECT_EQ(spec->distribution, KeyChoice::kZipf);
   EXPECT_EQ(spec->zipf, 0.8);
-  EXPECT_EQ(spec->reads, 90);
+  EXPECT_EQ(spec->mix[OperationKind::kGet], 90);
   EXPECT_EQ(spec->keys, 500u);
   EXPECT_EQ(spec->value_size, 64u);
   EXPECT_EQ(spec->preload, true);

@@ -67,8 +67,7 @@ TEST(BatchTextTest, QuotedWordsHoldAnything) {
 TEST(BatchTextTest, ErrorsNameTheLineAndTheRemedy) {
   EXPECT_EQ(ErrorOf("get a\nput a"), "line 2: write it as: put KEY VALUE");
   EXPECT_EQ(ErrorOf("gte a"),
-            "line 1: \"gte\" is no operation; there are get, put, del, cas, "
-            "add, append and scan");
+            "line 1: \"gte\" is no operation; there are " + OperationWords());
   EXPECT_EQ(ErrorOf("add a five"),
             "line 1: \"five\" is not a 64-bit decimal number; write it as: "
             "add KEY NUMBER");

@@ -97,11 +97,9 @@ TEST(ConflictIndex, TheEndOfAnEraMeetsEverythingAndIsMetByEverything) {
     index.CollectAndAdd(Id(1, 8), *Batch({Op(OperationKind::kEndEra, "")}),
                         deps);
     EXPECT_EQ(ToString(deps), "{r1:5 r2:6 r3:7}");
-    for (int kind = 0; kind < kAllOperationKinds; ++kind) {
-      const DependencySet answer =
-          Ask(index, {Op(static_cast<OperationKind>(kind), "new")});
-      EXPECT_EQ(answer[ReplicaAt(1)], 8u)
-          << Name(static_cast<OperationKind>(kind));
+    for (const OperationRow& row : kOperations) {
+      const DependencySet answer = Ask(index, {Op(row.kind, "new")});
+      EXPECT_EQ(answer[ReplicaAt(1)], 8u) << row.name;
     }
   }
 }
@@ -170,8 +168,10 @@ TEST_P(IndexAgainstModel, AgreesOnRandomBatches) {
           keys.push_back("k" + std::to_string(random() % 12));
         }
         for (const std::string& key : keys) {
-          const auto kind = static_cast<OperationKind>(
-              random() % (with_scans ? kOperationKinds : kOperationKinds - 1));
+          OperationKind kind = OperationKind::kScan;
+          do {
+            kind = kClientOperations[random() % kClientOperations.size()];
+          } while (IsRange(kind) && !with_scans);
           operations.push_back(
               Op(kind, key, kind == OperationKind::kScan ? "k5" : "v"));
         }

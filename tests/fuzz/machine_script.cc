@@ -11,7 +11,7 @@ constexpr std::array<const char*, 3> kKeys = {"a", "b", "c"};
 
 void AddOperation(Script& script, CommandBatchBuilder& builder) {
   builder.AddOperation(
-      {.kind = static_cast<OperationKind>(script.Below(kOperationKinds)),
+      {.kind = kClientOperations[script.Below(kClientOperations.size())],
        .key = kKeys[script.Below(kKeys.size())],
        .value = "v"});
 }

@@ -138,14 +138,15 @@ Step MakeStep(const KeyTable& table, const Action& action) {
   return step;
 }
 
+Holds HoldsOf(const Step& step) { return RowOf(step.function).holds; }
+
 // What is known to have failed has changed nothing.
 bool Observes(const Step& step) {
-  return step.function == Function::kGet || step.function == Function::kScan ||
-         (step.has_ok && !step.ok);
+  return IsReadOnly(step.function) || (step.has_ok && !step.ok);
 }
 
 bool Replaces(const Step& step) {
-  return step.function != Function::kAppend && !Observes(step);
+  return HoldsOf(step) != Holds::kList && !Observes(step);
 }
 
 ComponentOperation MakeOperation(const KeyTable& table,
@@ -164,7 +165,8 @@ ComponentOperation MakeOperation(const KeyTable& table,
     }
   }
   for (Step& step : made.steps) {
-    const bool asked = !selected.silent || step.function == Function::kCas;
+    const bool asked =
+        !selected.silent || step.function == Function::kCompareAndSet;
     step.has_ok = step.has_ok && asked && !made.unknown();
   }
   made.observer = std::ranges::all_of(made.steps, Observes);
@@ -188,11 +190,10 @@ std::vector<Written> FindWritten(
   for (const ComponentOperation& operation : operations) {
     for (const Step& step : operation.steps) {
       const auto key = static_cast<std::size_t>(step.key);
-      if (step.function == Function::kAppend) {
+      if (HoldsOf(step) == Holds::kList) {
         written[key].text = true;
         written[key].bytes += step.value.length();
-      } else if (step.function == Function::kPut ||
-                 step.function == Function::kCas) {
+      } else if (CarriesValue(step.function)) {
         written[key].text |= !step.value.number().has_value();
         longest[key] = std::max(longest[key], step.value.length());
       }
@@ -212,9 +213,9 @@ void DropIdleReplies(Component& component) {
     for (Step& step : operation.steps) {
       if (!step.has_ok || !step.ok) continue;
       const Written& of_key = written[static_cast<std::size_t>(step.key)];
-      const bool idle = (step.function == Function::kAdd && !of_key.text) ||
-                        (step.function == Function::kAppend &&
-                         of_key.bytes <= kMaxValueBytes);
+      const bool idle =
+          (HoldsOf(step) == Holds::kNumber && !of_key.text) ||
+          (HoldsOf(step) == Holds::kList && of_key.bytes <= kMaxValueBytes);
       if (idle) step.has_ok = false;
     }
   }
@@ -233,7 +234,8 @@ bool OnlyValuesMatter(const std::vector<ComponentOperation>& operations) {
       case Function::kPut: return true;
       // Else it sees whether the key was there, whatever its value.
       case Function::kDelete: return !step.has_ok;
-      case Function::kCas: return o.unknown() || step.ok || step.has_out;
+      case Function::kCompareAndSet:
+        return o.unknown() || step.ok || step.has_out;
       default: return false;
     }
   });
@@ -246,7 +248,7 @@ void DropUselessUnknowns(std::vector<ComponentOperation>& operations) {
   absl::flat_hash_set<std::uint64_t> seen;
   for (const ComponentOperation& operation : operations) {
     const Step& step = operation.steps.front();
-    if (step.function == Function::kCas) seen.insert(step.old.hash());
+    if (step.function == Function::kCompareAndSet) seen.insert(step.old.hash());
     if (step.has_out && !operation.unknown()) seen.insert(step.out.hash());
   }
   std::erase_if(operations, [&](const ComponentOperation& operation) {
@@ -265,7 +267,7 @@ void AddPrefixes(const History& history, Component& component) {
   if (component.keys.size() != 1) return;
   const auto appends = [](const ComponentOperation& operation) {
     return std::ranges::any_of(operation.steps, [](const Step& step) {
-      return step.function == Function::kAppend;
+      return HoldsOf(step) == Holds::kList;
     });
   };
   if (std::ranges::none_of(component.operations, appends)) return;

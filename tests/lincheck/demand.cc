@@ -11,6 +11,8 @@ constexpr std::size_t kLongText = 256;
 // Appends of very many lengths are not told apart.
 constexpr std::size_t kMostLengths = 32;
 
+Holds HoldsOf(const Step& step) { return RowOf(step.function).holds; }
+
 }  // namespace
 
 Demand::Demand(const Component& component)
@@ -62,7 +64,7 @@ int Demand::SupplyAt(absl::flat_hash_map<At, int>& table, const At& at) {
 
 void Demand::AddAppends(int operation, const Step& step) {
   const auto length = static_cast<std::size_t>(step.value.length());
-  if (step.function != Function::kAppend || length == 0) return;
+  if (HoldsOf(step) != Holds::kList || length == 0) return;
   auto& lengths = suffix_lengths_[static_cast<std::size_t>(step.key)];
   bool known = std::ranges::find(lengths, length) != lengths.end();
   if (!known && lengths.size() < kMostLengths) {
@@ -74,8 +76,15 @@ void Demand::AddAppends(int operation, const Step& step) {
 }
 
 void Demand::AddNeeds(int operation, const Step& step) {
+  if (HoldsOf(step) != Holds::kAnything) {
+    // That the value is a number, or short enough, or not. Which number an add
+    // finds does not matter; IsUseless keeps all of them.
+    const bool asked = HoldsOf(step) == Holds::kList || !step.ok;
+    if (step.has_ok && asked) open_[static_cast<std::size_t>(step.key)] = true;
+    return;
+  }
   switch (step.function) {
-    case Function::kCas:
+    case Function::kCompareAndSet:
       if (step.ok) {
         Need(operation, step.key, step.old, step.old_text);
         return;
@@ -100,14 +109,6 @@ void Demand::AddNeeds(int operation, const Step& step) {
         presence_[static_cast<std::size_t>(step.key)] = true;
       } else {
         Need(operation, step.key, Value(), "");
-      }
-      return;
-    case Function::kAdd:
-    case Function::kAppend:
-      // That the value is a number, or short enough, or not. Which number an
-      // add finds does not matter; IsUseless keeps all of them.
-      if (step.has_ok && (step.function == Function::kAppend || !step.ok)) {
-        open_[static_cast<std::size_t>(step.key)] = true;
       }
       return;
     default: return;
@@ -162,9 +163,24 @@ void Demand::ConnectAppends(int wanted, std::string_view text, int depth) {
   }
 }
 
+// An add makes any number of a key.
+void Demand::AddNumbers(int operation, const Step& step) {
+  const At at = Where(step.key, Value());
+  const bool fresh = !adds_.contains(at);
+  const int supply = SupplyAt(adds_, at);
+  AddTo(supply, operation);
+  if (!fresh) return;
+  for (int i = 0; i < static_cast<int>(wanted_.size()); ++i) {
+    if (Find(i).key == step.key && Find(i).value.number().has_value()) {
+      Connect(i, supply, kNone);
+    }
+  }
+}
+
 void Demand::AddOther(int operation, const Step& step, bool unknown) {
+  if (HoldsOf(step) == Holds::kNumber) return AddNumbers(operation, step);
   switch (step.function) {
-    case Function::kCas:
+    case Function::kCompareAndSet:
       if (!unknown && !step.ok) return;
       // It is used by an unknown cas that finds what it expected.
       if (unknown) WantedAt(step.key, step.old, step.old_text, 0);
@@ -179,19 +195,6 @@ void Demand::AddOther(int operation, const Step& step, bool unknown) {
       const int supply = SupplyAt(puts_, at);
       if (fresh) Connect(wanted->second, supply, kNone);
       AddTo(supply, operation);
-      return;
-    }
-    case Function::kAdd: {
-      const At at = Where(step.key, Value());
-      const bool fresh = !adds_.contains(at);
-      const int supply = SupplyAt(adds_, at);
-      AddTo(supply, operation);
-      if (!fresh) return;
-      for (int i = 0; i < static_cast<int>(wanted_.size()); ++i) {
-        if (Find(i).key == step.key && Find(i).value.number().has_value()) {
-          Connect(i, supply, kNone);
-        }
-      }
       return;
     }
     default: return;

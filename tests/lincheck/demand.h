@@ -83,6 +83,7 @@ class Demand {
   void AddNeeds(int operation, const Step& step);
   void Need(int operation, int key, const Value& value, std::string_view text);
   void AddAppends(int operation, const Step& step);
+  void AddNumbers(int operation, const Step& step);
   void AddOther(int operation, const Step& step, bool unknown);
   void AddTo(int supply, int operation);
   int SupplyAt(absl::flat_hash_map<At, int>& table, const At& at);

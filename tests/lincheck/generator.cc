@@ -26,7 +26,7 @@ Action Apply(Action action, Map& map) {
       action.has_ok = action.ok = true;
       map[action.key] = now + action.value;
       break;
-    case Function::kCas:
+    case Function::kCompareAndSet:
       action.has_ok = true;
       action.ok = now == action.old;
       if (action.ok) {
@@ -54,6 +54,8 @@ Action Apply(Action action, Map& map) {
       action.has_ok = true;
       action.ok = map.erase(action.key) > 0;
       break;
+    case Function::kEndEra:
+    case Function::kWithdraw: break;  // Nobody asks for it.
     case Function::kScan:
       action.has_out = true;
       action.rows.clear();
@@ -134,6 +136,24 @@ class Generator {
     return std::string(1, static_cast<char>('a' + Draw(shape_.keys)));
   }
 
+  void DrawArgument(const Argument& argument, Action& action) {
+    switch (argument.member) {
+      case Argument::Member::kKey: break;
+      case Argument::Member::kExpected:
+        action.old = shape_.unique_values ? last_value_ : Text();
+        break;
+      case Argument::Member::kValue:
+        action.value = argument.form == Argument::Form::kValue ? Text()
+                       : Percent(50)                           ? ""
+                                     : std::string(1, 'c');
+        break;
+      case Argument::Member::kNumber:
+        action.number =
+            Draw(3) + (argument.form == Argument::Form::kNumber ? 1 : 0);
+        break;
+    }
+  }
+
   Action Draw() {
     int total = 0;
     for (const int weight : shape_.weights) total += weight;
@@ -142,20 +162,9 @@ class Generator {
     while (choice >= shape_.weights[function]) {
       choice -= shape_.weights[function++];
     }
-    Action action{.function = static_cast<Function>(function), .key = Key()};
-    switch (action.function) {
-      case Function::kPut:
-      case Function::kAppend: action.value = Text(); break;
-      case Function::kCas:
-        action.old = shape_.unique_values ? last_value_ : Text();
-        action.value = Text();
-        break;
-      case Function::kAdd: action.number = 1 + Draw(3); break;
-      case Function::kScan:
-        action.value = Percent(50) ? "" : std::string(1, 'c');
-        action.number = Draw(3);
-        break;
-      default: break;
+    Action action{.function = kClientOperations[function], .key = Key()};
+    for (const Argument& argument : RowOf(action.function).arguments) {
+      DrawArgument(argument, action);
     }
     if (!action.value.empty() && Percent(50)) last_value_ = action.value;
     return action;

@@ -19,7 +19,8 @@ struct Shape {
   int clients = 4;
   int operations = 20;
   int keys = 1;
-  // How often each function is drawn, in the order of Function.
+  // How often each function is drawn, in the order of
+  // kClientOperations.
   std::vector<int> weights = {4, 3, 1, 1, 1, 1, 0};
   // Every put writes a value of its own; otherwise one of three.
   bool unique_values = false;

@@ -1,6 +1,5 @@
 #include "tests/lincheck/history.h"
 
-#include <array>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -11,16 +10,6 @@ namespace quorate::lincheck {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr std::array<std::string_view, 7> kNames = {
-    "get", "put", "append", "cas", "add", "del", "scan"};
-
-std::optional<Function> ParseFunction(std::string_view name) {
-  for (std::size_t i = 0; i < kNames.size(); ++i) {
-    if (kNames[i] == name) return static_cast<Function>(i);
-  }
-  return std::nullopt;
-}
 
 bool ParseInteger(const std::string& text, std::int64_t& number) {
   const char* end = text.data() + text.size();
@@ -152,43 +141,42 @@ class LineReader {
 
   void ReadAction(const Json& json) {
     const std::string name = Text(json, "f");
-    const std::optional<Function> function = ParseFunction(name);
+    const std::optional<Function> function = FindOperation(name);
     if (!function.has_value()) {
-      FailField("f", "is \"" + name +
-                         "\", expected get, put, append, cas, add, del or "
-                         "scan, or a list \"ops\" of these");
+      FailField("f", "is \"" + name + "\", expected " + OperationWords(" or ") +
+                         ", or a list \"ops\" of these");
       return;
     }
     Action action;
     action.function = *function;
-    action.key = Text(json, "k");
-    ReadArguments(json, action);
+    for (const Argument& argument : RowOf(*function).arguments) {
+      ReadArgument(json, argument, action);
+    }
     if (!operation_.unknown()) ReadResult(json, action);
     operation_.actions.push_back(std::move(action));
   }
 
-  void ReadArguments(const Json& json, Action& action) {
-    switch (action.function) {
-      case Function::kCas: action.old = Text(json, "old"); [[fallthrough]];
-      case Function::kPut:
-      case Function::kAppend: action.value = Text(json, "v"); break;
-      case Function::kAdd:
-        if (!ParseInteger(Text(json, "v"), action.number)) {
-          FailField("v", "is not a 64-bit integer");
-        }
-        break;
-      case Function::kScan:
-        if (Find(json, "v") != nullptr) action.value = Text(json, "v");
-        if (Find(json, "n") != nullptr) action.number = Integer(json, "n");
-        break;
-      case Function::kGet:
-      case Function::kDelete: break;
+  void ReadArgument(const Json& json, const Argument& argument,
+                    Action& action) {
+    // A string literal, and so terminated.
+    const char* name = argument.history.data();
+    if (argument.may_be_left_out && Find(json, name) == nullptr) return;
+    switch (argument.member) {
+      case Argument::Member::kKey: action.key = Text(json, name); return;
+      case Argument::Member::kValue: action.value = Text(json, name); return;
+      case Argument::Member::kExpected: action.old = Text(json, name); return;
+      case Argument::Member::kNumber: break;
+    }
+    if (argument.form == Argument::Form::kRows) {
+      action.number = Integer(json, name);
+    } else if (!ParseInteger(Text(json, name), action.number)) {
+      FailField(name, "is not a 64-bit integer");
     }
   }
 
   void ReadResult(const Json& json, Action& action) {
-    switch (action.function) {
-      case Function::kGet:
+    switch (RowOf(action.function).gives) {
+      case Gives::kValue:
         action.out = Text(json, "out");
         action.has_out = true;
         // A value that is not "" was there.
@@ -198,7 +186,7 @@ class LineReader {
           action.found = Flag(json, "found");
         }
         break;
-      case Function::kCas:
+      case Gives::kWhetherOrValue:
         if (Find(json, "ok") == nullptr) FailField("ok", "is missing");
         ReadOk(json, action);
         if (!action.ok && Find(json, "out") != nullptr) {
@@ -206,15 +194,13 @@ class LineReader {
           action.has_out = true;
         }
         break;
-      case Function::kScan:
+      case Gives::kRows:
         // Writers may leave the rows out; then the scan says nothing.
         if (Find(json, "out") != nullptr) ReadRows(json["out"], action);
         break;
-      case Function::kAppend:
-      case Function::kAdd:
       // Writers may leave it out; then it says nothing.
-      case Function::kDelete: ReadOk(json, action); break;
-      case Function::kPut: break;
+      case Gives::kWhether: ReadOk(json, action); break;
+      case Gives::kNothing: break;
     }
   }
 
@@ -271,6 +257,16 @@ std::string Failure(const Action& action) {
 
 std::string Heard(const Action& get) {
   return get.found == false ? "nothing" : Quote(get.out);
+}
+
+std::string DescribeScan(const Action& scan, bool unknown) {
+  std::string text = " to " + Quote(scan.value);
+  if (unknown || !scan.has_out) return text;
+  text += " ->";
+  for (const auto& [key, value] : scan.rows) {
+    text += " " + Printable(key) + "=" + Quote(value);
+  }
+  return text;
 }
 
 // Gives the lines of an input without what ends them, none longer than
@@ -338,31 +334,25 @@ absl::StatusOr<History> ParseHistory(std::istream& input) {
 }
 
 std::string Describe(const Action& action, bool unknown) {
-  std::string text(kNames[static_cast<std::size_t>(action.function)]);
-  switch (action.function) {
-    case Function::kGet: return unknown ? text : text + " -> " + Heard(action);
-    case Function::kPut: return text + " " + Quote(action.value);
-    case Function::kAppend:
-      return text + " " + Quote(action.value) + Failure(action);
-    case Function::kCas:
-      text += " " + Quote(action.old) + " " + Quote(action.value);
-      if (unknown) return text;
-      if (action.ok) return text + " -> ok";
-      return text + " -> failed" +
-             (action.has_out ? ", found " + Quote(action.out) : "");
-    case Function::kAdd:
-      return text + " " + std::to_string(action.number) + Failure(action);
-    case Function::kDelete: return text + Failure(action);
-    case Function::kScan:
-      text += " to " + Quote(action.value);
-      if (unknown || !action.has_out) return text;
-      text += " ->";
-      for (const auto& [key, value] : action.rows) {
-        text += " " + Printable(key) + "=" + Quote(value);
-      }
-      return text;
+  const OperationRow& row = RowOf(action.function);
+  std::string text(row.word);
+  if (row.gives == Gives::kRows) return text + DescribeScan(action, unknown);
+  for (const Argument& argument : row.arguments) {
+    switch (argument.member) {
+      case Argument::Member::kKey: break;
+      case Argument::Member::kValue: text += " " + Quote(action.value); break;
+      case Argument::Member::kExpected: text += " " + Quote(action.old); break;
+      case Argument::Member::kNumber:
+        text += " " + std::to_string(action.number);
+        break;
+    }
   }
-  return text;
+  if (row.gives == Gives::kWhether) return text + Failure(action);
+  if (unknown || row.gives == Gives::kNothing) return text;
+  if (row.gives == Gives::kValue) return text + " -> " + Heard(action);
+  if (action.ok) return text + " -> ok";
+  return text + " -> failed" +
+         (action.has_out ? ", found " + Quote(action.out) : "");
 }
 
 }  // namespace quorate::lincheck

@@ -16,21 +16,15 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "wire/operations.h"
 
 namespace quorate::lincheck {
 
 // Later than every return.
 inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
-enum class Function : std::uint8_t {
-  kGet,
-  kPut,
-  kAppend,
-  kCas,
-  kAdd,
-  kDelete,
-  kScan,
-};
+// Of a row of wire/operations.h that clients ask for.
+using Function = OperationKind;
 
 // One step of an operation; its fields as in the line.
 struct Action {

@@ -14,19 +14,6 @@ std::uint64_t Scramble(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-OperationKind KindOf(Function function) {
-  switch (function) {
-    case Function::kGet: return OperationKind::kGet;
-    case Function::kPut: return OperationKind::kPut;
-    case Function::kAppend: return OperationKind::kAppend;
-    case Function::kCas: return OperationKind::kCompareAndSet;
-    case Function::kAdd: return OperationKind::kAdd;
-    case Function::kDelete: return OperationKind::kDelete;
-    case Function::kScan: break;
-  }
-  return OperationKind::kScan;
-}
-
 // `found`: what the key held.
 bool ReplyFits(const Step& step, const Value& found, OperationStatus status) {
   if (step.has_ok && step.ok != (status == OperationStatus::kOk)) return false;
@@ -55,9 +42,11 @@ bool MapState::Apply(const ComponentOperation& operation) {
 bool MapState::ApplyStep(const Step& step, bool unknown) {
   if (step.function == Function::kScan) return unknown || ScanFits(step);
   const Value found = value(step.key);
-  const Meaning meaning =
-      MeaningOf(KindOf(step.function), found.missing() ? nullptr : &found,
-                step.value, step.old, step.number);
+  const Meaning meaning = MeaningOf(
+      step.function, Asked<Value>{.found = found.missing() ? nullptr : &found,
+                                  .value = step.value,
+                                  .expected = step.old,
+                                  .number = step.number});
   if (!unknown && !ReplyFits(step, found, meaning.status)) return false;
   switch (meaning.effect) {
     case Effect::kNothing: break;

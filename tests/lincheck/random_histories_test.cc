@@ -69,10 +69,10 @@ TEST(RandomHistories, AgreesWithAllPermutationsOfOneKey) {
 
 TEST(RandomHistories, AgreesWithAllPermutationsOfAppends) {
   ExpectPermutationsAgree(
-      {.clients = 4, .operations = 7, .weights = {3, 0, 4, 0, 0, 0, 0}}, 1000);
+      {.clients = 4, .operations = 7, .weights = {3, 0, 0, 0, 0, 4, 0}}, 1000);
   ExpectPermutationsAgree({.clients = 4,
                            .operations = 7,
-                           .weights = {3, 1, 4, 0, 0, 0, 0},
+                           .weights = {3, 1, 0, 0, 0, 4, 0},
                            .unknown_percent = 15},
                           1000);
 }
@@ -82,7 +82,7 @@ TEST(RandomHistories, AgreesWithAllPermutationsOfUnknownOperations) {
       {.clients = 3, .operations = 7, .unknown_percent = 25}, 2000);
   ExpectPermutationsAgree({.clients = 3,
                            .operations = 7,
-                           .weights = {3, 2, 0, 3, 0, 1, 0},
+                           .weights = {3, 2, 1, 3, 0, 0, 0},
                            .unknown_percent = 30},
                           2000);
 }
@@ -91,12 +91,12 @@ TEST(RandomHistories, AgreesWithAllPermutationsOfUnknownOperations) {
 TEST(RandomHistories, AgreesWithAllPermutationsOfTwins) {
   ExpectPermutationsAgree({.clients = 5,
                            .operations = 7,
-                           .weights = {3, 2, 3, 1, 1, 0, 0},
+                           .weights = {3, 2, 0, 1, 1, 3, 0},
                            .unknown_percent = 20},
                           2000);
   ExpectPermutationsAgree({.clients = 6,
                            .operations = 7,
-                           .weights = {3, 4, 0, 3, 0, 2, 0},
+                           .weights = {3, 4, 2, 3, 0, 0, 0},
                            .unknown_percent = 40},
                           2000);
 }
@@ -104,20 +104,20 @@ TEST(RandomHistories, AgreesWithAllPermutationsOfTwins) {
 TEST(RandomHistories, AgreesWithAllPermutationsOfNastyValues) {
   ExpectPermutationsAgree({.clients = 3,
                            .operations = 7,
-                           .weights = {3, 3, 1, 1, 2, 2, 0},
+                           .weights = {3, 3, 2, 1, 2, 1, 0},
                            .nasty_values = true,
                            .unknown_percent = 15},
                           2000);
   ExpectPermutationsAgree({.clients = 4,
                            .operations = 7,
-                           .weights = {0, 3, 1, 1, 2, 3, 0},
+                           .weights = {0, 3, 3, 1, 2, 1, 0},
                            .nasty_values = true,
                            .unknown_percent = 25},
                           2000);
   ExpectPermutationsAgree({.clients = 3,
                            .operations = 6,
                            .keys = 2,
-                           .weights = {1, 3, 1, 1, 2, 2, 3},
+                           .weights = {1, 3, 2, 1, 2, 1, 3},
                            .nasty_values = true,
                            .unknown_percent = 10,
                            .batch_percent = 30},
@@ -204,14 +204,14 @@ TEST(LargeHistories, DecidesTenThousandOperationsOnOneHotKey) {
 TEST(LargeHistories, DecidesTenThousandAppends) {
   ExpectLinearizable({.clients = 16,
                       .operations = 10000,
-                      .weights = {1, 0, 9, 0, 0, 0, 0},
+                      .weights = {1, 0, 0, 0, 0, 9, 0},
                       .unique_values = true},
                      1);
 }
 
 TEST(LargeHistories, DecidesTenThousandOperationsThatWriteThreeValues) {
   ExpectLinearizable(
-      {.clients = 16, .operations = 10000, .weights = {4, 3, 2, 2, 0, 0, 0}},
+      {.clients = 16, .operations = 10000, .weights = {4, 3, 0, 2, 0, 2, 0}},
       1);
 }
 

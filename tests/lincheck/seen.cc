@@ -9,6 +9,8 @@ namespace {
 
 bool IsNumber(std::string_view text) { return NumberIn(text).has_value(); }
 
+Holds HoldsOf(const Action& action) { return RowOf(action.function).holds; }
+
 bool HasDigit(std::string_view text) {
   return text.find_first_of("0123456789") != std::string_view::npos;
 }
@@ -24,10 +26,8 @@ void SeenValues::AddWrites(const Operation& operation) {
   for (const Action& action : operation.actions) {
     OfKey& of_key = keys_[action.key];
     of_key.bytes += action.value.size();
-    of_key.text |= action.function == Function::kAppend ||
-                   ((action.function == Function::kPut ||
-                     action.function == Function::kCas) &&
-                    !IsNumber(action.value));
+    of_key.text |= HoldsOf(action) == Holds::kList ||
+                   (CarriesValue(action.function) && !IsNumber(action.value));
   }
 }
 
@@ -35,20 +35,21 @@ void SeenValues::Add(const Operation& operation, bool heard, bool silent) {
   AddWrites(operation);
   for (const Action& action : operation.actions) {
     OfKey& of_key = keys_[action.key];
-    of_key.appended |= action.function == Function::kAppend;
-    of_key.added |= action.function == Function::kAdd;
-    if (action.function == Function::kCas && (!heard || action.ok)) {
+    of_key.appended |= HoldsOf(action) == Holds::kList;
+    of_key.added |= HoldsOf(action) == Holds::kNumber;
+    if (action.function == Function::kCompareAndSet && (!heard || action.ok)) {
       See(of_key, action.old);
     }
     if (!heard) continue;
     if (action.has_out && action.function != Function::kScan) {
       See(of_key, action.out);
     }
-    of_key.unclear |=
-        action.function == Function::kCas && !action.ok && !action.has_out;
-    if (action.has_ok && !silent && action.function != Function::kCas) {
-      of_key.add_done |= action.ok && action.function == Function::kAdd;
-      of_key.append_done |= action.ok && action.function == Function::kAppend;
+    of_key.unclear |= action.function == Function::kCompareAndSet &&
+                      !action.ok && !action.has_out;
+    if (action.has_ok && !silent &&
+        action.function != Function::kCompareAndSet) {
+      of_key.add_done |= action.ok && HoldsOf(action) == Holds::kNumber;
+      of_key.append_done |= action.ok && HoldsOf(action) == Holds::kList;
       // By whether it was there, was a number, was too long.
       of_key.unclear |= !action.ok || action.function == Function::kDelete;
     }
@@ -63,16 +64,14 @@ bool SeenValues::Saw(const Operation& writer) const {
 }
 
 bool SeenValues::SawAction(const Action& write) const {
-  if (write.function == Function::kGet || write.function == Function::kScan) {
-    return false;
-  }
+  if (IsReadOnly(write.function)) return false;
   const auto found = keys_.find(write.key);
   if (found == keys_.end()) return false;
   const OfKey& of_key = found->second;
   if (of_key.unclear) return true;
   if (of_key.add_done && of_key.text) return true;
   if (of_key.append_done && of_key.bytes > kMaxValueBytes) return true;
-  if (write.function == Function::kAdd) {
+  if (HoldsOf(write) == Holds::kNumber) {
     return of_key.number ||
            (of_key.appended && std::ranges::any_of(of_key.texts, HasDigit));
   }

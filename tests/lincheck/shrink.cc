@@ -64,10 +64,10 @@ class Shrinker {
   }
   bool OnlyReads(const Selected& selected) const {
     return std::ranges::all_of(At(selected).actions, [&](const Action& action) {
-      return action.function == Function::kGet ||
-             action.function == Function::kScan ||
+      return IsReadOnly(action.function) ||
              (action.has_ok && !action.ok &&
-              (action.function == Function::kCas || !selected.silent));
+              (action.function == Function::kCompareAndSet ||
+               !selected.silent));
     });
   }
 

@@ -54,7 +54,7 @@ class Draws {
   explicit Draws(std::uint32_t seed) : random_(seed) {}
 
   Asked Next() {
-    Asked asked{.kind = static_cast<OperationKind>(Below(kOperationKinds)),
+    Asked asked{.kind = kClientOperations[Below(kClientOperations.size())],
                 .key = Key(),
                 .value = Value(),
                 .expected = Value(),
@@ -93,40 +93,21 @@ class Draws {
   std::vector<std::string> values_ = NastyValues();
 };
 
-Function FunctionOf(OperationKind kind) {
-  switch (kind) {
-    case OperationKind::kGet: return Function::kGet;
-    case OperationKind::kPut: return Function::kPut;
-    case OperationKind::kDelete: return Function::kDelete;
-    case OperationKind::kCompareAndSet: return Function::kCas;
-    case OperationKind::kAdd: return Function::kAdd;
-    case OperationKind::kAppend: return Function::kAppend;
-    default: return Function::kScan;
-  }
-}
-
 // The operation, with a result, as a history tells it.
 Action Told(const Asked& asked, const OperationResult& result) {
-  Action action{.function = FunctionOf(asked.kind),
+  Action action{.function = asked.kind,
                 .key = asked.key,
                 .value = asked.value,
                 .old = asked.expected,
                 .ok = result.status == OperationStatus::kOk,
                 .number = asked.number,
                 .rows = result.rows};
-  switch (action.function) {
-    case Function::kGet:
-      action.found = action.ok;
-      action.has_out = true;
-      action.out = result.value;
-      break;
-    case Function::kScan: action.has_out = true; break;
-    case Function::kPut: break;
-    default:
-      action.has_ok = true;
-      action.has_out = action.function == Function::kCas && !action.ok;
-      action.out = result.value;
-  }
+  const Gives gives = RowOf(asked.kind).gives;
+  if (gives == Gives::kValue) action.found = action.ok;
+  action.has_ok = gives == Gives::kWhether || gives == Gives::kWhetherOrValue;
+  action.has_out = gives == Gives::kValue || gives == Gives::kRows ||
+                   (gives == Gives::kWhetherOrValue && !action.ok);
+  if (gives != Gives::kRows) action.out = result.value;
   return action;
 }
 

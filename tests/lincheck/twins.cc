@@ -20,8 +20,7 @@ void Add(std::string& key, const Value& value) {
 
 // Of which a history tells something that could be wrong.
 bool HasReply(const Step& step) {
-  return step.function == Function::kGet || step.function == Function::kScan ||
-         step.has_ok;
+  return IsReadOnly(step.function) || step.has_ok;
 }
 
 void AddReply(std::string& key, const Step& step) {

@@ -1,7 +1,6 @@
 #include "tests/sim/history_check.h"
 
 #include <algorithm>
-#include <array>
 
 #include "tests/lincheck/check.h"
 #include "tests/lincheck/history.h"
@@ -16,42 +15,24 @@ constexpr std::uint64_t kMostConfigurations = 10'000'000;
 // Of real time, the only use of it here: how small a violation is made.
 constexpr double kShrinkSeconds = 2;
 
-lincheck::Function FunctionOf(OperationKind kind) {
-  switch (kind) {
-    case OperationKind::kGet: return lincheck::Function::kGet;
-    case OperationKind::kPut: return lincheck::Function::kPut;
-    case OperationKind::kDelete: return lincheck::Function::kDelete;
-    case OperationKind::kCompareAndSet: return lincheck::Function::kCas;
-    case OperationKind::kAdd: return lincheck::Function::kAdd;
-    case OperationKind::kAppend: return lincheck::Function::kAppend;
-    case OperationKind::kScan: return lincheck::Function::kScan;
-    case OperationKind::kEndEra:
-    case OperationKind::kWithdraw: break;  // Nobody asks for it.
-  }
-  return lincheck::Function::kGet;
-}
-
 lincheck::Action ActionOf(const OwnedOperation& operation,
                           const OperationResult* result) {
-  lincheck::Action action{.function = FunctionOf(operation.kind),
+  lincheck::Action action{.function = operation.kind,
                           .key = operation.key,
                           .value = operation.value,
                           .old = operation.expected,
                           .number = operation.number};
   if (result == nullptr) return action;
   action.ok = result->status == OperationStatus::kOk;
-  action.has_ok = operation.kind == OperationKind::kCompareAndSet ||
-                  operation.kind == OperationKind::kDelete ||
-                  operation.kind == OperationKind::kAdd ||
-                  operation.kind == OperationKind::kAppend;
-  if (operation.kind == OperationKind::kGet) action.found = action.ok;
+  const Gives gives = RowOf(operation.kind).gives;
+  action.has_ok = gives == Gives::kWhether || gives == Gives::kWhetherOrValue;
+  if (gives == Gives::kValue) action.found = action.ok;
   action.has_out =
-      operation.kind == OperationKind::kGet ||
-      (operation.kind == OperationKind::kCompareAndSet && !action.ok);
+      gives == Gives::kValue || (gives == Gives::kWhetherOrValue && !action.ok);
   if (action.has_out) action.out = result->value;
   action.rows = result->rows;
   // With room for one more row the scan would have given no more.
-  if (operation.kind == OperationKind::kScan && result->value.empty()) {
+  if (gives == Gives::kRows && result->value.empty()) {
     action.number = static_cast<std::int64_t>(result->rows.size()) + 1;
   }
   return action;
@@ -110,33 +91,36 @@ std::string Describe(const lincheck::Operation& operation) {
 // Keys and values of a simulation need no escapes.
 std::string Quoted(const std::string& text) { return "\"" + text + "\""; }
 
-std::string ToJson(const lincheck::Action& action) {
-  static constexpr std::array<const char*, 7> kNames = {
-      "get", "put", "append", "cas", "add", "del", "scan"};
-  const bool scan = action.function == lincheck::Function::kScan;
-  std::string text =
-      "{\"f\":" + Quoted(kNames[static_cast<std::size_t>(action.function)]) +
-      ",\"k\":" + Quoted(action.key);
-  if (action.function == lincheck::Function::kAdd) {
-    text += ",\"v\":" + std::to_string(action.number);
-  } else {
-    text += ",\"v\":" + Quoted(action.value);
+std::string ToJson(const lincheck::Action& action, Argument::Member member) {
+  switch (member) {
+    case Argument::Member::kKey: return Quoted(action.key);
+    case Argument::Member::kValue: return Quoted(action.value);
+    case Argument::Member::kExpected: return Quoted(action.old);
+    case Argument::Member::kNumber: break;
   }
-  if (action.function == lincheck::Function::kCas) {
-    text += ",\"old\":" + Quoted(action.old);
+  return std::to_string(action.number);
+}
+
+std::string ToJson(const lincheck::Action& action) {
+  const OperationRow& row = RowOf(action.function);
+  std::string text = "{\"f\":" + Quoted(std::string(row.word));
+  for (const Argument& argument : row.arguments) {
+    text += "," + Quoted(std::string(argument.history)) + ":" +
+            ToJson(action, argument.member);
   }
   if (action.has_ok) text += action.ok ? ",\"ok\":true" : ",\"ok\":false";
   if (action.found.has_value() && action.out.empty()) {
     text += *action.found ? ",\"found\":true" : ",\"found\":false";
   }
-  if (action.has_out && !scan) text += ",\"out\":" + Quoted(action.out);
-  if (scan) {
-    text += ",\"n\":" + std::to_string(action.number) + ",\"out\":[";
+  if (row.gives == Gives::kRows) {
+    text += ",\"out\":[";
     for (const auto& [key, value] : action.rows) {
       if (text.back() == ']') text += ',';
       text += "[" + Quoted(key) + "," + Quoted(value) + "]";
     }
     text += "]";
+  } else if (action.has_out) {
+    text += ",\"out\":" + Quoted(action.out);
   }
   return text + "}";
 }

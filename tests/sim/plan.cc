@@ -97,8 +97,9 @@ WorkloadPlan DrawWorkload(Random& random, const PlanLimits& limits) {
   plan.retry = random.OneOf(std::array<Micros, 3>{60000, 300000, 2000000});
   plan.groups = static_cast<int>(random.Between(2, 24));
   plan.hot_permille = random.OneOf(std::array<int, 4>{0, 200, 500, 800});
-  for (int& weight : plan.weights) {
-    weight = random.Chance(750) ? static_cast<int>(random.Between(1, 10)) : 0;
+  for (const OperationKind kind : kClientOperations) {
+    plan.weights[static_cast<std::size_t>(kind)] =
+        random.Chance(750) ? static_cast<int>(random.Between(1, 10)) : 0;
   }
   // Some writes and some reads in every world.
   plan.weights[static_cast<std::size_t>(OperationKind::kPut)] += 1;

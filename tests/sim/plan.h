@@ -100,7 +100,7 @@ struct WorkloadPlan {
   int groups = 16;         // key groups; commands never span two of them
   int hot_permille = 500;  // commands on the one hot group
   // Weight of each single-key operation by OperationKind, the scan included.
-  std::array<int, kOperationKinds> weights{};
+  std::array<int, kAllOperationKinds> weights{};
   int multi_permille = 50;  // commands of several operations
   // What gives more is refused when it executes (ResultLimits::command_bytes).
   std::size_t result_bytes = ResultLimits().command_bytes;

@@ -25,18 +25,19 @@ std::vector<std::string> Workload::Keys() const {
 }
 
 OperationKind Workload::DrawKind(bool scans) {
-  int total = 0;
-  const auto weight = [&](int kind) {
-    const bool is_scan =
-        static_cast<OperationKind>(kind) == OperationKind::kScan;
+  const auto weight = [&](OperationKind kind) {
+    const bool is_scan = kind == OperationKind::kScan;
     return is_scan && !scans ? 0
                              : plan_.weights[static_cast<std::size_t>(kind)];
   };
-  for (int kind = 0; kind < kOperationKinds; ++kind) total += weight(kind);
+  int total = 0;
+  for (const OperationKind kind : kClientOperations) total += weight(kind);
   int chosen = random_.Pick(total);
-  int kind = 0;
-  while (chosen >= weight(kind)) chosen -= weight(kind++);
-  return static_cast<OperationKind>(kind);
+  for (const OperationKind kind : kClientOperations) {
+    chosen -= weight(kind);
+    if (chosen < 0) return kind;
+  }
+  return OperationKind::kGet;
 }
 
 OwnedOperation Workload::DrawOperation(const std::string& group,
@@ -44,33 +45,28 @@ OwnedOperation Workload::DrawOperation(const std::string& group,
                                        const std::string& tag,
                                        const Seen& seen) {
   OwnedOperation operation{.kind = kind};
-  const bool counter = kind == OperationKind::kAdd ||
+  const OperationRow& row = RowOf(kind);
+  const bool counter = row.holds == Holds::kNumber ||
                        (kind == OperationKind::kGet && random_.Chance(300)) ||
                        (kind == OperationKind::kDelete && random_.Chance(100));
   operation.key = group + (counter ? kCounter : random_.OneOf(kRegisters));
-  switch (kind) {
-    case OperationKind::kGet:
-    case OperationKind::kDelete: break;
-    case OperationKind::kPut: operation.value = tag; break;
-    case OperationKind::kAppend: operation.value = tag + ";"; break;
-    case OperationKind::kCompareAndSet: {
-      operation.value = tag;
-      const auto found = seen.find(operation.key);
-      if (found != seen.end() && random_.Chance(900)) {
-        operation.expected = found->second;
-      }
-      break;
+  if (row.reach == Reach::kRange) {
+    operation.key = group;
+    operation.value = group + "~";
+    operation.number = static_cast<std::int64_t>(random_.Between(1, 5));
+    return operation;
+  }
+  if (CarriesValue(kind)) {
+    operation.value = row.holds == Holds::kList ? tag + ";" : tag;
+  }
+  if (FindArgument(row, Argument::Member::kExpected) != nullptr) {
+    const auto found = seen.find(operation.key);
+    if (found != seen.end() && random_.Chance(900)) {
+      operation.expected = found->second;
     }
-    case OperationKind::kAdd:
-      operation.number = static_cast<std::int64_t>(random_.Below(1000)) - 300;
-      break;
-    case OperationKind::kScan:
-      operation.key = group;
-      operation.value = group + "~";
-      operation.number = static_cast<std::int64_t>(random_.Between(1, 5));
-      break;
-    case OperationKind::kEndEra:
-    case OperationKind::kWithdraw: break;  // Nobody asks for it.
+  }
+  if (FindArgument(row, Argument::Member::kNumber) != nullptr) {
+    operation.number = static_cast<std::int64_t>(random_.Below(1000)) - 300;
   }
   return operation;
 }

@@ -299,6 +299,27 @@ TEST_F(SqliteStoreTest, RefusesALimitOfAnotherReleaseAndSaysWhatToStart) {
                         "start the release of quorate that wrote it"));
 }
 
+// What an older release has written means the same to one that knows more; from
+// then on the older one is refused.
+TEST_F(SqliteStoreTest, ReadsWhatAReleaseWithFewerOperationsHasWritten) {
+  StoreIdentity older = TestIdentity();
+  older.settings.push_back({std::string(kConflictTableName), "00ab"});
+  StoreIdentity newer = older;
+  newer.settings.back().value = "00ab more:write";
+  {
+    auto store = SqliteStore::Open(directory_.path(), older);
+    ASSERT_TRUE(store.ok()) << store.status();
+    ASSERT_TRUE(AppendGroups(**store, 1, 1).ok());
+    ASSERT_TRUE((*store)->Close().ok());
+  }
+  StoreIdentity other = newer;
+  other.settings.back().value = "00abc";
+  EXPECT_FALSE(SqliteStore::Open(directory_.path(), other).ok());
+  EXPECT_TRUE(SqliteStore::Open(directory_.path(), newer).ok());
+  EXPECT_THAT(Message(SqliteStore::Open(directory_.path(), older).status()),
+              HasSubstr("start the release of quorate that wrote it"));
+}
+
 // Nobody has heard anything from it: a mistake of the first start is free.
 TEST_F(SqliteStoreTest, TakesOtherSettingsAsLongAsThereIsNoGroup) {
   MakeStore(0);

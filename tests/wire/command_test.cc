@@ -175,8 +175,7 @@ TEST(CommandBatchBuilderDeathTest, AnOperationNeedsACommand) {
 }
 
 TEST(OperationTest, OnlyGetsAndScansLeaveTheStateAsItIs) {
-  for (int i = 0; i < kOperationKinds; ++i) {
-    const auto kind = static_cast<OperationKind>(i);
+  for (const OperationKind kind : kClientOperations) {
     EXPECT_EQ(IsReadOnly(kind),
               kind == OperationKind::kGet || kind == OperationKind::kScan)
         << Name(kind);

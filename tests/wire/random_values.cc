@@ -36,7 +36,7 @@ void AddOperation(Random& random, CommandBatchBuilder& builder) {
   const auto number =
       random.Coin() ? static_cast<std::int64_t>(random.Next()) : 0;
   builder.AddOperation(
-      {.kind = static_cast<OperationKind>(random.Below(kOperationKinds)),
+      {.kind = kClientOperations[random.Below(kClientOperations.size())],
        .key = key,
        .value = value,
        .expected = expected,

@@ -199,12 +199,12 @@ absl::StatusOr<ClientMessage> ReadClientReplies(
 }
 
 RefusalReason CheckOperation(const Operation& operation) {
-  if (operation.kind >= static_cast<OperationKind>(kOperationKinds) &&
-      operation.kind != OperationKind::kWithdraw) {
-    return RefusalReason::kMalformed;
-  }
-  // A scan's value is the end of its range.
-  const bool value_is_key = operation.kind == OperationKind::kScan;
+  const OperationRow& row = RowOf(operation.kind);
+  if (row.asker == Asker::kReplicas) return RefusalReason::kMalformed;
+  // As a range's value is, which is its end.
+  const Argument* value = FindArgument(row, Argument::Member::kValue);
+  const bool value_is_key =
+      value != nullptr && value->form == Argument::Form::kKey;
   if (operation.key.size() > kMaxKeyBytes ||
       (value_is_key && operation.value.size() > kMaxKeyBytes)) {
     return RefusalReason::kKeyTooLarge;
