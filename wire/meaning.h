@@ -173,6 +173,18 @@ constexpr Meaning Do(Kind<OperationKind::kAppend>, const Asked<Value>& asked) {
   return {.effect = Effect::kExtend};
 }
 
+// A number that is not less stays as it is written, so that the greatest one
+// decides the text, whatever the order.
+template <typename Value>
+constexpr Meaning Do(Kind<OperationKind::kMax>, const Asked<Value>& asked) {
+  if (asked.found != nullptr) {
+    const std::optional<std::int64_t> before = NumberIn(*asked.found);
+    if (!before.has_value()) return {.status = OperationStatus::kNotANumber};
+    if (*before >= asked.number) return {};
+  }
+  return {.effect = Effect::kSetNumber, .number = asked.number};
+}
+
 // A scan tells rows (ScanLimits), and what is about sessions is not about keys.
 template <OperationKind kKind, typename Value>
 requires(!IsOfOneKey(kKind)) constexpr Meaning

@@ -28,6 +28,7 @@ enum class AccessClass : std::uint8_t {
   kRead,   // leaves the state alone, its result depends on it
   kWrite,  // order matters against everything
   kAdd,    // changes the state by a commuting step and returns no value
+  kMax,    // so does it, by a step that commutes with its own kind alone
 };
 
 struct AccessClassRow {
@@ -39,6 +40,7 @@ inline constexpr AccessClassRow kAccessClassRows[] = {
     {AccessClass::kRead, "read", true},
     {AccessClass::kWrite, "write", false},
     {AccessClass::kAdd, "add", true},
+    {AccessClass::kMax, "max", true},
 };
 inline constexpr std::size_t kAccessClasses = std::size(kAccessClassRows);
 
@@ -68,7 +70,8 @@ enum class OperationStatus : std::uint8_t {
   kOk,          // applied; for a get or cas: see OperationResult
   kNotFound,    // get or delete of a missing key
   kMismatch,    // cas: the value was not the expected one; nothing changed
-  kNotANumber,  // add: the value is no 64-bit decimal number; nothing changed
+  kNotANumber,  // add, max: the value is no 64-bit decimal number; nothing
+                // changed
   kTooLarge,    // append: the value would pass kMaxValueBytes; nothing changed
 };
 
@@ -184,7 +187,14 @@ struct OperationRow {
       .about = "give a command of this session up",                           \
       .asker = Asker::kClientLibrary, .gives = Gives::kWhether,               \
       .fails = OperationStatus::kMismatch,                                    \
-      .arguments = arguments::kKeyAndNumber)
+      .arguments = arguments::kKeyAndNumber)                                  \
+  /* Blind: nobody is told whether the number was less. */                    \
+  ROW(kMax, 9, .name = "max", .word = "max",                                  \
+      .about = "make NUMBER a key's value if that is less or missing",        \
+      .access = AccessClass::kMax,                                            \
+      .gives = Gives::kWhether, .fails = OperationStatus::kNotANumber,        \
+      .holds = Holds::kNumber,                                                \
+      .arguments = arguments::kKeyAndNumber, .share = "maxima")
 // clang-format on
 
 #define QUORATE_ENUMERATOR(name, number, ...) name = (number),

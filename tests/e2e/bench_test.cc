@@ -37,9 +37,10 @@ TEST(BenchTest, ASignalEndsARunAndSavesWhatItMeasured) {
   const std::string result = folder.path("result.json");
   const std::string history = folder.path("h.jsonl");
   Running bench(
-      Bench(cluster, {"--rate", "500", "--clients", "16", "--keys", "20",
-                      "--reads", "50", "--zipf", "0.5", "--duration", "600",
-                      "--warmup", "0", "--out", result, "--history", history}));
+      Bench(cluster, {"--rate",  "500",  "--clients",  "16",   "--keys",   "20",
+                      "--reads", "40",   "--adds",     "10",   "--maxima", "10",
+                      "--zipf",  "0.5",  "--duration", "600",  "--warmup", "0",
+                      "--out",   result, "--history",  history}));
   ASSERT_TRUE(bench.Says("1 s "));
   EXPECT_FALSE(fs::exists(history));  // not before it is whole
   bench.Signal(SIGINT);

@@ -22,8 +22,12 @@ TEST(ClusterTest, EveryNodeTakesEveryCommand) {
   EXPECT_EQ(cluster.Kv({"add", "n", "7", "--node", "r2"}).out, "OK\n");
   EXPECT_EQ(cluster.Kv({"add", "n", "-9", "--node", "r3"}).out, "OK\n");
   EXPECT_EQ(cluster.Kv({"get", "n", "--node", "r1"}).out, "-2\n");
+  EXPECT_EQ(cluster.Kv({"max", "m", "5", "--node", "r1"}).out, "OK\n");
+  EXPECT_EQ(cluster.Kv({"max", "m", "3", "--node", "r2"}).out, "OK\n");
+  EXPECT_EQ(cluster.Kv({"get", "m", "--node", "r3"}).out, "5\n");
+  EXPECT_EQ(cluster.Kv({"max", "k", "5", "--node", "r3"}).exit_code, 1);
   EXPECT_EQ(cluster.Kv({"scan", "a", "z", "--node", "r2"}).out,
-            "k\tv2+\nn\t-2\n");
+            "k\tv2+\nm\t5\nn\t-2\n");
   EXPECT_EQ(cluster.Kv({"scan", "a", "--limit", "1"}).out, "k\tv2+\n");
   EXPECT_EQ(cluster.Kv({"del", "k", "--node", "r1"}).out, "OK\n");
   EXPECT_TRUE(cluster.Settles(3));
@@ -53,11 +57,11 @@ TEST(ClusterTest, ExitCodesTellWhatHappened) {
 
 TEST(ClusterTest, ABatchIsOneCommand) {
   const Cluster cluster({"--durability", "memory"});
-  const Output batch =
-      cluster.Kv({"batch", "-"},
-                 "put a 10\nput b 0\n# five from a to b\n"
-                 "add a -5\nadd b 5\nget a\nget b\nget \"no such\"\n");
-  EXPECT_EQ(batch.out, "OK\nOK\nOK\nOK\n5\n5\n");
+  const Output batch = cluster.Kv({"batch", "-"},
+                                  "put a 10\nput b 0\n# five from a to b\n"
+                                  "add a -5\nadd b 5\nmax b 4\nget a\nget b\n"
+                                  "get \"no such\"\n");
+  EXPECT_EQ(batch.out, "OK\nOK\nOK\nOK\nOK\n5\n5\n");
   EXPECT_EQ(batch.exit_code, 1);
   const Output json = cluster.Kv({"batch", "-", "--json"}, "get a\nget b\n");
   const auto parsed = nlohmann::json::parse(json.out, nullptr, false);

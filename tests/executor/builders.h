@@ -53,6 +53,13 @@ inline Operation Scan(std::string_view first, std::string_view end,
           .key_hash = HashKey(first)};
 }
 
+inline Operation Max(std::string_view key, std::int64_t number) {
+  return {.kind = OperationKind::kMax,
+          .key = key,
+          .number = number,
+          .key_hash = HashKey(key)};
+}
+
 inline Operation Withdraw(std::string_view key, std::uint64_t sequence) {
   return {.kind = OperationKind::kWithdraw,
           .key = key,

@@ -320,6 +320,7 @@ class Model {
         }
         break;
       case OperationKind::kAdd: AddTo(key, exists, current, op, result); break;
+      case OperationKind::kMax: MaxTo(key, exists, current, op, result); break;
       case OperationKind::kAppend:
         keys_[key] = current + std::string(op.value);
         break;
@@ -344,16 +345,26 @@ class Model {
   const std::map<std::string, std::string>& keys() const { return keys_; }
 
  private:
+  // Only small numbers occur in the test that uses it.
+  static bool IsNumber(const std::string& text) {
+    return !text.empty() &&
+           text.find_first_not_of("0123456789-") == std::string::npos;
+  }
   void AddTo(const std::string& key, bool exists, const std::string& current,
              const Operation& op, OperationResult& result) {
-    // Only small numbers occur in the test that uses it.
-    if (exists &&
-        (current.empty() ||
-         current.find_first_not_of("0123456789-") != std::string::npos)) {
+    if (exists && !IsNumber(current)) {
       result.status = OperationStatus::kNotANumber;
       return;
     }
     keys_[key] = std::to_string((exists ? std::stoll(current) : 0) + op.number);
+  }
+  void MaxTo(const std::string& key, bool exists, const std::string& current,
+             const Operation& op, OperationResult& result) {
+    if (exists && !IsNumber(current)) {
+      result.status = OperationStatus::kNotANumber;
+    } else if (!exists || std::stoll(current) < op.number) {
+      keys_[key] = std::to_string(op.number);
+    }
   }
   std::map<std::string, std::string> keys_;
 };
@@ -384,7 +395,9 @@ TEST(KvStateMachineTest, DoesWhatAnOrderedMapDoes) {
         case 6:
           op = Scan(key, end, static_cast<std::int64_t>(random() % 6));
           break;
-        default: op = Get(key); break;
+        default:
+          op = Max(key, static_cast<std::int64_t>(random() % 30) - 15);
+          break;
       }
       // The first scan comes at a random time: before, every key is unindexed.
       if (op.kind == OperationKind::kScan && step < 100 * round) continue;

@@ -10,6 +10,14 @@ namespace {
 
 using Map = std::map<std::string, std::string>;
 
+std::optional<std::int64_t> AsNumber(const std::string& text) {
+  std::int64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return number;
+}
+
 // What the action would be told, as an action with its results filled in.
 Action Apply(Action action, Map& map) {
   const auto at = map.find(action.key);
@@ -37,16 +45,24 @@ Action Apply(Action action, Map& map) {
       }
       break;
     case Function::kAdd: {
-      std::int64_t number = 0;
-      const char* end = now.data() + now.size();
-      const auto [stop, error] = std::from_chars(now.data(), end, number);
+      const std::optional<std::int64_t> number = AsNumber(now);
       action.has_ok = true;
-      action.ok = at == map.end() || (error == std::errc() && stop == end);
+      action.ok = at == map.end() || number.has_value();
       // Wraps around.
       if (action.ok) {
         map[action.key] = std::to_string(static_cast<std::int64_t>(
-            static_cast<std::uint64_t>(number) +
+            static_cast<std::uint64_t>(number.value_or(0)) +
             static_cast<std::uint64_t>(action.number)));
+      }
+      break;
+    }
+    case Function::kMax: {
+      const std::optional<std::int64_t> number = AsNumber(now);
+      action.has_ok = true;
+      action.ok = at == map.end() || number.has_value();
+      if (action.ok && number.value_or(action.number) <= action.number) {
+        map[action.key] =
+            number == action.number ? now : std::to_string(action.number);
       }
       break;
     }

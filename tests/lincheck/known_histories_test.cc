@@ -62,6 +62,16 @@ TEST(KnownHistories, AnEmptyValueIsNoNumberButAMissingKeyCounts) {
             Outcome::kLinearizable);
 }
 
+TEST(KnownHistories, AMaxRaisesANumberAndAnythingElseNot) {
+  const std::string maxima =
+      R"({"c":1,"f":"max","k":"x","v":5,"call":0,"ret":9,"ok":true}
+{"c":2,"f":"max","k":"x","v":-7,"call":0,"ret":9,"ok":true}
+{"c":1,"f":"get","k":"x","call":10,"ret":11,"out":")";
+  EXPECT_EQ(Check(maxima + "5\"}"), Outcome::kLinearizable);
+  EXPECT_EQ(Check(maxima + "-7\"}"), Outcome::kViolation);
+  EXPECT_EQ(Check(maxima + "\"}"), Outcome::kViolation);
+}
+
 TEST(KnownHistories, AddsToANumberWithManyZerosInFront) {
   const std::string put =
       R"({"c":1,"f":"put","k":"x","v":"000000000000000000000000000041","call":0,"ret":1}

@@ -98,8 +98,14 @@ WorkloadPlan DrawWorkload(Random& random, const PlanLimits& limits) {
   plan.groups = static_cast<int>(random.Between(2, 24));
   plan.hot_permille = random.OneOf(std::array<int, 4>{0, 200, 500, 800});
   for (const OperationKind kind : kClientOperations) {
-    plan.weights[static_cast<std::size_t>(kind)] =
-        random.Chance(750) ? static_cast<int>(random.Between(1, 10)) : 0;
+    int& weight = plan.weights[static_cast<std::size_t>(kind)];
+    if (kind > OperationKind::kWithdraw) {
+      // Came later: drawn apart, so that worlds without it are what they were.
+      Random own = random.Fork(static_cast<std::uint64_t>(kind));
+      weight = own.Chance(250) ? static_cast<int>(own.Between(1, 10)) : 0;
+      continue;
+    }
+    weight = random.Chance(750) ? static_cast<int>(random.Between(1, 10)) : 0;
   }
   // Some writes and some reads in every world.
   plan.weights[static_cast<std::size_t>(OperationKind::kPut)] += 1;

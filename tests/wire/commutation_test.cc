@@ -93,6 +93,17 @@ TEST(CommutationTest, AddsToOneKeyCommuteOnlyInTheFullTable) {
   EXPECT_TRUE(Conflict(add, add, ConflictMode::kKey));
 }
 
+TEST(CommutationTest, AMaxCommutesWithItselfAlone) {
+  const Operation max = Of(OperationKind::kMax, "k");
+  for (const OperationKind other : kClientOperations) {
+    EXPECT_EQ(Conflict(max, Of(other, "k"), ConflictMode::kOperation),
+              other != OperationKind::kMax)
+        << Name(other);
+    EXPECT_TRUE(Conflict(max, Of(other, "k"), ConflictMode::kKey));
+  }
+  EXPECT_TRUE(Conflict(max, max, ConflictMode::kReadWrite));
+}
+
 TEST(CommutationTest, AnAddConflictsWithReadsAndWritesOfItsKey) {
   const Operation add = Of(OperationKind::kAdd, "k");
   for (const OperationKind other :

@@ -30,7 +30,8 @@ TEST(OperationsTest, NumbersAreWhatJournalsHold) {
             "5 append\n"
             "6 scan\n"
             "7 end-era\n"
-            "8 withdraw\n");
+            "8 withdraw\n"
+            "9 max\n");
 }
 
 std::string_view Name(Gives gives) {
@@ -112,8 +113,7 @@ TEST(OperationsTest, ATextGoesToItsMember) {
   TextOf(operation, Argument::Member::kKey) = "k";
   TextOf(operation, Argument::Member::kValue) = "v";
   TextOf(operation, Argument::Member::kExpected) = "e";
-  EXPECT_EQ(operation,
-            (Operation{.key = "k", .value = "v", .expected = "e"}));
+  EXPECT_EQ(operation, (Operation{.key = "k", .value = "v", .expected = "e"}));
 }
 
 }  // namespace
