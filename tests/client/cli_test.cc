@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "replica/cli/cli.h"
 #include "replica/cli/local_cluster.h"
 #include "replica/cli/process.h"
+#include "wire/operations.h"
 
 extern char** environ;
 
@@ -43,6 +45,47 @@ TEST(ConflictsTest, PrintsTheTableOfTheMode) {
   std::fflush(stdout);
   const std::string printed = testing::internal::GetCapturedStdout();
   EXPECT_NE(printed.find("\"mode\": \"key\""), std::string::npos);
+}
+
+std::string Why(const char* a, const char* b,
+                const char* mode = "--conflicts=op") {
+  const char* const arguments[] = {"conflicts", "--why", a, b, mode, "--json"};
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(ConflictsMain(6, arguments), kDone) << a << " " << b;
+  std::fflush(stdout);
+  return testing::internal::GetCapturedStdout();
+}
+
+TEST(ConflictsTest, TellsWhyForEveryPair) {
+  for (const OperationRow& a : kOperations) {
+    for (const OperationRow& b : kOperations) {
+      const auto json =
+          nlohmann::json::parse(Why(a.word.data(), b.word.data()));
+      const bool clients =
+          a.asker == Asker::kClients && b.asker == Asker::kClients;
+      EXPECT_EQ(json["witness"].is_null(), !clients || json["ordered"] == false)
+          << a.name << " " << b.name;
+      EXPECT_FALSE(json["reason"].get<std::string>().empty());
+    }
+  }
+}
+
+TEST(ConflictsTest, ShowsTheStateAndTheTwoOutcomes) {
+  const auto json = nlohmann::json::parse(Why("add", "append"));
+  const auto& witness = json["witness"];
+  EXPECT_EQ(witness["first"], "add \"k\" 1");
+  EXPECT_EQ(witness["second"], "append \"k\" \"1\"");
+  EXPECT_NE(witness["in_order"]["after"], witness["reversed"]["after"]);
+}
+
+TEST(ConflictsTest, SaysThatAModeOrdersMoreThanItMust) {
+  const std::string why = Why("get", "get", "--conflicts=key");
+  EXPECT_NE(why.find("orders more than it must"), std::string::npos) << why;
+}
+
+TEST(ConflictsTest, RefusesToExplainWhatIsNoOperation) {
+  const char* const arguments[] = {"conflicts", "--why", "add", "addd"};
+  EXPECT_EQ(ConflictsMain(4, arguments), kWrongUsage);
 }
 
 TEST(KvTest, NeedsAConfigurationThatExists) {
