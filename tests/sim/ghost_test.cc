@@ -239,6 +239,19 @@ TEST(HistoryCheck, FindsAStaleReadAndNamesIt) {
   EXPECT_NE(found.find("6..9  g00/a"), std::string::npos) << found;
 }
 
+TEST(HistoryCheck, FindsAScanThatMissesARow) {
+  const HistoryEntry put =
+      Entry(1, 5, {.kind = OperationKind::kPut, .key = "g00/a", .value = "v1"});
+  HistoryEntry scan = Entry(6, 9,
+                            {.kind = OperationKind::kScan,
+                             .key = "g00/",
+                             .value = "g00/~",
+                             .number = 3});
+  EXPECT_NE(CheckLinearizable({put, scan}), "");
+  scan.results[0].rows = {{"g00/a", "v1"}};
+  EXPECT_EQ(CheckLinearizable({put, scan}), "");
+}
+
 TEST(HistoryCheck, FindsTheEffectOfARefusedCommand) {
   HistoryEntry refused =
       Entry(1, 5, {.kind = OperationKind::kPut, .key = "g00/a", .value = "v1"});

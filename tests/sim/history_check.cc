@@ -27,9 +27,9 @@ lincheck::Action ActionOf(const OwnedOperation& operation,
   const Gives gives = RowOf(operation.kind).gives;
   action.has_ok = gives == Gives::kWhether || gives == Gives::kWhetherOrValue;
   if (gives == Gives::kValue) action.found = action.ok;
-  action.has_out =
-      gives == Gives::kValue || (gives == Gives::kWhetherOrValue && !action.ok);
-  if (action.has_out) action.out = result->value;
+  action.has_out = gives == Gives::kValue || gives == Gives::kRows ||
+                   (gives == Gives::kWhetherOrValue && !action.ok);
+  if (action.has_out && gives != Gives::kRows) action.out = result->value;
   action.rows = result->rows;
   // With room for one more row the scan would have given no more.
   if (gives == Gives::kRows && result->value.empty()) {
