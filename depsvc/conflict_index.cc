@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "wire/check.h"
+#include "wire/limits.h"
 #include "wire/mutation.h"
 
 namespace quorate {
@@ -13,10 +14,34 @@ constexpr std::size_t kFirstCapacity = 64;
 // Entries to fetch ahead while a batch is looked up: enough to hide a miss.
 constexpr std::size_t kPrefetchDistance = 8;
 
-// Is it entered under no key but among those that concern every key?
-bool IsUnderEveryKey(OperationKind kind) {
-  if (Mutated("era_commutes") && kind == OperationKind::kEndEra) return false;
-  return IsRange(kind);
+static_assert(std::ranges::all_of(kOperations, [](const OperationRow& row) {
+  return row.reach != Reach::kEveryKey || row.access == AccessClass::kWrite;
+}));
+
+// Entries know reads, writes and classes that commute with themselves alone.
+static_assert(kAccessClassRows[0].access == AccessClass::kRead &&
+              kAccessClassRows[1].access == AccessClass::kWrite &&
+              !kAccessClassRows[1].commutes_with_itself);
+
+constexpr int kSlotBits = 56;
+static_assert(kMaxSlot < std::uint64_t{1} << kSlotBits);
+
+std::uint64_t Step(AccessClass access, std::uint64_t slot) {
+  return static_cast<std::uint64_t>(access) << kSlotBits | slot;
+}
+std::uint64_t SlotOf(std::uint64_t mark) {
+  return mark & ((std::uint64_t{1} << kSlotBits) - 1);
+}
+// kRead, which is no step, where there is none.
+AccessClass ClassOfStep(std::uint64_t mark) {
+  return static_cast<AccessClass>(mark >> kSlotBits);
+}
+
+Reach ReachOf(OperationKind kind) {
+  if (Mutated("era_commutes") && kind == OperationKind::kEndEra) {
+    return Reach::kKey;
+  }
+  return RowOf(kind).reach;
 }
 
 // No, they do not: a withdrawal is a write.
@@ -28,9 +53,18 @@ bool IsOverlooked(OperationKind kind) {
 
 ConflictIndex::ConflictIndex(int columns, ConflictMode mode)
     : columns_(columns),
-      stride_(1 + kAccessClasses * static_cast<std::size_t>(columns)),
+      stride_(1 + kGroups * static_cast<std::size_t>(columns)),
       mode_(mode),
-      floor_(columns) {}
+      floor_(columns),
+      every_key_(columns) {
+  for (const OperationRow& row : kOperations) {
+    if (row.reach != Reach::kRange) continue;
+    for (std::size_t other = 0; other < kAccessClasses; ++other) {
+      meets_ranges_[other] |=
+          Conflict(ClassOf(row.kind, mode), static_cast<AccessClass>(other));
+    }
+  }
+}
 
 const std::uint64_t* ConflictIndex::Find(std::uint64_t tag) const {
   const Shard& shard = ShardOf(tag);
@@ -60,9 +94,9 @@ std::uint64_t* ConflictIndex::FindOrInsert(std::uint64_t tag) {
 }
 
 bool ConflictIndex::IsBelowFloor(const std::uint64_t* entry) const {
-  for (std::size_t access = 0; access < kAccessClasses; ++access) {
+  for (std::size_t group = 0; group < kGroups; ++group) {
     for (int column = 0; column < columns_; ++column) {
-      if (*++entry > floor_[ReplicaAt(column)]) return false;
+      if (SlotOf(*++entry) > floor_[ReplicaAt(column)]) return false;
     }
   }
   return true;
@@ -98,44 +132,56 @@ void ConflictIndex::MakeRoom(Shard& shard) {
 void ConflictIndex::CollectEntry(const std::uint64_t* entry, AccessClass access,
                                  DependencySet& deps) const {
   if (Mutated("no_conflicts")) return;
-  const auto columns = static_cast<std::size_t>(columns_);
-  for (std::size_t other = 0; other < kAccessClasses; ++other) {
-    if (!Conflict(access, static_cast<AccessClass>(other))) continue;
-    const std::uint64_t* watermarks = entry + 1 + other * columns;
-    for (int column = 0; column < columns_; ++column) {
-      deps.Raise(ReplicaAt(column), watermarks[column]);
-    }
+  const std::uint64_t* reads = MarksOf(entry, kReads);
+  const std::uint64_t* writes = MarksOf(entry, kWrites);
+  const std::uint64_t* steps = MarksOf(entry, kSteps);
+  for (int i = 0; i < columns_; ++i) {
+    const auto column = static_cast<std::size_t>(i);
+    std::uint64_t mark = writes[column];
+    if (access != AccessClass::kRead) mark = std::max(mark, reads[column]);
+    const std::uint64_t step = steps[column];
+    if (access != ClassOfStep(step)) mark = std::max(mark, SlotOf(step));
+    deps.Raise(ReplicaAt(i), mark);
   }
 }
 
-void ConflictIndex::CollectTable(const ByClass& table, AccessClass access,
+void ConflictIndex::CollectRange(const Operation& operation, AccessClass access,
                                  DependencySet& deps) const {
-  for (std::size_t other = 0; other < kAccessClasses; ++other) {
-    if (!Conflict(access, static_cast<AccessClass>(other))) continue;
-    for (int column = 0; column < columns_; ++column) {
-      deps.Raise(ReplicaAt(column),
-                 table[other][static_cast<std::size_t>(column)]);
-    }
+  const KeyRange range{operation.key, operation.value};
+  if (range.empty()) return;
+  if (!intervals_.has_value()) {
+    return points_.CollectInto(access, deps, columns_);
   }
+  before_intervals_.CollectInto(access, deps, columns_);
+  intervals_->CollectRange(range, access, deps);
 }
 
-// `entry` is the key's, or null; unused for a scan.
+// `entry` is the key's, or null; unused for a range.
 void ConflictIndex::CollectOperation(const Operation& operation,
                                      const std::uint64_t* entry,
                                      DependencySet& deps) const {
   if (IsOverlooked(operation.kind)) return;
   const AccessClass access = ClassOf(operation.kind, mode_);
-  CollectTable(scans_, access, deps);
-  if (IsUnderEveryKey(operation.kind)) {
-    CollectTable(points_, access, deps);
-  } else if (entry != nullptr) {
-    CollectEntry(entry, access, deps);
+  switch (ReachOf(operation.kind)) {
+    case Reach::kKey:
+      if (entry != nullptr) CollectEntry(entry, access, deps);
+      if (intervals_.has_value() && MeetsRanges(access) &&
+          !Mutated("ranges_overlooked")) {
+        intervals_->CollectKey(operation.key, access, deps);
+      }
+      return;
+    case Reach::kRange: return CollectRange(operation, access, deps);
+    case Reach::kEveryKey:
+      points_.CollectInto(access, deps, columns_);
+      ranges_.CollectInto(access, deps, columns_);
+      return;
   }
 }
 
 void ConflictIndex::Collect(std::span<const Operation> operations,
                             DependencySet& deps) const {
   deps.UnionWith(floor_);
+  if (!operations.empty()) deps.UnionWith(every_key_);
   for (std::size_t i = 0; i < operations.size(); ++i) {
     if (i + kPrefetchDistance < operations.size()) {
       const std::uint64_t ahead =
@@ -150,22 +196,51 @@ void ConflictIndex::Collect(std::span<const Operation> operations,
   }
 }
 
+void ConflictIndex::MarkEntry(std::uint64_t* entry, InstanceId instance,
+                              AccessClass access) {
+  const auto column = static_cast<std::size_t>(Index(instance.replica));
+  std::uint64_t& write = MarksOf(entry, kWrites)[column];
+  if (access == AccessClass::kWrite) {
+    write = std::max(write, instance.slot);
+  } else if (access == AccessClass::kRead) {
+    std::uint64_t& read = MarksOf(entry, kReads)[column];
+    read = std::max(read, instance.slot);
+  } else {
+    std::uint64_t& step = MarksOf(entry, kSteps)[column];
+    const std::uint64_t mark = Step(access, instance.slot);
+    if (ClassOfStep(step) == access) {
+      step = std::max(step, mark);
+    } else {
+      write = std::max(write, SlotOf(step));
+      step = mark;
+    }
+  }
+}
+
+void ConflictIndex::MarkRange(InstanceId instance, const Operation& operation,
+                              AccessClass access) {
+  if (!intervals_.has_value()) {
+    before_intervals_ = points_;
+    intervals_.emplace(columns_);
+  }
+  ranges_.Raise(access, instance);
+  const KeyRange range{operation.key, operation.value};
+  if (range.empty()) return;
+  intervals_->MarkRange(range, access, instance, floor_);
+}
+
 void ConflictIndex::MarkOperation(InstanceId instance,
                                   const Operation& operation) {
   if (IsOverlooked(operation.kind)) return;
-  const auto column = static_cast<std::size_t>(Index(instance.replica));
-  const auto access = static_cast<std::size_t>(ClassOf(operation.kind, mode_));
-  if (IsUnderEveryKey(operation.kind)) {
-    std::uint64_t& mark = scans_[access][column];
-    mark = std::max(mark, instance.slot);
-    return;
+  const AccessClass access = ClassOf(operation.kind, mode_);
+  const Reach reach = ReachOf(operation.kind);
+  if (reach == Reach::kEveryKey) return every_key_.Add(instance);
+  if (reach == Reach::kRange) return MarkRange(instance, operation, access);
+  MarkEntry(FindOrInsert(Tag(operation.key_hash)), instance, access);
+  points_.Raise(access, instance);
+  if (intervals_.has_value() && MeetsRanges(access)) {
+    intervals_->MarkKey(operation.key, access, instance, floor_);
   }
-  std::uint64_t* entry = FindOrInsert(Tag(operation.key_hash));
-  std::uint64_t& mark =
-      entry[1 + access * static_cast<std::size_t>(columns_) + column];
-  mark = std::max(mark, instance.slot);
-  std::uint64_t& overall = points_[access][column];
-  overall = std::max(overall, instance.slot);
 }
 
 void ConflictIndex::Add(InstanceId instance, const CommandBatch& batch) {

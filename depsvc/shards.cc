@@ -51,6 +51,9 @@ CommandBatchPtr PartOf(const CommandBatch& batch, int shard, int shards) {
       const bool withdraws = operation.kind == OperationKind::kWithdraw;
       part.AddOperation({.kind = operation.kind,
                          .key = operation.key,
+                         // Where a range ends.
+                         .value = IsRange(operation.kind) ? operation.value
+                                                          : std::string_view(),
                          .number = withdraws ? operation.number : 0,
                          .key_hash = operation.key_hash});
     }

@@ -140,6 +140,7 @@ no_w5              W5   -                   unit EpaxosWaiting.GivesUpWhenTooFew
 session_begins_again 2.8 -                  sim
 era_commutes       2.8  -                   sim
 withdrawal_commutes 2.8 -                   sim
+ranges_overlooked  5.2  -                   sim
 withdrawal_forgets 2.8  -                   sim
 no_phantom         1.3  -                   replay tests/model/scenarios/no_phantom.txt
 rec_none           A.1  -                   explore X1 recoveries=1 restarts=1 separate_sync=1 lazy=1

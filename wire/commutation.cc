@@ -3,12 +3,16 @@
 namespace quorate {
 namespace {
 
+bool IsEmpty(const Operation& range) {
+  return !range.value.empty() && range.value <= range.key;
+}
+
 bool ShareAKey(const Operation& a, const Operation& b) {
   const bool a_scans = IsRange(a.kind);
   const bool b_scans = IsRange(b.kind);
   if (a_scans && b_scans) {
     // Two ranges overlap when neither ends before the other begins.
-    return (a.value.empty() || b.key < a.value) &&
+    return !IsEmpty(a) && !IsEmpty(b) && (a.value.empty() || b.key < a.value) &&
            (b.value.empty() || a.key < b.value);
   }
   if (a_scans) return ScanCovers(a, b.key);

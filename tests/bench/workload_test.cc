@@ -354,9 +354,9 @@ TEST(WorkloadTest, CompareAndSetKnowsThePreload) {
 
 TEST(WorkloadTest, WhoeverReadsPreloadsUnlessToldOtherwise) {
   EXPECT_FALSE(WorkloadSpec{}.preloads());
-  EXPECT_FALSE(WorkloadSpec{.mix = {{OperationKind::kAdd, 50}}}.preloads());
-  EXPECT_TRUE(WorkloadSpec{.mix = {{OperationKind::kGet, 1}}}.preloads());
-  EXPECT_TRUE(WorkloadSpec{.mix = {{OperationKind::kScan, 1}}}.preloads());
+  EXPECT_FALSE((WorkloadSpec{.mix = {{OperationKind::kAdd, 50}}}.preloads()));
+  EXPECT_TRUE((WorkloadSpec{.mix = {{OperationKind::kGet, 1}}}.preloads()));
+  EXPECT_TRUE((WorkloadSpec{.mix = {{OperationKind::kScan, 1}}}.preloads()));
   EXPECT_TRUE(WorkloadSpec{.read_modify_writes = 1}.preloads());
   EXPECT_FALSE(
       (WorkloadSpec{.mix = {{OperationKind::kGet, 1}}, .preload = false}
