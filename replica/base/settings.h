@@ -14,6 +14,7 @@
 #include "wire/commutation.h"
 #include "wire/ids.h"
 #include "wire/limits.h"
+#include "wire/timers.h"
 
 namespace quorate {
 
@@ -140,16 +141,16 @@ struct Settings {
   // chains that are waited for, and these need never end (protocol.md 4.6).
   std::size_t max_waiting_instances = 4096;
   // Milliseconds of the shell's clock, or of the simulator's, between ticks.
-  int tick_ms = 10;
+  int tick_ms = MillisecondsOf<"tick">;
   // Ticks before an undecided own instance is sent again; doubles each time.
-  int retransmit_ticks = 5;
+  int retransmit_ticks = TicksOf<"retransmit">;
   // Ticks a column of a suspected replica may stand still before the next
   // replica in ring order finishes its instances; the one after that waits
   // twice as long, and so on.
-  int recovery_ticks = 3;
+  int recovery_ticks = TicksOf<"epaxos.recovery">;
   // Ticks between two attempts to raise the floors below which everything may
   // be forgotten.
-  int floor_ticks = 10;
+  int floor_ticks = TicksOf<"floors">;
   // Bytes of decided instances that are kept for members that are down or slow.
   // Beyond it as many of them as is safe are left out (quorum.h: Laggards;
   // bpaxos/floors.h) and fetch a snapshot when they are back. 0, or kEpaxos
@@ -157,7 +158,7 @@ struct Settings {
   std::size_t retained_bytes = 32 * 1024 * 1024;
   // A session is forgotten when it has had no command for one to two times so
   // long, and its client then opens another. 0: never.
-  std::uint64_t session_idle_ms = 600'000;
+  std::uint64_t session_idle_ms = SecondsOf<"session.idle"> * 1000;
   // What a command may give, and what is kept of it for retries.
   ResultLimits results;
   // ---- BPaxos ----
@@ -173,7 +174,7 @@ struct Settings {
   // Ticks without a sign of the leader after which a replica wants to lead: so
   // many, and up to as many more by chance. A tenth of that when the failure
   // detector suspects the leader. The leader gives a sign ten times as often.
-  int election_ticks = 50;
+  int election_ticks = TicksOf<"multipaxos.election">;
   ReadMode reads = ReadMode::kLog;
   // Undecided instances that one replica recovers at once.
   std::size_t max_recoveries = 256;

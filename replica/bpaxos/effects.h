@@ -12,11 +12,12 @@
 #include "replica/base/roles.h"
 #include "replica/base/settings.h"
 #include "wire/machine.h"
+#include "wire/timers.h"
 
 namespace quorate::bpaxos {
 
 // Between two repetitions of one message, which double.
-inline constexpr int kMaxRetransmitTicks = 100;
+inline constexpr int kMaxRetransmitTicks = TicksOf<"bpaxos.most_retransmit">;
 // Of one repetition, which must not crowd out what is new.
 inline constexpr std::size_t kMaxResentBytes = 1024 * 1024;
 

@@ -5,11 +5,12 @@
 
 #include "wire/check.h"
 #include "wire/fingerprint.h"
+#include "wire/timers.h"
 
 namespace quorate::bpaxos {
 namespace {
 
-constexpr std::uint64_t kHeartbeatTicks = 10;
+constexpr std::uint64_t kHeartbeatTicks = TicksOf<"bpaxos.heartbeat">;
 // A column whose leader is not suspected gets this many times the patience.
 constexpr int kPatienceWithTheLiving = 20;
 // Ticks, in units of retransmit_ticks, before another leader is asked.

@@ -6,12 +6,13 @@
 #include "wire/check.h"
 #include "wire/fingerprint.h"
 #include "wire/mutation.h"
+#include "wire/timers.h"
 
 namespace quorate::bpaxos {
 namespace {
 
 constexpr int kMaxDoublings = 6;
-constexpr int kLongestPause = 200;
+constexpr int kLongestPauseTicks = TicksOf<"bpaxos.longest_pause">;
 
 // An acceptor has what it voted for (BP1).
 bool IsWhole(const Value& value) {
@@ -174,7 +175,7 @@ int Proposer::PauseTicks(const Proposal& proposal) const {
   const int doublings = std::min(proposal.attempts, kMaxDoublings);
   const int pause = settings_.recovery_ticks * (2 + Index(settings_.self))
                     << doublings;
-  return std::min(pause, kLongestPause + 7 * Index(settings_.self));
+  return std::min(pause, kLongestPauseTicks + 7 * Index(settings_.self));
 }
 
 void Proposer::HandleTick(Effects& effects) {

@@ -19,6 +19,7 @@
 #include "replica/system/standard_streams.h"
 #include "replica/system/user_file.h"
 #include "wire/limits.h"
+#include "wire/timers.h"
 
 namespace quorate::cli {
 namespace {
@@ -55,7 +56,7 @@ struct KvArguments {
   std::string config;
   std::string node;
   bool json = false;
-  int timeout_ms = 5000;
+  int timeout_ms = MillisecondsOf<"kv.timeout">;
   // In the order of the operation's arguments; but for a limit.
   std::array<std::string, kMostArguments> words;
   std::string file;

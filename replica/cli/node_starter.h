@@ -12,12 +12,13 @@
 
 #include "absl/status/status.h"
 #include "replica/cli/process.h"
+#include "wire/timers.h"
 
 namespace quorate::cli {
 
 // How long a node may take to stop before it is killed: longer than one takes
 // on a machine that is very busy.
-inline constexpr int kStopGraceMs = 20'000;
+inline constexpr int kStopGraceMs = MillisecondsOf<"local.stop_grace">;
 
 struct NodeStart {
   std::string name;          // "r1"

@@ -14,6 +14,8 @@
 #include <sstream>
 #include <vector>
 
+#include "wire/timers.h"
+
 namespace quorate::cli {
 namespace {
 
@@ -140,7 +142,7 @@ int StopProcesses(std::span<const ProcessId> processes, int grace_ms) {
   for (const ProcessId& process : processes) {
     if (SendSignal(process, SIGKILL) == Sent::kYes) ++killed;
   }
-  constexpr int kKillMs = 5000;
+  constexpr int kKillMs = MillisecondsOf<"local.kill">;
   WaitUntilGone(processes, kKillMs);
   return killed;
 }

@@ -13,6 +13,7 @@
 #include "replica/cli/status_view.h"
 #include "replica/client/client.h"
 #include "replica/config/setting_table.h"
+#include "wire/timers.h"
 
 namespace quorate::cli {
 namespace {
@@ -55,7 +56,7 @@ std::vector<NodeAnswer> AskAll(const ClusterConfig& config, int timeout_ms) {
 int StatusMain(int argc, const char* const* argv) {
   std::string config_path;
   bool json = false;
-  int timeout_ms = 1000;
+  int timeout_ms = MillisecondsOf<"status.timeout">;
   CLI::App app("Asks all nodes how they are, and whether their states agree.",
                "quorate status");
   app.footer(

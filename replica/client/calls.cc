@@ -2,14 +2,16 @@
 
 #include <algorithm>
 
+#include "wire/timers.h"
+
 namespace quorate {
 namespace {
 
 // Pauses between rounds, doubled each time up to the brisk one.
-constexpr std::int64_t kFirstPauseMs = 10;
-constexpr std::int64_t kBriskPauseMs = 80;
+constexpr std::int64_t kFirstPauseMs = MillisecondsOf<"client.first_pause">;
+constexpr std::int64_t kBriskPauseMs = MillisecondsOf<"client.brisk_pause">;
 constexpr std::uint64_t kBriskRounds = 20;
-constexpr std::int64_t kLargestPauseMs = 500;
+constexpr std::int64_t kLargestPauseMs = MillisecondsOf<"client.most_pause">;
 
 std::int64_t PauseAfter(std::uint64_t rounds) {
   if (rounds > kBriskRounds) return kLargestPauseMs;

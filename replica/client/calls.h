@@ -17,16 +17,18 @@
 #include <random>
 #include <vector>
 
+#include "wire/timers.h"
+
 namespace quorate {
 
 struct CallPolicy {
   // A node that has not said Hello for so long: call another one as well.
-  std::int64_t stagger_ms = 80;
+  std::int64_t stagger_ms = MillisecondsOf<"client.stagger">;
   // Nobody else is left: call the one again whose call is so old, for the
   // kernel repeats a lost first segment only after a second.
-  std::int64_t again_ms = 200;
+  std::int64_t again_ms = MillisecondsOf<"client.again">;
   // A call without a Hello for so long has failed.
-  std::int64_t timeout_ms = 1000;
+  std::int64_t timeout_ms = MillisecondsOf<"client.call">;
 };
 
 class Calls {

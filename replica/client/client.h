@@ -27,6 +27,7 @@
 #include "wire/command.h"
 #include "wire/ids.h"
 #include "wire/net/lookup.h"
+#include "wire/timers.h"
 
 struct uv_loop_s;
 
@@ -49,11 +50,11 @@ struct ClientOptions {
   Resolver resolver = AskSystem;
   // Milliseconds a command may stay unanswered before the client goes to
   // another node, and before it gives up with ReplyStatus::kUnknown.
-  int retry_timeout_ms = 1000;
-  int give_up_timeout_ms = 10000;
+  int retry_timeout_ms = MillisecondsOf<"client.retry">;
+  int give_up_timeout_ms = MillisecondsOf<"client.give_up">;
   // The least silence after which another node is called or asked as well. 0:
   // the client keeps to one node until retry_timeout_ms.
-  int hedge_ms = 80;
+  int hedge_ms = MillisecondsOf<"client.hedge">;
 };
 
 class Client {

@@ -17,12 +17,13 @@
 #include "replica/client/node_connection.h"
 #include "replica/client/session.h"
 #include "wire/client_message.h"
+#include "wire/timers.h"
 
 namespace quorate {
 
 // A timer so late means that this process did not run: what has come meanwhile
 // is read before anybody is called silent.
-inline constexpr std::int64_t kLateMs = 20;
+inline constexpr std::int64_t kLateMs = MillisecondsOf<"client.late">;
 
 // When to write, and to whom. The protocol of commands is in Sessions, which
 // node to call in Calls, the protocol of one connection in NodeConnection.

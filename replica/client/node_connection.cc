@@ -10,12 +10,13 @@
 #include "wire/codec/codec.h"
 #include "wire/limits.h"
 #include "wire/text.h"
+#include "wire/timers.h"
 
 namespace quorate {
 namespace {
 
 // So long an address has before the host's next one is called as well.
-constexpr std::uint64_t kNextAddressMs = 150;
+constexpr std::uint64_t kNextAddressMs = MillisecondsOf<"client.next_address">;
 
 }  // namespace
 

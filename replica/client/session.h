@@ -26,21 +26,22 @@
 #include "wire/command.h"
 #include "wire/ids.h"
 #include "wire/result.h"
+#include "wire/timers.h"
 
 namespace quorate {
 
 struct RetryPolicy {
   // A command without an answer for so long: try another node.
-  std::int64_t retry_timeout_ms = 1000;
+  std::int64_t retry_timeout_ms = MillisecondsOf<"client.retry">;
   // A command that has not completed for so long completes as unknown, or as
   // refused where that is certain.
-  std::int64_t give_up_timeout_ms = 10000;
+  std::int64_t give_up_timeout_ms = MillisecondsOf<"client.give_up">;
   // A command refused by a busy node waits; longer with every refusal in a row.
-  std::int64_t first_backoff_ms = 5;
-  std::int64_t largest_backoff_ms = 500;
+  std::int64_t first_backoff_ms = MillisecondsOf<"client.first_backoff">;
+  std::int64_t largest_backoff_ms = MillisecondsOf<"client.most_backoff">;
   // A command without an answer for so long, or for longer where answers take
   // longer: ask a second node as well.
-  std::int64_t hedge_ms = 80;
+  std::int64_t hedge_ms = MillisecondsOf<"client.hedge">;
 };
 
 class Sessions {

@@ -3,6 +3,7 @@
 
 #include "replica/epaxos/epaxos.h"
 #include "wire/mutation.h"
+#include "wire/timers.h"
 
 namespace quorate::epaxos {
 namespace {
@@ -24,7 +25,7 @@ constexpr std::uint64_t kMaxDoublings = 6;
 constexpr int kSharesOfAge = 4;
 // Ticks between two attempts at most, where only their number makes it longer;
 // so many more for each rank, because those who wait equally long meet again.
-constexpr int kLongestPause = 200;
+constexpr int kLongestPauseTicks = TicksOf<"epaxos.longest_pause">;
 
 }  // namespace
 
@@ -91,7 +92,7 @@ int Epaxos::PatienceWith(ReplicaId column) const {
   const std::uint64_t attempts = duel ? first->promised_ballot.round() : 0;
   const int doubled = patience
                       << std::min<std::uint64_t>(attempts, kMaxDoublings);
-  const int longest = kLongestPause * (1 + RankAfter(column));
+  const int longest = kLongestPauseTicks * (1 + RankAfter(column));
   return std::max(patience, std::min(doubled, longest));
 }
 

@@ -7,12 +7,13 @@
 #include "replica/epaxos/epaxos.h"
 #include "wire/check.h"
 #include "wire/mutation.h"
+#include "wire/timers.h"
 
 namespace quorate::epaxos {
 namespace {
 
-constexpr std::uint64_t kHeartbeatTicks = 10;
-constexpr int kMaxRetransmitTicks = 100;
+constexpr std::uint64_t kHeartbeatTicks = TicksOf<"epaxos.heartbeat">;
+constexpr int kMaxRetransmitTicks = TicksOf<"epaxos.most_retransmit">;
 
 }  // namespace
 

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "wire/timers.h"
+
 namespace quorate {
 namespace {
 
 // Ticks that a replica leaves the one before it, and that a proposal has.
-constexpr std::uint64_t kPatience = 100;
+constexpr std::uint64_t kPatienceTicks = TicksOf<"era.rank">;
 
 }  // namespace
 
@@ -25,8 +27,8 @@ CommandBatchPtr EraTimer::Tick(std::uint64_t era) {
     era_ = era;
     age_ = 0;
   }
-  const std::uint64_t due = era_ticks_ + rank_ * kPatience;
-  if (++age_ < due || (age_ - due) % (kMaxNodes * kPatience) != 0) {
+  const std::uint64_t due = era_ticks_ + rank_ * kPatienceTicks;
+  if (++age_ < due || (age_ - due) % (kMaxNodes * kPatienceTicks) != 0) {
     return nullptr;
   }
   return MakeBatch({.client = ClientId{}, .sequence = FirstSequence(era)},

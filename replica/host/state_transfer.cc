@@ -2,14 +2,16 @@
 
 #include <utility>
 
+#include "wire/timers.h"
+
 namespace quorate {
 namespace {
 
 // Ticks without a part after which another server is looked for: the first one
 // may have to write its checkpoint yet.
-constexpr int kServerPatience = 3000;
+constexpr int kServerTicks = TicksOf<"snapshot.server">;
 // Ticks without progress after which a replica says that it waits.
-constexpr int kStuckTicks = 50;
+constexpr int kStuckTicks = TicksOf<"snapshot.stuck">;
 
 }  // namespace
 
@@ -30,7 +32,7 @@ void StateTransfer::Begin(const Passed& passed, const Progress& now,
 // one may lack what another one has forgotten: then it cannot send that either.
 bool StateTransfer::RepairMayDo(const Passed& passed,
                                 const Progress& now) const {
-  if (installed_ticks_ >= kRepairPatience) return false;
+  if (installed_ticks_ >= kRepairTicks) return false;
   return !installed_from_ || passed.by == *installed_from_ ||
          (!now.suspected.Contains(*installed_from_) &&
           now.executed.Of(*installed_from_).Covers(passed.floor));
@@ -103,7 +105,7 @@ void StateTransfer::LoseServer(ReplicaId peer) {
 
 void StateTransfer::GiveUp() {
   avoided_ = fetch_->server();
-  avoid_ticks_ = kRepairPatience;
+  avoid_ticks_ = kRepairTicks;
   fetch_.reset();
 }
 
@@ -115,10 +117,10 @@ void StateTransfer::NoteInstalled() {
 
 void StateTransfer::Tick(const Progress& now, Actions& actions) {
   if (avoid_ticks_ > 0) --avoid_ticks_;
-  if (installed_ticks_ < kRepairPatience) ++installed_ticks_;
+  if (installed_ticks_ < kRepairTicks) ++installed_ticks_;
   if (GetsOn(now.committed)) {
     stuck_ticks_ = 0;
-    if (installed_ticks_ < kRepairPatience) installed_ticks_ = 0;
+    if (installed_ticks_ < kRepairTicks) installed_ticks_ = 0;
   }
   last_committed_ = now.committed;
   if (!fetch_) {
@@ -129,7 +131,7 @@ void StateTransfer::Tick(const Progress& now, Actions& actions) {
     return;
   }
   if (fetch_->is_writing) return;
-  if (++fetch_->silent_ticks >= kServerPatience) {
+  if (++fetch_->silent_ticks >= kServerTicks) {
     GiveUp();
   } else if (fetch_->silent_ticks % (4 * settings_.retransmit_ticks) == 0) {
     Request(actions);

@@ -17,6 +17,7 @@
 #include "replica/base/settings.h"
 #include "replica/host/snapshot_fetch.h"
 #include "wire/machine.h"
+#include "wire/timers.h"
 
 namespace quorate {
 
@@ -71,7 +72,7 @@ class StateTransfer {
 
  private:
   // Ticks that repair may stand still before the next snapshot.
-  static constexpr int kRepairPatience = 100;
+  static constexpr int kRepairTicks = TicksOf<"snapshot.repair">;
 
   void Request(Actions& actions);
   void GiveUp();
@@ -86,7 +87,7 @@ class StateTransfer {
   Settings settings_;
   std::optional<SnapshotFetch> fetch_;
   // Ticks since the last snapshot, or since what followed it came in.
-  int installed_ticks_ = kRepairPatience;
+  int installed_ticks_ = kRepairTicks;
   // The last server that was given up, and for how long others go first.
   ReplicaId avoided_{};
   int avoid_ticks_ = 0;

@@ -3,19 +3,21 @@
 #include <algorithm>
 #include <utility>
 
+#include "wire/timers.h"
+
 #include "replica/multipaxos/multipaxos.h"
 
 namespace quorate::multipaxos {
 namespace {
 
-constexpr int kMaxRepeatTicks = 100;
+constexpr int kMaxRepeatTicks = TicksOf<"multipaxos.most_repeat">;
 // The leader's signs are so many times as frequent as patience is long.
 constexpr int kSignsAPatience = 10;
 // Of election_ticks, how often a leader waits for a decision before it gives
 // up.
 constexpr int kStallPatience = 4;
 // Ticks between two frontiers when nothing is new.
-constexpr std::uint64_t kIdleFrontierTicks = 20;
+constexpr std::uint64_t kIdleFrontierTicks = TicksOf<"multipaxos.frontier">;
 // Decisions resent to one peer for one of its frontiers.
 constexpr int kMaxResent = 256;
 constexpr std::size_t kMaxResentBytes = 1024 * 1024;

@@ -351,7 +351,7 @@ void ClientPort::Route(ClientReply&& reply) {
   if (client == nullptr) return;
   // The unit that a receipt's time is rounded to counts for the connection.
   const std::uint64_t age = clock_.AgeOf(reply.origin);
-  if (client->since_us + age > clock_.now_us() + CommitClock::kUnitUs) return;
+  if (client->since_us + age > clock_.now_us() + CommitClock::kMicrosecondsAUnit) return;
   if (client->unanswered > 0) --client->unanswered;
   if (reply.reason == RefusalReason::kBusy) refusals_.Add(Refusal::kBusy);
   reply.commit_latency_us = clock_.CommitLatencyUs(reply);

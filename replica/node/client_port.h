@@ -27,6 +27,7 @@
 #include "wire/command.h"
 #include "wire/net/acceptor.h"
 #include "wire/net/connection.h"
+#include "wire/timers.h"
 
 namespace quorate {
 
@@ -40,7 +41,7 @@ struct ClientPortOptions {
   // Unanswered commands a connection may have, whatever its sessions.
   std::size_t most_unanswered = 64 * 1024;
   // A connection that has not said Hello by then is closed.
-  std::uint64_t hello_timeout_ms = 5000;
+  std::uint64_t hello_timeout_ms = MillisecondsOf<"port.hello">;
   // Output a client has not read: from here on it is no longer read from, ...
   std::size_t pause_bytes = 1024 * 1024;
   // ... from here on, or when all clients together have so much, results that
@@ -58,7 +59,7 @@ struct ClientPortOptions {
 // status is built for all who ask in a turn, not more than one in a while, and
 // a turn copies it so many times at most; the others wait.
 inline constexpr std::size_t kMostStatusAnswersATurn = 16;
-inline constexpr std::uint64_t kStatusPauseUs = 1000;
+inline constexpr std::uint64_t kStatusPauseUs = MicrosecondsOf<"port.status">;
 // Requests that a connection may have waiting and still be read from.
 inline constexpr std::size_t kMostWaitingStatusRequests = 8;
 // Clients that are read again in one turn after they had to wait.

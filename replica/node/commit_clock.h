@@ -24,7 +24,7 @@ inline constexpr std::uint32_t kMostConnections = 4095;
 
 class CommitClock {
  public:
-  static constexpr std::uint64_t kUnitUs = 16;
+  static constexpr std::uint64_t kMicrosecondsAUnit = 16;
 
   // `column`: where this node's commands are decided, its own or the log's.
   explicit CommitClock(ReplicaId column) : column_(column) {}
@@ -46,7 +46,8 @@ class CommitClock {
   }
   // Microseconds since the receipt.
   std::uint64_t AgeOf(std::uint32_t origin) {
-    return std::uint64_t{(UnitsAt(now_us()) - origin) & kTimeMask} * kUnitUs;
+    return std::uint64_t{(UnitsAt(now_us()) - origin) & kTimeMask} *
+           kMicrosecondsAUnit;
   }
 
   void NoteCommits(std::span<const CommittedInstance> committed) {
@@ -79,7 +80,7 @@ class CommitClock {
   };
 
   static std::uint32_t UnitsAt(std::uint64_t us) {
-    return static_cast<std::uint32_t>(us / kUnitUs) & kTimeMask;
+    return static_cast<std::uint32_t>(us / kMicrosecondsAUnit) & kTimeMask;
   }
 
   ReplicaId column_;

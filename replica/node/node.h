@@ -32,6 +32,7 @@
 #include "storage/store.h"
 #include "wire/net/handles.h"
 #include "wire/net/lookup.h"
+#include "wire/timers.h"
 
 namespace quorate {
 
@@ -55,12 +56,12 @@ struct NodeOptions {
       [](const std::string&) {};
   // For tests; by default the SQLite store in the node's directory.
   std::unique_ptr<Store> store;
-  int journal_look_out_us = 30;  // journal.h
-  int look_out_us = 200;         // look_out.h
+  int journal_look_out_us = MicrosecondsOf<"journal.look_out">;  // journal.h
+  int look_out_us = MicrosecondsOf<"loop.look_out">;             // look_out.h
   // Milliseconds that a restarted node waits for peers that do not answer.
-  std::uint64_t meeting_ms = 200;
+  std::uint64_t meeting_ms = MillisecondsOf<"node.meeting">;
   // Milliseconds that Stop waits for commands under way.
-  std::uint64_t drain_ms = 2000;
+  std::uint64_t drain_ms = MillisecondsOf<"node.drain">;
   ClientPortOptions clients;
 };
 

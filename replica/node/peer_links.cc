@@ -9,15 +9,16 @@
 #include "wire/limits.h"
 #include "wire/net/elapsed.h"
 #include "wire/text.h"
+#include "wire/timers.h"
 
 namespace quorate {
 namespace {
 
 // A connection that lived so long was a good one: the next pause is short.
-constexpr std::uint64_t kGoodMs = 1000;
+constexpr std::uint64_t kGoodMs = MillisecondsOf<"links.good">;
 // A machine speaks every ten ticks at least.
-constexpr std::uint64_t kSuspectTicks = 50;
-constexpr std::uint64_t kSilentTicks = 100;
+constexpr std::uint64_t kSuspectTicks = TicksOf<"links.suspect">;
+constexpr std::uint64_t kSilentTicks = TicksOf<"links.silent">;
 // What a peer that does not read may cost us in memory. From the first on large
 // messages are left out, as if they had been lost, so that a burst of results
 // does not cost the connection.
@@ -27,7 +28,7 @@ constexpr std::size_t kMostQueuedBytes = 48 * 1024 * 1024;
 constexpr std::size_t kMostLines = 8;
 // Nodes that were refused, and how long that is told.
 constexpr std::size_t kMostRefused = 16;
-constexpr std::uint64_t kRefusedMs = 5000;
+constexpr std::uint64_t kRefusedMs = MillisecondsOf<"links.refused">;
 // Of what a stranger calls itself.
 constexpr std::size_t kMostNameBytes = 64;
 

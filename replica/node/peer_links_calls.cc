@@ -8,23 +8,24 @@
 #include "wire/limits.h"
 #include "wire/net/elapsed.h"
 #include "wire/text.h"
+#include "wire/timers.h"
 
 namespace quorate {
 namespace {
 
 // How long a call may be under way, its handshake included.
-constexpr std::uint64_t kCallTimeoutMs = 1000;
+constexpr std::uint64_t kCallTimeoutMs = MillisecondsOf<"links.call">;
 // Between calls that nobody answers; not all peers of one node in step.
-constexpr std::uint64_t kLeastCallMs = 120;
-constexpr std::uint64_t kMostCallMs = 180;
+constexpr std::uint64_t kLeastCallMs = MillisecondsOf<"links.least_call">;
+constexpr std::uint64_t kMostCallMs = MillisecondsOf<"links.most_call">;
 // After a call that was refused.
-constexpr std::uint64_t kLeastPauseMs = 10;
-constexpr std::uint64_t kMostPauseMs = 80;
+constexpr std::uint64_t kLeastPauseMs = MillisecondsOf<"links.least_pause">;
+constexpr std::uint64_t kMostPauseMs = MillisecondsOf<"links.most_pause">;
 // How old an address may be when it is dialed.
-constexpr std::uint64_t kFreshMs = 1000;
+constexpr std::uint64_t kFreshMs = MillisecondsOf<"links.fresh">;
 // A connected peer that is quiet for so long, where a machine speaks every ten
 // ticks at least: the way to it may be cut, and is tried by another call.
-constexpr std::uint64_t kQuietTicks = 30;
+constexpr std::uint64_t kQuietTicks = TicksOf<"links.quiet">;
 // Callers that have not said Hello yet.
 constexpr std::size_t kMostWaiting = 16;
 

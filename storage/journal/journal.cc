@@ -7,6 +7,7 @@
 
 #include "wire/check.h"
 #include "wire/codec/codec.h"
+#include "wire/timers.h"
 
 namespace quorate {
 namespace {
@@ -14,14 +15,15 @@ namespace {
 // An encoding buffer that one large group has made larger is given back.
 constexpr std::size_t kKeptBytes = 8 * 1024 * 1024;
 // A sync that takes longer than this is not waited for on the loop.
-constexpr std::chrono::microseconds kQuick{1000};
+constexpr std::chrono::microseconds kQuick{MicrosecondsOf<"journal.quick">};
 // Syncs of the loop between two looks of the thread after the store.
 constexpr int kWritesBetweenMaintenance = 64;
-constexpr std::chrono::milliseconds kBetweenLooks{100};
+constexpr std::chrono::milliseconds kBetweenLooks{
+    MillisecondsOf<"journal.look">};
 // Slices gather to chunks of this size: each is a commit.
 constexpr std::size_t kChunkBytes = 256 * 1024;
 // Being woken is part of a wait that was slept through.
-constexpr std::chrono::microseconds kWakeUp{40};
+constexpr std::chrono::microseconds kWakeUp{MicrosecondsOf<"journal.wake_up">};
 
 // 0 where the clock went back (elapsed.h).
 std::uint64_t Microseconds(std::chrono::steady_clock::duration time) {

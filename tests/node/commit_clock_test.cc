@@ -49,11 +49,11 @@ TEST_F(CommitClockTest, LeavesOutTheTimeAfterTheCommit) {
   Commit({kSelf, 7});
   const std::uint32_t at_commit =
       clock_.CommitLatencyUs(ReplyFor(origin, {kSelf, 7}));
-  EXPECT_GE(at_commit, 100u - CommitClock::kUnitUs);
+  EXPECT_GE(at_commit, 100u - CommitClock::kMicrosecondsAUnit);
   PassTime(200);
   const std::uint32_t later =
       clock_.CommitLatencyUs(ReplyFor(origin, {kSelf, 7}));
-  EXPECT_NEAR(later, at_commit, CommitClock::kUnitUs);
+  EXPECT_NEAR(later, at_commit, CommitClock::kMicrosecondsAUnit);
 }
 
 TEST_F(CommitClockTest, CountsUntilNowForASlotThatTheRingHasPassed) {
@@ -62,7 +62,7 @@ TEST_F(CommitClockTest, CountsUntilNowForASlotThatTheRingHasPassed) {
   Commit({kSelf, 7 + 8192});
   PassTime(200);
   EXPECT_GE(clock_.CommitLatencyUs(ReplyFor(origin, {kSelf, 7})),
-            200u - CommitClock::kUnitUs);
+            200u - CommitClock::kMicrosecondsAUnit);
 }
 
 TEST_F(CommitClockTest, NotesOwnInstancesOnly) {
@@ -70,7 +70,7 @@ TEST_F(CommitClockTest, NotesOwnInstancesOnly) {
   Commit({ReplicaAt(0), 7});
   PassTime(200);
   EXPECT_GE(clock_.CommitLatencyUs(ReplyFor(origin, {kSelf, 7})),
-            200u - CommitClock::kUnitUs);
+            200u - CommitClock::kMicrosecondsAUnit);
 }
 
 TEST_F(CommitClockTest, GivesZeroWhereNoInstanceCarriedTheCommand) {

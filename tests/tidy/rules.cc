@@ -236,6 +236,59 @@ std::string ImpureName(std::string_view line) {
   return {};
 }
 
+// ---- timers -----------------------------------------------------------------
+
+constexpr std::string_view kTimerTable = "wire/timers.h";
+// Where the product waits; what programs read from pipes is not it.
+constexpr std::array<std::string_view, 11> kTimedFolders = {
+    "wire/",
+    "storage/",
+    "executor/",
+    "replica/base/",
+    "replica/epaxos/",
+    "replica/bpaxos/",
+    "replica/multipaxos/",
+    "replica/host/",
+    "replica/node/",
+    "replica/client/",
+    "replica/cli/"};
+// How a name ends that counts time.
+constexpr std::array<std::string_view, 6> kTimeEndings = {
+    "_ms", "_us", "_ticks", "Ms", "Us", "Ticks"};
+
+// "hedge_ms" of "int hedge_ms = 80;": a time that gets a number of its own, but
+// for 0 and 1, with which counting begins.
+std::string TimerSetIn(std::string_view line) {
+  for (std::size_t at = 0; at < line.size();) {
+    if (!IsWordCharacter(line[at])) {
+      ++at;
+      continue;
+    }
+    std::size_t end = at;
+    while (end < line.size() && IsWordCharacter(line[end])) ++end;
+    const std::string_view word = line.substr(at, end - at);
+    at = end;
+    if (std::ranges::none_of(kTimeEndings, [&](std::string_view ending) {
+          return word.ends_with(ending);
+        })) {
+      continue;
+    }
+    std::size_t next = line.find_first_not_of(' ', end);
+    if (next == std::string_view::npos ||
+        (line[next] != '=' && line[next] != '{')) {
+      continue;
+    }
+    next = line.find_first_not_of(' ', next + 1);
+    if (next == std::string_view::npos) continue;
+    const std::string_view value =
+        line.substr(next, line.find_first_not_of("0123456789'", next) - next);
+    if (!value.empty() && value != "0" && value != "1") {
+      return std::string(word);
+    }
+  }
+  return {};
+}
+
 // ---- citations --------------------------------------------------------------
 
 constexpr std::string_view kDocs = "replica/docs/";
@@ -427,6 +480,26 @@ std::vector<Finding> CheckPurity(const SourceFile& file) {
   ForLines(code, [&](std::string_view line, std::size_t number) {
     const std::string name = ImpureName(line);
     if (!name.empty()) report(number, name);
+  });
+  return findings;
+}
+
+std::vector<Finding> CheckTimers(const SourceFile& file) {
+  std::vector<Finding> findings;
+  if (!file.is_cpp() || file.path == kTimerTable ||
+      std::ranges::none_of(kTimedFolders, [&](std::string_view folder) {
+        return file.path.starts_with(folder);
+      })) {
+    return findings;
+  }
+  const std::string code = BlankOut(file.text, /*strings=*/true);
+  ForLines(code, [&](std::string_view line, std::size_t number) {
+    const std::string name = TimerSetIn(line);
+    if (name.empty()) return;
+    findings.push_back({file.path, number, "timers",
+                        "sets " + name + " to a number; give it a row in " +
+                            std::string(kTimerTable) +
+                            " and ask for that by name"});
   });
   return findings;
 }

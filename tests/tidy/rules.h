@@ -34,6 +34,9 @@ std::vector<Finding> CheckIncludes(const SourceFile& file);
 // No clock, thread, randomness, I/O or environment below the shell.
 std::vector<Finding> CheckPurity(const SourceFile& file);
 
+// No timer of the product has a number beside the table of timers.
+std::vector<Finding> CheckTimers(const SourceFile& file);
+
 // "// Answers:" in the first line, and #pragma once.
 std::vector<Finding> CheckHeader(const SourceFile& file);
 

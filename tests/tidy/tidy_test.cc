@@ -56,6 +56,10 @@ TEST(ThisTree, HasHeadersThatSayWhatTheyAnswer) {
   EXPECT_THAT(OnEveryFile(CheckHeader), IsEmpty());
 }
 
+TEST(ThisTree, HasEachTimerInTheTable) {
+  EXPECT_THAT(OnEveryFile(CheckTimers), IsEmpty());
+}
+
 TEST(ThisTree, CitesWhatIsThere) {
   EXPECT_THAT(OnEveryFile([](const SourceFile& file) {
                 return CheckCitations(file, ThisTree());
@@ -220,6 +224,27 @@ TEST(PurityRule, LetsABrokenInvariantSpeak) {
   EXPECT_THAT(Purity("wire/check.h", "std::fprintf(stderr, \"x\");"),
               IsEmpty());
   EXPECT_EQ(Purity("wire/check.h", "#include <chrono>").size(), 1u);
+}
+
+TEST(TimerRule, FindsANumberBesideTheTable) {
+  const auto check = [](const std::string& path, const std::string& text) {
+    return Texts(CheckTimers({path, text}));
+  };
+  EXPECT_THAT(
+      check("replica/node/a.h", "x;\nstd::int64_t hedge_ms = 80;\n"),
+      ElementsAre(AllOf(StartsWith("replica/node/a.h:2: timers: sets hedge"),
+                        HasSubstr("give it a row"))));
+  for (const char* line :
+       {"constexpr int kQuietTicks{30};", "options.meeting_ms=1'000;",
+        "constexpr auto kPauseUs = 16;", "f({.tick_ms = 10})"}) {
+    EXPECT_EQ(check("replica/epaxos/a.cc", line).size(), 1u) << line;
+    EXPECT_THAT(check("tests/a.cc", line), IsEmpty()) << line;
+  }
+  for (const char* line :
+       {"int hedge_ms = MillisecondsOf<\"client.hedge\">;", "age_ticks = 0;",
+        "if (age_ms == 80) x();", "// tick_ms = 10", "stuck_ticks = n;"}) {
+    EXPECT_THAT(check("replica/host/a.cc", line), IsEmpty()) << line;
+  }
 }
 
 TEST(HeaderRule, WantsAQuestionAndAGuard) {

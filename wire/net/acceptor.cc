@@ -3,12 +3,13 @@
 #include <utility>
 
 #include "wire/text.h"
+#include "wire/timers.h"
 
 namespace quorate {
 namespace {
 
 constexpr int kBacklog = 512;
-constexpr std::uint64_t kAskAgainMs = 1000;
+constexpr std::uint64_t kAskAgainMs = MillisecondsOf<"acceptor.again">;
 
 std::string_view RemedyFor(int error) {
   switch (error) {

@@ -18,11 +18,13 @@
 #include "absl/status/status.h"
 #include "wire/frame.h"
 #include "wire/net/handles.h"
+#include "wire/timers.h"
 
 namespace quorate {
 
 // Keepalive counts in whole seconds, and asks twice before it gives up.
-inline constexpr std::uint64_t kLeastVanishedS = 3;
+inline constexpr std::uint64_t kLeastVanishedS =
+    SecondsOf<"connections.least_vanished">;
 
 class Connection {
  public:

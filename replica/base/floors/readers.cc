@@ -2,11 +2,13 @@
 
 #include <bit>
 
+#include "wire/timers.h"
+
 namespace quorate {
 namespace {
 
 // Ticks that a reader may be silent.
-constexpr int kPatience = 500;
+constexpr int kPatienceTicks = TicksOf<"readers.silent">;
 
 }  // namespace
 
@@ -17,7 +19,8 @@ Readers::Readers(int columns, ReplicaSet members)
 
 void Readers::HandleRequest(ReplicaId from, const SnapshotRequest& m,
                             const DependencySet& forgotten, Actions& actions) {
-  readers_[static_cast<std::size_t>(Index(from))].patience_ticks = kPatience;
+  readers_[static_cast<std::size_t>(Index(from))].patience_ticks =
+      kPatienceTicks;
   if (cut_through_ == 0 || !cut_.Covers(forgotten) ||
       !cut_.Covers(m.forgotten)) {
     wants_checkpoint_ = true;
@@ -33,7 +36,7 @@ void Readers::HandleFrontier(ReplicaId from, const DependencySet& committed,
                              const DependencySet& enough) {
   Reader& reader = readers_[static_cast<std::size_t>(Index(from))];
   if (reader.patience_ticks > 0 && reader.committed != committed) {
-    reader.patience_ticks = kPatience;  // It gets on.
+    reader.patience_ticks = kPatienceTicks;  // It gets on.
   }
   reader.committed = committed;
   if (committed.Covers(enough)) reader.patience_ticks = 0;
