@@ -45,6 +45,8 @@ constexpr SubCommand kSubCommands[] = {
     {"report", quorate::bench::ReportMain,
      "show, draw and compare results of bench", kAnswers},
 #endif
+    {"settings", quorate::cli::SettingsMain, "list what cluster.toml can say",
+     kAnswers},
     {"conflicts", quorate::cli::ConflictsMain, "print which operations commute",
      kAnswers},
 };

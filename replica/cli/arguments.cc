@@ -129,6 +129,19 @@ void PrintError(std::string_view command, std::string_view problem) {
   fmt::print(stderr, "quorate {}: {}\n", command, problem);
 }
 
+std::vector<std::string> NamesOf(std::string_view setting) {
+  std::vector<std::string> names;
+  for (const std::string_view name : SettingRowOf(setting).form.names()) {
+    names.emplace_back(name);
+  }
+  return names;
+}
+
+std::pair<std::int64_t, std::int64_t> LimitsOf(std::string_view setting) {
+  const SettingForm& form = SettingRowOf(setting).form;
+  return {form.least, form.most};
+}
+
 std::string ShellWord(std::string_view word) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

@@ -5,10 +5,13 @@
 // the way to the cluster's configuration, which most sub-commands need.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -38,6 +41,11 @@ absl::StatusOr<ClusterConfig> ChooseConfig(const std::string& path);
 
 // "quorate <command>: <problem>" on stderr.
 void PrintError(std::string_view command, std::string_view problem);
+
+// What the setting of that name may be: an option that stands for it allows the
+// same.
+std::vector<std::string> NamesOf(std::string_view setting);
+std::pair<std::int64_t, std::int64_t> LimitsOf(std::string_view setting);
 
 // `word` as a shell takes it, in quotes if it needs them.
 std::string ShellWord(std::string_view word);

@@ -26,6 +26,7 @@ int KvMain(int argc, const char* const* argv);
 // Asks all nodes how they are.
 int StatusMain(int argc, const char* const* argv);
 // Prints which operations commute.
+int SettingsMain(int argc, const char* const* argv);
 int ConflictsMain(int argc, const char* const* argv);
 
 }  // namespace quorate::cli

@@ -226,7 +226,7 @@ int ConflictsMain(int argc, const char* const* argv) {
       "  quorate conflicts --conflicts key --json\n"
       "  quorate conflicts --why add append    (a case in which it shows)");
   app.add_option("--conflicts", mode_name, "how much of the table is used")
-      ->check(CLI::IsMember({"op", "rw", "key"}))
+      ->check(CLI::IsMember(NamesOf("protocol.conflicts")))
       ->capture_default_str();
   app.add_option("--why", why,
                  "why two operations of one key are ordered, or not: a state "

@@ -12,6 +12,7 @@
 #include "replica/cli/cli.h"
 #include "replica/cli/local_cluster.h"
 #include "replica/cli/node_starter.h"
+#include "wire/timers.h"
 
 namespace quorate::cli {
 namespace {
@@ -19,7 +20,7 @@ namespace {
 struct LocalArguments {
   std::string directory;
   std::string node;
-  int timeout_ms = 30000;
+  int timeout_ms = MillisecondsOf<"local.ready">;
   bool json = false;
   int nodes = 3;
   int batch = 0;
@@ -176,7 +177,7 @@ CLI::App* AddUp(CLI::App& app, LocalArguments& arguments) {
       ->capture_default_str();
   up->add_option("--protocol", arguments.protocol,
                  "epaxos (default), multipaxos or bpaxos")
-      ->check(CLI::IsMember({"epaxos", "multipaxos", "bpaxos"}));
+      ->check(CLI::IsMember(NamesOf("cluster.protocol")));
   for (const auto& [name, count] :
        {std::pair("--leaders", &arguments.roles.leaders),
         std::pair("--depsvc", &arguments.roles.dependency_nodes),
@@ -203,13 +204,13 @@ CLI::App* AddUp(CLI::App& app, LocalArguments& arguments) {
   up->add_option("--durability", arguments.durability,
                  "fsync (default): nothing is said before it is on disk; "
                  "memory: nothing is written")
-      ->check(CLI::IsMember({"fsync", "memory"}));
+      ->check(CLI::IsMember(NamesOf("cluster.durability")));
   up->add_option("--fast-path", arguments.fast_path,
                  "when one round trip is enough: epaxos (default), a majority "
                  "that knows no further conflict; atlas, a fixed quorum that "
                  "reports every conflict often enough; unanimous, all nodes "
                  "without a further conflict")
-      ->check(CLI::IsMember({"epaxos", "atlas", "unanimous"}));
+      ->check(CLI::IsMember(NamesOf("protocol.fast_path")));
   up->add_flag("--thrifty", arguments.thrifty,
                "send proposals to a fast quorum only");
   up->add_flag("--lazy-fast-commit", arguments.lazy_fast_commit,
@@ -219,10 +220,11 @@ CLI::App* AddUp(CLI::App& app, LocalArguments& arguments) {
   up->add_option("--conflicts", arguments.conflicts,
                  "how much of the commutation table is used: op (default), "
                  "rw, key")
-      ->check(CLI::IsMember({"op", "rw", "key"}));
+      ->check(CLI::IsMember(NamesOf("protocol.conflicts")));
+  const auto most_shared = LimitsOf("batch.max_commands");
   up->add_option("--batch", arguments.batch,
                  "most commands that share an instance; 1 turns it off")
-      ->check(CLI::Range(1, 16384));
+      ->check(CLI::Range(most_shared.first, most_shared.second));
   AddTimeout(up, arguments);
   return up;
 }

@@ -17,6 +17,9 @@ int ServeMain(int argc, const char* const* argv) {
       "quorate serve");
   app.footer(
       "Example:\n  quorate serve --config cluster.toml --node r1\n"
+      "The file: `quorate settings` lists what it can say, `quorate settings "
+      "--example`\nis one for five machines; replica/docs/settings.md is the "
+      "same as a page.\n"
       "SIGTERM and SIGINT stop it. Exit codes: 0 stopped, 1 failed, 2 wrong "
       "usage,\n74 storage failure.");
   AddConfigOption(app, config);

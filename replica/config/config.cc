@@ -7,6 +7,7 @@
 
 #include "replica/base/quorum.h"
 #include "replica/config/config_table.h"
+#include "replica/config/setting_node.h"
 #include "replica/config/setting_table.h"
 #include "replica/system/user_file.h"
 #include "wire/limits.h"
@@ -15,160 +16,11 @@
 namespace quorate {
 namespace {
 
-// What this binary knows; ValidateSettings says what it can run.
-constexpr std::string_view kProtocolNames[] = {Name(Protocol::kEpaxos),
-                                               Name(Protocol::kMultipaxos),
-                                               Name(Protocol::kBpaxos)};
-constexpr std::string_view kFastPaths[] = {"epaxos", "atlas", "unanimous"};
-constexpr std::string_view kDurabilities[] = {"fsync", "memory"};
-// In the order of Roles.
-constexpr std::string_view kRoles[] = {"leader", "depsvc", "acceptor",
-                                       "executor"};
-constexpr std::string_view kConflictModes[] = {"op", "rw", "key"};
-constexpr std::string_view kReadModes[] = {Name(ReadMode::kLog),
-                                           Name(ReadMode::kLeader)};
-
 // A hundred times what nine nodes need.
 constexpr std::size_t kMostConfigBytes = std::size_t{1} << 20;
-constexpr std::int64_t kMostTicks = 100'000;
-
-void ReadCluster(ConfigTable table, ClusterConfig& config) {
-  table.RequiredText("id", config.cluster_id);
-  std::string protocol(Name(config.settings.protocol));
-  table.Choice("protocol", kProtocolNames, protocol);
-  config.settings.protocol =
-      ParseProtocol(protocol).value_or(Protocol::kEpaxos);
-  std::string durability = "fsync";
-  table.Choice("durability", kDurabilities, durability);
-  config.durability =
-      durability == "memory" ? Durability::kMemory : Durability::kFsync;
-  table.RefuseOthers();
-}
-
-void ReadProtocol(ConfigTable table, Settings& settings) {
-  std::string fast_path(Name(settings.fast_path));
-  table.Choice("fast_path", kFastPaths, fast_path);
-  settings.fast_path =
-      ParseFastPathRule(fast_path).value_or(FastPathRule::kEpaxos);
-  table.Integer("faults", 0, kMaxReplicas, settings.faults);
-  table.Integer("fast_faults", 0, kMaxReplicas, settings.fast_faults);
-  table.Flag("thrifty", settings.thrifty);
-  table.Flag("overlap_sync", settings.overlap_sync);
-  table.Flag("lazy_fast_commit", settings.lazy_fast_commit);
-  std::string conflicts(Name(settings.conflicts));
-  table.Choice("conflicts", kConflictModes, conflicts);
-  settings.conflicts =
-      ParseConflictMode(conflicts).value_or(ConflictMode::kOperation);
-  table.Integer("retransmit_ticks", 1, kMostTicks, settings.retransmit_ticks);
-  table.Integer("tick_ms", 1, 10'000, settings.tick_ms);
-  table.Integer("max_in_flight", 1, 1'000'000, settings.max_in_flight);
-  table.Integer("retained_bytes", 0, std::int64_t{1} << 40,
-                settings.retained_bytes);
-  table.RefuseOthers();
-}
-
-void ReadQuorum(ConfigTable& table, std::string_view key, QuorumSpec& spec) {
-  std::string text = ToString(spec);
-  table.Text(key, text);
-  const absl::StatusOr<QuorumSpec> parsed = ParseQuorumSpec(text);
-  if (parsed.ok()) {
-    spec = *parsed;
-  } else {
-    table.Refuse(key, Concat("paxos.", key, ": ",
-                             std::string(parsed.status().message())));
-  }
-}
-
-void ReadPaxos(ConfigTable table, Settings& settings) {
-  ReadQuorum(table, "phase1", settings.phase1);
-  ReadQuorum(table, "phase2", settings.phase2);
-  ReadQuorum(table, "dependencies", settings.dependency_quorum);
-  std::string reads(Name(settings.reads));
-  table.Choice("reads", kReadModes, reads);
-  settings.reads =
-      reads == Name(ReadMode::kLeader) ? ReadMode::kLeader : ReadMode::kLog;
-  table.Integer("election_ticks", 1, kMostTicks, settings.election_ticks);
-  table.RefuseOthers();
-}
-
-void ReadBatch(ConfigTable table, Settings& settings) {
-  table.Integer("max_commands", 1, std::int64_t{kMaxBatchCommands},
-                settings.batch_commands);
-  table.Integer("max_bytes", 1, std::int64_t{kMaxBatchBytes},
-                settings.batch_bytes);
-  table.Integer("max_queued", 1, 10'000'000, settings.max_queued_commands);
-  table.RefuseOthers();
-}
-
-void ReadCheckpoint(ConfigTable table, ClusterConfig& config) {
-  constexpr std::int64_t kMostBytes = std::int64_t{1} << 50;
-  table.Integer("journal_bytes", 1, kMostBytes,
-                config.checkpoint_journal_bytes);
-  table.Integer("percent", 0, 10'000, config.checkpoint_percent);
-  table.RefuseOthers();
-}
-
-void ReadSessions(ConfigTable table, Settings& settings) {
-  std::uint64_t seconds = settings.session_idle_ms / 1000;
-  table.Integer("idle_s", 0, std::int64_t{1} << 32, seconds);
-  settings.session_idle_ms = seconds * 1000;
-  table.RefuseOthers();
-}
-
-void ReadConnections(ConfigTable table, ClusterConfig& config) {
-  // The least is kLeastVanishedS of connection.h; the most, the kernel's.
-  table.Integer("vanished_s", 3, 32'767, config.vanished_s);
-  table.RefuseOthers();
-}
-
-void ReadResults(ConfigTable table, Settings& settings) {
-  ResultLimits& limits = settings.results;
-  table.Integer("command_bytes", std::int64_t{ResultLimits::kLeast},
-                std::int64_t{ResultLimits::kMost}, limits.command_bytes);
-  table.Integer("kept_bytes", 0, std::int64_t{1} << 40, limits.kept_bytes);
-  table.RefuseOthers();
-}
-
-bool IsName(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
-}
-
-// The node's set in `roles`, in the order of kRoles.
-ReplicaSet& RoleOf(Roles& roles, std::size_t role) {
-  ReplicaSet* const sets[] = {&roles.leaders, &roles.dependency_nodes,
-                              &roles.acceptors, &roles.executors};
-  return *sets[role];
-}
 
 // Who names no roles has all of them; where nobody names any, Settings::roles
 // stays empty, which says the same.
-void ReadRoles(ConfigTable& table, std::size_t index,
-               std::vector<std::optional<std::vector<std::string>>>& roles) {
-  table.Choices("roles", kRoles, roles[index]);
-  if (roles[index].has_value() && roles[index]->empty()) {
-    table.Refuse("roles",
-                 "a node without a role has nothing to do; give it "
-                 "one, or leave roles out to give it all");
-  }
-}
-
-// "depsvc_shard" or "acceptor_group", counted from 1 as nodes are.
-void ReadPart(ConfigTable& table, std::string_view key, std::string_view role,
-              const std::optional<std::vector<std::string>>& roles,
-              std::uint8_t& part) {
-  int number = 0;
-  table.Integer(key, 1, kMaxParts, number);
-  if (number == 0) return;  // Not there.
-  part = static_cast<std::uint8_t>(number - 1);
-  if (roles.has_value() && std::ranges::find(*roles, role) == roles->end()) {
-    table.Refuse(key, Concat("the node lacks the role \"", role,
-                             "\"; give it that role, or leave ", key, " out"));
-  }
-}
-
 Roles GatherRoles(
     const std::vector<std::optional<std::vector<std::string>>>& named) {
   Roles roles;
@@ -177,9 +29,9 @@ Roles GatherRoles(
     return roles;
   }
   for (std::size_t i = 0; i < named.size(); ++i) {
-    for (std::size_t role = 0; role < std::size(kRoles); ++role) {
+    for (std::size_t role = 0; role < std::size(kRoleNames); ++role) {
       if (!named[i].has_value() ||
-          std::ranges::find(*named[i], kRoles[role]) != named[i]->end()) {
+          std::ranges::find(*named[i], kRoleNames[role]) != named[i]->end()) {
         RoleOf(roles, role).Insert(ReplicaAt(static_cast<int>(i)));
       }
     }
@@ -190,47 +42,11 @@ Roles GatherRoles(
 // A role that nobody has would pass for one that everybody has.
 void RefuseMissingRoles(ConfigDocument& document, Roles roles) {
   if (roles == Roles()) return;
-  for (std::size_t role = 0; role < std::size(kRoles); ++role) {
+  for (std::size_t role = 0; role < std::size(kRoleNames); ++role) {
     if (!RoleOf(roles, role).empty()) continue;
-    document.Refuse(Concat("no node has the role \"", kRoles[role],
+    document.Refuse(Concat("no node has the role \"", kRoleNames[role],
                            "\"; add it to the roles of some [[node]]"));
   }
-}
-
-// "listen" is both at once, with the ports that the node is called at.
-void ReadListen(ConfigTable& table, NodeConfig& node) {
-  std::optional<std::string> host;
-  table.OptionalHost("listen", host);
-  if (host) {
-    node.peer_listen = {*host, node.peer.port};
-    node.client_listen = {*host, node.client.port};
-  }
-  table.OptionalAddress("peer_listen", node.peer_listen);
-  table.OptionalAddress("client_listen", node.client_listen);
-  if (node.ListenForPeers() == node.ListenForClients()) {
-    table.Refuse("listen",
-                 Concat("node ", node.name, " listens on ",
-                        ToString(node.ListenForPeers()),
-                        " for peers and for clients; give each its own port"));
-  }
-}
-
-void ReadNode(ConfigTable& table, Durability durability, NodeConfig& node) {
-  table.RequiredText("name", node.name);
-  if (!node.name.empty() && !IsName(node.name)) {
-    table.Refuse("name", Concat("node name \"", node.name,
-                                "\" may only have letters, digits, "
-                                "\"-\" and \"_\"; rename the node"));
-  }
-  table.Address("peer", node.peer);
-  table.Address("client", node.client);
-  ReadListen(table, node);
-  if (durability == Durability::kFsync) {
-    table.RequiredText("dir", node.directory);
-  } else {
-    table.Text("dir", node.directory);
-  }
-  table.Text("site", node.site);
 }
 
 // "r1 and r4 both listen on ...": a value that two nodes may not share.
@@ -322,7 +138,8 @@ std::string FormerQuorums(const Settings& settings) {
 
 // Node names come several times in what a node says of itself first, and
 // strangers are not read from for long.
-void CheckHandshake(ConfigDocument& document, const ClusterConfig& config) {
+void CheckHandshake(ConfigDocument& document, const ClusterConfig& config,
+                    SettingTable rows) {
   constexpr std::size_t kFixedBytes = 256;  // rounded up
   constexpr std::size_t kSettingBytes = 32;
   std::size_t bytes = kFixedBytes + config.cluster_id.size();
@@ -330,7 +147,7 @@ void CheckHandshake(ConfigDocument& document, const ClusterConfig& config) {
   for (const NodeConfig& node : config.nodes) {
     longest = std::max(longest, node.name.size());
   }
-  for (const AgreedSetting& setting : AgreedSettingsOf(config)) {
+  for (const AgreedSetting& setting : AgreedSettingsOf(config, rows)) {
     bytes += kSettingBytes + setting.name.size() + setting.value.size();
   }
   if (bytes + longest <= kMaxHandshakeFrameBytes) return;
@@ -339,6 +156,33 @@ void CheckHandshake(ConfigDocument& document, const ClusterConfig& config) {
              "what nodes say in a handshake would take ",
              bytes + longest, " bytes, and ", kMaxHandshakeFrameBytes,
              " is the limit; shorten them"));
+}
+
+void ReadTables(SettingTable rows, ConfigDocument& document,
+                ConfigDraft& draft) {
+  const std::vector<std::string_view> sections = SectionsOf(rows);
+  for (const std::string_view section : sections) {
+    ConfigTable table = document.Table(section);
+    for (const SettingRow& row : rows) {
+      if (!row.of_file() || row.section() != section) continue;
+      row.form.read(row.form, row.key(), table, draft);
+    }
+    table.RefuseOthers();
+  }
+  document.RefuseOthers(sections);
+}
+
+void ReadNodes(SettingTable rows, ConfigDocument& document,
+               ConfigDraft& draft) {
+  draft.config.nodes.resize(document.NodeCount());
+  draft.roles.resize(draft.config.nodes.size());
+  for (; draft.node < draft.config.nodes.size(); ++draft.node) {
+    ConfigTable table = document.Node(draft.node);
+    for (const SettingRow& row : rows) {
+      if (row.of_node()) row.form.read(row.form, row.key(), table, draft);
+    }
+    table.RefuseOthers();
+  }
 }
 
 }  // namespace
@@ -351,22 +195,22 @@ bool ClusterConfig::TakesCommands(std::size_t index) const {
 std::vector<std::string_view> ClusterConfig::RolesOf(std::size_t index) const {
   std::vector<std::string_view> names;
   Roles roles = settings.roles;
-  for (std::size_t role = 0; role < std::size(kRoles); ++role) {
+  for (std::size_t role = 0; role < std::size(kRoleNames); ++role) {
     const ReplicaSet holders = RoleOf(roles, role);
     if (holders.empty() ||
         holders.Contains(ReplicaAt(static_cast<int>(index)))) {
-      names.push_back(kRoles[role]);
+      names.push_back(kRoleNames[role]);
     }
   }
   return names;
 }
 
 std::optional<int> ClusterConfig::ShardOf(std::size_t index) const {
-  return PartOf(*this, index, kRoles[1], settings.parts.shard);
+  return PartOf(*this, index, kRoleNames[1], settings.parts.shard);
 }
 
 std::optional<int> ClusterConfig::GroupOf(std::size_t index) const {
-  return PartOf(*this, index, kRoles[2], settings.parts.group);
+  return PartOf(*this, index, kRoleNames[2], settings.parts.group);
 }
 
 std::optional<std::size_t> ClusterConfig::FindNode(
@@ -398,33 +242,19 @@ Settings ClusterConfig::NodeSettings(std::size_t index) const {
 
 absl::StatusOr<ClusterConfig> ParseConfig(std::string_view text,
                                           std::string_view path) {
+  return ParseConfigBy(SettingRows(), text, path);
+}
+
+absl::StatusOr<ClusterConfig> ParseConfigBy(SettingTable rows,
+                                            std::string_view text,
+                                            std::string_view path) {
   absl::StatusOr<ConfigDocument> parsed = ConfigDocument::Parse(text, path);
   if (!parsed.ok()) return parsed.status();
   ConfigDocument& document = *parsed;
-  ClusterConfig config;
-  ReadCluster(document.Table("cluster"), config);
-  ReadProtocol(document.Table("protocol"), config.settings);
-  ReadPaxos(document.Table("paxos"), config.settings);
-  ReadBatch(document.Table("batch"), config.settings);
-  ReadCheckpoint(document.Table("checkpoint"), config);
-  ReadSessions(document.Table("sessions"), config.settings);
-  ReadConnections(document.Table("connections"), config);
-  ReadResults(document.Table("results"), config.settings);
-  document.RefuseOthers();
-  config.nodes.resize(document.NodeCount());
-  std::vector<std::optional<std::vector<std::string>>> roles(
-      config.nodes.size());
-  for (std::size_t i = 0; i < config.nodes.size(); ++i) {
-    ConfigTable table = document.Node(i);
-    ReadNode(table, config.durability, config.nodes[i]);
-    ReadRoles(table, i, roles);
-    if (i < kMaxNodes) {
-      Parts& parts = config.settings.parts;
-      ReadPart(table, "depsvc_shard", kRoles[1], roles[i], parts.shard[i]);
-      ReadPart(table, "acceptor_group", kRoles[2], roles[i], parts.group[i]);
-    }
-    table.RefuseOthers();
-  }
+  ConfigDraft draft;
+  ClusterConfig& config = draft.config;
+  ReadTables(rows, document, draft);
+  ReadNodes(rows, document, draft);
   config.settings.replicas = static_cast<int>(config.nodes.size());
   if (document.status().ok()) RefuseSharedValues(document, config.nodes);
   const int most =
@@ -436,14 +266,14 @@ absl::StatusOr<ClusterConfig> ParseConfig(std::string_view text,
                            "; add or remove [[node]] tables"));
   }
   if (document.status().ok()) {
-    config.settings.roles = GatherRoles(roles);
+    config.settings.roles = GatherRoles(draft.roles);
     RefuseMissingRoles(document, config.settings.roles);
   }
   if (document.status().ok()) {
     const absl::Status valid = ValidateSettings(config.NodeSettings(0));
     if (!valid.ok()) document.Refuse(std::string(valid.message()));
   }
-  if (document.status().ok()) CheckHandshake(document, config);
+  if (document.status().ok()) CheckHandshake(document, config, rows);
   if (!document.status().ok()) return document.status();
   return config;
 }

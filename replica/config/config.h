@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "replica/base/settings.h"
 #include "wire/net/endpoint.h"
+#include "wire/timers.h"
 
 namespace quorate {
 
@@ -22,6 +23,9 @@ enum class Durability : std::uint8_t {
   kFsync,   // nothing leaves before it is synced; the default
   kMemory,  // nothing is written; named as not durable in every result
 };
+constexpr std::string_view Name(Durability durability) {
+  return durability == Durability::kMemory ? "memory" : "fsync";
+}
 
 struct NodeConfig {
   std::string name;  // "r1"
@@ -54,7 +58,7 @@ struct ClusterConfig {
   std::uint64_t checkpoint_percent = 100;
   // A connection whose other side acknowledges nothing for so long, because its
   // machine or the network is gone, is given up.
-  std::uint64_t vanished_s = 30;
+  std::uint64_t vanished_s = SecondsOf<"connections.vanished">;
   std::vector<NodeConfig> nodes;
 
   // Does a client that wants something done ask this node? All but BPaxos'

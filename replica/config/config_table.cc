@@ -16,9 +16,6 @@
 namespace quorate {
 namespace {
 
-constexpr std::string_view kTables[] = {"cluster",     "protocol",   "paxos",
-                                        "batch",       "checkpoint", "sessions",
-                                        "connections", "results"};
 constexpr std::string_view kNodes = "node";
 
 int LineOf(const toml::node& node) {
@@ -294,15 +291,15 @@ ConfigTable ConfigDocument::Node(std::size_t index) {
                      nodes->as_array()->get(index)->as_table());
 }
 
-void ConfigDocument::RefuseOthers() {
+void ConfigDocument::RefuseOthers(std::span<const std::string_view> tables) {
   for (const auto& [key, node] : AsTable(root_.get())) {
     if (key.str() == kNodes ||
-        std::ranges::find(kTables, key.str()) != std::end(kTables)) {
+        std::ranges::find(tables, key.str()) != tables.end()) {
       continue;
     }
     RefuseLine(static_cast<int>(key.source().begin.line),
                Concat("unknown name \"", key.str(), "\"; known are ",
-                      Listed(kTables, "[", "]"), " and [[", kNodes, "]]"));
+                      Listed(tables, "[", "]"), " and [[", kNodes, "]]"));
   }
 }
 

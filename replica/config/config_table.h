@@ -47,6 +47,8 @@ class ConfigTable {
     value = static_cast<T>(number);
   }
 
+  // "batch.max_commands".
+  std::string NameOf(std::string_view key) const;
   // Refuses the value of `key` for a reason of the caller's.
   void Refuse(std::string_view key, std::string_view problem);
   // Refuses every key that has not been read.
@@ -60,8 +62,6 @@ class ConfigTable {
 
   void ReadInteger(std::string_view key, std::int64_t least, std::int64_t most,
                    std::int64_t& value);
-  // "batch.max_commands".
-  std::string NameOf(std::string_view key) const;
   int line() const;
 
   ConfigDocument* document_;
@@ -78,8 +78,8 @@ class ConfigDocument {
   ConfigTable Table(std::string_view name);
   std::size_t NodeCount();
   ConfigTable Node(std::size_t index);
-  // Refuses every top-level name that nobody asked for.
-  void RefuseOthers();
+  // Refuses every top-level name but these and the nodes.
+  void RefuseOthers(std::span<const std::string_view> tables);
 
   void Refuse(std::string_view problem) { RefuseLine(0, problem); }
   void RefuseNode(std::size_t index, std::string_view problem);

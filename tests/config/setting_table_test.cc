@@ -9,8 +9,10 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "wire/limits.h"
+#include "wire/timers.h"
 
 namespace quorate {
 namespace {
@@ -47,35 +49,91 @@ const std::string kOfEpaxos = "[cluster]\nid = \"demo\"\n";
 const std::string kOfMultipaxos = kOfEpaxos + "protocol = \"multipaxos\"\n";
 const std::string kOfBpaxos = kOfEpaxos + "protocol = \"bpaxos\"\n";
 
-TEST(SettingTableTest, HasARowForEveryKeyOfTheFileAndForNothingElse) {
-  std::set<std::string> keys;
-  // Every key is written where nodes differ.
-  std::istringstream lines(FormatConfig(Parsed(
-      kOfBpaxos + Nodes(3, "site = \"tokyo\"\nlisten = \"127.0.0.1\"\n") +
-      TailOf(6,
-             "roles = [\"depsvc\", \"acceptor\"]\ndepsvc_shard = 2\n"
-             "acceptor_group = 2\n") +
-      "peer_listen = \"127.0.0.1:9001\"\n"
-      "client_listen = \"127.0.0.1:9002\"\n")));
-  std::string table;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("[")) {
-      table = line.substr(line.find_first_not_of('['));
-      table = table.substr(0, table.find(']'));
-    } else if (const std::size_t at = line.find(" = ");
-               at != std::string::npos) {
-      keys.insert(table + "." + line.substr(0, at));
-    }
-  }
-  std::set<std::string> rows;
+TEST(SettingTableTest, EveryRowIsWhole) {
+  std::set<std::string_view> names;
   for (const SettingRow& row : SettingRows()) {
+    EXPECT_TRUE(names.insert(row.name).second) << row.name;
+    EXPECT_FALSE(row.key().empty()) << row.name;
     EXPECT_EQ(row.value != nullptr, row.scope == SettingScope::kAgreed)
         << row.name;
+    EXPECT_FALSE(row.about.empty()) << row.name;
     EXPECT_FALSE(row.why.empty()) << row.name;
-    if (row.name.starts_with(kReleasePrefix)) continue;
-    EXPECT_TRUE(rows.insert(std::string(row.name)).second) << row.name;
+    EXPECT_FALSE(row.Allowed().empty()) << row.name;
+    EXPECT_EQ(row.of_file(), !row.name.starts_with(kReleasePrefix)) << row.name;
+    EXPECT_EQ(row.of_file(), row.form.print != nullptr) << row.name;
+    EXPECT_EQ(row.of_file(), !row.Default().empty()) << row.name;
   }
-  EXPECT_EQ(keys, rows);
+}
+
+// A new setting of a known kind: a field, and this row.
+TEST(SettingTableTest, OneRowIsAllThatASettingNeeds) {
+  std::vector<SettingRow> rows(SettingRows().begin(), SettingRows().end());
+  rows.push_back({"toy.most_waiting",
+                  Number<&Settings::max_waiting_instances>(1, 99'999),
+                  "how much may wait", SettingScope::kAgreed,
+                  [](const ClusterConfig& config) {
+                    return std::optional(
+                        std::to_string(config.settings.max_waiting_instances));
+                  },
+                  "all play alike"});
+  const std::string base = kOfEpaxos + Nodes(3);
+  const auto parse = [&](const std::string& table) {
+    return ParseConfigBy(rows, base + table, "c.toml");
+  };
+  // Read, with the table's own default where it is not there.
+  EXPECT_EQ(parse("")->settings.max_waiting_instances,
+            Settings().max_waiting_instances);
+  const ClusterConfig config = *parse("[toy]\nmost_waiting = 9\n");
+  EXPECT_EQ(config.settings.max_waiting_instances, 9u);
+  // Refused by its limits, its type and its name.
+  const auto error = [&](const std::string& line) {
+    return std::string(parse("[toy]\n" + line + "\n").status().message());
+  };
+  EXPECT_EQ(error("most_waiting = 100000"),
+            "config \"c.toml\" line 19: toy.most_waiting is 100000; choose a "
+            "number from 1 to 99999");
+  EXPECT_EQ(error("most_waiting = true"),
+            "config \"c.toml\" line 19: toy.most_waiting is true or false, "
+            "expected an integer");
+  EXPECT_EQ(error("least = 1"),
+            "config \"c.toml\" line 19: unknown key \"least\" in toy; known "
+            "are most_waiting");
+  EXPECT_FALSE(ParseConfig(base + "[toy]\n", "c.toml").ok());
+  // Printed, and read back.
+  const std::string text = FormatConfigBy(rows, config);
+  EXPECT_NE(text.find("\n[toy]\nmost_waiting = 9\n"), std::string::npos)
+      << text;
+  EXPECT_EQ(FormatConfigBy(rows, *ParseConfigBy(rows, text, "again")), text);
+  // Agreed on, and explained.
+  const auto difference = FindDifference(AgreedSettingsOf(config, rows),
+                                         AgreedSettingsOf(*parse(""), rows));
+  ASSERT_TRUE(difference);
+  EXPECT_EQ(difference->name, "toy.most_waiting");
+  EXPECT_NE(SettingsPage(rows).find("| `toy.most_waiting` | `4096` | 1 to "
+                                    "99999 | how much may wait | all play "
+                                    "alike |\n"),
+            std::string::npos);
+}
+
+TEST(SettingTableTest, TimersThatCanBeSetHaveOneDefault) {
+  std::set<std::string_view> names;
+  for (const Timer& timer : kTimers) {
+    EXPECT_TRUE(names.insert(timer.name).second) << timer.name;
+    EXPECT_FALSE(timer.what.empty()) << timer.name;
+    if (timer.setting.empty()) continue;
+    EXPECT_EQ(SettingRowOf(timer.setting).Default(),
+              std::to_string(timer.value))
+        << timer.name;
+    EXPECT_TRUE(timer.setting.ends_with("_" + std::string(Name(timer.unit))))
+        << timer.setting;
+  }
+}
+
+TEST(SettingTableTest, TheMinimalFileIsOne) {
+  const absl::StatusOr<ClusterConfig> config =
+      ParseConfig(MinimalConfig(), "cluster.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->nodes.size(), 5u);
 }
 
 TEST(SettingTableTest, IsThePageInTheDocumentation) {

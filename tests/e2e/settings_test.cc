@@ -24,6 +24,24 @@ bool Says(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+TEST(SettingsTest, TheExampleIsAFileForFiveMachines) {
+  const Output example = Quorate({"settings", "--example"});
+  EXPECT_EQ(example.exit_code, 0);
+  const auto config = ParseConfig(example.out, "cluster.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->nodes.size(), 5u);
+  EXPECT_TRUE(Says(Quorate({"serve", "--help"}).out, "quorate settings"));
+  // A setting, a table of them, all, none.
+  const Output one = Quorate({"settings", "faults"});
+  EXPECT_TRUE(Says(one.out, "protocol.faults = 0\n")) << one.out;
+  EXPECT_TRUE(Says(one.out, "0 to 9; all nodes alike: ")) << one.out;
+  EXPECT_TRUE(Says(Quorate({"settings", "batch", "--json"}).out,
+                   "\"setting\": \"batch.max_queued\""));
+  const Output none = Quorate({"settings", "protocol.fault"});
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_TRUE(Says(none.err, "did you mean protocol.faults?")) << none.err;
+}
+
 // Each of them made a node forget, decide or order otherwise than it had.
 TEST(SettingsTest, ADirectoryOfOtherSettingsIsRefusedAndTheSettingNamed) {
   struct Case {
