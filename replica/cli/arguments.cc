@@ -160,14 +160,4 @@ std::string ShellWord(std::string_view word) {
   return quoted + "'";
 }
 
-ClientOptions OptionsFor(const ClusterConfig& config) {
-  ClientOptions options;
-  options.cluster_id = config.cluster_id;
-  options.settings = AgreedSettingsOf(config);
-  for (const NodeConfig& node : config.nodes) {
-    options.nodes.push_back(node.client);
-  }
-  return options;
-}
-
 }  // namespace quorate::cli

@@ -15,7 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "replica/client/client.h"
+#include "replica/client/options.h"
 #include "replica/config/config.h"
 
 namespace CLI {
@@ -54,8 +54,5 @@ std::string ShellWord(std::string_view word);
 inline std::string_view Text(const absl::Status& status) {
   return {status.message().data(), status.message().size()};
 }
-
-// Every node's client address, in the order of the configuration.
-ClientOptions OptionsFor(const ClusterConfig& config);
 
 }  // namespace quorate::cli
