@@ -13,14 +13,14 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
-std::vector<std::string> Texts(const std::vector<Finding>& findings) {
+std::vector<std::string> Sentences(const std::vector<Finding>& findings) {
   std::vector<std::string> texts;
   for (const Finding& finding : findings) texts.push_back(ToString(finding));
   return texts;
 }
 
 // Put together here, so that this file itself cites nothing.
-std::string Code(const std::string& letters, const std::string& number) {
+std::string Written(const std::string& letters, const std::string& number) {
   return letters + number;
 }
 
@@ -31,17 +31,17 @@ std::vector<std::string> Names(const std::string& text) {
 }
 
 TEST(ThisTree, CitesCodesThatAreRegisteredOnce) {
-  EXPECT_THAT(Texts(CheckCodes(ReadTree(QUORATE_SOURCE_DIR))), IsEmpty());
+  EXPECT_THAT(Sentences(CheckCodes(ReadTree(QUORATE_SOURCE_DIR))), IsEmpty());
 }
 
 TEST(CodeRule, KnowsACodeWhenItSeesOne) {
-  const std::string r1 = Code("R", "1"), r5 = Code("R", "5");
+  const std::string r1 = Written("R", "1"), r5 = Written("R", "5");
   EXPECT_THAT(Names("// " + r1 + "-" + r5 + ": (" + r1 + "'), " + r5 + "."),
               ElementsAre(r1, r5, r1, r5));
-  const std::string floor = Code("B-R", "1c");
-  EXPECT_THAT(Names(floor + "' and " + Code("BM", "15")),
-              ElementsAre(floor, Code("BM", "15")));
-  EXPECT_THAT(Names("-" + Code("O", "2") + " r1 a." + r1 + " $" + r1 + " " +
+  const std::string floor = Written("B-R", "1c");
+  EXPECT_THAT(Names(floor + "' and " + Written("BM", "15")),
+              ElementsAre(floor, Written("BM", "15")));
+  EXPECT_THAT(Names("-" + Written("O", "2") + " r1 a." + r1 + " $" + r1 + " " +
                     r1 + ".2 x" + r1 + " " + r1 + "x1 ABCD1 A123"),
               IsEmpty());
 }
@@ -53,37 +53,37 @@ SourceTree Tree(const std::string& registry, const std::string& text) {
 }
 
 TEST(CodeRule, FindsWhatIsNotRegistered) {
-  const std::string row = "| " + Code("R", "1") + " | x | y |\n";
-  const std::string cites = "// " + Code("R", "1") + "\n";
+  const std::string row = "| " + Written("R", "1") + " | x | y |\n";
+  const std::string cites = "// " + Written("R", "1") + "\n";
   EXPECT_THAT(CheckCodes(Tree(row, cites)), IsEmpty());
-  EXPECT_THAT(
-      Texts(CheckCodes(Tree(row, cites + "// " + Code("R", "2") + "\n"))),
-      ElementsAre(AllOf(StartsWith("a/b.cc:2: codes: cites"),
-                        HasSubstr("give the rule a row"))));
-  EXPECT_THAT(CheckCodes(Tree(row, cites + "int " + Code("R", "2") + ";")),
+  EXPECT_THAT(Sentences(CheckCodes(
+                  Tree(row, cites + "// " + Written("R", "2") + "\n"))),
+              ElementsAre(AllOf(StartsWith("a/b.cc:2: codes: cites"),
+                                HasSubstr("give the rule a row"))));
+  EXPECT_THAT(CheckCodes(Tree(row, cites + "int " + Written("R", "2") + ";")),
               IsEmpty())
       << "code is no prose";
   EXPECT_THAT(CheckCodes(Tree(row + "No codes, though they look like some: " +
-                                  Code("XXH", "3") + ".\n",
-                              cites + "// " + Code("XXH", "3"))),
+                                  Written("XXH", "3") + ".\n",
+                              cites + "// " + Written("XXH", "3"))),
               IsEmpty());
 }
 
 TEST(CodeRule, FindsWhatIsRegisteredTwiceOrForNobody) {
-  const std::string row = "| " + Code("R", "1") + " | x | y |\n";
-  const std::string cites = "// " + Code("R", "1") + "\n";
-  EXPECT_THAT(Texts(CheckCodes(Tree(row + row, cites))),
+  const std::string row = "| " + Written("R", "1") + " | x | y |\n";
+  const std::string cites = "// " + Written("R", "1") + "\n";
+  EXPECT_THAT(Sentences(CheckCodes(Tree(row + row, cites))),
               ElementsAre(AllOf(HasSubstr(":2: codes: "),
                                 HasSubstr("is there already, in line 1"))));
-  EXPECT_THAT(Texts(CheckCodes(Tree(row, "// nothing\n"))),
+  EXPECT_THAT(Sentences(CheckCodes(Tree(row, "// nothing\n"))),
               ElementsAre(HasSubstr("which nobody states or cites")));
 }
 
 TEST(CodeRule, FindsAProofThatIsNotThere) {
-  const std::string row = "| " + Code("R", "1") + " | x | `wait_ge` |\n";
-  const std::string cites = "// " + Code("R", "1") + "\n";
+  const std::string row = "| " + Written("R", "1") + " | x | `wait_ge` |\n";
+  const std::string cites = "// " + Written("R", "1") + "\n";
   EXPECT_THAT(CheckCodes(Tree(row, cites + "Mutated(\"wait_ge\")")), IsEmpty());
-  EXPECT_THAT(Texts(CheckCodes(Tree(row, cites))),
+  EXPECT_THAT(Sentences(CheckCodes(Tree(row, cites))),
               ElementsAre(HasSubstr(":1: codes: names wait_ge")));
 }
 
