@@ -124,27 +124,28 @@ struct Asked {
 // One function a row of wire/operations.h; without it MeaningOf does not
 // compile.
 template <OperationKind kKind>
-using Kind = std::integral_constant<OperationKind, kKind>;
+using OneKind = std::integral_constant<OperationKind, kKind>;
 
 template <typename Value>
-constexpr Meaning Do(Kind<OperationKind::kGet>, const Asked<Value>& asked) {
+constexpr Meaning Do(OneKind<OperationKind::kGet>, const Asked<Value>& asked) {
   if (asked.found == nullptr) return {.status = OperationStatus::kNotFound};
   return {.tells_found = true};
 }
 
 template <typename Value>
-constexpr Meaning Do(Kind<OperationKind::kPut>, const Asked<Value>&) {
+constexpr Meaning Do(OneKind<OperationKind::kPut>, const Asked<Value>&) {
   return {.effect = Effect::kSet};
 }
 
 template <typename Value>
-constexpr Meaning Do(Kind<OperationKind::kDelete>, const Asked<Value>& asked) {
+constexpr Meaning Do(OneKind<OperationKind::kDelete>,
+                     const Asked<Value>& asked) {
   if (asked.found == nullptr) return {.status = OperationStatus::kNotFound};
   return {.effect = Effect::kRemove};
 }
 
 template <typename Value>
-constexpr Meaning Do(Kind<OperationKind::kCompareAndSet>,
+constexpr Meaning Do(OneKind<OperationKind::kCompareAndSet>,
                      const Asked<Value>& asked) {
   const bool fits = asked.found == nullptr ? Length(asked.expected) == 0
                                            : *asked.found == asked.expected;
@@ -153,7 +154,7 @@ constexpr Meaning Do(Kind<OperationKind::kCompareAndSet>,
 }
 
 template <typename Value>
-constexpr Meaning Do(Kind<OperationKind::kAdd>, const Asked<Value>& asked) {
+constexpr Meaning Do(OneKind<OperationKind::kAdd>, const Asked<Value>& asked) {
   const std::optional<std::int64_t> before =
       asked.found == nullptr ? std::int64_t{0} : NumberIn(*asked.found);
   if (!before.has_value()) return {.status = OperationStatus::kNotANumber};
@@ -165,7 +166,8 @@ constexpr Meaning Do(Kind<OperationKind::kAdd>, const Asked<Value>& asked) {
 }
 
 template <typename Value>
-constexpr Meaning Do(Kind<OperationKind::kAppend>, const Asked<Value>& asked) {
+constexpr Meaning Do(OneKind<OperationKind::kAppend>,
+                     const Asked<Value>& asked) {
   const std::size_t before = asked.found == nullptr ? 0 : Length(*asked.found);
   if (before + Length(asked.value) > kMaxValueBytes) {
     return {.status = OperationStatus::kTooLarge};
@@ -176,7 +178,7 @@ constexpr Meaning Do(Kind<OperationKind::kAppend>, const Asked<Value>& asked) {
 // A number that is not less stays as it is written, so that the greatest one
 // decides the text, whatever the order.
 template <typename Value>
-constexpr Meaning Do(Kind<OperationKind::kMax>, const Asked<Value>& asked) {
+constexpr Meaning Do(OneKind<OperationKind::kMax>, const Asked<Value>& asked) {
   if (asked.found != nullptr) {
     const std::optional<std::int64_t> before = NumberIn(*asked.found);
     if (!before.has_value()) return {.status = OperationStatus::kNotANumber};
@@ -188,7 +190,7 @@ constexpr Meaning Do(Kind<OperationKind::kMax>, const Asked<Value>& asked) {
 // A scan tells rows (ScanLimits), and what is about sessions is not about keys.
 template <OperationKind kKind, typename Value>
 requires(!IsOfOneKey(kKind)) constexpr Meaning
-    Do(Kind<kKind>, const Asked<Value>&) {
+    Do(OneKind<kKind>, const Asked<Value>&) {
   return {};
 }
 
@@ -196,7 +198,7 @@ template <typename Value>
 [[gnu::always_inline]] inline Meaning MeaningOf(OperationKind kind,
                                                 const Asked<Value>& asked) {
 #define QUORATE_CASE(name, ...) \
-  case OperationKind::name: return Do(Kind<OperationKind::name>(), asked);
+  case OperationKind::name: return Do(OneKind<OperationKind::name>(), asked);
   switch (kind) { QUORATE_OPERATIONS(QUORATE_CASE) }
 #undef QUORATE_CASE
   return {};

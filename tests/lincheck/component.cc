@@ -138,8 +138,6 @@ Step MakeStep(const KeyTable& table, const Action& action) {
   return step;
 }
 
-Holds HoldsOf(const Step& step) { return RowOf(step.function).holds; }
-
 // What is known to have failed has changed nothing.
 bool Observes(const Step& step) {
   return IsReadOnly(step.function) || (step.has_ok && !step.ok);

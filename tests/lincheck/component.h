@@ -14,6 +14,7 @@
 
 #include "tests/lincheck/history.h"
 #include "tests/lincheck/value.h"
+#include "wire/operations.h"
 
 namespace quorate::lincheck {
 
@@ -45,6 +46,9 @@ struct Step {
   std::string_view old_text;
   std::string_view out_text;
 };
+
+// What the key of a step must hold.
+inline Holds HoldsOf(const Step& step) { return RowOf(step.function).holds; }
 
 struct ComponentOperation {
   std::size_t index = 0;  // in the history

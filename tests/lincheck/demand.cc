@@ -11,8 +11,6 @@ constexpr std::size_t kLongText = 256;
 // Appends of very many lengths are not told apart.
 constexpr std::size_t kMostLengths = 32;
 
-Holds HoldsOf(const Step& step) { return RowOf(step.function).holds; }
-
 }  // namespace
 
 Demand::Demand(const Component& component)
