@@ -4,11 +4,17 @@
 
 quorate=${QUORATE:-build/release/bin/quorate}
 
-# build TARGET...: a release build of these targets.
+# build TARGET...: a release build of these targets. A directory that is there
+# stays configured as it is; a new one compiles many sources in one go, which
+# halves a clean build.
 build() {
-  local log
+  local log together=()
+  if [ ! -e build/release/CMakeCache.txt ]; then
+    together=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=16)
+  fi
   log=$(mktemp)
-  cmake --preset release >"$log" 2>&1 || { cat "$log" >&2; rm "$log"; return 1; }
+  cmake --preset release "${together[@]}" >"$log" 2>&1 ||
+    { cat "$log" >&2; rm "$log"; return 1; }
   rm "$log"
   cmake --build build/release --target "$@"
 }
