@@ -154,10 +154,12 @@ TEST_F(NodeClientsTest, RefusesConnectionsBeyondItsLimit) {
   const auto second = Greeted(0);
   const auto third = ConnectToClientPort(0);
   third->Send(Hello{.cluster_id = "demo"});
-  EXPECT_TRUE(RunUntil([&] { return third->ended(); }));
+  EXPECT_TRUE(RunUntil(
+      [&] { return third->ended() || third->Find<Hello>() != nullptr; }));
   ASSERT_NE(third->Find<Reject>(), nullptr);
   EXPECT_TRUE(absl::StrContains(third->Find<Reject>()->reason,
                                 "2 client connections, its limit"));
+  EXPECT_TRUE(RunUntil([&] { return third->ended(); }));
   first->Disconnect();
   EXPECT_TRUE(RunUntil([&] {
     const auto status = nlohmann::json::parse(StatusOf(0));
