@@ -287,17 +287,19 @@ nemesis_slow_sync() {
 }
 
 # ends_by_its_disk NODE: while the clients work. False if they stopped before it
-# came to that; then it is killed.
+# came to that; then it is killed, unless it ends at that very moment.
 ends_by_its_disk() {
   [ -n "${process[$1]:-}" ] || return 1 # It has not become ready.
   while kill -0 "${process[$1]}" 2>/dev/null; do
     if ! time_left; then
-      kill_node "$1"
-      return 1
+      note "r$1: signal KILL"
+      kill -s KILL "${process[$1]}" 2>/dev/null || true
+      break
     fi
     last_ms 10
   done
   exit_code_of "$1"
+  [ "$ended" != 137 ] || return 1
   [ "$ended" = 74 ] || fault "trouble with its disk ended r$1 with $ended"
 }
 
