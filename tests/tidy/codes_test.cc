@@ -3,6 +3,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/tidy/texts.h"
 
 namespace quorate::tidy {
 namespace {
@@ -12,12 +13,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
-
-std::vector<std::string> Sentences(const std::vector<Finding>& findings) {
-  std::vector<std::string> texts;
-  for (const Finding& finding : findings) texts.push_back(ToString(finding));
-  return texts;
-}
 
 // Put together here, so that this file itself cites nothing.
 std::string Written(const std::string& letters, const std::string& number) {
@@ -31,7 +26,7 @@ std::vector<std::string> Names(const std::string& text) {
 }
 
 TEST(ThisTree, CitesCodesThatAreRegisteredOnce) {
-  EXPECT_THAT(Sentences(CheckCodes(ReadTree(QUORATE_SOURCE_DIR))), IsEmpty());
+  EXPECT_THAT(Texts(CheckCodes(ReadTree(QUORATE_SOURCE_DIR))), IsEmpty());
 }
 
 TEST(CodeRule, KnowsACodeWhenItSeesOne) {
@@ -56,10 +51,10 @@ TEST(CodeRule, FindsWhatIsNotRegistered) {
   const std::string row = "| " + Written("R", "1") + " | x | y |\n";
   const std::string cites = "// " + Written("R", "1") + "\n";
   EXPECT_THAT(CheckCodes(Tree(row, cites)), IsEmpty());
-  EXPECT_THAT(Sentences(CheckCodes(
-                  Tree(row, cites + "// " + Written("R", "2") + "\n"))),
-              ElementsAre(AllOf(StartsWith("a/b.cc:2: codes: cites"),
-                                HasSubstr("give the rule a row"))));
+  EXPECT_THAT(
+      Texts(CheckCodes(Tree(row, cites + "// " + Written("R", "2") + "\n"))),
+      ElementsAre(AllOf(StartsWith("a/b.cc:2: codes: cites"),
+                        HasSubstr("give the rule a row"))));
   EXPECT_THAT(CheckCodes(Tree(row, cites + "int " + Written("R", "2") + ";")),
               IsEmpty())
       << "code is no prose";
@@ -72,10 +67,10 @@ TEST(CodeRule, FindsWhatIsNotRegistered) {
 TEST(CodeRule, FindsWhatIsRegisteredTwiceOrForNobody) {
   const std::string row = "| " + Written("R", "1") + " | x | y |\n";
   const std::string cites = "// " + Written("R", "1") + "\n";
-  EXPECT_THAT(Sentences(CheckCodes(Tree(row + row, cites))),
+  EXPECT_THAT(Texts(CheckCodes(Tree(row + row, cites))),
               ElementsAre(AllOf(HasSubstr(":2: codes: "),
                                 HasSubstr("is there already, in line 1"))));
-  EXPECT_THAT(Sentences(CheckCodes(Tree(row, "// nothing\n"))),
+  EXPECT_THAT(Texts(CheckCodes(Tree(row, "// nothing\n"))),
               ElementsAre(HasSubstr("which nobody states or cites")));
 }
 
@@ -83,7 +78,7 @@ TEST(CodeRule, FindsAProofThatIsNotThere) {
   const std::string row = "| " + Written("R", "1") + " | x | `wait_ge` |\n";
   const std::string cites = "// " + Written("R", "1") + "\n";
   EXPECT_THAT(CheckCodes(Tree(row, cites + "Mutated(\"wait_ge\")")), IsEmpty());
-  EXPECT_THAT(Sentences(CheckCodes(Tree(row, cites))),
+  EXPECT_THAT(Texts(CheckCodes(Tree(row, cites))),
               ElementsAre(HasSubstr(":1: codes: names wait_ge")));
 }
 

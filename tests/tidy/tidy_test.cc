@@ -4,6 +4,7 @@
 #include "gtest/gtest.h"
 #include "tests/tidy/rules.h"
 #include "tests/tidy/source_tree.h"
+#include "tests/tidy/texts.h"
 
 namespace quorate::tidy {
 namespace {
@@ -13,12 +14,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
-
-std::vector<std::string> Texts(const std::vector<Finding>& findings) {
-  std::vector<std::string> texts;
-  for (const Finding& finding : findings) texts.push_back(ToString(finding));
-  return texts;
-}
 
 // ---- this tree --------------------------------------------------------------
 
