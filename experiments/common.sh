@@ -5,8 +5,8 @@
 quorate=${QUORATE:-build/release/bin/quorate}
 
 # build TARGET...: a release build of these targets. A directory that is there
-# stays configured as it is; a new one compiles many sources in one go, which
-# halves a clean build.
+# stays configured as it is; a new one compiles many sources in one go, as
+# tests/run.sh does.
 build() {
   local log together=()
   if [ ! -e build/release/CMakeCache.txt ]; then

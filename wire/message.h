@@ -275,7 +275,7 @@ struct LeadReply {
 };
 
 // A variant whose copies, moves and end are compiled once (wire/message.cc),
-// not in every source that holds one: that took a third of a clean build.
+// not in every source that holds one, where they took longest of all.
 struct Message
     : std::variant<PreAccept, PreAcceptReply, Accept, AcceptReply, Nack, Commit,
                    Recover, RecoverReply, Validate, ValidateReply, Waiting,
