@@ -49,6 +49,8 @@ constexpr SubCommand kSubCommands[] = {
      kAnswers},
     {"conflicts", quorate::cli::ConflictsMain, "print which operations commute",
      kAnswers},
+    {"matrices", quorate::cli::MatricesMain,
+     "list or print matrices of distances between sites", kAnswers},
 };
 
 void PrintHelp() {

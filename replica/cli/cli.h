@@ -25,8 +25,11 @@ int LocalMain(int argc, const char* const* argv);
 int KvMain(int argc, const char* const* argv);
 // Asks all nodes how they are.
 int StatusMain(int argc, const char* const* argv);
-// Prints which operations commute.
+// Lists what cluster.toml can say.
 int SettingsMain(int argc, const char* const* argv);
+// Prints which operations commute.
 int ConflictsMain(int argc, const char* const* argv);
+// Lists the built-in matrices of distances between sites, or prints one.
+int MatricesMain(int argc, const char* const* argv);
 
 }  // namespace quorate::cli

@@ -12,7 +12,7 @@ endforeach()
 # The client and what it is linked with; no store and no protocol.
 set_target_properties(quorate_client PROPERTIES EXPORT_NAME client)
 install(TARGETS quorate_client quorate_sessions quorate_config quorate_net
-                quorate_endpoint quorate_base quorate_system quorate_codec
+                quorate_endpoint quorate_base quorate_wan quorate_system quorate_codec
                 quorate_schema quorate_wire quorate_options
   EXPORT quorate_targets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
@@ -20,7 +20,7 @@ install(TARGETS quorate_client quorate_sessions quorate_config quorate_net
 # Headers are included as they are here ("replica/client/key_values.h"), from a
 # folder of their own.
 set(quorate_headers ${CMAKE_INSTALL_INCLUDEDIR}/quorate)
-foreach(folder wire wire/net replica/base replica/config replica/client)
+foreach(folder wire wire/net wire/wan replica/base replica/config replica/client)
   file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.h)
   install(FILES ${headers} DESTINATION ${quorate_headers}/${folder})
 endforeach()
