@@ -80,11 +80,11 @@ std::optional<FastPathRule> ParseFastPathRule(std::string_view text) {
 static absl::Status CheckRule(const Settings& settings) {
   if (settings.fast_path == FastPathRule::kEpaxos) return absl::OkStatus();
   const std::string rule(Name(settings.fast_path));
-  if (settings.protocol != Protocol::kEpaxos) {
+  if (QuorumsOf(settings) != Quorums::kFaults) {
     return absl::InvalidArgumentError(
-        absl::StrCat("fast_path = \"", rule,
-                     "\" is a rule of protocol \"epaxos\"; leave it "
-                     "out, or choose that protocol"));
+        absl::StrCat("fast_path = \"", rule, "\" is a rule of protocol \"",
+                     ProtocolNames(Quorums::kFaults),
+                     "\"; leave it out, or choose that protocol"));
   }
   if (settings.fast_faults != 0) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -103,16 +103,17 @@ static absl::Status CheckRule(const Settings& settings) {
 }
 
 absl::Status ValidateSettings(const Settings& settings) {
-  const bool has_roles = settings.protocol == Protocol::kBpaxos;
-  const int most = has_roles ? kMaxNodes : kMaxReplicas;
+  const int most = RowOf(settings.protocol).most_nodes;
   if (settings.replicas < 3 || settings.replicas > most) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a cluster has 3 to ", most, " nodes, not ", settings.replicas));
   }
-  if (!has_roles && (settings.roles != Roles() || settings.parts != Parts())) {
+  if (QuorumsOf(settings) != Quorums::kRoles &&
+      (settings.roles != Roles() || settings.parts != Parts())) {
+    const std::string names = ProtocolNames(Quorums::kRoles);
     return absl::InvalidArgumentError(
-        "only bpaxos knows roles: set protocol to \"bpaxos\", or leave the "
-        "nodes' roles out");
+        absl::StrCat("only ", names, " knows roles: set protocol to \"", names,
+                     "\", or leave the nodes' roles out"));
   }
   if (Index(settings.self) >= settings.replicas) {
     return absl::InvalidArgumentError("this node is not part of the cluster");
@@ -126,11 +127,12 @@ absl::Status ValidateSettings(const Settings& settings) {
         "batch, max_in_flight, max_queued, tick_ms, retransmit_ticks, "
         "floor_ticks and election_ticks must be at least 1");
   }
-  if (settings.protocol == Protocol::kMultipaxos) {
-    return PaxosQuorumsOf(settings).status();
+  switch (QuorumsOf(settings)) {
+    case Quorums::kFaults: return CheckQuorumSizes(QuorumSizesOf(settings));
+    case Quorums::kPhases: return PaxosQuorumsOf(settings).status();
+    case Quorums::kRoles: return CheckRoles(settings);
   }
-  return has_roles ? CheckRoles(settings)
-                   : CheckQuorumSizes(QuorumSizesOf(settings));
+  return absl::OkStatus();
 }
 
 }  // namespace quorate

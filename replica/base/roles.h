@@ -70,7 +70,7 @@ struct Cluster {
 };
 
 // Can a machine be made with these roles? Does the arithmetic and names the
-// remedy. Part of ValidateSettings for BPaxos.
+// remedy. Part of ValidateSettings.
 absl::Status CheckRoles(const Settings& settings);
 
 // The `steps`-th member after `from` in ring order, `from` itself being the

@@ -8,40 +8,15 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
+#include "replica/base/protocols.h"
 #include "wire/commutation.h"
 #include "wire/ids.h"
 #include "wire/limits.h"
 #include "wire/timers.h"
 
 namespace quorate {
-
-// What the replicas agree by. One shell, store, wire and executor for all.
-enum class Protocol : std::uint8_t {
-  kEpaxos,      // every replica leads, one round trip without conflicts
-  kMultipaxos,  // a stable leader and a log
-  kBpaxos,      // EPaxos' jobs as roles of their own
-};
-inline constexpr Protocol kProtocols[] = {
-    Protocol::kEpaxos, Protocol::kMultipaxos, Protocol::kBpaxos};
-
-// "epaxos", ...: as in cluster.toml, on the command line and in results.
-constexpr std::string_view Name(Protocol protocol) {
-  switch (protocol) {
-    case Protocol::kEpaxos: return "epaxos";
-    case Protocol::kMultipaxos: return "multipaxos";
-    case Protocol::kBpaxos: return "bpaxos";
-  }
-  return "";
-}
-constexpr std::optional<Protocol> ParseProtocol(std::string_view name) {
-  for (const Protocol protocol : kProtocols) {
-    if (Name(protocol) == name) return protocol;
-  }
-  return std::nullopt;
-}
 
 // Which sets of replicas are enough; replica/base/quorum_system.h says how it
 // is written and what it means.
@@ -101,13 +76,13 @@ struct Parts {
 };
 
 struct Settings {
-  Protocol protocol = Protocol::kEpaxos;
+  Protocol protocol = kProtocolRows[0].protocol;
   int replicas = 3;
   ReplicaId self{};  // differs from node to node
   // Replicas that may be down at once: (replicas - 1) / 2 when 0.
   int faults = 0;
   // Replicas that may be down or slow while conflict-free commands still take
-  // the fast path: the largest that the bound allows when 0. kEpaxos only: the
+  // the fast path: the largest that the bound allows when 0. EPaxos only: the
   // other rules leave no choice.
   int fast_faults = 0;
   FastPathRule fast_path = FastPathRule::kEpaxos;
@@ -179,6 +154,15 @@ struct Settings {
   // Undecided instances that one replica recovers at once.
   std::size_t max_recoveries = 256;
 };
+
+constexpr Quorums QuorumsOf(const Settings& settings) {
+  return RowOf(settings.protocol).quorums;
+}
+
+// The column of instances that are decided for clients of this node.
+constexpr ReplicaId OwnColumn(const Settings& settings) {
+  return RowOf(settings.protocol).has_leader ? kLogColumn : settings.self;
+}
 
 // Columns of a dependency set: one for each replica that may propose, up to the
 // last of them.

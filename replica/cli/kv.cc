@@ -244,7 +244,7 @@ Way FindWay(const KvArguments& arguments) {
                       "role \"leader\"",
                       arguments.node));
     }
-    if (config->settings.protocol == Protocol::kMultipaxos) {
+    if (RowOf(config->settings.protocol).has_leader) {
       options.first_node = *node;  // Which may name another one.
     } else {
       options.nodes = {config->nodes[*node].client};

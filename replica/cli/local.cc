@@ -167,6 +167,16 @@ void AddTimeout(CLI::App* sub, LocalArguments& arguments) {
       ->capture_default_str();
 }
 
+// "epaxos: every replica leads, ...; multipaxos: a stable ...".
+std::string ProtocolsText() {
+  std::string text;
+  for (const ProtocolRow& row : kProtocolRows) {
+    text +=
+        fmt::format("{}{}: {}", text.empty() ? "" : "; ", row.name, row.about);
+  }
+  return text;
+}
+
 CLI::App* AddUp(CLI::App& app, LocalArguments& arguments) {
   CLI::App* up = AddCommand(app, "up",
                             "start a cluster, with its data if the "
@@ -176,7 +186,7 @@ CLI::App* AddUp(CLI::App& app, LocalArguments& arguments) {
       ->check(CLI::Range(3, 9))
       ->capture_default_str();
   up->add_option("--protocol", arguments.protocol,
-                 "epaxos (default), multipaxos or bpaxos")
+                 "the first is the default; " + ProtocolsText())
       ->check(CLI::IsMember(NamesOf("cluster.protocol")));
   for (const auto& [name, count] :
        {std::pair("--leaders", &arguments.roles.leaders),
@@ -299,11 +309,14 @@ int LocalMain(int argc, const char* const* argv) {
   if (up->parsed()) {
     const ClusterWishes wishes = WishesFrom(*up, arguments);
     const bool divides = wishes.depsvc_shards > 1 || wishes.acceptor_groups > 1;
-    if ((wishes.roles || divides) && wishes.protocol != Protocol::kBpaxos) {
-      return Fail(absl::InvalidArgumentError(
+    const bool has_roles = wishes.protocol.has_value() &&
+                           RowOf(*wishes.protocol).quorums == Quorums::kRoles;
+    if ((wishes.roles || divides) && !has_roles) {
+      return Fail(absl::InvalidArgumentError(fmt::format(
                       "--leaders, --depsvc, --acceptors, --executors, "
                       "--depsvc-shards and --acceptor-groups are for "
-                      "--protocol bpaxos; give that, or --nodes"),
+                      "--protocol {}; give that, or --nodes",
+                      ProtocolNames(Quorums::kRoles))),
                   kWrongUsage);
     }
     return Up(arguments, wishes);

@@ -221,7 +221,7 @@ std::optional<std::size_t> ClusterConfig::FindNode(
 }
 
 std::string ClusterConfig::FormerIdentity() const {
-  if (settings.protocol != Protocol::kEpaxos) {
+  if (QuorumsOf(settings) != Quorums::kFaults) {
     const std::string quorums = FormerQuorums(settings);
     return quorums.empty() ? cluster_id
                            : Concat(cluster_id, " (", quorums, ")");
@@ -257,8 +257,7 @@ absl::StatusOr<ClusterConfig> ParseConfigBy(SettingTable rows,
   ReadNodes(rows, document, draft);
   config.settings.replicas = static_cast<int>(config.nodes.size());
   if (document.status().ok()) RefuseSharedValues(document, config.nodes);
-  const int most =
-      config.settings.protocol == Protocol::kBpaxos ? kMaxNodes : kMaxReplicas;
+  const int most = RowOf(config.settings.protocol).most_nodes;
   if (config.nodes.size() < 3 ||
       config.nodes.size() > static_cast<std::size_t>(most)) {
     document.Refuse(Concat("a cluster has 3 to ", most, " nodes, this one has ",

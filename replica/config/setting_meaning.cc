@@ -14,8 +14,8 @@
 namespace quorate::meaning {
 namespace {
 
-bool Is(const ClusterConfig& config, Protocol protocol) {
-  return config.settings.protocol == protocol;
+bool Uses(const ClusterConfig& config, Quorums quorums) {
+  return QuorumsOf(config.settings) == quorums;
 }
 
 std::string Text(int number) { return std::to_string(number); }
@@ -82,10 +82,10 @@ std::string QuorumText(const QuorumSpec& spec, const std::set<int>& sizes) {
 
 Value PhaseText(const ClusterConfig& config, const QuorumSpec& spec) {
   const Settings settings = config.NodeSettings(0);
-  switch (settings.protocol) {
-    case Protocol::kEpaxos: return std::nullopt;
-    case Protocol::kMultipaxos: return QuorumText(spec, {settings.replicas});
-    case Protocol::kBpaxos: break;
+  switch (QuorumsOf(settings)) {
+    case Quorums::kFaults: return std::nullopt;
+    case Quorums::kPhases: return QuorumText(spec, {settings.replicas});
+    case Quorums::kRoles: break;
   }
   const Cluster cluster(settings);
   std::set<int> sizes;
@@ -116,27 +116,27 @@ Value DurabilityName(const ClusterConfig& config) {
 }
 
 Value FastPath(const ClusterConfig& config) {
-  if (!Is(config, Protocol::kEpaxos)) return std::nullopt;
+  if (!Uses(config, Quorums::kFaults)) return std::nullopt;
   return Text(Name(config.settings.fast_path));
 }
 
 Value Faults(const ClusterConfig& config) {
   const Settings settings = config.NodeSettings(0);
-  switch (settings.protocol) {
-    case Protocol::kEpaxos: return Text(QuorumSizesOf(settings).faults);
-    case Protocol::kBpaxos: return Text(Cluster(settings).faults);
-    case Protocol::kMultipaxos: return std::nullopt;
+  switch (QuorumsOf(settings)) {
+    case Quorums::kFaults: return Text(QuorumSizesOf(settings).faults);
+    case Quorums::kRoles: return Text(Cluster(settings).faults);
+    case Quorums::kPhases: return std::nullopt;
   }
   return std::nullopt;
 }
 
 Value FastFaults(const ClusterConfig& config) {
-  if (!Is(config, Protocol::kEpaxos)) return std::nullopt;
+  if (!Uses(config, Quorums::kFaults)) return std::nullopt;
   return Text(QuorumSizesOf(config.NodeSettings(0)).fast_faults);
 }
 
 Value LazyFastCommit(const ClusterConfig& config) {
-  if (!Is(config, Protocol::kEpaxos)) return std::nullopt;
+  if (!Uses(config, Quorums::kFaults)) return std::nullopt;
   return config.settings.lazy_fast_commit ? "true" : "false";
 }
 
@@ -146,7 +146,7 @@ Value Conflicts(const ClusterConfig& config) {
 
 Value LeavesOut(const ClusterConfig& config) {
   const Settings settings = config.NodeSettings(0);
-  const bool leaves_out = Is(config, Protocol::kEpaxos)
+  const bool leaves_out = Uses(config, Quorums::kFaults)
                               ? Laggards(settings) > 0
                               : settings.retained_bytes > 0;
   return leaves_out ? "members that lag are left out" : "nobody is left out";
@@ -161,7 +161,7 @@ Value Phase2(const ClusterConfig& config) {
 }
 
 Value Dependencies(const ClusterConfig& config) {
-  if (!Is(config, Protocol::kBpaxos)) return std::nullopt;
+  if (!Uses(config, Quorums::kRoles)) return std::nullopt;
   const Cluster cluster(config.NodeSettings(0));
   std::set<int> sizes;
   for (int i = 0; i < cluster.shards(); ++i) {
@@ -171,7 +171,7 @@ Value Dependencies(const ClusterConfig& config) {
 }
 
 Value RolesText(const ClusterConfig& config) {
-  if (!Is(config, Protocol::kBpaxos)) return std::nullopt;
+  if (!Uses(config, Quorums::kRoles)) return std::nullopt;
   const Roles roles = Cluster(config.NodeSettings(0)).roles;
   return Concat("leader: ", NamesOf(config, roles.leaders),
                 "; depsvc: ", NamesOf(config, roles.dependency_nodes),
@@ -180,7 +180,7 @@ Value RolesText(const ClusterConfig& config) {
 }
 
 Value Shards(const ClusterConfig& config) {
-  if (!Is(config, Protocol::kBpaxos)) return std::nullopt;
+  if (!Uses(config, Quorums::kRoles)) return std::nullopt;
   const Cluster cluster(config.NodeSettings(0));
   if (cluster.shards() == 1) return "one";
   std::string text;
@@ -192,7 +192,7 @@ Value Shards(const ClusterConfig& config) {
 }
 
 Value Groups(const ClusterConfig& config) {
-  if (!Is(config, Protocol::kBpaxos)) return std::nullopt;
+  if (!Uses(config, Quorums::kRoles)) return std::nullopt;
   const Cluster cluster(config.NodeSettings(0));
   if (cluster.groups() == 1) return "one";
   std::string text;

@@ -1,6 +1,10 @@
 // Which machine do the settings ask for?
 #include "replica/host/replica.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+
 #include "replica/base/quorum.h"
 #include "replica/host/bpaxos_replica.h"
 #include "replica/host/epaxos_replica.h"
@@ -31,15 +35,32 @@ void Describe(const StateTransfer& transfer, ReplicaStatus& status) {
   status.snapshot_parts_of = transfer.chunks();
 }
 
+namespace {
+
+template <typename Machine>
+std::unique_ptr<Replica> Make(const Settings& settings) {
+  return std::make_unique<Machine>(settings);
+}
+
+struct Maker {
+  Protocol protocol;
+  std::unique_ptr<Replica> (*make)(const Settings& settings);
+};
+
+// In the order of kProtocolRows.
+constexpr Maker kMakers[] = {
+    {Protocol::kEpaxos, Make<EpaxosReplica>},
+    {Protocol::kMultipaxos, Make<MultipaxosReplica>},
+    {Protocol::kBpaxos, Make<BpaxosReplica>},
+};
+static_assert(std::ranges::equal(kMakers, kProtocols, {}, &Maker::protocol),
+              "every protocol has a maker, in the order of the rows");
+
+}  // namespace
+
 std::unique_ptr<Replica> Replica::Create(const Settings& settings) {
   QUORATE_CHECK(ValidateSettings(settings).ok(), "settings are valid");
-  switch (settings.protocol) {
-    case Protocol::kEpaxos: return std::make_unique<EpaxosReplica>(settings);
-    case Protocol::kBpaxos: return std::make_unique<BpaxosReplica>(settings);
-    case Protocol::kMultipaxos:
-      return std::make_unique<MultipaxosReplica>(settings);
-  }
-  return nullptr;
+  return kMakers[static_cast<std::size_t>(settings.protocol)].make(settings);
 }
 
 }  // namespace quorate

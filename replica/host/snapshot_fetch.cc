@@ -57,7 +57,7 @@ SnapshotFetch::Outcome SnapshotFetch::Take(const SnapshotPart& part,
 }
 
 bool SnapshotFetch::TakeRecord(const Record& record, SnapshotWrite& write) {
-  const bool has_roles = settings_.protocol == Protocol::kBpaxos;
+  const bool has_roles = QuorumsOf(settings_) == Quorums::kRoles;
   const auto take = Overloaded{
       [&](const CheckpointBegunRecord&) { return true; },
       [&](const ExecutedRecord& r) { return TakeExecuted(r); },

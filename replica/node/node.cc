@@ -30,21 +30,6 @@ std::uint64_t RandomNumber() {
   return std::uint64_t{device()} << 32 | device();
 }
 
-// The protocol that alone writes such records, if there is only one.
-std::optional<Protocol> WriterOf(const Record& record) {
-  if (std::holds_alternative<PreAcceptedRecord>(record) ||
-      std::holds_alternative<ValidatedRecord>(record)) {
-    return Protocol::kEpaxos;
-  }
-  if (std::holds_alternative<DecidedRecord>(record)) {
-    return Protocol::kMultipaxos;
-  }
-  if (std::holds_alternative<DependencyRecord>(record)) {
-    return Protocol::kBpaxos;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 // ---- opening --------------------------------------------------------------

@@ -25,9 +25,7 @@ struct Node::Running {
   Running(uv_loop_t* loop, Node& node)
       : handshake(node.config_, node.self_, node.life_,
                   std::move(node.known_peers_)),
-        clock(node.config_.settings.protocol == Protocol::kMultipaxos
-                  ? kLogColumn
-                  : ReplicaAt(static_cast<int>(node.self_))),
+        clock(OwnColumn(node.config_.NodeSettings(node.self_))),
         links(loop, node.count_, node.config_, node.self_, handshake,
               node.refusals_, node, node.options_.log, node.options_.resolver,
               node.options_.clients.hello_timeout_ms),

@@ -39,7 +39,7 @@ std::uint64_t ResidentBytes() {
 
 Json Columns(const ClusterConfig& config, const DependencySet& set) {
   Json columns = Json::object();
-  if (config.settings.protocol == Protocol::kMultipaxos) {
+  if (RowOf(config.settings.protocol).has_leader) {
     columns["log"] = set[kLogColumn];
     return columns;
   }
@@ -213,9 +213,8 @@ Json RefusedPeers(const std::vector<RefusedPeer>& refused) {
   return json;
 }
 
-void AddMultipaxos(const ClusterConfig& config, const ReplicaStatus& replica,
-                   Json& json) {
-  const Settings settings = config.NodeSettings(0);
+void AddLeader(const ClusterConfig& config, const ReplicaStatus& replica,
+               Json& json) {
   json["leads"] = replica.leads;
   json["leader"] = nullptr;
   if (replica.leader) {
@@ -225,15 +224,26 @@ void AddMultipaxos(const ClusterConfig& config, const ReplicaStatus& replica,
   json["ballot"] = Text(replica.ballot);
   json["elections"] = {{"started", replica.recoveries_started},
                        {"won", replica.elections_won}};
-  const absl::StatusOr<PaxosQuorums> quorums = PaxosQuorumsOf(settings);
-  json["quorums"] = {{"phase1", quorums->phase1().Describe()},
-                     {"phase2", quorums->phase2().Describe()}};
-  json["reads"] = std::string(Name(settings.reads));
+  json["reads"] = std::string(Name(config.settings.reads));
   json["leader_reads"] = replica.leader_reads;
 }
 
-void AddBpaxos(const ClusterConfig& config, std::size_t self,
-               const Cluster& cluster, Json& json) {
+void AddFaults(const Settings& settings, Json& json) {
+  const QuorumSizes sizes = QuorumSizesOf(settings);
+  json["fast_path"] = std::string(Name(settings.fast_path));
+  json["classic_quorum"] = sizes.classic();
+  json["fast_quorum"] = sizes.fast();
+  json["accept_quorum"] = sizes.accepting();
+}
+
+void AddPhases(const Settings& settings, Json& json) {
+  const absl::StatusOr<PaxosQuorums> quorums = PaxosQuorumsOf(settings);
+  json["quorums"] = {{"phase1", quorums->phase1().Describe()},
+                     {"phase2", quorums->phase2().Describe()}};
+}
+
+void AddRoles(const ClusterConfig& config, std::size_t self,
+              const Cluster& cluster, Json& json) {
   // Of the first shard and group: the others are defined alike.
   const QuorumSystem& shard = cluster.shard(0).system();
   const AcceptorGroup& group = cluster.group(0);
@@ -253,22 +263,17 @@ void AddBpaxos(const ClusterConfig& config, std::size_t self,
 void AddProtocol(const ClusterConfig& config, std::size_t self,
                  const ReplicaStatus& replica, Json& json) {
   const Settings settings = config.NodeSettings(0);
-  const QuorumSizes sizes = QuorumSizesOf(settings);
   json["protocol"] = std::string(Name(settings.protocol));
   Json roles = Json::array();
   for (const std::string_view role : config.RolesOf(self)) {
     roles.push_back(std::string(role));
   }
   json["roles"] = std::move(roles);
-  if (settings.protocol == Protocol::kMultipaxos) {
-    AddMultipaxos(config, replica, json);
-  } else if (settings.protocol == Protocol::kBpaxos) {
-    AddBpaxos(config, self, Cluster(settings), json);
-  } else {
-    json["fast_path"] = std::string(Name(settings.fast_path));
-    json["classic_quorum"] = sizes.classic();
-    json["fast_quorum"] = sizes.fast();
-    json["accept_quorum"] = sizes.accepting();
+  if (RowOf(settings.protocol).has_leader) AddLeader(config, replica, json);
+  switch (QuorumsOf(settings)) {
+    case Quorums::kFaults: AddFaults(settings, json); break;
+    case Quorums::kPhases: AddPhases(settings, json); break;
+    case Quorums::kRoles: AddRoles(config, self, Cluster(settings), json);
   }
   json["conflicts"] = std::string(Name(settings.conflicts));
   json["durability"] =

@@ -154,8 +154,7 @@ int Main(int argc, char** argv) {
   app.option_defaults()->take_last();
   app.add_option("--seed", seed, "run this seed and print its trace's hash");
   app.add_option("--seeds", seeds, "run seeds A..B and print the figures");
-  app.add_option("--protocol", options.protocol,
-                 "epaxos, multipaxos, bpaxos or toy");
+  app.add_option("--protocol", options.protocol, ProtocolNames() + ", or toy");
   app.add_option("--replicas", options.replicas, "nodes, 3 to 9");
   app.add_option("--faults", faults,
                  "kinds that may occur: all, none, or some of " +

@@ -240,6 +240,13 @@ std::string ImpureName(std::string_view line) {
   return {};
 }
 
+// ---- protocols --------------------------------------------------------------
+
+constexpr std::array<std::string_view, 2> kPlacesOfProtocols = {
+    "replica/base/protocols.h",
+    "replica/host/replica.cc",
+};
+
 // ---- timers -----------------------------------------------------------------
 
 constexpr std::string_view kTimerTable = "wire/timers.h";
@@ -486,6 +493,23 @@ std::vector<Finding> CheckPurity(const SourceFile& file) {
     const std::string name = ImpureName(line);
     if (!name.empty()) report(number, name);
   });
+  return findings;
+}
+
+std::vector<Finding> CheckProtocols(const SourceFile& file) {
+  std::vector<Finding> findings;
+  if (!file.is_cpp() || file.path.starts_with("tests/") ||
+      Contains(kPlacesOfProtocols, file.path)) {
+    return findings;
+  }
+  ForLines(BlankOut(file.text, /*strings=*/true),
+           [&](std::string_view line, std::size_t number) {
+             if (line.find("Protocol::k") == std::string_view::npos) return;
+             findings.push_back(
+                 {file.path, number, "protocols",
+                  "names a protocol; ask what its row says "
+                  "(replica/base/protocols.h), or give the rows a field"});
+           });
   return findings;
 }
 

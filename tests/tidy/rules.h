@@ -37,6 +37,9 @@ std::vector<Finding> CheckPurity(const SourceFile& file);
 // No timer of the product has a number beside the table of timers.
 std::vector<Finding> CheckTimers(const SourceFile& file);
 
+// A protocol is named by its row, its maker and its own folder, and by tests.
+std::vector<Finding> CheckProtocols(const SourceFile& file);
+
 // "// Answers:" in the first line, and #pragma once.
 std::vector<Finding> CheckHeader(const SourceFile& file);
 

@@ -55,6 +55,10 @@ TEST(ThisTree, HasEachTimerInTheTable) {
   EXPECT_THAT(OnEveryFile(CheckTimers), IsEmpty());
 }
 
+TEST(ThisTree, NamesAProtocolInItsTwoPlaces) {
+  EXPECT_THAT(OnEveryFile(CheckProtocols), IsEmpty());
+}
+
 TEST(ThisTree, CitesWhatIsThere) {
   EXPECT_THAT(OnEveryFile([](const SourceFile& file) {
                 return CheckCitations(file, ThisTree());
@@ -240,6 +244,20 @@ TEST(TimerRule, FindsANumberBesideTheTable) {
         "if (age_ms == 80) x();", "// tick_ms = 10", "stuck_ticks = n;"}) {
     EXPECT_THAT(check("replica/host/a.cc", line), IsEmpty()) << line;
   }
+}
+
+TEST(ProtocolRule, WantsTraitsAndNoNames) {
+  const auto check = [](const char* path, const char* text) {
+    return Texts(CheckProtocols({path, text}));
+  };
+  EXPECT_THAT(
+      check("replica/node/a.cc", "x;\nif (p == Protocol::kBpaxos) y;\n"),
+      ElementsAre(AllOf(StartsWith("replica/node/a.cc:2: protocols: "),
+                        HasSubstr("ask what its row says"))));
+  EXPECT_THAT(check("replica/node/a.cc", "// Protocol::kBpaxos\n"), IsEmpty());
+  EXPECT_THAT(check("replica/host/replica.cc", "Protocol::kBpaxos\n"),
+              IsEmpty());
+  EXPECT_THAT(check("tests/sim/a.cc", "Protocol::kBpaxos\n"), IsEmpty());
 }
 
 TEST(HeaderRule, WantsAQuestionAndAGuard) {
