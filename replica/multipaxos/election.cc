@@ -11,6 +11,8 @@ namespace {
 
 // Patience is so many times shorter where the leader is known to be gone.
 constexpr int kHaste = 10;
+// Patience is doubled no more often than this.
+constexpr int kMaxDoublings = 4;
 // Patience must be at least so long for signs of the leader to tell anything.
 constexpr int kRoom = 4;
 // Of the votes that one Promise tells; what does not fit is asked for.
@@ -24,10 +26,19 @@ std::size_t RoughBytes(const Value& value) {
 
 // ---- when -------------------------------------------------------------------
 
+// Twice as long after each election of our own that came to nothing, so that
+// some attempt outlives any round trip and any disk: what was promised at a
+// ballot that is given up is lost.
+int Multipaxos::Patience() const {
+  const int doublings = std::clamp(fruitless_elections_ - 1, 0, kMaxDoublings);
+  return settings_.election_ticks << doublings;
+}
+
 // By chance, so that replicas which lose the same leader seldom collide.
 void Multipaxos::DrawPatience(std::uint64_t random) {
-  const auto span = static_cast<std::uint64_t>(settings_.election_ticks);
-  patience_ticks_ = settings_.election_ticks + static_cast<int>(random % span);
+  const int least = Patience();
+  patience_ticks_ =
+      least + static_cast<int>(random % static_cast<std::uint64_t>(least));
   patience_drawn_ = true;
 }
 
@@ -64,6 +75,7 @@ void Multipaxos::StartElection(Actions& actions) {
   const Ballot highest =
       std::max({promised_ballot_, refused_by_, leader_ballot_});
   ++stats_.elections_started;
+  ++fruitless_elections_;
   LeaveReads();
   promised_ballot_ = Ballot::Of(highest.round() + 1, self_);
   Campaigning campaign;
@@ -312,6 +324,7 @@ bool Multipaxos::HearLeader(ReplicaId from, Ballot ballot, Actions& actions) {
     leader_ballot_ = ballot;
     leader_committed_ = 0;
   }
+  if (committed_ >= log_.newest()) fruitless_elections_ = 0;
   if (auto* following = std::get_if<Following>(&role_)) {
     following->silent_ticks = 0;
   }

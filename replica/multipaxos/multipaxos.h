@@ -189,6 +189,7 @@ class Multipaxos {
 
   // election.cc
   void DriveElection(std::uint64_t random, Actions& actions);
+  int Patience() const;
   void DrawPatience(std::uint64_t random);
   void StartElection(Actions& actions);
   void AskForPromises(Actions& actions);
@@ -303,6 +304,8 @@ class Multipaxos {
   // Ticks of silence before this replica wants to lead.
   int patience_ticks_ = 0;
   bool patience_drawn_ = false;
+  // Begun here since something was decided, or since nothing waited for it.
+  int fruitless_elections_ = 0;
   // The highest ballot heard of in a refusal: the next one goes above it.
   Ballot refused_by_;
 

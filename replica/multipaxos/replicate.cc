@@ -239,6 +239,7 @@ void Multipaxos::Advance(Actions& actions) {
   const std::uint64_t before = committed_;
   AdvanceCommitted(actions.committed);
   if (committed_ == before) return;
+  fruitless_elections_ = 0;
   Persist(DecidedRecord{.through = committed_}, actions);
 }
 

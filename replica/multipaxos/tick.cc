@@ -13,8 +13,8 @@ namespace {
 constexpr int kMaxRepeatTicks = TicksOf<"multipaxos.most_repeat">;
 // The leader's signs are so many times as frequent as patience is long.
 constexpr int kSignsAPatience = 10;
-// Of election_ticks, how often a leader waits for a decision before it gives
-// up.
+// A leader waits for a decision so many times as long as for promises before it
+// gives up.
 constexpr int kStallPatience = 4;
 // Ticks between two frontiers when nothing is new.
 constexpr std::uint64_t kIdleFrontierTicks = TicksOf<"multipaxos.frontier">;
@@ -58,11 +58,14 @@ void Multipaxos::LeadOn(Actions& actions) {
     SendLead(Others(), /*round=*/0, actions);
   }
   RepeatRound(actions);
-  if (leading.in_flight == 0) return;
+  if (leading.in_flight == 0) {
+    if (LeadsFirmly()) fruitless_elections_ = 0;
+    return;
+  }
   Repeat(actions);
   // Who hears us keeps others from leading; if we do not hear them, that helps
   // nobody.
-  if (++leading.stalled_ticks >= kStallPatience * settings_.election_ticks) {
+  if (++leading.stalled_ticks >= kStallPatience * Patience()) {
     Follow();
   }
 }

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "tests/replica/multipaxos_harness.h"
 
 namespace quorate::multipaxos {
@@ -228,6 +230,69 @@ TEST(MultipaxosElection, ALeaderThatGetsNoVotesGivesUp) {
   }
   EXPECT_FALSE(cluster.at(0).leads());
   EXPECT_EQ(cluster.at(0).TakeOrphans().size(), 1u);
+}
+
+// Time goes by for `awake`, then all that was sent before arrives: the way of a
+// message takes `ticks` of them.
+void TravelOneWay(TestCluster& cluster, int ticks, ReplicaSet awake) {
+  const std::vector<InFlight> arriving = std::exchange(cluster.network(), {});
+  for (int i = 0; i < cluster.size(); ++i) {
+    for (int t = 0; t < ticks && awake.Contains(ReplicaAt(i)); ++t) {
+      cluster.Tick(i, static_cast<std::uint64_t>(5 * i));
+    }
+    cluster.Sync(i);
+  }
+  for (const InFlight& m : arriving) {
+    cluster.Deliver(Index(m.to), m.from, m.message);
+  }
+}
+
+bool SomebodyLeads(TestCluster& cluster, ReplicaSet awake) {
+  constexpr int kTicks = 30;  // Three times the least patience below.
+  for (int way = 0; way < 100; ++way) {
+    TravelOneWay(cluster, kTicks, awake);
+    for (int i = 0; i < cluster.size(); ++i) {
+      if (cluster.at(i).leads()) return true;
+    }
+  }
+  return false;
+}
+
+// What arrives would always be the answer to what has been given up, if
+// patience did not grow.
+TEST(MultipaxosElection, SomeElectionOutlivesAnyRoundTrip) {
+  Settings settings;
+  settings.election_ticks = 10;
+  TestCluster alone(3, settings);
+  EXPECT_TRUE(SomebodyLeads(alone, Only(0)));
+  TestCluster duel(3, settings);
+  EXPECT_TRUE(SomebodyLeads(duel, ReplicaSet::FirstN(3)));
+}
+
+// Nor does a leader give up before votes can be there.
+TEST(MultipaxosElection, ALeaderWaitsForVotesFromFarAway) {
+  Settings settings;
+  settings.election_ticks = 10;
+  TestCluster cluster(3, settings);
+  ASSERT_TRUE(SomebodyLeads(cluster, Only(0)));
+  cluster.Propose(0, Put("a", "1"));
+  for (int way = 0; way < 3; ++way) TravelOneWay(cluster, 30, Only(0));
+  EXPECT_EQ(cluster.at(0).committed(), 1u);
+}
+
+TEST(MultipaxosElection, PatienceIsShortAgainOnceThereIsALeader) {
+  Settings settings;
+  settings.election_ticks = 10;
+  TestCluster cluster(3, settings);
+  for (int tick = 0; tick < 1000; ++tick) cluster.Tick(0);
+  cluster.network().clear();
+  cluster.Elect(1);  // r1 has promised itself more, and says so.
+  cluster.Elect(1);
+  cluster.Run(1);
+  ASSERT_EQ(cluster.at(0).leader(), ReplicaAt(1));
+  const std::uint64_t before = cluster.at(0).stats().elections_started;
+  for (int tick = 0; tick < 20; ++tick) cluster.Tick(0);
+  EXPECT_GT(cluster.at(0).stats().elections_started, before);
 }
 
 TEST(MultipaxosElection, TwoLeadersDoNotTakeTurns) {

@@ -176,6 +176,15 @@ Range MuchWorkLeft() {
           .floors = {}};
 }
 
+// A round trip is longer than anybody's patience (timers), and nobody leads
+// unless it grows.
+Range ImpatientCandidates() {
+  return {.first = 10607,
+          .last = 10607,
+          .options = {.protocol = "multipaxos", .replicas = 5},
+          .floors = {}};
+}
+
 Range NoFaults() {
   return {.last = 10,
           .options = {.replicas = 5, .faults = FaultSet::None()},
@@ -413,6 +422,7 @@ TEST_F(Seeds, OfBpaxosWithDeadNodesOfEachRole) {
 TEST_F(Seeds, OfSnapshotsOfBpaxos) { Run(BpaxosSnapshots()); }
 TEST_F(Seeds, OfMultipaxos) { Run(Multipaxos()); }
 TEST_F(Seeds, OfMultipaxosOfFive) { Run(MultipaxosOfFive()); }
+TEST_F(Seeds, OfImpatientCandidates) { Run(ImpatientCandidates()); }
 TEST_F(Seeds, OfAWorldWithoutFaults) { Run(NoFaults()); }
 TEST_F(Seeds, OfCrashesAlone) { Run(CrashesAlone()); }
 // The same few worlds under each rule.
