@@ -150,8 +150,10 @@ bool Replaces(const Step& step) {
 ComponentOperation MakeOperation(const KeyTable& table,
                                  const Operation& operation,
                                  const Selected& selected, std::int64_t until) {
-  ComponentOperation made{
-      .index = selected.index, .call = operation.call, .ret = operation.ret};
+  ComponentOperation made{.index = selected.index,
+                          .call = operation.call,
+                          .ret = operation.ret,
+                          .hint = operation.hint};
   if (made.ret > until) made.ret = kNever;
   if (selected.loose) {
     made.call = std::numeric_limits<std::int64_t>::min();

@@ -54,6 +54,7 @@ struct ComponentOperation {
   std::size_t index = 0;  // in the history
   std::int64_t call = 0;
   std::int64_t ret = kNever;
+  std::int64_t hint = kNever;  // as in Operation
   // Never changes the state, whatever the state is.
   bool observer = false;
   // May replace a value instead of making it longer.

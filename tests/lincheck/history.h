@@ -49,6 +49,9 @@ struct Operation {
   std::int64_t ret = kNever;  // kNever: no reply came
   std::vector<Action> actions;
   std::size_t line = 0;
+  // Its place in an order that somebody takes for the right one, who saw the
+  // store at work; kNever: in none. Tried first, and believed by nobody.
+  std::int64_t hint = kNever;
 
   bool unknown() const { return ret == kNever; }
 };

@@ -186,6 +186,81 @@ TEST(RandomHistories, ShrinksToAPartThatIsWrongByItself) {
   EXPECT_LT(sizes, 12 * violations) << violations << " violations";
 }
 
+// ---- hints ------------------------------------------------------------------
+
+// Any order, of some of the operations, some of them at one place.
+void HintAnything(History& history, std::mt19937& random) {
+  for (Operation& operation : history) {
+    if (random() % 8 != 0) {
+      operation.hint = static_cast<std::int64_t>(random() % history.size());
+    }
+  }
+}
+
+TEST(RandomHistories, AHintSaysNothingAboutWhatIsRight) {
+  const Shape shapes[] = {
+      {.clients = 4,
+       .operations = 7,
+       .weights = {3, 2, 1, 2, 1, 2, 0},
+       .unknown_percent = 30},
+      {.clients = 5,
+       .operations = 7,
+       .weights = {3, 2, 0, 1, 1, 3, 0},
+       .unknown_percent = 20},
+      {.clients = 3,
+       .operations = 6,
+       .keys = 3,
+       .weights = {4, 3, 1, 1, 1, 1, 2},
+       .unknown_percent = 10,
+       .batch_percent = 40},
+  };
+  std::mt19937 random(4);
+  int wrong = 0;
+  for (const Shape& shape : shapes) {
+    for (std::uint32_t seed = 0; seed < 1000; ++seed) {
+      History history = MakeLinearizable(shape, seed);
+      if (seed % 3 != 0) ChangeOneReply(history, random);
+      const Outcome plain = CheckHistory(history).outcome;
+      ASSERT_EQ(plain == Outcome::kLinearizable,
+                LinearizableByPermutation(history))
+          << Draw(history);
+      HintAnything(history, random);
+      ASSERT_EQ(CheckHistory(history).outcome, plain) << "seed " << seed << "\n"
+                                                      << Draw(history);
+      if (plain == Outcome::kViolation) ++wrong;
+    }
+  }
+  EXPECT_GT(wrong, 300);
+}
+
+// Adds without an answer, of which any subset may have been done by the time
+// that somebody reads: too many to try, unless it is known which.
+TEST(LargeHistories, AHintDecidesWhatCannotBeSearched) {
+  History history;
+  std::int64_t sum = 0;
+  for (std::int64_t i = 0; i < 40; ++i) {
+    const std::int64_t number = 1'000'003 * (i + 1) * (i + 1) + i;
+    history.push_back({.client = i,
+                       .call = 0,
+                       .actions = {{.function = Function::kAdd,
+                                    .key = "n",
+                                    .number = number}},
+                       .hint = 39 - i});
+    if (i >= 20) sum += number;
+  }
+  history.push_back({.client = 41,
+                     .call = 10,
+                     .ret = 20,
+                     .actions = {{.function = Function::kGet,
+                                  .key = "n",
+                                  .has_out = true,
+                                  .out = std::to_string(sum)}}});
+  const CheckOptions options{.max_configurations = 1000};
+  EXPECT_EQ(CheckHistory(history, options).outcome, Outcome::kLinearizable);
+  for (Operation& operation : history) operation.hint = kNever;
+  EXPECT_EQ(CheckHistory(history, options).outcome, Outcome::kUndecided);
+}
+
 // ---- large ------------------------------------------------------------------
 
 TEST(LargeHistories, DecidesTenThousandOperationsOnOneHotKey) {

@@ -53,8 +53,9 @@ class Search {
     int partner = -1;
   };
 
-  // Candidates at one configuration are tried in three passes.
-  enum class Pass : std::uint8_t { kObservers, kWrites, kUnknown };
+  // Candidates at one configuration are tried in four passes; of kHinted, only
+  // the one whose turn it is.
+  enum class Pass : std::uint8_t { kObservers, kHinted, kWrites, kUnknown };
   struct Cursor {
     Pass pass = Pass::kObservers;
     int event = -1;           // kObservers, kWrites: to be tried next
@@ -78,16 +79,21 @@ class Search {
   const Hash128& MixOf(int operation) const {
     return mixes_[static_cast<std::size_t>(operation)];
   }
+  bool IsTaken(int operation) const {
+    return taken_[static_cast<std::size_t>(operation)];
+  }
   Event& At(int event) { return events_[static_cast<std::size_t>(event)]; }
   const Event& At(int event) const {
     return events_[static_cast<std::size_t>(event)];
   }
 
   void BuildEvents();
+  void SortHinted();
   bool OutOfLimits();
 
   // Takes the next candidate that can be taken; false at a dead end.
   bool Advance();
+  bool AdvanceHinted();
   bool AdvanceKnown();
   bool AdvanceUnknown();
   // Is there a candidate that might as well come before this operation?
@@ -96,6 +102,7 @@ class Search {
   bool TakeObserver(int event);
   bool TakeWrite(int operation, int event);
   void Take(const Taken& taken);
+  void Untake(int operation);
   // Undoes the last choice that had an alternative; false if there is none.
   bool GoBack();
 
@@ -110,13 +117,17 @@ class Search {
   std::vector<Hash128> mixes_;  // by operation
   MapState state_;
   std::vector<Event> events_;
-  std::vector<int> unknown_;         // sorted by call
-  std::vector<bool> unknown_taken_;  // parallel
+  std::vector<int> unknown_;  // sorted by call
   // Parallel: the place in unknown_ of the twin before; -1: there is none.
   std::vector<int> unknown_twin_;
   // The earliest call of an unknown operation that replaces a value.
   std::int64_t first_unknown_replacement_ = kNever;
-  std::size_t open_ = 0;  // Known operations not yet taken.
+  std::vector<int> hinted_;      // No observers; in the order of the hints.
+  std::vector<int> hinted_at_;   // by operation: where in hinted_; -1: nowhere
+  std::size_t hinted_from_ = 0;  // All before it are taken.
+  std::vector<bool> taken_;      // by operation
+  std::vector<int> call_of_;     // by operation: its event; -1 if unknown
+  std::size_t open_ = 0;         // Known operations not yet taken.
   std::size_t most_taken_ = 0;
   Hash128 taken_hash_;
   Cursor cursor_;
@@ -142,7 +153,6 @@ void Search::BuildEvents() {
         {.time = operation.call, .operation = i, .is_call = true});
     events_.push_back({.time = operation.ret, .operation = i});
   }
-  unknown_taken_.resize(unknown_.size());
   absl::flat_hash_map<int, int> newest;
   for (const int operation : unknown_) {
     const int twins = twins_[static_cast<std::size_t>(operation)];
@@ -157,13 +167,14 @@ void Search::BuildEvents() {
                      if (a.time != b.time) return a.time < b.time;
                      return a.is_call && !b.is_call;
                    });
-  std::vector<int> call_of(component_.operations.size(), -1);
+  taken_.resize(component_.operations.size());
+  call_of_.assign(component_.operations.size(), -1);
   for (int i = 0; i < static_cast<int>(events_.size()); ++i) {
     Event& event = At(i);
     event.previous = i - 1;
     event.next = i + 1 < static_cast<int>(events_.size()) ? i + 1 : -1;
     if (i == 0) continue;
-    int& call = call_of[static_cast<std::size_t>(event.operation)];
+    int& call = call_of_[static_cast<std::size_t>(event.operation)];
     if (event.is_call) {
       call = i;
     } else {
@@ -172,6 +183,18 @@ void Search::BuildEvents() {
     }
   }
   cursor_.event = At(0).next;
+  SortHinted();
+}
+
+void Search::SortHinted() {
+  hinted_at_.assign(component_.operations.size(), -1);
+  for (int i = 0; i < static_cast<int>(component_.operations.size()); ++i) {
+    if (Get(i).hint != kNever && !Get(i).observer) hinted_.push_back(i);
+  }
+  std::ranges::stable_sort(hinted_, {}, [&](int i) { return Get(i).hint; });
+  for (std::size_t i = 0; i < hinted_.size(); ++i) {
+    hinted_at_[static_cast<std::size_t>(hinted_[i])] = static_cast<int>(i);
+  }
 }
 
 bool Search::OutOfLimits() {
@@ -189,8 +212,33 @@ bool Search::OutOfLimits() {
 }
 
 bool Search::Advance() {
-  if (cursor_.pass != Pass::kUnknown && AdvanceKnown()) return true;
+  if (cursor_.pass == Pass::kObservers && AdvanceKnown()) return true;
+  if (cursor_.pass == Pass::kHinted && AdvanceHinted()) return true;
+  if (cursor_.pass == Pass::kWrites && AdvanceKnown()) return true;
   return AdvanceUnknown();
+}
+
+// What is not yet in order and comes first by the hints. One without a reply is
+// passed over where it would do nothing that anybody sees.
+bool Search::AdvanceHinted() {
+  cursor_ = {.pass = Pass::kWrites, .event = At(0).next};
+  while (hinted_from_ < hinted_.size() && IsTaken(hinted_[hinted_from_])) {
+    ++hinted_from_;
+  }
+  int end = At(0).next;
+  while (At(end).is_call) end = At(end).next;
+  for (std::size_t i = hinted_from_; i < hinted_.size(); ++i) {
+    const int operation = hinted_[i];
+    if (IsTaken(operation)) continue;
+    if (Get(operation).unknown()) {
+      if (Get(operation).call > At(end).time) return false;
+      if (TakeWrite(operation, -1)) return true;
+      continue;
+    }
+    const int call = call_of_[static_cast<std::size_t>(operation)];
+    return call < end && TakeWrite(operation, call);
+  }
+  return false;
 }
 
 bool Search::AdvanceKnown() {
@@ -200,10 +248,10 @@ bool Search::AdvanceKnown() {
     if (!event.is_call) {
       if (cursor_.pass == Pass::kWrites) {
         cursor_ = {.pass = Pass::kUnknown, .unknown = 0, .limit = event.time};
-        return false;
+      } else {
+        cursor_.pass = Pass::kHinted;
       }
-      cursor_ = {.pass = Pass::kWrites, .event = At(0).next};
-      continue;
+      return false;
     }
     const int candidate = cursor_.event;
     cursor_.event = event.next;
@@ -222,14 +270,11 @@ bool Search::AdvanceUnknown() {
     const std::size_t candidate = cursor_.unknown++;
     const int operation = unknown_[candidate];
     if (Get(operation).call > cursor_.limit) return false;
-    if (unknown_taken_[candidate] || EarlierTwinIsLeft(candidate) ||
+    if (IsTaken(operation) || EarlierTwinIsLeft(candidate) ||
         TwinComesFirst(operation, -1)) {
       continue;
     }
-    if (TakeWrite(operation, -1)) {
-      unknown_taken_[candidate] = true;
-      return true;
-    }
+    if (TakeWrite(operation, -1)) return true;
   }
   return false;
 }
@@ -253,7 +298,7 @@ bool Search::TwinComesFirst(int operation, int event) const {
 // Neither has a return, and the other one was called earlier.
 bool Search::EarlierTwinIsLeft(std::size_t unknown) const {
   const int before = unknown_twin_[unknown];
-  return before >= 0 && !unknown_taken_[static_cast<std::size_t>(before)];
+  return before >= 0 && !IsTaken(unknown_[static_cast<std::size_t>(before)]);
 }
 
 bool Search::TakeObserver(int event) {
@@ -300,6 +345,7 @@ void Search::Take(const Taken& taken) {
   taken_hash_.low ^= mix.low;
   taken_hash_.high ^= mix.high;
   demand_.Take(taken.operation);
+  taken_[static_cast<std::size_t>(taken.operation)] = true;
   stack_.push_back(taken);
   if (taken.call >= 0) {
     Unlink(At(taken.call).partner);
@@ -318,18 +364,25 @@ bool Search::GoBack() {
     taken_hash_.low ^= mix.low;
     taken_hash_.high ^= mix.high;
     demand_.GiveBack(taken.operation);
+    Untake(taken.operation);
     state_.UndoTo(taken.mark);
     cursor_ = taken.cursor;
     if (taken.call >= 0) {
       Relink(taken.call);
       Relink(At(taken.call).partner);
       ++open_;
-    } else {
-      unknown_taken_[taken.cursor.unknown - 1] = false;
     }
     if (!taken.forced) return true;
   }
   return false;
+}
+
+void Search::Untake(int operation) {
+  taken_[static_cast<std::size_t>(operation)] = false;
+  const int place = hinted_at_[static_cast<std::size_t>(operation)];
+  if (place >= 0) {
+    hinted_from_ = std::min(hinted_from_, static_cast<std::size_t>(place));
+  }
 }
 
 void Search::Unlink(int event) {

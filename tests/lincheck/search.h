@@ -15,6 +15,10 @@
 //    about any more (demand.h);
 //  - when a get must come before any write that replaces the value, what the
 //    appends have built so far must be a prefix of what that get read.
+//
+// A hint, where the history has one, only says what to try first: an honest
+// history of which somebody knows the order is then walked straight through,
+// however many answers are missing.
 #pragma once
 
 #include <chrono>

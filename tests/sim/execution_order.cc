@@ -98,9 +98,14 @@ bool ExecutionOrder::Insert(ReplicaId at, InstanceId id) {
   return false;
 }
 
+void ExecutionOrder::NoteFirst(InstanceId id) {
+  if (executed_somewhere_.insert(id).second) first_.push_back(id);
+}
+
 void ExecutionOrder::Executed(ReplicaId at, InstanceId id,
                               const CommandBatch& batch) {
   if (!Insert(at, id)) return;
+  NoteFirst(id);
   ReplicaState& replica = replicas_[static_cast<std::size_t>(Index(at))];
   const std::vector<Access> accesses = AccessesOf(batch);
   const std::uint64_t past = ConflictingPast(replica, accesses);
@@ -122,6 +127,7 @@ void ExecutionOrder::Stopped(ReplicaId at) {
 void ExecutionOrder::Restored(ReplicaId at, InstanceId id,
                               const CommandBatch& batch) {
   if (!Insert(at, id)) return;
+  NoteFirst(id);
   Add(replicas_[static_cast<std::size_t>(Index(at))], id, AccessesOf(batch));
 }
 

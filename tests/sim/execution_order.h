@@ -36,6 +36,12 @@ class ExecutionOrder {
   // It has executed this instance again while it restored its records.
   void Restored(ReplicaId at, InstanceId id, const CommandBatch& batch);
 
+  // Every instance, in the order in which some replica was the first to execute
+  // it. That moment lies between call and reply of its commands, and of
+  // conflicting ones everybody has one order: if all is well, this one explains
+  // what clients saw.
+  const std::vector<InstanceId>& first_executions() const { return first_; }
+
   // Instances the replica has executed in its present life.
   std::size_t executed(ReplicaId at) const {
     return replicas_[static_cast<std::size_t>(Index(at))].executed.size();
@@ -63,6 +69,7 @@ class ExecutionOrder {
   void Add(ReplicaState& replica, InstanceId id,
            const std::vector<Access>& accesses);
   bool Insert(ReplicaId at, InstanceId id);
+  void NoteFirst(InstanceId id);
 
   ConflictMode mode_;
   std::vector<std::string> keys_;
@@ -70,6 +77,8 @@ class ExecutionOrder {
   std::vector<ReplicaState> replicas_;
   // What the first replica to execute the instance had executed before.
   absl::flat_hash_map<InstanceId, std::uint64_t> past_;
+  std::vector<InstanceId> first_;
+  absl::flat_hash_set<InstanceId> executed_somewhere_;
 };
 
 }  // namespace quorate::sim

@@ -1,6 +1,7 @@
 #include "tests/sim/history_check.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "tests/lincheck/check.h"
@@ -54,7 +55,12 @@ bool WroteForCertain(const HistoryEntry& entry) {
          });
 }
 
-lincheck::History Convert(const std::vector<HistoryEntry>& entries) {
+lincheck::History Convert(const std::vector<HistoryEntry>& entries,
+                          std::span<const CommandId> executed = {}) {
+  std::map<CommandId, std::int64_t> places;
+  for (const CommandId id : executed) {
+    places.emplace(id, static_cast<std::int64_t>(places.size()));
+  }
   lincheck::History history;
   for (const HistoryEntry& entry : entries) {
     using Outcome = HistoryEntry::Outcome;
@@ -70,6 +76,8 @@ lincheck::History Convert(const std::vector<HistoryEntry>& entries) {
       operation.ret = static_cast<std::int64_t>(entry.reply);
     }
     operation.line = history.size();
+    const auto place = places.find(entry.id);
+    if (place != places.end()) operation.hint = place->second;
     for (std::size_t i = 0; i < entry.operations.size(); ++i) {
       if (executed && !Writes(entry.operations[i])) continue;
       operation.actions.push_back(
@@ -149,8 +157,9 @@ lincheck::CheckReport Search(const lincheck::History& history,
 
 // A scan joins all keys of its range to one search. Where that is too much,
 // what scans gave is not judged, and keys are again judged one by one.
-std::string CheckLinearizable(const std::vector<HistoryEntry>& entries) {
-  lincheck::History history = Convert(entries);
+std::string CheckLinearizable(const std::vector<HistoryEntry>& entries,
+                              std::span<const CommandId> executed) {
+  lincheck::History history = Convert(entries, executed);
   lincheck::CheckReport report = Search(history, kMostWithScans);
   if (report.outcome == lincheck::Outcome::kUndecided) {
     history = WithoutScans(std::move(history));

@@ -185,6 +185,15 @@ Range ImpatientCandidates() {
           .floors = {}};
 }
 
+// Sessions are forgotten before their clients hear: dozens of commands on
+// joined keys, some done and some not, of which no client knows which.
+Range ManyUnanswered() {
+  return {.first = 10047,
+          .last = 10047,
+          .options = {.replicas = 3, .fast_path = FastPathRule::kUnanimous},
+          .floors = {}};
+}
+
 Range NoFaults() {
   return {.last = 10,
           .options = {.replicas = 5, .faults = FaultSet::None()},
@@ -423,6 +432,7 @@ TEST_F(Seeds, OfSnapshotsOfBpaxos) { Run(BpaxosSnapshots()); }
 TEST_F(Seeds, OfMultipaxos) { Run(Multipaxos()); }
 TEST_F(Seeds, OfMultipaxosOfFive) { Run(MultipaxosOfFive()); }
 TEST_F(Seeds, OfImpatientCandidates) { Run(ImpatientCandidates()); }
+TEST_F(Seeds, OfManyUnansweredCommands) { Run(ManyUnanswered()); }
 TEST_F(Seeds, OfAWorldWithoutFaults) { Run(NoFaults()); }
 TEST_F(Seeds, OfCrashesAlone) { Run(CrashesAlone()); }
 // The same few worlds under each rule.

@@ -141,6 +141,7 @@ class Simulation {
   // What the clients still lack, in words.
   std::string Unanswered() const;
   void CheckSettled();
+  std::vector<CommandId> InOrderOfExecution() const;
   void CheckHistory();
   void FillStatistics();
 
