@@ -14,6 +14,9 @@
 #ifdef QUORATE_HAS_BENCH
 #include "experiments/bench/bench_main.h"
 #endif
+#ifdef QUORATE_HAS_PLAN
+#include "experiments/plan/plan_main.h"
+#endif
 #ifdef QUORATE_HAS_REPORT
 #include "experiments/plot/report_main.h"
 #endif
@@ -44,6 +47,10 @@ constexpr SubCommand kSubCommands[] = {
 #ifdef QUORATE_HAS_REPORT
     {"report", quorate::bench::ReportMain,
      "show, draw and compare results of bench", kAnswers},
+#endif
+#ifdef QUORATE_HAS_PLAN
+    {"plan", quorate::plan::PlanMain,
+     "predict latencies from distances, find the best places", kAnswers},
 #endif
     {"settings", quorate::cli::SettingsMain, "list what cluster.toml can say",
      kAnswers},
