@@ -24,6 +24,8 @@ void Multipaxos::ProposeAt(std::uint64_t number, Value value,
                            Actions& actions) {
   Leading& leading = std::get<Leading>(role_);
   Slot& slot = *log_.FindOrCreate(number);
+  QUORATE_CHECK(!slot.decided,
+                "invariant 12: nothing is proposed where something is decided");
   if (slot.own && slot.value != value) Orphan(slot);
   const bool has_payload = slot.value == value && slot.last_record != 0;
   slot.accepted_ballot = promised_ballot_;
@@ -191,9 +193,13 @@ void Multipaxos::HandleCommit(const Commit& m, Actions& actions) {
   LearnDecision(m.instance.slot, m.value, actions);
 }
 
-// Valid at any ballot: the value is decided.
+// Valid at any ballot: the value is decided. Beyond all that a leader has
+// proposed, somebody else leads at a higher ballot, and the next proposal must
+// not fall on what is decided.
 void Multipaxos::LearnDecision(std::uint64_t number, const Value& value,
                                Actions& actions) {
+  const auto* leading = std::get_if<Leading>(&role_);
+  if (leading != nullptr && number >= leading->next_slot) Follow();
   Slot* slot = log_.FindOrCreate(number);
   if (slot == nullptr) {
     ++stats_.stale_messages;  // Forgotten here.

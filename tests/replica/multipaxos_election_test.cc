@@ -220,6 +220,34 @@ TEST(MultipaxosElection, WhatAPromiseTellsDoesNotTakeAClientsAnswer) {
   EXPECT_EQ(cluster.committed(0)[0].value.batch, asked);
 }
 
+// Another leader's Prepare, Accept and Lead are lost on the way to it, and only
+// a decision comes: the next proposal must not take its place in the log.
+TEST(MultipaxosElection, ALeaderGivesWayToWhatOthersHaveDecided) {
+  TestCluster cluster(3);
+  cluster.Elect(0);
+  cluster.SuspectEverywhere(0);
+  cluster.Elect(1, Only(0));
+  ASSERT_TRUE(cluster.at(0).leads());
+  const CommandBatchPtr theirs = Put("a", "theirs", 1);
+  const InstanceId slot = cluster.Propose(1, theirs);
+  cluster.Settle(Only(0));
+  ASSERT_EQ(cluster.committed(1).size(), 1u);
+  // The slot after it, so that it has to wait here.
+  const InstanceId next = cluster.Propose(1, Put("a", "theirs too", 2));
+  cluster.Settle(Only(0));
+  cluster.Deliver(0, ReplicaAt(1),
+                  Commit{.instance = next,
+                         .value = Value::Commands(Put("a", "theirs too", 2)),
+                         .deps = cluster.at(0).Column(0)});
+  EXPECT_FALSE(cluster.at(0).leads());
+  EXPECT_EQ(cluster.at(0).committed(), 0u);
+  cluster.Deliver(0, ReplicaAt(1),
+                  Commit{.instance = slot,
+                         .value = Value::Commands(theirs),
+                         .deps = cluster.at(0).Column(0)});
+  EXPECT_EQ(cluster.at(0).committed(), 2u);
+}
+
 TEST(MultipaxosElection, ALeaderThatGetsNoVotesGivesUp) {
   TestCluster cluster(3);
   cluster.Elect(0);
