@@ -50,6 +50,8 @@ TEST(StreamsTest, EveryCommandBearsStreamsThatAreGone) {
     };
     EXPECT_EQ(code("--help"), 1);
     EXPECT_EQ(code("conflicts"), 1);
+    EXPECT_EQ(code("matrices"), 1);
+    EXPECT_EQ(code("plan"), 1);
     EXPECT_EQ(code("nonsense"), 2);
     EXPECT_EQ(code("kv batch - --config none"), 2);
     EXPECT_EQ(code("serve --config none --node r1"), 2);
