@@ -145,8 +145,7 @@ absl::Status Node::Restore() {
              return check(decoded);
            }});
   pass_on();
-  durable_ = replica_->last_record();
-  life_.record = durable_;
+  life_.record = replica_->last_record();
   return status;
 }
 
@@ -181,7 +180,7 @@ absl::Status Node::Start(uv_loop_t* loop) {
   const bool may_forget = running_->journal != nullptr;
   phase_ = may_forget ? Phase::kMeeting : Phase::kServing;
   running_->links.SetReading(!may_forget);
-  running_->links.NoteDurable(durable_);
+  running_->links.NoteDurable(life_.record);
   Advise();
   if (closed_ports_ == 0) options_.on_ready();
   return absl::OkStatus();
@@ -248,12 +247,12 @@ void Node::OnPeerMessage(ReplicaId from, Message&& message) {
     OnSnapshotChunk(from, *chunk);
     return;
   }
-  Step(MessageReceived{.from = from, .message = std::move(message)});
+  StepTurn(MessageReceived{.from = from, .message = std::move(message)});
 }
 
 void Node::OnSuspicion(ReplicaId peer, bool suspected) {
   if (phase_ == Phase::kClosing || phase_ == Phase::kFailed) return;
-  Step(PeerSuspected{.peer = peer, .suspected = suspected});
+  StepTurn(PeerSuspected{.peer = peer, .suspected = suspected});
 }
 
 // Not at once: whoever tells it is in the middle of a connection's frames.
@@ -285,8 +284,7 @@ void Node::OnTick() {
     return;
   }
   if (phase_ == Phase::kMeeting || phase_ == Phase::kFailed) return;
-  Step(Tick{.random = random_()});
-  tick_passed_ = true;
+  StepTurn(Tick{.random = random_()});
 }
 
 // The turn's end reads how far the disk is; only a failure is new here.
@@ -337,7 +335,7 @@ void Node::BeginClosing() {
     return;
   }
   uv_timer_stop(running_->tick.get());
-  FlushHeldCommits();
+  running_->turn.FlushHeldCommits();
   running_->links.Close();
   running_->clients.Close();
   Journal* journal = running_->journal.get();
@@ -345,9 +343,7 @@ void Node::BeginClosing() {
     CloseAll();
     return;
   }
-  if (!actions_.persist.empty()) {
-    journal->Append(actions_.persist, replica_->last_record());
-  }
+  running_->turn.AppendRest();
   journal->Finish([this, journal] {
     status_ = journal->status();
     CloseAll();
@@ -381,7 +377,7 @@ std::string Node::StatusJson() const {
                   .refused_peers = running_->links.refused_peers(),
                   .client_connections = running_->clients.connections(),
                   .clients = running_->clients.stats(),
-                  .turns = turns_,
+                  .turns = running_->turn.turns(),
                   .accept_failures = running_->links.accept_failures() +
                                      running_->clients.accept_failures(),
                   .refusals = refusals_};
@@ -392,9 +388,10 @@ std::string Node::StatusJson() const {
   facts.listens_at = ListensAt();
   facts.advice = advice_;
   if (running_->journal != nullptr) facts.journal = running_->journal->stats();
-  facts.writes_checkpoint = checkpoint_.has_value();
-  if (checkpoint_us_ != 0) {
-    facts.checkpoint_age_s = SecondsBetween(checkpoint_us_, NowUs());
+  facts.writes_checkpoint = running_->turn.writes_checkpoint();
+  if (const std::uint64_t since_us = running_->world.checkpoint_us();
+      since_us != 0) {
+    facts.checkpoint_age_s = SecondsBetween(since_us, NowUs());
   }
   return StatusAsJson(config_, self_, facts);
 }

@@ -4,14 +4,14 @@
 // clients, the disk and the clock become events, and its actions become bytes.
 // Everything that the kernel has ready in one turn of the loop is stepped into
 // the machine first; only then records go to the journal, and messages and
-// replies leave, in one write a connection. So batches grow with load and never
-// by a timer. All on the loop's thread; the journal's is hidden in journal.h.
+// replies leave, in one write a connection (replica/host/turn.h has the order).
+// So batches grow with load and never by a timer. All on the loop's thread; the
+// journal's is hidden in journal.h.
 #pragma once
 
 #include <uv.h>
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -102,6 +102,8 @@ class Node : private PeerLinks::Handler {
   };
   // What exists while the loop knows the node.
   struct Running;
+  // What a turn sees of it (node_turn.cc).
+  class World;
 
   Node(ClusterConfig config, std::size_t self, NodeOptions options);
   absl::Status OpenStore();
@@ -119,21 +121,10 @@ class Node : private PeerLinks::Handler {
   void OnTick();
   void OnJournalChange();
 
-  void Step(const Event& event);
+  void StepTurn(const Event& event);
   void EndTurn();
   void EndMeeting();
   void FallSilent();
-  void StepCommands();
-  void StepDurable();
-  void Persist();
-  void HoldBackPeers();
-  void Publish();
-  void Reply();
-  void FlushHeldCommits();
-  void Checkpoint();
-  bool WantsCheckpoint() const;
-  void ServeSnapshot();
-  void FetchSnapshot();
   void OnSnapshotChunk(ReplicaId from, const SnapshotChunk& chunk);
   void FinishDraining();
   void BeginClosing();
@@ -147,18 +138,7 @@ class Node : private PeerLinks::Handler {
   NodeLife life_;
   KnownPeers known_peers_;  // Until the handshake takes it.
   std::unique_ptr<Replica> replica_;
-  Actions actions_;  // Of this turn; lazy records stay for later ones.
-  RecordSequence durable_ = 0;
-  // The record that the checkpoint under way stands for.
-  std::optional<RecordSequence> checkpoint_;
-  std::uint64_t checkpoint_us_ = 0;  // when the last one was handed over
-  // A peer's state on its way to the disk as this node's next checkpoint.
-  std::deque<SnapshotWrite> snapshot_writes_;
-  bool snapshot_ends_ = false;  // Its last part is being written.
-  bool tick_passed_ = false;
-  bool holds_commits_ = false;  // Encoded, and not yet offered to the kernel.
   std::minstd_rand random_{std::random_device{}()};  // for the machine's ticks
-  std::uint64_t turns_ = 0;  // that gave something to send
   std::uint64_t started_us_ = 0;
   int closed_ports_ = 2;
   absl::Status listens_;             // Why not.

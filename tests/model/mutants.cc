@@ -16,7 +16,7 @@ namespace {
 // Every hook in the core.
 constexpr Mutation kMutations[] = {
     {"acc_bal", "an accept below a promise is taken",
-     "--replicas 3 --operations 150 --fast-path epaxos --seed 1"},
+     "--replicas 3 --operations 150 --fast-path epaxos --seed 9"},
     {"acceptor_forgets", "BPaxos: an acceptor's restart forgets its votes",
      "--protocol bpaxos --replicas 3 --operations 150 --seed 1"},
     {"amnesia", "a node that lost its disk is taken for who it was",
@@ -42,7 +42,7 @@ constexpr Mutation kMutations[] = {
     {"commit_as_execution", "results call the latency of commits execution's",
      "unit ResultTest.FiguresAreThoseOfTheRecords"},
     {"coord_rule_always", "recovery always gives up the payload",
-     "--replicas 3 --operations 150 --fast-path epaxos --seed 6"},
+     "--replicas 3 --operations 150 --fast-path epaxos --seed 10"},
     {"d_accept", "an accept is answered before it is on disk",
      "--replicas 3 --operations 150 --fast-path epaxos --seed 1"},
     {"d_answer", "BPaxos: a dependency node's answer is not yet on disk",
@@ -60,7 +60,7 @@ constexpr Mutation kMutations[] = {
      "--protocol bpaxos --roles separate --real-store --replicas 3 "
      "--operations 150 --seed 1"},
     {"d_resume0", "a restarted command leader goes on at ballot 0",
-     "--replicas 3 --operations 150 --fast-path epaxos --seed 3"},
+     "--replicas 3 --operations 150 --fast-path epaxos --seed 1"},
     {"d_validate", "a Validate is answered before it is on disk",
      "--replicas 5 --operations 150 --fast-path epaxos --seed 6"},
     {"d_vote", "a pre-accept is answered before it is on disk",
@@ -85,7 +85,7 @@ constexpr Mutation kMutations[] = {
      "--replicas 3 --operations 150 --fast-path epaxos --seed 9"},
     {"first_deps", "recovery takes the first answer's dependencies",
      "--replicas 5 --contended --fast-path epaxos --operations 300 --faults "
-     "crash,pause,suspect,loss,delay --seed 15"},
+     "crash,pause,suspect,loss,delay --seed 6"},
     {"first_shard_only", "BPaxos: only the first shard of a command is asked",
      "explore XB3"},
     {"floor_of_one", "BPaxos: what one executor has executed is forgotten",
@@ -101,7 +101,7 @@ constexpr Mutation kMutations[] = {
     {"fq_small", "a fast quorum lacks one",
      "--replicas 3 --operations 150 --fast-path epaxos --seed 1"},
     {"ign_accepted", "recovery ignores accepted values",
-     "--replicas 3 --operations 150 --fast-path epaxos --seed 3"},
+     "--replicas 3 --operations 150 --fast-path epaxos --seed 1"},
     {"ign_committed_inv", "validation overlooks what is committed",
      "--replicas 5 --contended --fast-path epaxos --operations 300 --faults "
      "crash,pause,suspect,loss,delay --seed 1"},
@@ -162,7 +162,7 @@ constexpr Mutation kMutations[] = {
      "--replicas 5 --contended --fast-path epaxos --operations 300 --faults "
      "crash,pause,suspect,loss,delay --seed 160"},
     {"nopcoord_inq", "V3 without its condition on the command leader",
-     "--replicas 3 --operations 150 --fast-path epaxos --seed 36"},
+     "--replicas 3 --operations 150 --fast-path epaxos --seed 13"},
     {"nopcom_drops", "decided noops leave the conflict index", "replay"},
     {"old_copy", "a node that comes back with less than it had is let in",
      "unit HandshakeTest.RefusesAnOlderCopyOfADirectory"},
@@ -191,9 +191,9 @@ constexpr Mutation kMutations[] = {
     {"rec_k", "W3 counts a recused command leader", "replay"},
     {"rec_none", "a command leader that may have forgotten a commit speaks",
      "--replicas 5 --contended --fast-path epaxos --operations 300 --faults "
-     "crash,pause,suspect,loss,delay --seed 53"},
+     "crash,pause,suspect,loss,delay --seed 6"},
     {"rec_r3", "R3 believes a recused command leader",
-     "--replicas 3 --operations 150 --fast-path epaxos --seed 36"},
+     "--replicas 3 --operations 150 --fast-path epaxos --seed 65"},
     {"rec_w4", "W4 believes a recused command leader", "replay"},
     {"refused_and_kept", "a command is refused, and executed later",
      "unit Replica.RefusesBusyWhenItsQueueIsFull"},
@@ -203,7 +203,7 @@ constexpr Mutation kMutations[] = {
      "unit "
      "PowerTest.EveryOperationOfAWorkloadMayBeTheLastAndAnySectorsSurvive"},
     {"session_begins_again", "what is left of a forgotten session is new",
-     "--replicas 3 --seed 57"},
+     "--replicas 3 --seed 7"},
     {"single_bal", "one ballot an instance, not a promised and an accepted",
      "explore X6"},
     {"skip_instance", "the executor leaves out an instance",
@@ -215,9 +215,9 @@ constexpr Mutation kMutations[] = {
      "crash,pause,suspect,loss,delay --seed 1"},
     {"skip_wait_acc", "a waiting recovery proposes its payload at once",
      "--replicas 5 --contended --fast-path epaxos --operations 300 --faults "
-     "crash,pause,suspect,loss,delay --seed 1"},
+     "crash,pause,suspect,loss,delay --seed 6"},
     {"skip_wait_nop", "a waiting recovery gives up at once",
-     "--replicas 3 --operations 150 --fast-path epaxos --seed 36"},
+     "--replicas 3 --operations 150 --fast-path epaxos --seed 13"},
     {"slow_initdep", "the slow path proposes the initial dependencies",
      "--replicas 3 --operations 150 --fast-path epaxos --seed 1"},
     {"slowq_small", "a classic quorum lacks one",
@@ -228,7 +228,7 @@ constexpr Mutation kMutations[] = {
      "--replicas 3 --operations 150 --fast-path unanimous --seed 6"},
     {"val_use_dep", "validation tests dependencies, not the initial ones",
      "--replicas 5 --contended --fast-path epaxos --operations 300 --faults "
-     "crash,pause,suspect,loss,delay --seed 425"},
+     "crash,pause,suspect,loss,delay --seed 6"},
     {"validate_noindex", "a Validate does not index the command",
      "--replicas 5 --contended --fast-path epaxos --operations 300 --faults "
      "crash,pause,suspect,loss,delay --seed 1"},

@@ -53,12 +53,14 @@ std::vector<Mark> Simulation::PartsUnderWay(int index) {
   }
   if (HasUndecided(index, IsVote)) parts.push_back(Mark::kCrashOfAcceptor);
   // Decided, and not on disk here, or waiting for others.
+  const auto is_decision = [](const Record& record) {
+    return std::holds_alternative<CommittedRecord>(record);
+  };
   const std::span<const Record> unsynced =
       at.disk.journal().subspan(at.disk.durable());
-  const bool learns = std::ranges::any_of(unsynced, [](const Record& record) {
-    return std::holds_alternative<CommittedRecord>(record);
-  });
-  if (learns || status.executor.waiting_instances > 0) {
+  if (std::ranges::any_of(unsynced, is_decision) ||
+      std::ranges::any_of(at.turn->kept_records(), is_decision) ||
+      status.executor.waiting_instances > 0) {
     parts.push_back(Mark::kCrashOfExecutor);
   }
   return parts;

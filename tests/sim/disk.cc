@@ -52,7 +52,7 @@ std::span<const Record> SimulatedDisk::CrashInMemory(Random& random) {
   return Since(before);
 }
 
-void SimulatedDisk::LoseUnsynced() {
+void SimulatedDisk::NoteLost(std::span<const Record> records) {
   const Overloaded note{
       [this](const ReservedRecord&) { marks_.Note(Mark::kLostReservation); },
       [this](const DependencyRecord&) { marks_.Note(Mark::kLostAnswer); },
@@ -61,9 +61,11 @@ void SimulatedDisk::LoseUnsynced() {
       [this](const CommittedRecord&) { marks_.Note(Mark::kLostDecision); },
       [this](const DecidedRecord&) { marks_.Note(Mark::kLostDecision); },
       [](const auto&) {}};
-  for (std::size_t i = durable_; i < journal_.size(); ++i) {
-    std::visit(note, journal_[i]);
-  }
+  for (const Record& record : records) std::visit(note, record);
+}
+
+void SimulatedDisk::LoseUnsynced() {
+  NoteLost(journal().subspan(durable_));
   journal_.resize(durable_);
 }
 

@@ -55,6 +55,9 @@ class SimulatedDisk {
     return store_ != nullptr && store_->power_was_cut();
   }
 
+  // The node's memory had records, asked for and not yet appended.
+  void NoteLost(std::span<const Record> records);
+
   // Every record there ever was.
   std::span<const Record> journal() const { return journal_; }
 
@@ -63,6 +66,8 @@ class SimulatedDisk {
   void BeginCheckpoint();
   void AppendCheckpoint(std::vector<Record> records);
   void FinishCheckpoint(RecordSequence through, bool is_snapshot);
+  // It is whole, and waits for records that it stands for.
+  bool finishes_checkpoint() const { return written_.whole; }
   // True once after a peer's state has become this node's checkpoint.
   bool TakeInstalled() { return std::exchange(installed_, false); }
 

@@ -66,7 +66,8 @@ void Simulation::Strike(FaultKind kind) {
           node(index).replica->holds_checkpoint()) {
         return;
       }
-      return BeginCheckpoint(index);
+      node(index).checkpoint_due = true;
+      return ScheduleTurn(index);
     default: return;
   }
 }
@@ -155,6 +156,7 @@ void Simulation::CrashNow(int index, bool power) {
   if (node(index).writes_snapshot) {
     statistics_.marks.Note(Mark::kSnapshotInterrupted);
   }
+  node(index).disk.NoteLost(node(index).turn->kept_records());
   const std::span<const Record> survivors =
       node(index).disk.Crash(fault_random_, power);
   for (const Mark part : parts) {

@@ -28,6 +28,9 @@ void Simulation::Start(int index) {
         std::make_unique<StoreDisk>(index, ColumnsOf(settings), verdict_));
   }
   if (at.life > 1) Restore(index);
+  at.shell = std::make_unique<Shell>(*this, index);
+  at.turn = std::make_unique<Turn>(*at.shell, at.shell.get(),
+                                   at.replica->last_record(), DrawTurnLimits());
   Note("start", index);
   ScheduleTick(index);
   if (at.life == 1) return;
@@ -61,10 +64,19 @@ void Simulation::Stop(int index) {
   marks.Note(Mark::kCycle,
              status.executor.components - status.executor.component_sizes[0]);
   order_.Stopped(ReplicaAt(index));
+  at.turn = nullptr;
   at.replica = nullptr;
-  at.paused = at.sync_fails = at.crashes_in_turn = false;
-  at.turn_scheduled = at.lazy_sync_scheduled = at.tick_waiting = false;
-  at.urgent = at.writes_checkpoint = at.writes_snapshot = false;
+  at.paused = at.sync_fails = at.crashes_in_turn = at.crashing = false;
+  at.effects_left.reset();
+  at.turn_scheduled = at.look_out_scheduled = at.tick_waiting = false;
+  at.awake_until = 0;
+  at.writes_checkpoint = at.writes_snapshot = at.checkpoint_due = false;
+  at.quick = false;
+  at.slice.reset();
+  at.chunks.clear();
+  at.unsent.clear();
+  at.reads = true;
+  at.unread.clear();
   at.inbox.clear();
   at.requests.batches.clear();
   at.unanswered.clear();
@@ -72,8 +84,16 @@ void Simulation::Stop(int index) {
 
 // ---- turns ------------------------------------------------------------------
 
+// What comes from peers waits while they are not listened to.
 void Simulation::Enqueue(int index, Event event) {
-  node(index).inbox.push_back(std::move(event));
+  Node& at = node(index);
+  const bool of_peer = std::holds_alternative<MessageReceived>(event) ||
+                       std::holds_alternative<SnapshotPart>(event);
+  if (of_peer && !at.reads) {
+    at.unread.push_back(std::move(event));
+    return;
+  }
+  at.inbox.push_back(std::move(event));
   ScheduleTurn(index);
 }
 
@@ -86,7 +106,7 @@ void Simulation::ScheduleTurn(int index) {
                  Node& now = node(index);
                  if (now.life != life || now.replica == nullptr) return;
                  now.turn_scheduled = false;
-                 if (!now.paused) Turn(index);
+                 if (!now.paused) RunTurn(index);
                });
 }
 
@@ -105,35 +125,51 @@ void Simulation::ScheduleTick(int index) {
   });
 }
 
-void Simulation::Turn(int index) {
+void Simulation::RunTurn(int index) {
   Node& at = node(index);
   ++statistics_.turns;
   at.tick_waiting = false;
+  const bool crashes = std::exchange(at.crashes_in_turn, false);
+  if (crashes) {
+    // Among the first few effects as well as among many.
+    at.effects_left =
+        node_random_.Below(std::uint64_t{1} << node_random_.Below(6));
+  }
   // Scratch, kept for its memory.
   events_.clear();
   events_.swap(at.inbox);
-  if (!at.requests.batches.empty()) {
-    events_.emplace_back(std::exchange(at.requests, {}));
-  }
-  actions_.Clear();
-  const std::uint64_t life = at.life;
   for (std::size_t i = 0; i < events_.size(); ++i) {
-    const bool installs = std::holds_alternative<SnapshotDurable>(events_[i]);
-    if (installs) {
-      // What was executed so far is executed again, or is in the snapshot.
-      Apply(index, actions_);
-      actions_.Clear();
-      if (at.replica == nullptr || at.life != life) return;
-      order_.Stopped(ReplicaAt(index));
-      RestoreOrderFromSnapshot(index);
-    }
-    Step(at, events_[i], actions_);
+    at.turn->Step(events_[i]);
     const bool is_last = i + 1 == events_.size();
-    if (at.plan.gathers && !is_last && !installs) continue;
-    Apply(index, actions_);
-    actions_.Clear();
-    if (at.replica == nullptr || at.life != life || verdict_.failed()) return;
+    if (at.plan.gathers || is_last) continue;
+    EndTurn(index);
+    if (at.crashing || verdict_.failed()) break;
   }
+  if (!at.crashing) EndTurn(index);
+  if (!crashes) return LookOut(index);
+  statistics_.marks.Note(Mark::kCrashInTurn);
+  CrashNow(index);
+}
+
+void Simulation::EndTurn(int index) {
+  Node& at = node(index);
+  at.turn->End();
+  // Wanted, and not possible now.
+  if (!at.slice.has_value()) at.checkpoint_due = false;
+}
+
+// Commits that are held back leave when nothing else does.
+void Simulation::LookOut(int index) {
+  Node& at = node(index);
+  if (!at.turn->holds_commits() || at.look_out_scheduled) return;
+  at.look_out_scheduled = true;
+  queue_.After(1 + at.awake_until - queue_.now(),
+               [this, index, life = at.life] {
+                 Node& now = node(index);
+                 if (now.life != life || now.replica == nullptr) return;
+                 now.look_out_scheduled = false;
+                 ScheduleTurn(index);
+               });
 }
 
 void Simulation::Step(Node& at, const Event& event, Actions& actions) {

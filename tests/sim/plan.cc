@@ -65,7 +65,6 @@ DiskPlan DrawDisk(Random& random) {
   DiskPlan plan;
   plan.sync = random.OneOf(std::array<Micros, 4>{20, 300, 2000, 10000});
   plan.tail_permille = static_cast<int>(random.Between(0, 200));
-  plan.lazy_wait = random.Between(100, 50000);
   return plan;
 }
 
@@ -469,6 +468,7 @@ Plan DrawPlan(Random random, const PlanLimits& limits) {
   if (limits.impatient) plan.workload.give_up_permille = 500;
   plan.network = DrawNetwork(random, plan.faults);
   plan.disk = DrawDisk(random);
+  plan.look_out = random.OneOf(std::array<Micros, 4>{0, 200, 200, 5000});
   if (!plan.faults.Contains(FaultKind::kTimers)) MakeTimersFit(plan);
   const auto tick = static_cast<Micros>(plan.settings.tick_ms) * 1000;
   for (NodePlan& node : std::span(plan.nodes).first(kMaxReplicas)) {

@@ -78,7 +78,6 @@ struct NetworkPlan {
 struct DiskPlan {
   Micros sync = 500;  // typical
   int tail_permille = 0;
-  Micros lazy_wait = 20000;  // how long records may wait when nobody needs them
 };
 
 struct NodePlan {
@@ -121,6 +120,9 @@ struct Plan {
   Micros outage = 500000;
   NetworkPlan network;
   DiskPlan disk;
+  // How long a node's loop looks out for more after a turn that sent something,
+  // and may hold back its Commits.
+  Micros look_out = 200;
   std::array<NodePlan, kMaxNodes> nodes{};
   WorkloadPlan workload;
   Settings settings;

@@ -368,7 +368,8 @@ Range ImpatientClientsOfFive() {
 
 // A deposed leader's proposals are refused by whoever follows another one.
 Range ImpatientClientsOfMultipaxos() {
-  return {.last = 30,
+  return {.first = 91,
+          .last = 130,
           .options = Impatient("multipaxos", 3, "pause,partition,suspect"),
           .floors = {AtLeast(100, kGivenUp), AtLeast(5, kWithdrawn),
                      AtLeast(1, kLateCommand)}};

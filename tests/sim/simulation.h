@@ -19,12 +19,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "replica/base/roles.h"
 #include "replica/host/replica.h"
+#include "replica/host/turn.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/event_queue.h"
@@ -96,6 +98,53 @@ class Simulation {
   }
 
  private:
+  struct Node;
+
+  // A node's network, clients and disk as its turn sees them.
+  class Shell final : public TurnWorld, public TurnDisk {
+   public:
+    Shell(Simulation& simulation, int index)
+        : simulation_(simulation), index_(index) {}
+
+    Replica& replica() override { return *at().replica; }
+    void Step(const Event& event, Actions& actions) override;
+    ClientCommands TakeCommands() override;
+    void Send(const OutgoingMessage& message) override;
+    void Flush() override;
+    void Reply(std::vector<OutgoingReply>& replies,
+               std::span<const CommittedInstance> committed) override;
+    void SetReading(bool reads) override;
+    void NoteActivity() override;
+    bool stays_awake() const override;
+
+    RecordSequence durable() const override { return at().disk.durable(); }
+    void Append(std::vector<Record>& records, RecordSequence last) override;
+    bool AppendNow(std::vector<Record>& records, RecordSequence last) override;
+    std::size_t unwritten_bytes() const override;
+    bool takes_slice() const override;
+    void WriteSlice(SnapshotWrite slice, bool of_peer) override;
+    bool checkpoint_is_due() const override;
+    void ReadChunks(const SnapshotRead& read) override;
+    std::vector<OutgoingMessage> TakeChunks() override;
+
+   private:
+    Node& at() const { return simulation_.node(index_); }
+    // Does the next effect of the turn come to pass, or does the node crash
+    // before it?
+    bool Happens();
+    bool Take(std::vector<Record>& records, RecordSequence last);
+
+    Simulation& simulation_;
+    const int index_;
+  };
+
+  // Of a checkpoint.
+  struct Slice {
+    SnapshotWrite write;
+    bool of_peer = false;
+    bool written = false;
+  };
+
   struct Node {
     NodePlan plan;
     std::unique_ptr<Replica> replica;  // null while the node is down
@@ -105,17 +154,31 @@ class Simulation {
     bool dead = false;  // stays down
     bool slow_disk = false;
     bool sync_fails = false;
+    // What decides the order of its effects, and what that sees of the world.
+    std::unique_ptr<Shell> shell;
+    std::unique_ptr<Turn> turn;
     // The next turn ends in a crash somewhere among its effects.
     bool crashes_in_turn = false;
+    // The turn under way ends after so many, or has: nothing happens any more.
+    std::optional<std::uint64_t> effects_left;
+    bool crashing = false;
     bool turn_scheduled = false;
-    bool lazy_sync_scheduled = false;
     bool tick_waiting = false;
+    // Commits are held back until then.
+    Micros awake_until = 0;
+    bool look_out_scheduled = false;
+    // Sent by the turn, and not yet given to the network.
+    std::vector<OutgoingMessage> unsent;
+    // The last sync was.
+    bool quick = false;
+    bool checkpoint_due = false;
     bool writes_checkpoint = false;
     bool writes_snapshot = false;
-    RecordSequence checkpoint_through = 0;
-    // Somebody waits for records appended since the last sync began.
-    bool urgent = false;
+    std::optional<Slice> slice;           // that the disk is writing
+    std::vector<OutgoingMessage> chunks;  // read for peers
     std::vector<Event> inbox;
+    bool reads = true;  // what comes from peers; it is unread otherwise
+    std::vector<Event> unread;
     ClientCommands requests;
     // Commands that this life has taken in and not answered, by connection.
     std::map<std::pair<std::uint32_t, CommandId>, int> unanswered;
@@ -151,7 +214,9 @@ class Simulation {
   void Enqueue(int index, Event event);
   void ScheduleTurn(int index);
   void ScheduleTick(int index);
-  void Turn(int index);
+  void RunTurn(int index);
+  void EndTurn(int index);
+  void LookOut(int index);
   void Step(Node& at, const Event& event, Actions& actions);
   void Note(const char* what, int index);
 
@@ -164,20 +229,20 @@ class Simulation {
   void RestoreOrderFromSnapshot(int index);
 
   // checkpoints.cc
-  void BeginCheckpoint(int index);
-  void ContinueCheckpoint(int index);
-  void ScheduleCheckpointSlice(int index);
-  void ReadSnapshot(int index, const SnapshotRead& read);
-  void WriteSnapshot(int index, const SnapshotWrite& write);
+  void NoteCheckpointBegins(int index, bool of_peer);
+  void AfterDisk(int index, std::function<void()> work);
+  void WriteSlice(int index);
+  void FinishSlice(int index);
   void NoteInstalled(int index);
+  void ReadSnapshot(int index, const SnapshotRead& read);
 
   // effects.cc
-  void Apply(int index, const Actions& actions);
-  void Observe(int index, const Actions& actions);
-  void Persist(int index, const Actions& actions);
+  TurnLimits DrawTurnLimits();
+  void Observe(int index, std::span<const CommittedInstance> committed,
+               std::span<const InstanceId> executed);
   void BeginSync(int index);
-  void ScheduleLazySync(int index);
   void EndSync(int index);
+  void NoteSynced(int index);
 
   // messages.cc
   void SendMessage(int from, const OutgoingMessage& outgoing);
@@ -228,9 +293,7 @@ class Simulation {
   Random fault_random_;
   Random tick_random_;
   bool faults_over_ = false;
-  // Of the turn under way.
-  std::vector<Event> events_;
-  Actions actions_;
+  std::vector<Event> events_;  // of the turn under way
   SimulationStatistics statistics_;
 };
 
