@@ -243,6 +243,9 @@ inline constexpr Timer kTimers[] = {
      "`quorate local` kills a node that does not stop", "node.drain", ""},
     {"local.kill", TimeUnit::kMilliseconds, 5000,
      "and waits for one that was killed", "local.stop_grace", ""},
+    {"local.trouble_again", TimeUnit::kMilliseconds, 5,
+     "nodes are asked again whether they have taken up a trouble file",
+     "local.ready: they run already", ""},
 };
 
 namespace internal {

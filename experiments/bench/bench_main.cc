@@ -67,7 +67,9 @@ RunFacts GatherFacts(const LoadOptions& load, const ClusterConfig& config,
       .durability =
           config.durability == Durability::kFsync ? "fsync" : "memory",
       .configuration = FormatConfig(config),
-      .sites = SiteNames(config),
+      .sites = load.site
+                   ? std::vector{config.ways->matrix().sites()[*load.site]}
+                   : SiteNames(config),
       .workload = load.workload,
       .seed = load.seed,
       .clients = load.clients,
@@ -97,6 +99,15 @@ RunFacts GatherFacts(const LoadOptions& load, const ClusterConfig& config,
                            .up = outcome.up[i],
                            .before = outcome.before[i],
                            .after = outcome.after[i]});
+  }
+  if (config.ways != nullptr) {
+    facts.wan = {.matrix = config.wan.matrix,
+                 .csv = config.ways->matrix().ToCsv(),
+                 .jitter = config.wan.jitter,
+                 .bandwidth_mbit = config.wan.bandwidth_mbit,
+                 .seed = config.wan.seed,
+                 .client_site = load.site ? facts.sites[0] : "",
+                 .client_lateness = outcome.lateness};
   }
   if (load.operations == 0) facts.planned_s = load.duration_s;
   if (outcome.agreement != Agreement::kNotAtRest) {

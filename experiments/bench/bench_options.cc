@@ -210,6 +210,10 @@ ParsedCommandLine ParseCommandLine(int argc, const char* const* argv) {
       ->required();
   app.add_option("--node", options.node,
                  "connect to this node first, not to all in turn");
+  app.add_option(
+      "--site", options.site,
+      "where all clients are, a site of the [wan] matrix; they begin "
+      "at the nearest node (default: beside each node)");
   AddWorkloadFlags(app, options);
   AddLoadFlags(app, options);
   AddResultFlags(app, options);
@@ -278,6 +282,36 @@ absl::StatusOr<WorkloadSpec> ChooseWorkload(const BenchOptions& options) {
   return spec;
 }
 
+namespace {
+
+// At one site, nearest to a node that takes commands.
+absl::Status PlaceClients(const std::string& name, const ClusterConfig& config,
+                          LoadOptions& load) {
+  if (config.ways == nullptr) {
+    return absl::InvalidArgumentError(fmt::format(
+        "--site {}: the configuration has no distances; give it a [wan] table "
+        "with a matrix, and each node a site",
+        name));
+  }
+  const absl::StatusOr<std::size_t> site = config.ways->FindSite(name);
+  if (!site.ok()) {
+    return absl::InvalidArgumentError(
+        fmt::format("--site: {}", std::string(site.status().message())));
+  }
+  load.site = *site;
+  load.sites = 1;
+  std::ranges::fill(load.site_of_node, 0);
+  if (load.only_node) return absl::OkStatus();
+  const wan::RegionMatrix& matrix = config.ways->matrix();
+  load.only_node =
+      *std::ranges::min_element(load.leaders, {}, [&](std::size_t node) {
+        return matrix.RoundTripNs(*site, config.ways->SiteOf(node));
+      });
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 std::vector<std::string> SiteNames(const ClusterConfig& config) {
   std::vector<std::string> names;
   for (const NodeConfig& node : config.nodes) {
@@ -291,8 +325,8 @@ absl::StatusOr<LoadOptions> MakeLoadOptions(const BenchOptions& options,
                                             const WorkloadSpec& workload,
                                             const ClusterConfig& config,
                                             std::uint64_t seed) {
-  LoadOptions load{.cluster_id = config.cluster_id,
-                   .settings = AgreedSettingsOf(config),
+  LoadOptions load{.client = OptionsFor(config),
+                   .ways = config.ways,
                    .workload = workload,
                    .seed = options.seed.value_or(seed),
                    .pipeline = options.rate ? 1 : options.pipeline,
@@ -300,17 +334,16 @@ absl::StatusOr<LoadOptions> MakeLoadOptions(const BenchOptions& options,
                    .arrivals = options.arrivals == "uniform"
                                    ? ArrivalKind::kUniform
                                    : ArrivalKind::kPoisson,
-                   .give_up_ms = options.give_up_ms,
                    .operations = options.operations,
                    .timeline_ms = options.timeline_ms,
                    .history_path = options.history_path,
                    .force = options.force,
                    .progress = !options.quiet};
+  load.client.give_up_timeout_ms = options.give_up_ms;
   const std::vector<std::string> sites = SiteNames(config);
   load.sites = sites.size();
   for (const NodeConfig& node : config.nodes) {
     const std::string& site = node.site.empty() ? node.name : node.site;
-    load.nodes.push_back(node.client);
     load.site_of_node.push_back(static_cast<std::size_t>(
         std::ranges::find(sites, site) - sites.begin()));
   }
@@ -329,6 +362,10 @@ absl::StatusOr<LoadOptions> MakeLoadOptions(const BenchOptions& options,
   }
   for (std::size_t i = 0; i < config.nodes.size(); ++i) {
     if (config.TakesCommands(i)) load.leaders.push_back(i);
+  }
+  if (!options.site.empty()) {
+    const absl::Status placed = PlaceClients(options.site, config, load);
+    if (!placed.ok()) return placed;
   }
   const bool bounded = options.operations > 0;
   load.clients = options.clients.value_or(options.rate ? kOpenLoopClients : 64);

@@ -20,6 +20,7 @@ namespace quorate::bench {
 struct BenchOptions {
   std::string config_path;
   std::string node;  // begin at this one only
+  std::string site;  // where the clients are; empty: beside their nodes
   // Workload.
   std::string workload;  // a..f or a file
   std::optional<double> conflict;

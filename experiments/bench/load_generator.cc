@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <limits>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/cord.h"
@@ -15,8 +16,8 @@
 #include "experiments/bench/status_poller.h"
 #include "experiments/bench/stop_signals.h"
 #include "experiments/bench/text.h"
-#include "experiments/bench/wake_timer.h"
 #include "fmt/format.h"
+#include "wire/net/wake_timer.h"
 
 namespace quorate::bench {
 namespace {
@@ -63,7 +64,7 @@ class LoadPhases {
         wake_(wake),
         stop_(stop),
         options_(options),
-        poller_(loop, options.nodes, options.cluster_id, options.settings) {}
+        poller_(loop, options.client) {}
 
   absl::StatusOr<LoadOutcome> Run() {
     const absl::Status reachable = FindNodes();
@@ -111,7 +112,7 @@ class LoadPhases {
   bool TurnUntil(std::int64_t deadline_ns, Done done) {
     while (!done()) {
       if (Now() >= deadline_ns) return false;
-      wake_.Arm(deadline_ns);
+      wake_.Arm(static_cast<std::uint64_t>(deadline_ns));
       uv_run(loop_, UV_RUN_ONCE);
     }
     return true;
@@ -136,8 +137,8 @@ class LoadPhases {
     before_ = PollNow();
     if (!UpNodes(before_).empty()) return absl::OkStatus();
     std::string reasons;
-    for (std::size_t i = 0; i < options_.nodes.size(); ++i) {
-      reasons += fmt::format("\n  {}: {}", ToString(options_.nodes[i]),
+    for (std::size_t i = 0; i < options_.client.nodes.size(); ++i) {
+      reasons += fmt::format("\n  {}: {}", ToString(options_.client.nodes[i]),
                              std::string(poller_.reason(i).message()));
     }
     return absl::UnavailableError("no node answers; is the cluster up?" +
@@ -211,7 +212,7 @@ class LoadPhases {
       const std::int64_t beat = (now / kHeartbeat + 1) * kHeartbeat;
       wake_at_ = std::min(
           {std::max(due, now + kShortestSleep), beat, measuring ? end : start});
-      wake_.Arm(wake_at_);
+      wake_.Arm(static_cast<std::uint64_t>(wake_at_));
       uv_run(loop_, UV_RUN_ONCE);
     }
   }
@@ -244,7 +245,7 @@ class LoadPhases {
     // A generator that stands still here sees answers late as well.
     while (run.outstanding() > 0 && Now() < deadline()) {
       wake_at_ = std::min(deadline(), Now() + kHeartbeat);
-      wake_.Arm(wake_at_);
+      wake_.Arm(static_cast<std::uint64_t>(wake_at_));
       uv_run(loop_, UV_RUN_ONCE);
       run.punctuality().Turn(wake_at_, Now());
     }
@@ -306,7 +307,7 @@ absl::StatusOr<LoadOutcome> RunLoad(const LoadOptions& options) {
   // A client may call a second node beside a silent one; and there is one
   // connection a node that asks for its status.
   const absl::Status room =
-      EnsureDescriptors(2 * options.connections + options.nodes.size());
+      EnsureDescriptors(2 * options.connections + options.client.nodes.size());
   if (!room.ok()) return room;
   uv_loop_t loop;
   if (const int error = uv_loop_init(&loop); error != 0) {
@@ -314,14 +315,17 @@ absl::StatusOr<LoadOutcome> RunLoad(const LoadOptions& options) {
         fmt::format("cannot start an event loop: {}", uv_strerror(error)));
   }
   absl::StatusOr<LoadOutcome> outcome = absl::UnavailableError("not run");
+  HandleCount handles;
   {
-    absl::StatusOr<WakeTimer> wake = WakeTimer::Open(&loop);
+    // Waking is all it does.
+    absl::StatusOr<std::unique_ptr<WakeTimer>> wake =
+        WakeTimer::Open(&loop, handles, nullptr);
     if (!wake.ok()) {
       uv_loop_close(&loop);
       return wake.status();
     }
     const StopSignals stop(&loop);
-    outcome = LoadPhases(&loop, *wake, stop, options).Run();
+    outcome = LoadPhases(&loop, **wake, stop, options).Run();
   }
   // Every owner has asked for its handles to be closed; let them.
   uv_run(&loop, UV_RUN_DEFAULT);

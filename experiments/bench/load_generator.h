@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,17 +23,18 @@
 #include "experiments/bench/punctuality.h"
 #include "experiments/bench/recorder.h"
 #include "experiments/bench/workload.h"
-#include "replica/config/config.h"
-#include "wire/agreed_settings.h"
+#include "replica/client/options.h"
 
 namespace quorate::bench {
 
 struct LoadOptions {
-  std::vector<Endpoint> nodes;
+  ClientOptions client;                   // of each; where it begins is added
   std::vector<std::size_t> site_of_node;  // index of the Recorder's site
   std::size_t sites = 1;
-  std::string cluster_id;
-  AgreedSettings settings;  // ClientOptions::settings
+  // Where distances are emulated: clients are beside the nodes that they begin
+  // with, or all at this site of the matrix.
+  std::shared_ptr<const WanWays> ways;
+  std::optional<std::size_t> site;
   // All clients begin at this node; else they are spread over all.
   std::optional<std::size_t> only_node;
   // Nodes that clients begin with; empty: all.
@@ -46,7 +48,6 @@ struct LoadOptions {
   ArrivalKind arrivals = ArrivalKind::kPoisson;
   // Open loop: beyond it due commands wait in the generator, at their peril.
   std::size_t max_outstanding = 100'000;
-  int give_up_ms = 10000;  // ClientOptions::give_up_timeout_ms
   double duration_s = 10;
   double warmup_s = 2;
   double connect_s = 10;         // for all connections
@@ -83,6 +84,8 @@ struct LoadOutcome {
   std::uint64_t offered = 0;
   std::uint64_t unsent = 0;
   std::map<std::string, std::uint64_t> errors;  // as RunFacts::errors
+  // Of what clients sent and got on emulated ways; empty without.
+  Lateness lateness;
   double client_cpu_s = 0;
   MachineCpu machine_cpu;
   // One entry a node, nullopt when it did not answer.

@@ -57,20 +57,23 @@ void LoadRun::OpenConnections(uv_loop_s* loop) {
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t turn =
         options_.leaders.empty()
-            ? i % options_.nodes.size()
+            ? i % options_.client.nodes.size()
             : options_.leaders[i % options_.leaders.size()];
     const std::size_t node = options_.only_node.value_or(turn);
+    ClientOptions client = options_.client;
+    client.first_node = node;
+    if (options_.ways != nullptr) {
+      const std::size_t here =
+          options_.site.value_or(options_.ways->SiteOf(node));
+      client.ways = WaysFromSite(*options_.ways, here, i, lateness_);
+    }
     connections_.push_back(
         {.client = std::make_unique<Client>(
-             loop,
-             ClientOptions{.nodes = options_.nodes,
-                           .first_node = node,
-                           .cluster_id = options_.cluster_id,
-                           .settings = options_.settings,
-                           .give_up_timeout_ms = options_.give_up_ms},
+             loop, std::move(client),
              [this, i](std::span<const Completion> completions) {
                HandleCompletions(i, completions);
-             })});
+             }),
+         .site = options_.site_of_node[node]});
   }
   for (std::size_t client = 0; client < options_.clients; ++client) {
     const std::size_t connection = client % count;
@@ -244,8 +247,12 @@ void LoadRun::HandleCompletions(std::size_t connection,
   }
   now_ns_ = NowNs();
   recorder_->Advance(now_ns_);
+  // Where there are distances, the client's; else that of the node it is at.
+  const Connection& at = connections_[connection];
   const std::size_t site =
-      options_.site_of_node[connections_[connection].client->current_node()];
+      options_.ways != nullptr
+          ? at.site
+          : options_.site_of_node[at.client->current_node()];
   for (const Completion& completion : completions) {
     --outstanding_;
     const auto slot = static_cast<std::uint32_t>(completion.tag);
@@ -371,7 +378,8 @@ LoadOutcome LoadRun::TakeOutcome() {
                       .submitted = submitted_,
                       .answered = answered_,
                       .offered = offered_,
-                      .unsent = unsent_};
+                      .unsent = unsent_,
+                      .lateness = *lateness_};
   for (const Connection& connection : connections_) {
     outcome.retried += connection.client->stats().retried;
     outcome.reconnects += connection.client->stats().reconnects;

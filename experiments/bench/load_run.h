@@ -86,6 +86,7 @@ class LoadRun {
 
   struct Connection {
     std::unique_ptr<Client> client;
+    std::size_t site = 0;  // of the node it began with
   };
   struct Slot {
     std::int64_t intended_ns = 0;
@@ -120,6 +121,7 @@ class LoadRun {
   LoadOptions options_;
   CommandSource source_;
   HistoryFile history_;
+  std::shared_ptr<Lateness> lateness_ = std::make_shared<Lateness>();
   std::vector<Connection> connections_;
   std::vector<Route> routes_;  // by client
   std::vector<Slot> slots_;

@@ -21,6 +21,10 @@ struct NodeStatus {
   std::optional<std::uint64_t> largest_component;
   std::optional<std::uint64_t> executed_commands;
   std::optional<std::uint64_t> messages_sent;  // to other nodes
+  // How late what was due on emulated ways left it.
+  std::optional<double> late_p50_us;
+  std::optional<double> late_p99_us;
+  std::optional<double> late_max_us;
   // "leader+acceptor"; "all" for a node that has every role; "" if unknown.
   std::string roles;
   // Where a role is divided, the node's part: "shard 2 of 2", "group 1 of 2",

@@ -330,6 +330,38 @@ Json Build() {
           {"compiler", kBuildInfo.compiler}};
 }
 
+// How late what was due left: 0.2 means that a delay of 50 ms took 50.2.
+Json Late(std::optional<double> p50_us, std::optional<double> p99_us,
+          std::optional<double> max_us) {
+  return {{"p50", OrNull(Times(p50_us, 1e-3))},
+          {"p99", OrNull(Times(p99_us, 1e-3))},
+          {"max", OrNull(Times(max_us, 1e-3))}};
+}
+
+Json Wan(const RunFacts& facts) {
+  const WanReport& wan = *facts.wan;
+  const Lateness& late = wan.client_lateness;
+  constexpr double kUs = 1e-3;
+  Json nodes = Json::object();
+  for (const NodeReport& node : facts.nodes) {
+    if (!node.after) continue;
+    nodes[node.name] = Late(node.after->late_p50_us, node.after->late_p99_us,
+                            node.after->late_max_us);
+  }
+  return {{"matrix", wan.matrix},
+          {"csv", wan.csv},
+          {"jitter", wan.jitter},
+          {"bandwidth_mbit", wan.bandwidth_mbit},
+          {"seed", wan.seed},
+          {"client_site",
+           wan.client_site.empty() ? Json(nullptr) : Json(wan.client_site)},
+          {"late_ms",
+           {{"clients", Late(kUs * static_cast<double>(late.QuantileNs(0.5)),
+                             kUs * static_cast<double>(late.QuantileNs(0.99)),
+                             kUs * static_cast<double>(late.most_ns()))},
+            {"nodes", std::move(nodes)}}}};
+}
+
 void AddSetting(const RunFacts& facts, const Recorder& recorder, Json& result) {
   const bool conflicts = facts.workload.distribution == KeyChoice::kConflict;
   result["schema"] = 1;
@@ -425,6 +457,7 @@ Json MakeResult(const RunFacts& facts, const Recorder& recorder) {
     result["sites"][facts.sites[i]] = {{"latency_ms", Latencies(site)},
                                        {"histogram_ns", Histograms(site)}};
   }
+  if (facts.wan) result["wan"] = Wan(facts);
   result["workload_settings"] = Workload(facts.workload);
   result["machine"] = Machine(facts);
   result["build"] = Build();

@@ -22,6 +22,7 @@
 #include "experiments/bench/recorder.h"
 #include "experiments/bench/workload.h"
 #include "nlohmann/json.hpp"
+#include "wire/wan/delay_line.h"
 
 namespace quorate::bench {
 
@@ -37,6 +38,17 @@ struct NodeReport {
   std::optional<NodeStatus> after;
   // CPU seconds in the window where no status tells (peers).
   std::optional<double> cpu_s;
+};
+
+// The emulated distances of a run.
+struct WanReport {
+  std::string matrix;  // as the configuration names it
+  std::string csv;     // what it says
+  std::string jitter;
+  std::int64_t bandwidth_mbit = 0;
+  std::int64_t seed = 0;
+  std::string client_site;  // "": beside their nodes
+  Lateness client_lateness;
 };
 
 // Everything about a run that the Recorder does not know.
@@ -71,6 +83,8 @@ struct RunFacts {
   std::uint64_t unsent = 0;  // of these, never submitted
   // By name of the kind: "busy", "unknown", "not_a_number", ...
   std::map<std::string, std::uint64_t> errors;
+
+  std::optional<WanReport> wan;  // nullopt: all were where they are
 
   // Nullopt: the client does not watch itself (peers).
   std::optional<Punctuality> punctuality;

@@ -4,19 +4,16 @@
 
 namespace quorate::bench {
 
-StatusPoller::StatusPoller(uv_loop_s* loop, const std::vector<Endpoint>& nodes,
-                           const std::string& cluster_id,
-                           const AgreedSettings& settings)
-    : reasons_(nodes.size()), answers_(nodes.size()) {
-  for (const Endpoint& node : nodes) {
+StatusPoller::StatusPoller(uv_loop_s* loop, const ClientOptions& client)
+    : reasons_(client.nodes.size()), answers_(client.nodes.size()) {
+  for (const Endpoint& node : client.nodes) {
     // With one node to know, the client never wanders off to another.
+    ClientOptions options = client;
+    options.nodes = {node};
+    options.observes = true;
+    options.ways = nullptr;  // It measures nothing.
     clients_.push_back(
-        std::make_unique<Client>(loop,
-                                 ClientOptions{.nodes = {node},
-                                               .cluster_id = cluster_id,
-                                               .observes = true,
-                                               .settings = settings},
-                                 nullptr));
+        std::make_unique<Client>(loop, std::move(options), nullptr));
   }
 }
 

@@ -24,8 +24,8 @@ class StatusPoller {
  public:
   using Answers = std::vector<std::optional<NodeStatus>>;
 
-  StatusPoller(uv_loop_s* loop, const std::vector<Endpoint>& nodes,
-               const std::string& cluster_id, const AgreedSettings& settings);
+  // Of the nodes that such a client knows.
+  StatusPoller(uv_loop_s* loop, const ClientOptions& client);
 
   // One poll at a time: false while the last one is still under way. `done`
   // gets one entry a node.

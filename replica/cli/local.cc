@@ -3,14 +3,18 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "replica/base/quorum.h"
 #include "replica/cli/arguments.h"
 #include "replica/cli/cli.h"
 #include "replica/cli/local_cluster.h"
+#include "replica/cli/local_trouble.h"
 #include "replica/cli/node_starter.h"
 #include "wire/timers.h"
 
@@ -30,6 +34,14 @@ struct LocalArguments {
   ClusterWishes::RoleCounts roles;
   int depsvc_shards = 1;
   int acceptor_groups = 1;
+  std::string wan, jitter;
+  std::vector<std::string> sites;
+  std::int64_t bandwidth_mbit = 0;
+  std::int64_t wan_seed = 1;
+  // partition, slow, flap, stall, heal
+  std::string others;
+  bool one_way = false;
+  std::vector<std::string> times;
 };
 
 int Fail(const absl::Status& status, int exit_code = kFailed) {
@@ -235,6 +247,28 @@ CLI::App* AddUp(CLI::App& app, LocalArguments& arguments) {
   up->add_option("--batch", arguments.batch,
                  "most commands that share an instance; 1 turns it off")
       ->check(CLI::Range(most_shared.first, most_shared.second));
+  const char* distances = "Distances between regions, on this machine";
+  up->add_option("--wan", arguments.wan,
+                 "a matrix of \"quorate matrices\", or a CSV file")
+      ->group(distances);
+  up->add_option("--sites", arguments.sites,
+                 "the nodes' sites in order, with commas (default: those of "
+                 "the matrix)")
+      ->delimiter(',')
+      ->group(distances);
+  up->add_option("--jitter", arguments.jitter,
+                 "added to each delay: \"uniform MS\", \"lognormal MEDIAN_MS "
+                 "SIGMA\", \"trace FILE\" (default: none)")
+      ->group(distances);
+  const auto most_mbit = LimitsOf("wan.bandwidth_mbit");
+  up->add_option("--bandwidth-mbit", arguments.bandwidth_mbit,
+                 "of each way between two nodes; 0: without limit")
+      ->check(CLI::Range(most_mbit.first, most_mbit.second))
+      ->group(distances);
+  const auto seeds = LimitsOf("wan.seed");
+  up->add_option("--wan-seed", arguments.wan_seed, "of the jitter")
+      ->check(CLI::Range(seeds.first, seeds.second))
+      ->group(distances);
   AddTimeout(up, arguments);
   return up;
 }
@@ -264,7 +298,112 @@ ClusterWishes WishesFrom(const CLI::App& up, const LocalArguments& arguments) {
     wishes.conflicts = ParseConflictMode(arguments.conflicts);
   }
   if (up.count("--batch") > 0) wishes.batch = arguments.batch;
+  if (up.count("--wan") > 0) wishes.wan = arguments.wan;
+  wishes.sites = arguments.sites;
+  if (up.count("--jitter") > 0) wishes.jitter = arguments.jitter;
+  if (up.count("--bandwidth-mbit") > 0) {
+    wishes.bandwidth_mbit = arguments.bandwidth_mbit;
+  }
+  if (up.count("--wan-seed") > 0) wishes.wan_seed = arguments.wan_seed;
   return wishes;
+}
+
+// ---- trouble ----------------------------------------------------------------
+
+struct TroubleCommands {
+  const CLI::App* partition = nullptr;
+  const CLI::App* slow = nullptr;
+  const CLI::App* flap = nullptr;
+  const CLI::App* stall = nullptr;
+  const CLI::App* heal = nullptr;
+
+  bool parsed() const {
+    return partition->parsed() || slow->parsed() || flap->parsed() ||
+           heal->parsed();
+  }
+};
+
+CLI::App* AddWayCommand(CLI::App& app, const char* name, const char* about,
+                        LocalArguments& arguments) {
+  CLI::App* sub = AddCommand(app, name, about, arguments);
+  sub->add_option("A", arguments.node,
+                  "nodes or sites, with commas where several");
+  sub->add_option("B", arguments.others, "likewise (default: all others)");
+  sub->add_flag("--one-way", arguments.one_way,
+                "from A to B only; what B sends arrives");
+  AddTimeout(sub, arguments);
+  return sub;
+}
+
+TroubleCommands AddTroubleCommands(CLI::App& app, LocalArguments& arguments) {
+  TroubleCommands commands;
+  CLI::App* partition = AddWayCommand(
+      app, "partition", "cut the ways between A and B", arguments);
+  partition->get_option("A")->required();
+  CLI::App* slow = AddWayCommand(
+      app, "slow", "make the ways between A and B slower", arguments);
+  slow->get_option("A")->required();
+  slow->add_option("--by", arguments.times, "by so much, each way: 50ms")
+      ->expected(1)
+      ->required();
+  CLI::App* flap = AddWayCommand(
+      app, "flap", "cut the ways between A and B again and again", arguments);
+  flap->get_option("A")->required();
+  flap->add_option("--times", arguments.times,
+                   "how long they are open, and how long cut: 500ms 200ms")
+      ->expected(2)
+      ->required();
+  CLI::App* stall = AddNodeCommand(
+      app, "stall", "stop a node for a while, as by SIGSTOP", arguments);
+  stall->add_option("--for", arguments.times, "how long: 400ms")
+      ->expected(1)
+      ->required();
+  commands.partition = partition;
+  commands.slow = slow;
+  commands.flap = flap;
+  commands.stall = stall;
+  commands.heal = AddWayCommand(
+      app, "heal", "end the trouble between A and B, or everywhere", arguments);
+  return commands;
+}
+
+int MakeTrouble(const TroubleCommands& commands, const LocalCluster& cluster,
+                const LocalArguments& arguments) {
+  std::vector<std::uint64_t> times;
+  for (const std::string& text : arguments.times) {
+    const absl::StatusOr<std::uint64_t> time = ParseDurationNs(text);
+    if (!time.ok()) return Fail(time.status(), kWrongUsage);
+    times.push_back(*time);
+  }
+  const absl::StatusOr<WayList> ways =
+      arguments.node.empty() ? AllWays(cluster.config())
+                             : FindWays(cluster, arguments.node,
+                                        arguments.others, arguments.one_way);
+  if (!ways.ok()) return Fail(ways.status(), kWrongUsage);
+  const auto change = [&](WayTrouble& trouble) {
+    if (commands.heal->parsed()) trouble = {};
+    if (commands.partition->parsed()) trouble.cut = true;
+    if (commands.slow->parsed()) trouble.extra_ns = times[0];
+    if (commands.flap->parsed()) {
+      trouble.open_ns = times[0];
+      trouble.closed_ns = times[1];
+    }
+  };
+  const absl::StatusOr<std::string> now =
+      ChangeTrouble(cluster, *ways, change, arguments.timeout_ms);
+  if (!now.ok()) return Fail(now.status());
+  fmt::print("{}", now->empty() ? "all ways are well\n" : *now);
+  return kDone;
+}
+
+int Stall(LocalCluster& cluster, const LocalArguments& arguments) {
+  const absl::StatusOr<std::uint64_t> time =
+      ParseDurationNs(arguments.times[0]);
+  if (!time.ok()) return Fail(time.status(), kWrongUsage);
+  const int paused = Signal(cluster, arguments.node, SIGSTOP, "paused");
+  if (paused != kDone) return paused;
+  std::this_thread::sleep_for(std::chrono::nanoseconds(*time));
+  return Signal(cluster, arguments.node, SIGCONT, "resumed");
 }
 
 }  // namespace
@@ -286,6 +425,13 @@ int LocalMain(int argc, const char* const* argv) {
       "  quorate local start 2 --dir out/c\n"
       "  quorate local pause 3 --dir out/c          SIGSTOP; undone by resume\n"
       "  quorate local down --dir out/c\n"
+      "Regions, without leaving this machine:\n"
+      "  quorate local up --nodes 5 --wan epaxos5 --dir out/w\n"
+      "  quorate local partition r1 r2,r3 --dir out/w   cut until healed\n"
+      "  quorate local slow ireland --by 50ms --dir out/w\n"
+      "  quorate local flap r1 r4 --times 500ms 200ms --dir out/w\n"
+      "  quorate local stall r2 --for 400ms --dir out/w\n"
+      "  quorate local heal --dir out/w\n"
       "The folder holds cluster.toml and, for every node, rN/ (data and "
       "rN.log) and rN.pid.");
   app.require_subcommand(1);
@@ -301,6 +447,7 @@ int LocalMain(int argc, const char* const* argv) {
   CLI::App* start =
       AddNodeCommand(app, "start", "start a node that does not run", arguments);
   AddTimeout(start, arguments);
+  const TroubleCommands trouble = AddTroubleCommands(app, arguments);
   AddCommand(app, "down", "stop all nodes", arguments);
 
   if (const auto exit_code = ParseArguments(app, argc, argv)) {
@@ -330,6 +477,8 @@ int LocalMain(int argc, const char* const* argv) {
   if (pause->parsed()) return Signal(*cluster, node, SIGSTOP, "paused");
   if (resume->parsed()) return Signal(*cluster, node, SIGCONT, "resumed");
   if (start->parsed()) return Start(*cluster, arguments);
+  if (trouble.parsed()) return MakeTrouble(trouble, *cluster, arguments);
+  if (trouble.stall->parsed()) return Stall(*cluster, arguments);
   return Down(*cluster);
 }
 

@@ -17,6 +17,7 @@
 #include "replica/base/quorum.h"
 #include "replica/cli/arguments.h"
 #include "replica/cli/node_starter.h"
+#include "wire/wan/load.h"
 
 namespace quorate::cli {
 namespace {
@@ -26,18 +27,6 @@ namespace fs = std::filesystem;
 std::string RandomName() {
   std::random_device device;
   return fmt::format("local-{:08x}{:08x}", device(), device());
-}
-
-absl::Status WriteFile(const std::string& path, const std::string& text) {
-  const std::string draft = path + ".new";
-  std::ofstream file(draft, std::ios::trunc | std::ios::binary);
-  file << text;
-  file.close();
-  std::error_code error;
-  if (file) fs::rename(draft, path, error);
-  if (file && !error) return absl::OkStatus();
-  return absl::UnavailableError(
-      fmt::format("cannot write \"{}\": {}", path, std::strerror(errno)));
 }
 
 std::string_view DurabilityName(Durability durability) {
@@ -123,6 +112,18 @@ absl::Status CheckSize(const Division& division, const ClusterWishes& wishes) {
 }
 
 }  // namespace
+
+absl::Status WriteFile(const std::string& path, const std::string& text) {
+  const std::string draft = path + ".new";
+  std::ofstream file(draft, std::ios::trunc | std::ios::binary);
+  file << text;
+  file.close();
+  std::error_code error;
+  if (file) fs::rename(draft, path, error);
+  if (file && !error) return absl::OkStatus();
+  return absl::UnavailableError(
+      fmt::format("cannot write \"{}\": {}", path, std::strerror(errno)));
+}
 
 absl::StatusOr<LocalCluster> LocalCluster::Open(const std::string& directory,
                                                 bool create) {
@@ -253,6 +254,9 @@ absl::Status LocalCluster::Create(const ClusterWishes& wishes) {
                             .client = {"127.0.0.1", (*ports)[2 * i + 1]},
                             .directory = name});
   }
+  // `quorate local partition` and its like.
+  config.wan.trouble = "trouble";
+  if (absl::Status placed = Place(wishes, config); !placed.ok()) return placed;
   if (absl::Status written = WriteFile(config_path(), FormatConfig(config));
       !written.ok()) {
     return written;
@@ -265,6 +269,40 @@ absl::Status LocalCluster::Create(const ClusterWishes& wishes) {
   }
   config_ = *std::move(loaded);
   return absl::OkStatus();
+}
+
+// The folder gets a copy of the matrix: it says all by itself what was run.
+absl::Status LocalCluster::Place(const ClusterWishes& wishes,
+                                 ClusterConfig& config) const {
+  if (!wishes.wan) {
+    if (wishes.sites.empty()) return absl::OkStatus();
+    for (std::size_t i = 0; i < config.nodes.size(); ++i) {
+      config.nodes[i].site = wishes.sites[i % wishes.sites.size()];
+    }
+    return absl::OkStatus();
+  }
+  const absl::StatusOr<wan::RegionMatrix> matrix = wan::Load(*wishes.wan);
+  if (!matrix.ok()) {
+    return absl::InvalidArgumentError(
+        fmt::format("--wan: {}", Text(matrix.status())));
+  }
+  std::vector<std::string> sites = wishes.sites;
+  if (sites.empty()) sites = matrix->sites();
+  for (const std::string& site : sites) {
+    if (const auto known = matrix->Find(site); !known.ok()) {
+      return absl::InvalidArgumentError(
+          fmt::format("--sites: {}", Text(known.status())));
+    }
+  }
+  for (std::size_t i = 0; i < config.nodes.size(); ++i) {
+    config.nodes[i].site = sites[i % sites.size()];
+  }
+  config.wan.jitter = wishes.jitter.value_or(config.wan.jitter);
+  config.wan.bandwidth_mbit = wishes.bandwidth_mbit.value_or(0);
+  config.wan.seed = wishes.wan_seed.value_or(config.wan.seed);
+  config.wan.matrix = "matrix.csv";
+  return WriteFile(directory_ + "/matrix.csv",
+                   fmt::format("# of {}\n{}", matrix->name(), matrix->ToCsv()));
 }
 
 absl::Status LocalCluster::CheckWishes(const ClusterWishes& wishes) const {
@@ -308,6 +346,13 @@ absl::Status LocalCluster::CheckWishes(const ClusterWishes& wishes) const {
   if ((wishes.roles || divides) && division.parts != settings.parts) {
     return Differs("--depsvc-shards and --acceptor-groups", "as given",
                    "those that cluster.toml has");
+  }
+  if (wishes.wan || wishes.jitter || wishes.bandwidth_mbit || wishes.wan_seed ||
+      !wishes.sites.empty()) {
+    return absl::FailedPreconditionError(
+        "--wan, --sites, --jitter, --bandwidth-mbit and --wan-seed are for a "
+        "new cluster; leave them out to start this one as it is, or take "
+        "another --dir");
   }
   if (wishes.batch && std::to_string(*wishes.batch) != batch) {
     return Differs("--batch", std::to_string(*wishes.batch), batch);

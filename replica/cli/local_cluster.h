@@ -39,6 +39,13 @@ struct ClusterWishes {
   // BPaxos. With `nodes`, the nodes are divided among them.
   int depsvc_shards = 1;
   int acceptor_groups = 1;
+  // Distances: the matrix, and the nodes' sites in order, one after the other
+  // and again from the first where there are more nodes.
+  std::optional<std::string> wan;
+  std::vector<std::string> sites;
+  std::optional<std::string> jitter;
+  std::optional<std::int64_t> bandwidth_mbit;
+  std::optional<std::int64_t> wan_seed;
 };
 
 struct LocalNode {
@@ -81,6 +88,7 @@ class LocalCluster {
   LocalCluster(std::string directory, int lock)
       : directory_(std::move(directory)), lock_(lock) {}
   absl::Status Create(const ClusterWishes& wishes);
+  absl::Status Place(const ClusterWishes& wishes, ClusterConfig& config) const;
   absl::Status CheckWishes(const ClusterWishes& wishes) const;
   absl::Status StartSome(const std::vector<std::size_t>& indexes,
                          int timeout_ms);
@@ -92,6 +100,9 @@ class LocalCluster {
   ClusterConfig config_;
   int failed_exit_code_ = 0;
 };
+
+// Whole or not at all.
+absl::Status WriteFile(const std::string& path, const std::string& text);
 
 // `count` ports of 127.0.0.1 where nobody listens, outside the range from which
 // the kernel takes ports for outgoing connections: a node must find its port

@@ -1,58 +1,17 @@
 // `quorate status`: all nodes, asked at the same time.
 #include <fmt/format.h>
-#include <uv.h>
 
 #include <CLI/CLI.hpp>
-#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "replica/cli/arguments.h"
+#include "replica/cli/ask_nodes.h"
 #include "replica/cli/cli.h"
 #include "replica/cli/status_view.h"
-#include "replica/client/client.h"
-#include "replica/config/setting_table.h"
 #include "wire/timers.h"
 
 namespace quorate::cli {
-namespace {
-
-std::vector<NodeAnswer> AskAll(const ClusterConfig& config, int timeout_ms) {
-  uv_loop_t loop;
-  uv_loop_init(&loop);
-  const AgreedSettings settings = AgreedSettingsOf(config);
-  std::vector<NodeAnswer> answers;
-  std::vector<std::unique_ptr<Client>> clients;
-  for (const NodeConfig& node : config.nodes) {
-    answers.push_back({.name = node.name,
-                       .address = ToString(node.client),
-                       .status = absl::UnavailableError("not asked")});
-    clients.push_back(
-        std::make_unique<Client>(&loop,
-                                 ClientOptions{.nodes = {node.client},
-                                               .cluster_id = config.cluster_id,
-                                               .observes = true,
-                                               .settings = settings,
-                                               .retry_timeout_ms = timeout_ms},
-                                 nullptr));
-  }
-  for (std::size_t i = 0; i < clients.size(); ++i) {
-    clients[i]->RequestStatus(
-        timeout_ms,
-        [&answers, &clients, i](absl::StatusOr<std::string> status) {
-          answers[i].status = std::move(status);
-          clients[i]->Close(nullptr);
-        });
-  }
-  uv_run(&loop, UV_RUN_DEFAULT);
-  clients.clear();
-  uv_loop_close(&loop);
-  return answers;
-}
-
-}  // namespace
-
 int StatusMain(int argc, const char* const* argv) {
   std::string config_path;
   bool json = false;
@@ -79,7 +38,7 @@ int StatusMain(int argc, const char* const* argv) {
     PrintError("status", {why.data(), why.size()});
     return kWrongUsage;
   }
-  const std::vector<NodeAnswer> answers = AskAll(*config, timeout_ms);
+  const std::vector<NodeAnswer> answers = AskNodes(*config, timeout_ms);
   fmt::print("{}", json ? StatusAsJson(answers) : StatusAsText(answers));
   if (AnyoneRefused(answers)) return kFailed;
   switch (CompareStates(answers)) {

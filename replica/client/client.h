@@ -28,6 +28,7 @@
 #include "wire/ids.h"
 #include "wire/net/lookup.h"
 #include "wire/timers.h"
+#include "wire/wan/delay_line.h"
 
 struct uv_loop_s;
 
@@ -48,6 +49,9 @@ struct ClientOptions {
   AgreedSettings settings;
   // How names are looked up: by the system.
   Resolver resolver = AskSystem;
+  // How far it is to each node, where that is emulated (options.h); empty: not
+  // at all.
+  std::function<EmulatedWays(std::size_t node)> ways;
   // Milliseconds a command may stay unanswered before the client goes to
   // another node, and before it gives up with ReplyStatus::kUnknown.
   int retry_timeout_ms = MillisecondsOf<"client.retry">;

@@ -21,7 +21,7 @@ void Client::Impl::Call(std::size_t callee) {
   call->connection = new NodeConnection(
       loop, call, options.nodes[callee], options.cluster_id, options.settings,
       options.observes ? PeerRole::kObserver : PeerRole::kClient,
-      options.resolver);
+      options.resolver, options.ways ? options.ways(callee) : EmulatedWays());
   under_way.push_back(call);
   if (const absl::Status started = call->connection->Start(); !started.ok()) {
     FailCall(*call, started);

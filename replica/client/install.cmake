@@ -12,7 +12,8 @@ endforeach()
 # The client and what it is linked with; no store and no protocol.
 set_target_properties(quorate_client PROPERTIES EXPORT_NAME client)
 install(TARGETS quorate_client quorate_sessions quorate_config quorate_net
-                quorate_endpoint quorate_base quorate_wan quorate_system quorate_codec
+                quorate_endpoint quorate_way quorate_wan quorate_base
+                quorate_system quorate_codec
                 quorate_schema quorate_wire quorate_options
   EXPORT quorate_targets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})

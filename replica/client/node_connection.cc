@@ -23,13 +23,14 @@ constexpr std::uint64_t kNextAddressMs = MillisecondsOf<"client.next_address">;
 NodeConnection::NodeConnection(uv_loop_t* loop, Owner* owner,
                                const Endpoint& node, std::string cluster_id,
                                AgreedSettings settings, PeerRole role,
-                               const Resolver& resolver)
+                               const Resolver& resolver, EmulatedWays ways)
     : loop_(loop),
       owner_(owner),
       node_(node),
       cluster_id_(std::move(cluster_id)),
       settings_(std::move(settings)),
-      role_(role) {
+      role_(role),
+      ways_(std::move(ways)) {
   handles_.emplace(this, resolver);
 }
 
@@ -89,6 +90,10 @@ absl::Status NodeConnection::MakeCall() {
   Connection& call = *handles_->calls.emplace_back(
       new Connection(loop_, count_, this, /*tag=*/0));
   call.AllowFrames(kMaxPeerFrameBytes);
+  if (const absl::Status emulated = call.Emulate(ways_); !emulated.ok()) {
+    handles_->calls.pop_back();
+    return Named(emulated);
+  }
   dialing_ = &call;
   failed_ = absl::OkStatus();
   call.Dial(reinterpret_cast<const sockaddr&>(address));

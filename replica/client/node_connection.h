@@ -48,7 +48,7 @@ class NodeConnection : private Connection::Owner {
   // Neither takes ownership; `owner` must outlive HandleGone.
   NodeConnection(uv_loop_t* loop, Owner* owner, const Endpoint& node,
                  std::string cluster_id, AgreedSettings settings, PeerRole role,
-                 const Resolver& resolver = AskSystem);
+                 const Resolver& resolver = AskSystem, EmulatedWays ways = {});
   NodeConnection(const NodeConnection&) = delete;
   NodeConnection& operator=(const NodeConnection&) = delete;
 
@@ -91,6 +91,7 @@ class NodeConnection : private Connection::Owner {
   std::string cluster_id_;
   AgreedSettings settings_;
   PeerRole role_;
+  EmulatedWays ways_;
   HandleCount count_;
   // What Close gives back at once.
   struct Handles {

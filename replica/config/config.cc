@@ -9,9 +9,11 @@
 #include "replica/config/config_table.h"
 #include "replica/config/setting_node.h"
 #include "replica/config/setting_table.h"
+#include "replica/config/wan_ways.h"
 #include "replica/system/user_file.h"
 #include "wire/limits.h"
 #include "wire/text.h"
+#include "wire/wan/load.h"
 
 namespace quorate {
 namespace {
@@ -277,6 +279,40 @@ absl::StatusOr<ClusterConfig> ParseConfigBy(SettingTable rows,
   return config;
 }
 
+namespace {
+
+bool IsBuiltIn(std::string_view matrix) {
+  return std::ranges::find(wan::BuiltInMatrices(), matrix,
+                           &wan::BuiltInMatrix::name) !=
+         wan::BuiltInMatrices().end();
+}
+
+// Files of [wan] count from the file's folder as well; a matrix that is built
+// in has no folder.
+absl::Status LoadWan(const std::filesystem::path& folder,
+                     ClusterConfig& config) {
+  WanConfig& wan = config.wan;
+  const auto from_folder = [&folder](std::string& file) {
+    if (!file.empty()) file = (folder / file).string();
+  };
+  from_folder(wan.trouble);
+  if (!wan.matrix.empty() && !IsBuiltIn(wan.matrix)) {
+    from_folder(wan.matrix);
+  }
+  constexpr std::string_view kTrace = "trace ";
+  if (wan.jitter.starts_with(kTrace)) {
+    std::string file = wan.jitter.substr(kTrace.size());
+    from_folder(file);
+    wan.jitter = Concat(kTrace, file);
+  }
+  absl::StatusOr<std::shared_ptr<const WanWays>> ways = WanWays::Load(config);
+  if (!ways.ok()) return ways.status();
+  config.ways = *std::move(ways);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 // A relative `dir` counts from the file's own folder, so that the same file
 // works from wherever a node is started.
 absl::StatusOr<ClusterConfig> LoadConfig(const std::string& path) {
@@ -297,6 +333,10 @@ absl::StatusOr<ClusterConfig> LoadConfig(const std::string& path) {
   for (NodeConfig& node : config->nodes) {
     if (node.directory.empty()) continue;
     node.directory = (folder / node.directory).string();
+  }
+  if (const absl::Status wan = LoadWan(folder, *config); !wan.ok()) {
+    return absl::InvalidArgumentError(
+        Concat("config \"", path, "\": ", std::string(wan.message())));
   }
   return config;
 }

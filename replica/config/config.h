@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,6 +47,21 @@ struct NodeConfig {
   }
 };
 
+class WanWays;
+
+// Distances that the nodes and clients of this file keep between them, though
+// they may be on one machine.
+struct WanConfig {
+  std::string matrix;               // a built-in one, or a file; empty: none
+  std::string jitter = "none";      // wire/wan/way.h
+  std::int64_t bandwidth_mbit = 0;  // of each way; 0: without limit
+  std::int64_t seed = 1;            // of the jitter
+  // A file that nodes look at while they run (trouble.h); empty: none.
+  std::string trouble;
+
+  friend bool operator==(const WanConfig&, const WanConfig&) = default;
+};
+
 struct ClusterConfig {
   std::string cluster_id;
   Durability durability = Durability::kFsync;
@@ -59,6 +75,10 @@ struct ClusterConfig {
   // A connection whose other side acknowledges nothing for so long, because its
   // machine or the network is gone, is given up.
   std::uint64_t vanished_s = SecondsOf<"connections.vanished">;
+  WanConfig wan;
+  // What `wan` comes to, once LoadConfig has read its files. Null: all are
+  // where they are.
+  std::shared_ptr<const WanWays> ways;
   std::vector<NodeConfig> nodes;
 
   // Does a client that wants something done ask this node? All but BPaxos'

@@ -197,6 +197,24 @@ constexpr SettingForm Quorums() {
           .words = "a quorum system (`replica/base/README.md`)"};
 }
 
+// A text that may be left out; `words` says what is allowed.
+template <auto... Path>
+constexpr SettingForm OptionalWord(std::string_view words) {
+  return {.read =
+              [](const SettingForm&, std::string_view key, ConfigTable& table,
+                 ConfigDraft& draft) {
+                table.Text(key, FieldOf<Path...>(draft.config));
+              },
+          .print =
+              [](const SettingForm&, const ClusterConfig& config, std::size_t) {
+                const std::string& text = FieldOf<Path...>(config);
+                return text.empty() ? "" : QuoteForToml(text);
+              },
+          .allowed = AllowedWords,
+          .words = words,
+          .otherwise = "none"};
+}
+
 // A text that must be there.
 template <auto... Path>
 constexpr SettingForm RequiredWord() {

@@ -4,6 +4,7 @@
 
 #include "replica/config/setting_meaning.h"
 #include "replica/config/setting_node.h"
+#include "replica/config/setting_wan.h"
 #include "wire/check.h"
 #include "wire/limits.h"
 #include "wire/text.h"
@@ -183,6 +184,30 @@ const SettingRow kRows[] = {
      kPrivate, nullptr,
      "when a node proposes that idle sessions end; they end by a command, at "
      "the same place everywhere. The smallest value of the members counts"},
+
+    {"wan.matrix",
+     OptionalWord<&ClusterConfig::wan, &WanConfig::matrix>(
+         "a matrix of `quorate matrices`, or a CSV file "
+         "(`wire/wan/README.md`)"),
+     "distances that nodes and clients keep, each at its site, though they are "
+     "on one machine: nothing is said before it could have come so far",
+     kPrivate, nullptr, "when a message arrives; any may take any time"},
+    {"wan.jitter", kWanJitter, "what is added to each delay, by chance",
+     kPrivate, nullptr, "as wan.matrix"},
+    {"wan.bandwidth_mbit",
+     Number<&ClusterConfig::wan, &WanConfig::bandwidth_mbit>(0, 1'000'000),
+     "megabits a second of each way from node to node. 0: without limit",
+     kPrivate, nullptr, "as wan.matrix"},
+    {"wan.seed",
+     Number<&ClusterConfig::wan, &WanConfig::seed>(0, std::int64_t{1} << 53),
+     "of the jitter: with the same one a way's delays are the same", kPrivate,
+     nullptr, "as wan.matrix"},
+    {"wan.trouble",
+     OptionalWord<&ClusterConfig::wan, &WanConfig::trouble>("a file"),
+     "a file that nodes look at while they run: which ways are cut or slow now "
+     "(`quorate local partition` writes it). Not for clusters that serve "
+     "anybody",
+     kPrivate, nullptr, "as wan.matrix"},
 
     // The most is the kernel's.
     {"connections.vanished_s",

@@ -385,6 +385,15 @@ std::string Node::StatusJson() const {
     facts.peers_up.push_back(running_->links.up(i));
     facts.peer_trouble.push_back(running_->links.TroubleWith(i));
   }
+  if (config_.ways != nullptr || running_->trouble != nullptr) {
+    facts.wan = WanFacts{.lateness = running_->links.lateness()};
+    if (running_->trouble != nullptr) {
+      facts.wan->trouble =
+          FormatTrouble(running_->trouble->troubles(), config_);
+      facts.wan->trouble_digest = running_->trouble->digest();
+      facts.wan->trouble_problem = running_->trouble->problem();
+    }
+  }
   facts.listens_at = ListensAt();
   facts.advice = advice_;
   if (running_->journal != nullptr) facts.journal = running_->journal->stats();

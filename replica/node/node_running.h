@@ -17,6 +17,7 @@
 #include "replica/node/look_out.h"
 #include "replica/node/node.h"
 #include "replica/node/peer_links.h"
+#include "replica/node/trouble_watch.h"
 #include "storage/journal/journal.h"
 #include "wire/net/handles.h"
 
@@ -88,7 +89,13 @@ struct Node::Running {
                           [&node] { node.OnJournalChange(); })),
         world(node),
         turn(world, journal == nullptr ? nullptr : &world,
-             node.replica_->last_record()) {}
+             node.replica_->last_record()) {
+    if (node.config_.wan.trouble.empty()) return;
+    trouble = std::make_unique<TroubleWatch>(
+        loop, node.count_, node.config_,
+        [this](const TroubleTable& troubles) { links.Befall(troubles); },
+        node.options_.log);
+  }
 
   Handshake handshake;
   CommitClock clock;
@@ -101,6 +108,7 @@ struct Node::Running {
   std::unique_ptr<Journal> journal;  // Null when durability is memory.
   World world;
   Turn turn;
+  std::unique_ptr<TroubleWatch> trouble;  // Null unless wan.trouble is set.
 };
 
 }  // namespace quorate

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "absl/status/statusor.h"
+#include "replica/config/wan_ways.h"
 #include "wire/codec/codec.h"
 #include "wire/limits.h"
 #include "wire/net/elapsed.h"
@@ -70,7 +71,14 @@ PeerLinks::Peer::Peer(PeerLinks* owner, std::size_t own_index,
                links->HandleAddresses(*this, std::move(found));
              }),
       redial(owner->loop_, owner->count_, uv_timer_init, this) {
-  const Endpoint& endpoint = owner->config_.nodes[own_index].peer;
+  const ClusterConfig& config = owner->config_;
+  ways.lateness = owner->lateness_;
+  if (config.ways != nullptr) {
+    ways.out = config.ways->Between(owner->self_, own_index);
+  } else if (!config.wan.trouble.empty()) {
+    ways.out = std::make_shared<Way>(WayOptions());
+  }
+  const Endpoint& endpoint = config.nodes[own_index].peer;
   if (const auto number = NumericAddress(endpoint)) {
     addresses = {*number};
     is_number = true;
@@ -265,6 +273,21 @@ void PeerLinks::SetReading(bool reading) {
       peer->connection->PauseReading();
     }
   }
+}
+
+void PeerLinks::Befall(const TroubleTable& troubles) {
+  const std::uint64_t now = uv_hrtime();
+  for (const auto& peer : peers_) {
+    if (peer == nullptr || peer->ways.out == nullptr) continue;
+    const auto found = troubles.find({self_, peer->index});
+    const WayTrouble trouble =
+        found == troubles.end() ? WayTrouble() : found->second;
+    // A flap goes on as it began.
+    if (peer->ways.out->trouble() == trouble) continue;
+    peer->ways.out->Befall(trouble, now);
+    if (peer->connection != nullptr) peer->connection->WayChanged();
+  }
+  for (auto& [tag, call] : calls_) call.connection->WayChanged();
 }
 
 // ---- going down -----------------------------------------------------------

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "replica/config/trouble.h"
 #include "replica/node/handshake.h"
 #include "replica/node/refusals.h"
 #include "wire/client_message.h"
@@ -93,6 +94,8 @@ class PeerLinks : private Connection::Owner {
   // Reads nothing from peers until told to again: they wait, and when they have
   // waited for long drop the connection. They are not suspected meanwhile.
   void SetReading(bool reading);
+  // From now on, of the ways from this node; those that are not in it are well.
+  void Befall(const TroubleTable& troubles);
   // Drops every connection and listens no more.
   void Close();
 
@@ -119,12 +122,15 @@ class PeerLinks : private Connection::Owner {
   // Those of the last seconds: whoever is refused calls again soon.
   std::vector<RefusedPeer> refused_peers() const;
   const PeerLinkStats& stats() const { return stats_; }
+  // Of what left on emulated ways.
+  const Lateness& lateness() const { return *lateness_; }
 
  private:
   struct Peer {
     Peer(PeerLinks* owner, std::size_t own_index, const Resolver& resolver);
     PeerLinks* links;
     std::size_t index;
+    EmulatedWays ways;             // To it, through all connections.
     Addresses addresses;           // Dialed in turn.
     std::size_t next_address = 0;  // Modulo their number.
     bool is_number = false;        // No name to look up.
@@ -225,6 +231,7 @@ class PeerLinks : private Connection::Owner {
   std::map<std::string, Refused> refused_;  // By name.
   std::uint64_t next_tag_;
   PeerLinkStats stats_;
+  std::shared_ptr<Lateness> lateness_ = std::make_shared<Lateness>();
 };
 
 }  // namespace quorate

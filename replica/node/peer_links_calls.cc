@@ -114,6 +114,11 @@ void PeerLinks::MakeCall(Peer& peer) {
   call = {.connection = ConnectionPtr(new Connection(loop_, count_, this, tag)),
           .peer = peer.index,
           .since_ms = uv_now(loop_)};
+  if (const absl::Status emulated = call.connection->Emulate(peer.ways);
+      !emulated.ok()) {
+    EndCall(tag, std::string(emulated.message()));
+    return;
+  }
   // May end at once.
   call.connection->Dial(reinterpret_cast<const sockaddr&>(address));
 }
@@ -216,6 +221,10 @@ void PeerLinks::HandleWaiting(Connection& connection, const Frame& frame) {
     return;
   }
   Peer& peer = *peers_[static_cast<std::size_t>(Index(hello->node))];
+  if (const absl::Status emulated = owned->Emulate(peer.ways); !emulated.ok()) {
+    NoteDown(peer, std::string(emulated.message()));
+    return;
+  }
   // A second call means that the caller has given up the first.
   peer.connection = std::move(owned);
   EncodeClientMessage(handshake_.HelloTo(peer.index), connection.output());

@@ -10,6 +10,7 @@
 #include "replica/base/quorum.h"
 #include "replica/base/roles.h"
 #include "wire/text.h"
+#include "wire/words.h"
 
 namespace quorate {
 namespace {
@@ -213,6 +214,26 @@ Json RefusedPeers(const std::vector<RefusedPeer>& refused) {
   return json;
 }
 
+double Microseconds(std::uint64_t ns) { return static_cast<double>(ns) / 1e3; }
+
+Json Wan(const ClusterConfig& config, const WanFacts& wan) {
+  Json trouble = Json::array();
+  for (const std::string_view line : Lines(wan.trouble)) {
+    trouble.push_back(line);
+  }
+  return {{"matrix", config.wan.matrix},
+          {"jitter", config.wan.jitter},
+          {"bandwidth_mbit", config.wan.bandwidth_mbit},
+          {"pieces", wan.lateness.pieces()},
+          {"late_p50_us", Microseconds(wan.lateness.QuantileNs(0.5))},
+          {"late_p99_us", Microseconds(wan.lateness.QuantileNs(0.99))},
+          {"late_max_us", Microseconds(wan.lateness.most_ns())},
+          {"trouble", std::move(trouble)},
+          {"trouble_digest",
+           Concat("0x", absl::Hex(wan.trouble_digest, absl::kZeroPad16))},
+          {"trouble_problem", wan.trouble_problem}};
+}
+
 void AddLeader(const ClusterConfig& config, const ReplicaStatus& replica,
                Json& json) {
   json["leads"] = replica.leads;
@@ -319,6 +340,7 @@ std::string StatusAsJson(const ClusterConfig& config, std::size_t self,
     trouble[config.nodes[i].name] = facts.peer_trouble[i];
   }
   json["peer_trouble"] = std::move(trouble);
+  if (facts.wan) json["wan"] = Wan(config, *facts.wan);
   json["listens_at"] = facts.listens_at;
   json["advice"] = facts.advice;
   json["refused_peers"] = RefusedPeers(facts.refused_peers);

@@ -18,8 +18,17 @@
 #include "replica/node/peer_links.h"
 #include "replica/node/refusals.h"
 #include "storage/journal/journal.h"
+#include "wire/wan/delay_line.h"
 
 namespace quorate {
+
+// Of emulated ways.
+struct WanFacts {
+  Lateness lateness;
+  std::string trouble;  // the ways that are not well, a line each
+  std::uint64_t trouble_digest = 0;
+  std::string trouble_problem;  // with the file that says so; empty: none
+};
 
 struct NodeFacts {
   std::string_view phase;  // "meeting", "serving", "stopping"
@@ -39,6 +48,7 @@ struct NodeFacts {
   std::uint64_t accept_failures = 0;
   RefusalCounts refusals;
   std::optional<JournalStats> journal;  // nullopt: durability is memory
+  std::optional<WanFacts> wan;          // nullopt: all are where they are
   bool writes_checkpoint = false;
   std::optional<double> checkpoint_age_s;  // nullopt: none in this life
 };

@@ -118,8 +118,9 @@ TEST(BenchOptionsTest, TheSeedIsTheOneGivenOrTheOneDrawn) {
 }
 
 TEST(BenchOptionsTest, ClientsArePatientUnlessTheyShouldNotBe) {
-  EXPECT_EQ(LoadFor({}).give_up_ms, ClientOptions().give_up_timeout_ms);
-  EXPECT_EQ(LoadFor({"--give-up-ms", "300"}).give_up_ms, 300);
+  EXPECT_EQ(LoadFor({}).client.give_up_timeout_ms,
+            ClientOptions().give_up_timeout_ms);
+  EXPECT_EQ(LoadFor({"--give-up-ms", "300"}).client.give_up_timeout_ms, 300);
 }
 
 TEST(BenchOptionsTest, WrongUsageIsExitCodeTwo) {

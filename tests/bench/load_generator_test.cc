@@ -27,7 +27,7 @@ namespace quorate::bench {
 namespace {
 
 LoadOptions OptionsFor(const LoneNode& node) {
-  return {.nodes = {node.endpoint()},
+  return {.client = {.nodes = {node.endpoint()}},
           .site_of_node = {0},
           .clients = 4,
           .connections = 2,
@@ -122,8 +122,8 @@ TEST(LoadGeneratorTest, RefusalsAreCountedByReason) {
 TEST(LoadGeneratorTest, WithoutANodeItSaysWhichAndWhy) {
   Endpoint gone;
   { gone = LoneNode().endpoint(); }
-  const auto outcome =
-      RunLoad({.nodes = {gone}, .site_of_node = {0}, .progress = false});
+  const auto outcome = RunLoad(
+      {.client = {.nodes = {gone}}, .site_of_node = {0}, .progress = false});
   ASSERT_TRUE(absl::IsUnavailable(outcome.status()));
   const std::string message(outcome.status().message());
   EXPECT_NE(message.find(ToString(gone)), std::string::npos) << message;

@@ -251,7 +251,7 @@ TEST(ConfigTest, RefusesAnUnknownTable) {
   EXPECT_EQ(ErrorOf("[clusters]\nid = \"demo\"\n" + kMinimal),
             "config \"cluster.toml\" line 1: unknown name \"clusters\"; known "
             "are [cluster], [protocol], [paxos], [batch], [checkpoint], "
-            "[sessions], [connections], [results] and [[node]]");
+            "[sessions], [wan], [connections], [results] and [[node]]");
 }
 
 TEST(ConfigTest, RefusesAFileWithoutAClusterId) {

@@ -23,7 +23,7 @@ const std::vector<Area>& Areas() {
   static const std::vector<Area> areas = {
       {"wire", {}},
       {"wire/codec", {"= wire"}},
-      {"wire/net", {"= wire"}},
+      {"wire/net", {"= wire", "wire/wan"}},
       // Pure but for load.cc, which reads what somebody named.
       {"wire/wan", {"= wire", "replica/system"}},
       {"graph", {"= wire"}},

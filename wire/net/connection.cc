@@ -18,6 +18,8 @@ namespace {
 
 // An output buffer that one burst has made larger than this is given back.
 constexpr std::size_t kKeptBufferBytes = 1024 * 1024;
+// Read at a time where what comes has a way to go yet.
+constexpr std::size_t kEmulatedReadBytes = 64 * 1024;
 
 }  // namespace
 
@@ -117,22 +119,47 @@ void Connection::ResumeReading() {
   const int error = uv_read_start(
       stream(),
       [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
-        const std::span<char> space =
-            OwnerOf<Connection>(handle).reader_.Space();
-        *buffer =
-            uv_buf_init(space.data(), static_cast<unsigned int>(space.size()));
+        *buffer = OwnerOf<Connection>(handle).SpaceToRead();
       },
       [](uv_stream_t* stream, ssize_t bytes, const uv_buf_t*) {
-        Connection& self = OwnerOf<Connection>(stream);
-        if (bytes > 0) {
-          self.Read(static_cast<std::size_t>(bytes));
-        } else if (bytes == UV_EOF) {
-          self.Fail(absl::UnavailableError("closed by the other side"));
-        } else if (bytes < 0) {
-          self.Fail(UvError(static_cast<int>(bytes), "cannot read"));
-        }
+        OwnerOf<Connection>(stream).HandleRead(bytes);
       });
-  if (error != 0) Fail(UvError(error, "cannot read"));
+  if (error != 0) {
+    Fail(UvError(error, "cannot read"));
+  } else if (emulated_ != nullptr) {
+    Arm();  // What has arrived meanwhile is handed on.
+  }
+}
+
+uv_buf_t Connection::SpaceToRead() {
+  if (emulated_ != nullptr && emulated_->in) {
+    emulated_->space.resize(kEmulatedReadBytes);
+    return uv_buf_init(emulated_->space.data(), kEmulatedReadBytes);
+  }
+  const std::span<char> space = reader_.Space();
+  return uv_buf_init(space.data(), static_cast<unsigned int>(space.size()));
+}
+
+void Connection::HandleRead(ssize_t bytes) {
+  const bool delayed = emulated_ != nullptr && emulated_->in;
+  if (bytes > 0 && delayed) {
+    emulated_->in->Send(uv_hrtime(), emulated_->space.substr(
+                                         0, static_cast<std::size_t>(bytes)));
+    Arm();
+  } else if (bytes > 0) {
+    Read(static_cast<std::size_t>(bytes));
+  } else if (bytes < 0) {
+    absl::Status why = bytes == UV_EOF
+                           ? absl::UnavailableError("closed by the other side")
+                           : UvError(static_cast<int>(bytes), "cannot read");
+    if (delayed && emulated_->in->bytes() > 0) {
+      // What came before the end is on its way.
+      emulated_->end = std::move(why);
+      uv_read_stop(stream());
+    } else {
+      Fail(std::move(why));
+    }
+  }
 }
 
 void Connection::PauseReading() {
@@ -157,22 +184,31 @@ void Connection::Read(std::size_t bytes) {
 }
 
 void Connection::Flush() {
-  if (!connected_ || owner_ == nullptr || write_under_way_ || output_.empty()) {
+  if (emulated_ == nullptr || !emulated_->out) {
+    Write();
+  } else if (connected_ && owner_ != nullptr && !output_.empty()) {
+    Depart();
+  }
+}
+
+void Connection::Write() {
+  std::string& output = due();
+  if (!connected_ || owner_ == nullptr || write_under_way_ || output.empty()) {
     return;
   }
   uv_buf_t buffer =
-      uv_buf_init(output_.data(), static_cast<unsigned int>(output_.size()));
+      uv_buf_init(output.data(), static_cast<unsigned int>(output.size()));
   int taken = uv_try_write(stream(), &buffer, 1);
   if (taken == UV_EAGAIN) taken = 0;
   if (taken < 0) {
     Fail(UvError(taken, "cannot write"));
     return;
   }
-  if (static_cast<std::size_t>(taken) == output_.size()) {
-    Trim(output_);
+  if (static_cast<std::size_t>(taken) == output.size()) {
+    Trim(output);
     return;
   }
-  std::swap(sending_, output_);
+  std::swap(sending_, output);
   buffer = uv_buf_init(sending_.data() + taken,
                        static_cast<unsigned int>(sending_.size()) -
                            static_cast<unsigned int>(taken));
@@ -196,9 +232,87 @@ void Connection::Written(int status) {
     Fail(UvError(status, "cannot write"));
     return;
   }
-  Flush();
+  Write();
   if (owner_ != nullptr) owner_->OnWritten(*this);
 }
+
+// ---- an emulated way ------------------------------------------------------
+
+absl::Status Connection::Emulate(const EmulatedWays& ways) {
+  if (!ways.any()) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<WakeTimer>> timer =
+      WakeTimer::Open(tcp_.loop, count_, [this] { PassOn(); });
+  if (!timer.ok()) return timer.status();
+  emulated_ = std::make_unique<Emulated>();
+  if (ways.out != nullptr) emulated_->out.emplace(ways.out, ways.lateness);
+  if (ways.in != nullptr) emulated_->in.emplace(ways.in, ways.lateness);
+  emulated_->timer = *std::move(timer);
+  return absl::OkStatus();
+}
+
+void Connection::WayChanged() {
+  if (emulated_ == nullptr || owner_ == nullptr) return;
+  const std::uint64_t now = uv_hrtime();
+  if (emulated_->out) emulated_->out->WayChanged(now);
+  if (emulated_->in) emulated_->in->WayChanged(now);
+  Arm();
+}
+
+void Connection::Depart() {
+  if (emulated_->out->direct()) {
+    // Where nothing is under way, nothing is copied.
+    if (emulated_->leaving.empty()) {
+      std::swap(emulated_->leaving, output_);
+    } else {
+      emulated_->leaving += output_;
+      Trim(output_);
+    }
+    Write();
+    return;
+  }
+  emulated_->out->Send(uv_hrtime(), std::exchange(output_, {}));
+  Arm();
+}
+
+// Wakes when the next piece is due.
+void Connection::Arm() {
+  std::uint64_t next = kNeverNs;
+  if (emulated_->out) next = emulated_->out->NextNs().value_or(kNeverNs);
+  if (emulated_->in && reading_) {
+    next = std::min(next, emulated_->in->NextNs().value_or(kNeverNs));
+  }
+  if (next != kNeverNs) emulated_->timer->Arm(next);
+}
+
+// What is due leaves, and what has arrived is handed on.
+void Connection::PassOn() {
+  if (owner_ == nullptr) return;
+  if (emulated_->out) {
+    emulated_->out->Take(uv_hrtime(), emulated_->leaving);
+    Write();
+  }
+  if (owner_ != nullptr && emulated_->in && reading_) HandOn();
+  if (owner_ != nullptr) Arm();
+}
+
+void Connection::HandOn() {
+  emulated_->in->Take(uv_hrtime(), emulated_->arriving);
+  std::string_view rest = emulated_->arriving;
+  while (!rest.empty() && owner_ != nullptr) {
+    const std::span<char> space = reader_.Space();
+    const std::size_t size = std::min(space.size(), rest.size());
+    std::ranges::copy(rest.substr(0, size), space.begin());
+    rest.remove_prefix(size);
+    Read(size);
+  }
+  Trim(emulated_->arriving);
+  if (owner_ != nullptr && !emulated_->end.ok() &&
+      emulated_->in->bytes() == 0) {
+    Fail(emulated_->end);
+  }
+}
+
+// ---- the end --------------------------------------------------------------
 
 void Connection::Trim(std::string& buffer) {
   buffer.clear();

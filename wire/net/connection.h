@@ -6,6 +6,11 @@
 // gathers in a second buffer: two strings are reused for ever. The first error,
 // the peer's end included, is told once through OnEnd; the owner then lets go
 // of its ConnectionPtr, which may happen inside any callback.
+//
+// On an emulated way (way.h) bytes take their time on this side of the socket:
+// what is flushed leaves when it is due to arrive at the other end, and for a
+// client, whose node knows nothing of its distance, what comes is handed on as
+// late.
 #pragma once
 
 #include <uv.h>
@@ -13,12 +18,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "wire/frame.h"
 #include "wire/net/handles.h"
+#include "wire/net/wake_timer.h"
 #include "wire/timers.h"
+#include "wire/wan/delay_line.h"
+#include "wire/wan/way.h"
 
 namespace quorate {
 
@@ -54,6 +63,11 @@ class Connection {
   absl::Status Accept(uv_stream_t* listener, std::uint64_t vanished_s);
   void Dial(const sockaddr& address);
 
+  // Before anything is put out, once. Not OK: no descriptor is left for it.
+  absl::Status Emulate(const EmulatedWays& ways);
+  // Trouble has befallen a way, or has ended.
+  void WayChanged();
+
   std::uint64_t tag() const { return tag_; }
   void set_tag(std::uint64_t tag) { tag_ = tag; }
   // Frames may be larger than a handshake's from now on.
@@ -64,8 +78,15 @@ class Connection {
   // Append whole frames here; they leave with the next Flush.
   std::string& output() { return output_; }
   void Flush();
-  // Bytes that wait for the kernel to take them.
-  std::size_t queued_bytes() const { return output_.size() + sending_.size(); }
+  // Bytes that wait for the kernel to take them, or are on an emulated way.
+  std::size_t queued_bytes() const {
+    const std::size_t delayed =
+        emulated_ == nullptr
+            ? 0
+            : emulated_->leaving.size() +
+                  (emulated_->out ? emulated_->out->bytes() : 0);
+    return output_.size() + sending_.size() + delayed;
+  }
 
   // Is the kernel yet to take what was flushed? What is put out meanwhile goes
   // with the next write.
@@ -85,6 +106,16 @@ class Connection {
   void Close();
 
  private:
+  struct Emulated {
+    std::optional<DelayLine> out;
+    std::optional<DelayLine> in;
+    std::string leaving;   // has been on its way for long enough
+    std::string arriving;  // of `in`, not handed on yet
+    std::string space;     // where the kernel puts what comes
+    absl::Status end;      // the other side's, once all before it has arrived
+    std::unique_ptr<WakeTimer> timer;
+  };
+
   ~Connection() = default;
 
   uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&tcp_); }
@@ -92,7 +123,19 @@ class Connection {
   void KeepTrying();
   void GiveUpVanished(std::uint64_t seconds);
   void SetOption(int level, int option, int value);
+  uv_buf_t SpaceToRead();
+  void HandleRead(ssize_t bytes);
   void Read(std::size_t bytes);
+  // What is next to be written: what was put out, or what has left by now.
+  std::string& due() {
+    return emulated_ != nullptr && emulated_->out ? emulated_->leaving
+                                                  : output_;
+  }
+  void Write();
+  void Depart();
+  void PassOn();
+  void HandOn();
+  void Arm();
   void Written(int status);
   void Fail(absl::Status why);
   static void Trim(std::string& buffer);
@@ -109,6 +152,7 @@ class Connection {
   bool write_under_way_ = false;
   std::string output_;
   std::string sending_;  // Empty unless a write is under way.
+  std::unique_ptr<Emulated> emulated_;
 };
 
 struct CloseConnection {
