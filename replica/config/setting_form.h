@@ -183,7 +183,7 @@ constexpr SettingForm Choice() {
 // Which sets are enough (replica/base/quorum_system.h).
 void ReadQuorums(std::string_view key, ConfigTable& table, QuorumSpec& spec);
 template <auto... Path>
-constexpr SettingForm Quorums() {
+constexpr SettingForm QuorumText() {
   return {.read =
               [](const SettingForm&, std::string_view key, ConfigTable& table,
                  ConfigDraft& draft) {

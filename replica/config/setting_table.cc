@@ -103,15 +103,15 @@ const SettingRow kRows[] = {
      "when a floor may rise; how many bytes are kept before is each node's "
      "own matter"},
 
-    {"paxos.phase1", Quorums<&Settings::phase1>(),
+    {"paxos.phase1", QuorumText<&Settings::phase1>(),
      "Multi-Paxos and BPaxos: who must promise a ballot", kAgreed,
      meaning::Phase1,
      "each quorum of it must meet each of phase2, also of those that voted "
      "before"},
-    {"paxos.phase2", Quorums<&Settings::phase2>(),
+    {"paxos.phase2", QuorumText<&Settings::phase2>(),
      "Multi-Paxos and BPaxos: who must accept a value", kAgreed,
      meaning::Phase2, "each quorum of it must meet each of phase1"},
-    {"paxos.dependencies", Quorums<&Settings::dependency_quorum>(),
+    {"paxos.dependencies", QuorumText<&Settings::dependency_quorum>(),
      "BPaxos: whose dependencies make a union", kAgreed, meaning::Dependencies,
      "of two conflicting commands one must be seen by the other: every two "
      "quorums meet"},
