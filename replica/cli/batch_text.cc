@@ -94,9 +94,9 @@ absl::StatusOr<std::vector<std::string>> SplitWords(std::string_view line) {
 }
 
 // What was written for a number, or why it is none.
-absl::StatusOr<std::int64_t> ReadNumber(const OperationRow& row,
-                                        const Argument& argument,
-                                        std::string_view text) {
+absl::StatusOr<std::int64_t> ArgumentNumber(const OperationRow& row,
+                                            const Argument& argument,
+                                            std::string_view text) {
   const bool rows = argument.form == Argument::Form::kRows;
   const std::optional<std::int64_t> number = ParseNumber(text);
   if (number && !(rows && *number < 1)) return *number;
@@ -133,7 +133,7 @@ absl::StatusOr<Operation> ParseOperation(
     if (argument.member == Argument::Member::kNumber) {
       const absl::StatusOr<std::int64_t> number =
           left_out ? std::int64_t{kMaxScanRows}
-                   : ReadNumber(row, argument, words[i + 1]);
+                   : ArgumentNumber(row, argument, words[i + 1]);
       if (!number.ok()) return number.status();
       operation.number = *number;
     } else if (!left_out) {
