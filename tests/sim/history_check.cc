@@ -66,20 +66,20 @@ lincheck::History Convert(const std::vector<HistoryEntry>& entries,
     using Outcome = HistoryEntry::Outcome;
     if (entry.outcome == Outcome::kRefused) continue;
     const bool done = entry.outcome == Outcome::kDone;
-    const bool executed =
+    const bool wrote =
         entry.outcome == Outcome::kExecuted && WroteForCertain(entry);
     lincheck::Operation& operation = history.emplace_back();
     operation.client = static_cast<std::int64_t>(
         static_cast<std::uint64_t>(entry.id.client) >> 1);
     operation.call = static_cast<std::int64_t>(entry.call);
-    if (done || executed) {
+    if (done || wrote) {
       operation.ret = static_cast<std::int64_t>(entry.reply);
     }
     operation.line = history.size();
     const auto place = places.find(entry.id);
     if (place != places.end()) operation.hint = place->second;
     for (std::size_t i = 0; i < entry.operations.size(); ++i) {
-      if (executed && !Writes(entry.operations[i])) continue;
+      if (wrote && !Writes(entry.operations[i])) continue;
       operation.actions.push_back(
           ActionOf(entry.operations[i], done ? &entry.results[i] : nullptr));
     }
