@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "depsvc/rules.h"
 #include "wire/check.h"
 #include "wire/limits.h"
-#include "wire/mutation.h"
 
 namespace quorate {
 namespace {
@@ -35,18 +35,6 @@ std::uint64_t SlotOf(std::uint64_t mark) {
 // kRead, which is no step, where there is none.
 AccessClass ClassOfStep(std::uint64_t mark) {
   return static_cast<AccessClass>(mark >> kSlotBits);
-}
-
-Reach ReachOf(OperationKind kind) {
-  if (Mutated("era_commutes") && kind == OperationKind::kEndEra) {
-    return Reach::kKey;
-  }
-  return RowOf(kind).reach;
-}
-
-// No, they do not: a withdrawal is a write.
-bool IsOverlooked(OperationKind kind) {
-  return Mutated("withdrawal_commutes") && kind == OperationKind::kWithdraw;
 }
 
 }  // namespace
@@ -131,7 +119,6 @@ void ConflictIndex::MakeRoom(Shard& shard) {
 
 void ConflictIndex::CollectEntry(const std::uint64_t* entry, AccessClass access,
                                  DependencySet& deps) const {
-  if (Mutated("no_conflicts")) return;
   const std::uint64_t* reads = MarksOf(entry, kReads);
   const std::uint64_t* writes = MarksOf(entry, kWrites);
   const std::uint64_t* steps = MarksOf(entry, kSteps);
@@ -160,13 +147,12 @@ void ConflictIndex::CollectRange(const Operation& operation, AccessClass access,
 void ConflictIndex::CollectOperation(const Operation& operation,
                                      const std::uint64_t* entry,
                                      DependencySet& deps) const {
-  if (IsOverlooked(operation.kind)) return;
+  if (!rules::TakesPart(operation.kind)) return;
   const AccessClass access = ClassOf(operation.kind, mode_);
-  switch (ReachOf(operation.kind)) {
+  switch (rules::ReachOf(operation.kind)) {
     case Reach::kKey:
-      if (entry != nullptr) CollectEntry(entry, access, deps);
-      if (intervals_.has_value() && MeetsRanges(access) &&
-          !Mutated("ranges_overlooked")) {
+      if (rules::MayConflict(entry)) CollectEntry(entry, access, deps);
+      if (intervals_.has_value() && rules::AsksRanges(MeetsRanges(access))) {
         intervals_->CollectKey(operation.key, access, deps);
       }
       return;
@@ -231,9 +217,9 @@ void ConflictIndex::MarkRange(InstanceId instance, const Operation& operation,
 
 void ConflictIndex::MarkOperation(InstanceId instance,
                                   const Operation& operation) {
-  if (IsOverlooked(operation.kind)) return;
+  if (!rules::TakesPart(operation.kind)) return;
   const AccessClass access = ClassOf(operation.kind, mode_);
-  const Reach reach = ReachOf(operation.kind);
+  const Reach reach = rules::ReachOf(operation.kind);
   if (reach == Reach::kEveryKey) return every_key_.Add(instance);
   if (reach == Reach::kRange) return MarkRange(instance, operation, access);
   MarkEntry(FindOrInsert(Tag(operation.key_hash)), instance, access);

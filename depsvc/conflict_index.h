@@ -54,6 +54,7 @@ class ConflictIndex {
   void RaiseFloor(const DependencySet& floor);
 
   std::size_t entries() const { return entries_; }
+  ConflictMode mode() const { return mode_; }
 
  private:
   // Open addressing with linear probing, in shards so that one rehash is

@@ -2,9 +2,9 @@
 
 #include <utility>
 
+#include "depsvc/rules.h"
 #include "wire/check.h"
 #include "wire/fingerprint.h"
-#include "wire/mutation.h"
 
 namespace quorate {
 
@@ -26,8 +26,7 @@ DependencyNode::Answer& DependencyNode::AnswerFirst(InstanceId id,
   QUORATE_CHECK(answer != nullptr && answer->batch == nullptr,
                 "DS1: a dependency node answers an instance once");
   answer->deps = DependencySet(columns_);
-  index_.CollectAndAdd(id, *batch, answer->deps);
-  if (Mutated("own_column_clamp")) answer->deps.ClampOwnColumn(id);
+  rules::CollectAnswer(id, *batch, index_, answer->deps);
   answer->batch = std::move(batch);
   return *answer;
 }
@@ -39,7 +38,7 @@ void DependencyNode::RaiseFloor(const DependencySet& floor) {
 
 void DependencyNode::Restore(const DependencyRecord& record,
                              RecordSequence sequence) {
-  if (Mutated("dep_changes_mind")) return;
+  if (!rules::IsAnswerTakenBack(record)) return;
   Answer* answer = answers_.FindOrCreate(record.instance);
   if (answer == nullptr) return;  // Forgotten in the earlier life.
   index_.Add(record.instance, *record.batch);

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "executor/mix.h"
-#include "wire/mutation.h"
+#include "executor/rules.h"
 
 namespace quorate {
 namespace {
@@ -40,11 +40,7 @@ void Executor::Commit(InstanceId instance, CommandBatchPtr batch,
   ready_.Clear();
   order_.Commit(instance, std::move(batch), deps, ready_);
   CountComponents();
-  for (const ExecutionOrder::Item& item : ready_.items) {
-    if (Mutated("skip_instance") && ready_.items.size() > 1 &&
-        &item == &ready_.items.front()) {
-      continue;
-    }
+  for (const ExecutionOrder::Item& item : rules::ToExecute(ready_.items)) {
     executed.instances.push_back(item.instance);
     Apply(item.instance, *item.batch, executed);
   }
@@ -161,7 +157,7 @@ void Executor::ApplyOnce(const CommandBatch& batch, const Command& command,
       return;
     case SessionTable::Outcome::kRepeated:
       ++stats_.repeated_commands;
-      if (Mutated("execute_twice")) state_.Apply(operations, outcome.results);
+      rules::Repeat(operations, state_);
       if (asked) {
         outcome.results = *sessions_.FindResult(command.id);
       }
@@ -208,8 +204,9 @@ void Executor::ApplyWithdrawal(const Command& command,
                                CommandResult& results) {
   const bool withdrawn =
       MayWithdraw(command, withdrawal) &&
-      sessions_.Withdraw(
-          {command.id.client, static_cast<std::uint64_t>(withdrawal.number)});
+      rules::Withdraw(
+          {command.id.client, static_cast<std::uint64_t>(withdrawal.number)},
+          sessions_);
   if (withdrawn) ++stats_.withdrawn_commands;
   results.push_back({.status = withdrawn ? OperationStatus::kOk
                                          : OperationStatus::kMismatch});

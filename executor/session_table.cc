@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "executor/mix.h"
+#include "executor/rules.h"
 #include "wire/check.h"
 #include "wire/limits.h"
-#include "wire/mutation.h"
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -100,7 +100,6 @@ SessionTable::Outcome SessionTable::Begin(const Command& command) {
 // It enters the set as if it had been done. The withdrawal conflicts with it,
 // so that all replicas see the same one of the two first.
 bool SessionTable::Withdraw(CommandId id) {
-  if (Mutated("withdrawal_forgets")) return true;
   Session* session = Find(KeyOf(id));
   QUORATE_CHECK(session != nullptr, "SE2: a withdrawal belongs to a session");
   return Insert(*session, id.sequence);
@@ -260,10 +259,7 @@ SessionTable::Session& SessionTable::Add(Key key) {
 SessionTable::Session* SessionTable::FindOrBegin(Key key) {
   Session* session = Find(key);
   if (session == nullptr) {
-    // What is dropped by now was used after it began, and has been idle for
-    // more than kErasKept eras since.
-    const bool may_begin = key.begun <= era_ && era_ - key.begun <= kErasKept;
-    if (!may_begin && !Mutated("session_begins_again")) return nullptr;
+    if (!rules::MayBegin(key.begun, era_)) return nullptr;
     session = &Add(key);
   }
   session->last_era = era_;

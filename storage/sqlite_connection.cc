@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/descriptor.h"
-#include "wire/mutation.h"
+#include "storage/rules.h"
 
 namespace quorate {
 
@@ -57,12 +57,11 @@ absl::Status SqliteConnection::Configure() {
       "PRAGMA page_size = 4096;"
       "PRAGMA secure_delete = OFF;"
       "PRAGMA cell_size_check = ON;"
-      "PRAGMA journal_mode = WAL;"
-      "PRAGMA synchronous = FULL;");
-  if (Mutated("no_sync")) return Execute("PRAGMA synchronous = NORMAL");
+      "PRAGMA journal_mode = WAL;");
+  if (status.ok()) status = Execute(rules::SyncedHow().pragma);
   if (status.ok()) status = Require("locking_mode", "exclusive");
   if (status.ok()) status = Require("journal_mode", "wal");
-  if (status.ok()) status = Require("synchronous", "2");
+  if (status.ok()) status = Require("synchronous", rules::SyncedHow().answer);
   return status;
 }
 

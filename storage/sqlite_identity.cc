@@ -6,9 +6,9 @@
 #include <optional>
 #include <utility>
 
+#include "storage/rules.h"
 #include "storage/sqlite_schema.h"
 #include "storage/sqlite_store.h"
-#include "wire/mutation.h"
 
 namespace quorate {
 
@@ -332,11 +332,7 @@ absl::Status SqliteStore::CheckMark() {
                              "; files of two nodes were mixed: put back "
                              "those of this one"));
   }
-  if (mark.row <= reached.row && mark.last <= reached.last &&
-      mark.chunk <= reached.chunk && mark.life <= reached.life) {
-    return absl::OkStatus();
-  }
-  if (Mutated("no_mark")) return absl::OkStatus();
+  if (rules::HasReached(mark, reached)) return absl::OkStatus();
   return Lost(
       path(),
       absl::StrCat("it ends at group ", reached.row, " (record ", reached.last,

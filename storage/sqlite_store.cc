@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "storage/rules.h"
 #include "storage/sqlite_schema.h"
 #include "storage/wal_check.h"
 #include "wire/check.h"
-#include "wire/mutation.h"
 
 namespace quorate {
 namespace {
@@ -71,7 +71,7 @@ absl::Status SqliteStore::Load(const StoreIdentity& expected) {
                 "the database is missing, though this directory had one");
   }
   if (absl::Status status = CheckWal(directory_.File(kWalName));
-      !status.ok() && !Mutated("no_wal_check")) {
+      !rules::IsWhole(status)) {
     return status;
   }
   absl::StatusOr<std::unique_ptr<SqliteConnection>> connection =
@@ -205,10 +205,9 @@ absl::Status SqliteStore::CheckRow(sqlite3_stmt* row,
   const char* fault = nullptr;
   if (number != expected_row) {
     fault = "is missing";  // ST2: rows have no gap.
-  } else if (Checksum(ColumnBlob(row, 3), number,
-                      sqlite3_column_int64(row, 1)) !=
-                 sqlite3_column_int64(row, 2) &&
-             !Mutated("no_checksum")) {
+  } else if (!rules::IsIntact(Checksum(ColumnBlob(row, 3), number,
+                                       sqlite3_column_int64(row, 1)),
+                              sqlite3_column_int64(row, 2))) {
     fault = "has a wrong checksum";
   } else {
     return absl::OkStatus();
@@ -286,13 +285,7 @@ absl::Status SqliteStore::FinishCheckpoint(RecordSequence last) {
     if (!last_of_row.ok()) return Poison(last_of_row.status());
     base = *last_of_row;
   }
-  absl::Status status;
-  if (Mutated("rows_before_facts")) {
-    status = connection_->Execute(
-        absl::StrCat("DELETE FROM journal WHERE row <= ", *covered));
-  }
-  // What stands for which rows goes with one row: both or neither (ST2 of the
-  // published bugs: rows_before_facts).
+  absl::Status status = rules::BeforeCheckpointStands(*covered, *connection_);
   if (status.ok()) status = checkpoint_->Finish(last, *covered + 1, base);
   if (status.ok()) status = WriteMark();
   if (!status.ok()) return Poison(std::move(status));

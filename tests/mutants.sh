@@ -256,11 +256,11 @@ missing_rows() {
   done
 }
 
-# The hooks that no line of the corpus takes.
+# The mutants that no line of the corpus takes.
 missing_mutants() {
-  local hook
-  while read -r hook _; do
-    corpus | grep -q "^$hook " || echo "$hook"
+  local name
+  while read -r name _; do
+    corpus | grep -q "^$name " || echo "$name"
   done < <("$build/tests/sim/quorate-sim-mutants" --bug list |
     grep '^[a-z]' | grep -v 'of the toy machine')
 }

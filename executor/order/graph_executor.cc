@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "executor/mix.h"
+#include "executor/rules.h"
 #include "wire/check.h"
-#include "wire/mutation.h"
 
 namespace quorate {
 
@@ -238,10 +238,7 @@ void GraphExecutor::FindCandidates(const DependencySet& deps, Vertex self) {
     Vertex v = columns_[static_cast<std::size_t>(i)].first_waiting;
     for (; v != kNoVertex && waiting_[v].id.slot <= watermark;
          v = waiting_[v].next) {
-      // All of the prefix: its last may be a noop (edge_to_latest).
-      if (Mutated("edge_to_latest") && waiting_[v].id.slot != watermark) {
-        continue;
-      }
+      if (!rules::IsDependency(waiting_[v].id.slot, watermark)) continue;
       if (v != self) candidates_.push_back(v);
     }
   }

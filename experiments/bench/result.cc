@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "experiments/bench/build_info.h"
-#include "wire/mutation.h"
+#include "experiments/bench/rules.h"
 
 namespace quorate::bench {
 namespace {
@@ -45,9 +45,8 @@ Json Latency(const Histogram& histogram) {
 }
 
 Json Latencies(const SiteLatency& site) {
-  const Histogram& execute =
-      Mutated("commit_as_execution") ? site.commit : site.execute;
-  return {{"commit", Latency(site.commit)}, {"execute", Latency(execute)}};
+  return {{"commit", Latency(site.commit)},
+          {"execute", Latency(rules::ExecutionOf(site))}};
 }
 
 // [lowest, highest, count] a bucket, in nanoseconds.

@@ -38,16 +38,4 @@ ReplicaSet Electorate::Choose(ReplicaId self, ReplicaSet suspected) const {
                 [this](ReplicaSet set) { return IsQuorum(set); });
 }
 
-ReplicaSet Electorate::PlusOne(ReplicaSet answered) const {
-  for (int node = 0; node < kMaxNodes; ++node) {
-    if (!members_.Contains(ReplicaAt(node)) ||
-        answered.Contains(ReplicaAt(node))) {
-      continue;
-    }
-    answered.Insert(ReplicaAt(node));
-    break;
-  }
-  return answered;
-}
-
 }  // namespace quorate

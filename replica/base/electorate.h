@@ -24,8 +24,6 @@ class Electorate {
   // A quorum without a superfluous member, whom to ask when not all are asked:
   // `self` first if it is one, then in ring order, those suspected last.
   ReplicaSet Choose(ReplicaId self, ReplicaSet suspected) const;
-  // With one member more: what mutants that are a vote short go by.
-  ReplicaSet PlusOne(ReplicaSet answered) const;
 
  private:
   ReplicaSet members_;

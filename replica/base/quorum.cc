@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "replica/base/roles.h"
-#include "wire/mutation.h"
+#include "replica/base/rules.h"
 
 namespace quorate {
 
@@ -16,7 +16,7 @@ absl::Status CheckQuorumSizes(const QuorumSizes& sizes) {
         "; set faults to at most ", LargestFaults(n)));
   }
   if (rule != FastPathRule::kEpaxos) return absl::OkStatus();
-  if (e < 0 || e > f || (n < 2 * e + f - 1 && !Mutated("fq_seven"))) {
+  if (!rules::AreFastFaults(n, f, e)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a fast quorum of ", n, " replicas cannot do without ", e,
         ": e <= f and n >= 2e+f-1 = ", 2 * e + f - 1,
@@ -32,8 +32,7 @@ QuorumSizes QuorumSizesOf(const Settings& settings) {
   switch (settings.fast_path) {
     case FastPathRule::kEpaxos:
       e = settings.fast_faults != 0 ? settings.fast_faults
-                                    : LargestFastFaults(n, f);
-      if (Mutated("fq_seven")) e = f;  // A majority: right for n up to 5.
+                                    : rules::MostFastFaults(n, f);
       break;
     case FastPathRule::kAtlas: e = n - (n / 2 + f); break;
     case FastPathRule::kUnanimous: break;

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "replica/bpaxos/rules.h"
 #include "wire/fingerprint.h"
-#include "wire/mutation.h"
 
 namespace quorate::bpaxos {
 
@@ -45,7 +45,8 @@ void Acceptor::HandleAccept(ReplicaId from, const Accept& m,
       .ballot = m.ballot,
       .value = payload_recorded ? m.value.WithoutPayload() : m.value,
       .deps = m.deps});
-  effects.Send(from, reply, Mutated("d_accept") ? 0 : vote->record);
+  effects.Send(from, reply,
+               rules::RestsOn(rules::Effect::kAccept, vote->record));
 }
 
 void Acceptor::HandleRecover(ReplicaId from, const Recover& m,
@@ -78,7 +79,8 @@ void Acceptor::HandleRecover(ReplicaId from, const Recover& m,
   vote->promised_ballot = m.ballot;
   vote->record = effects.Persist(
       PromisedRecord{.instance = m.instance, .ballot = m.ballot});
-  effects.Send(from, std::move(reply), Mutated("d_promise") ? 0 : vote->record);
+  effects.Send(from, std::move(reply),
+               rules::RestsOn(rules::Effect::kPromise, vote->record));
 }
 
 void Acceptor::RaiseFloor(const DependencySet& floor) {
@@ -92,17 +94,14 @@ void Acceptor::RestoreVote(InstanceId id, Ballot ballot, Value value,
   if (vote == nullptr) return;  // Forgotten in the earlier life.
   vote->promised_ballot = std::max(vote->promised_ballot, ballot);
   vote->record = sequence;
-  if (Mutated("acceptor_forgets")) return;
-  vote->accepted_ballot = ballot;
-  vote->value = std::move(value);
-  vote->deps = deps;
+  rules::TakeBackVote(ballot, std::move(value), deps, *vote);
 }
 
 void Acceptor::RestorePromise(InstanceId id, Ballot ballot,
                               RecordSequence sequence) {
   Vote* vote = votes_.FindOrCreate(id);
-  if (vote == nullptr || Mutated("forget_promise")) return;
-  vote->promised_ballot = std::max(vote->promised_ballot, ballot);
+  if (vote == nullptr) return;
+  rules::TakeBackPromise(ballot, *vote);
   vote->record = sequence;
 }
 

@@ -1,8 +1,8 @@
 #include "replica/bpaxos/floors.h"
 
-#include <algorithm>
+#include "replica/bpaxos/rules.h"
 
-#include "wire/mutation.h"
+#include <algorithm>
 
 namespace quorate::bpaxos {
 
@@ -24,10 +24,8 @@ void Floors::HandleFrontier(ReplicaId from, const DependencySet& executed) {
 std::optional<FloorRecord> Floors::Raise(const DependencySet* committed,
                                          const DependencySet& drop) {
   if (record_ != 0) return std::nullopt;
-  const int executors = cluster_.roles.executors.size();
   DependencySet base = witnesses_.executed().ReachedByAllBut(
-      Mutated("floor_of_one") ? executors - 1
-                              : executors - 1 - cluster_.faults);
+      rules::MayLack(cluster_.roles.executors.size(), cluster_.faults));
   if (executes_ && committed != nullptr) base.IntersectWith(*committed);
   if (next_base_.Covers(base) && next_drop_.Covers(drop)) return std::nullopt;
   next_base_.UnionWith(base);

@@ -1,12 +1,11 @@
 #include "replica/bpaxos/leader.h"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
+#include "replica/bpaxos/rules.h"
 #include "wire/check.h"
 #include "wire/fingerprint.h"
-#include "wire/mutation.h"
 
 namespace quorate::bpaxos {
 namespace {
@@ -49,11 +48,8 @@ InstanceId Leader::Propose(CommandBatchPtr batch, Effects& effects) {
   vertex->deps = DependencySet(cluster_.columns);
   vertex->next_retransmit_ticks = settings_.retransmit_ticks;
   ++in_flight_;
-  vertex->shards = ShardsOf(*vertex->batch, cluster_.shards());
-  if (Mutated("first_shard_only")) {
-    vertex->shards =
-        static_cast<ShardSet>(1u << std::countr_zero(vertex->shards));
-  }
+  vertex->shards =
+      rules::ShardsToAsk(ShardsOf(*vertex->batch, cluster_.shards()));
   for (int shard = 0; shard < cluster_.shards(); ++shard) {
     Ask(id, *vertex, shard, /*again=*/false, effects);
   }
@@ -82,18 +78,14 @@ void Leader::Ask(InstanceId id, Vertex& vertex, int shard, bool again,
     effects.SendAgain(nodes, std::move(request), reserved);
   } else {
     effects.Send(nodes, std::move(request),
-                 Mutated("d_reserve") ? 0 : reserved);
+                 rules::RestsOn(rules::Effect::kRequest, reserved));
   }
 }
 
 // Or need not: nothing of it concerns the shard.
 bool Leader::HasAnswered(const Vertex& vertex, int shard) const {
   if ((vertex.shards >> shard & 1) == 0) return true;
-  // Any two quorums of a shard have a node in common (deps_from_f).
-  const Electorate& electorate = cluster_.shard(shard);
-  return electorate.IsQuorum(Mutated("deps_from_f")
-                                 ? electorate.PlusOne(vertex.answered)
-                                 : vertex.answered);
+  return rules::AreAnswers(cluster_.shard(shard), vertex.answered);
 }
 
 bool Leader::HaveAllAnswered(const Vertex& vertex) const {
@@ -497,7 +489,7 @@ void Leader::RaiseFloor(const DependencySet& floor) {
 // ---- a second life ----------------------------------------------------------
 
 void Leader::Restore(const ReservedRecord& record) {
-  if (Mutated("ballot0_twice")) return;
+  if (!rules::IsTakenBack(record)) return;
   earlier_through_ = std::max(earlier_through_, record.through);
   next_slot_ = earlier_through_ + 1;
   first_open_ = next_slot_;

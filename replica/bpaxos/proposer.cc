@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "replica/bpaxos/rules.h"
 #include "wire/check.h"
 #include "wire/fingerprint.h"
-#include "wire/mutation.h"
 #include "wire/timers.h"
 
 namespace quorate::bpaxos {
@@ -39,12 +39,9 @@ void Proposer::Propose(InstanceId id, const Value& value,
   SendAccept(id, proposal, to, have_payload, effects);
 }
 
-// Of the instance, whoever proposes: a later ballot must meet the same votes
-// (foreign_group).
 const AcceptorGroup& Proposer::GroupOf(InstanceId id,
                                        const Proposal& proposal) const {
-  if (Mutated("foreign_group") && !proposal.ballot.is_initial()) ++id.slot;
-  return cluster_.GroupOf(id);
+  return rules::GroupOf(cluster_, id, proposal.ballot);
 }
 
 void Proposer::SendAccept(InstanceId id, const Proposal& proposal,
@@ -91,7 +88,7 @@ void Proposer::StartAttempt(InstanceId id, Proposal& proposal,
       effects.Persist(PromisedRecord{.instance = id, .ballot = used});
   effects.Send(GroupOf(id, proposal).members(),
                quorate::Recover{.instance = id, .ballot = used},
-               Mutated("d_resume0") ? 0 : proposal.record);
+               rules::RestsOn(rules::Effect::kRecover, proposal.record));
 }
 
 void Proposer::Abandon(InstanceId id) {
@@ -113,10 +110,7 @@ std::optional<Decision> Proposer::HandleAcceptReply(ReplicaId from,
   }
   Proposal& proposal = at->second;
   proposal.answered.Insert(from);
-  const Electorate& electorate = GroupOf(m.instance, proposal).phase2;
-  if (!electorate.IsQuorum(Mutated("slowq_small")
-                               ? electorate.PlusOne(proposal.answered)
-                               : proposal.answered)) {
+  if (!rules::AreVotes(GroupOf(m.instance, proposal), proposal.answered)) {
     return std::nullopt;
   }
   Decision decision{.instance = m.instance,
@@ -141,18 +135,13 @@ void Proposer::HandleRecoverReply(ReplicaId from, const RecoverReply& m,
   Proposal& proposal = at->second;
   const AcceptorGroup& group = GroupOf(m.instance, proposal);
   proposal.answered.Insert(from);
-  if (m.status == InstanceStatus::kAccepted && !Mutated("ign_accepted") &&
-      (!proposal.saw_vote || m.accepted_ballot > proposal.highest_vote)) {
+  if (rules::IsHigherVote(m, proposal.saw_vote, proposal.highest_vote)) {
     proposal.saw_vote = true;
     proposal.highest_vote = m.accepted_ballot;
     proposal.value = m.value;
     proposal.deps = m.deps;
   }
-  if (!group.phase1.IsQuorum(Mutated("quorums_apart")
-                                 ? group.phase1.PlusOne(proposal.answered)
-                                 : proposal.answered)) {
-    return;
-  }
+  if (!rules::ArePromises(group, proposal.answered)) return;
   proposal.stage = Proposal::Stage::kAccepting;
   proposal.answered = ReplicaSet();
   proposal.age_ticks = 0;

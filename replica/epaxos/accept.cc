@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "replica/epaxos/epaxos.h"
-#include "wire/mutation.h"
+#include "replica/epaxos/rules.h"
 
 namespace quorate::epaxos {
 
@@ -10,8 +10,7 @@ namespace quorate::epaxos {
 void Epaxos::StartAccept(InstanceId id, Instance& instance, Actions& actions) {
   instance.status = InstanceStatus::kAccepted;
   instance.accepted_ballot = Ballot();
-  instance.deps = Mutated("slow_initdep") ? instance.initial_deps
-                                          : instance.leading->voted_deps;
+  instance.deps = rules::SlowDeps(instance, *instance.leading.get());
   instance.last_record =
       Persist(AcceptedRecord{.instance = id,
                              .ballot = instance.accepted_ballot,
@@ -35,7 +34,7 @@ void Epaxos::StartAccept(InstanceId id, Instance& instance, Actions& actions) {
 void Epaxos::HandleAccept(ReplicaId from, const Accept& m, Actions& actions) {
   Instance* instance = log_.FindOrCreate(m.instance);
   if (AnswerIfSettled(from, m.instance, instance, actions)) return;
-  if (instance->promised_ballot > m.ballot && !Mutated("acc_bal")) {
+  if (!rules::MayAccept(*instance, m.ballot)) {
     return SayPromised(from, m.instance, *instance, actions);
   }
   Value value = m.value;
@@ -67,7 +66,7 @@ void Epaxos::HandleAccept(ReplicaId from, const Accept& m, Actions& actions) {
                              .deps = m.deps},
               actions);
   Send(from, AcceptReply{.instance = m.instance, .ballot = m.ballot},
-       Mutated("d_accept") ? 0 : instance->last_record, actions);
+       rules::RestsOn(rules::Effect::kAccept, instance->last_record), actions);
 }
 
 // Counts one vote of the slow path. With a quorum of votes for our ballot the
@@ -90,7 +89,7 @@ void Epaxos::DecideAccept(InstanceId id, Instance& instance, Actions& actions) {
   const bool recovered = !instance.accepted_ballot.is_initial();
   const ReplicaSet& voters = instance.leading->accept_voters;
   if (!voters.Contains(self_) ||
-      voters.size() + (Mutated("slowq_small") ? 1 : 0) < quorums_.accepting()) {
+      !rules::AreAcceptQuorum(voters.size(), quorums_)) {
     return;
   }
   MarkCommitted(id, instance, instance.value, instance.deps);

@@ -8,7 +8,7 @@
 // because any union over so many replicas is a good set of dependencies:
 // n/2 + 1 with the command leader's own, and two of those meet.
 #include "replica/epaxos/fast_path.h"
-#include "wire/mutation.h"
+#include "replica/epaxos/rules.h"
 
 namespace quorate::epaxos {
 
@@ -27,9 +27,9 @@ void FastPath::CountReporters(const DependencySet& deps, Leading& leading) {
 }
 
 bool FastPath::EveryDependencyIsPopular(const Leading& leading) const {
-  const int enough = quorums_.faults - (Mutated("atlas_threshold") ? 1 : 0);
   for (int i = 0; i < leading.voted_deps.columns(); ++i) {
-    if (leading.reporters[static_cast<std::size_t>(i)] < enough) return false;
+    const int reporters = leading.reporters[static_cast<std::size_t>(i)];
+    if (!rules::IsPopular(reporters, quorums_)) return false;
   }
   return true;
 }
@@ -59,13 +59,8 @@ Ruling FastPath::AtlasRuling(InstanceId id,
             .value = voted,
             .deps = none};
   }
-  // Fast is impossible if the command leader has promised without having
-  // committed, or some member of FQ without having voted.
-  ReplicaSet reporting = recovering.quorum.Intersect(fast_quorum);
-  if (voters.empty() || recovering.quorum.Contains(id.replica) ||
-      !reporting.Minus(voters).empty() || Mutated("atlas_union_all")) {
-    reporting = recovering.quorum;
-  }
+  const ReplicaSet reporting =
+      rules::Reporting(id, recovering.quorum, fast_quorum, voters);
   Ruling ruling{.kind = Ruling::Kind::kPropose,
                 .value = Value::Commands(recovering.batch),
                 .deps = none};

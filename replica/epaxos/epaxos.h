@@ -186,7 +186,6 @@ class Epaxos {
   ReplicaSet ChooseFastQuorumPeers() const;
   void CollectHere(InstanceId id, Instance& instance,
                    const CommandBatchPtr& batch, DependencySet& deps);
-  void DropNoops();  // what D4 forbids, for the mutants
   RecordSequence Reserve(std::uint64_t slot, bool overlap, Actions& actions);
   // accept.cc
   void StartAccept(InstanceId id, Instance& instance, Actions& actions);
@@ -264,7 +263,6 @@ class Epaxos {
   void HandleValidateReply(ReplicaId from, const ValidateReply& m,
                            Actions& actions);
   void DecideValidation(InstanceId id, Instance& instance, Actions& actions);
-  static int VotesBesidesLeader(InstanceId id, const Recovering& recovering);
   static Waiting WaitingOf(InstanceId id, const Recovering& recovering);
   void HandleWaiting(const Waiting& m, Actions& actions);
   void EvaluateWaiting(InstanceId id, Instance& instance, Actions& actions);

@@ -1,6 +1,6 @@
 #include "replica/epaxos/fast_path.h"
 
-#include "wire/mutation.h"
+#include "replica/epaxos/rules.h"
 
 namespace quorate::epaxos {
 
@@ -20,9 +20,7 @@ bool FastPath::MayBeFastQuorum(ReplicaSet quorum, ReplicaId leader,
          quorum.Contains(self);
 }
 
-bool FastPath::ClampsOwnColumn() const {
-  return rule_ != FastPathRule::kAtlas || Mutated("atlas_clamp");
-}
+bool FastPath::ClampsOwnColumn() const { return rules::ClampsOwnColumn(rule_); }
 
 void FastPath::Begin(const Instance& instance, Leading& leading) const {
   leading.voted_deps = instance.initial_deps;
@@ -38,30 +36,23 @@ void FastPath::CountVote(ReplicaId from, const DependencySet& deps,
     CountReporters(deps, leading);
   }
   leading.voters.Insert(from);
-  if (deps == instance.initial_deps || Mutated("fast_allequal")) {
+  if (rules::IsFastVote(deps, instance.initial_deps)) {
     leading.matching.Insert(from);
   }
   leading.voted_deps.UnionWith(deps);
 }
 
-// Compared with the initial dependencies, not with each other: a larger set
-// that all agree on cannot be told apart in recovery (fast_allequal). Where all
-// n must match this makes no difference, the command leader being one of them.
 bool FastPath::IsFast(const Instance& instance, const Leading& leading) const {
   if (FixesQuorum()) {
     return leading.voters == instance.fast_quorum &&
            EveryDependencyIsPopular(leading);
   }
-  const bool one_less =
-      Mutated("fq_small") ||
-      (rule_ == FastPathRule::kUnanimous && Mutated("unanimous_majority"));
-  return leading.matching.size() + (one_less ? 1 : 0) >= quorums_.fast();
+  return rules::AreFastQuorum(leading.matching.size(), quorums_);
 }
 
 const DependencySet& FastPath::FastDeps(const Instance& instance,
                                         const Leading& leading) const {
-  return FixesQuorum() || Mutated("fast_allequal") ? leading.voted_deps
-                                                   : instance.initial_deps;
+  return rules::FastDeps(rule_, instance, leading);
 }
 
 Round FastPath::OtherwiseThanFast(const Instance& instance,
@@ -70,7 +61,7 @@ Round FastPath::OtherwiseThanFast(const Instance& instance,
   if (FixesQuorum()) {
     const ReplicaSet missing = instance.fast_quorum.Minus(leading.voters);
     if (missing.empty()) return Round::kSlow;
-    // Nobody else may be asked at ballot 0 (atlas_second_fq).
+    // Nobody else may be asked (rules::EndsWithItsFastQuorum).
     return leading.fast_path_given_up || !missing.Intersect(suspected).empty()
                ? Round::kStuck
                : Round::kOpen;
@@ -100,26 +91,17 @@ Ruling FastPath::AfterPromises(InstanceId id,
 // R3-R5 (protocol.md 2.6).
 Ruling FastPath::EpaxosRuling(InstanceId id,
                               const Recovering& recovering) const {
-  const ReplicaSet quorum = recovering.quorum;
-  // R3: the command leader has promised our ballot and knows that it has not
-  // committed, so it never commits fast.
-  if ((quorum.Contains(id.replica) &&
-       (!recovering.LeaderIsRecused(id) || Mutated("rec_r3")) &&
-       !Mutated("no_r3")) ||
-      Mutated("coord_rule_always")) {
+  if (rules::LeaderIsNotFast(id, recovering)) {
     return {.rule = RecoveryRule::kR3};
   }
-  // R4: a fast quorum meets Q in at least |Q| - e members, all matching; a
-  // recused command leader is one of them for certain.
-  if (recovering.Matching(quorum) < quorum.size() - quorums_.fast_faults &&
-      !Mutated("no_r4")) {
+  if (rules::TooFewMatch(recovering, quorums_)) {
     return {.rule = RecoveryRule::kR4};
   }
   // R5: the initial dependencies are unique per instance.
   Ruling ruling{.rule = RecoveryRule::kR4};
   for (const auto& answer : recovering.answers) {
     if (!answer || !answer->matches_initial) continue;
-    ruling = {.kind = Ruling::Kind::kValidate,
+    ruling = {.kind = rules::EnoughMatch(),
               .value = answer->value,
               .deps = answer->deps,
               .rule = RecoveryRule::kR5};

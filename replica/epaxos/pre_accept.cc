@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "replica/epaxos/epaxos.h"
+#include "replica/epaxos/rules.h"
 #include "wire/check.h"
-#include "wire/mutation.h"
 
 namespace quorate::epaxos {
 
@@ -18,8 +18,8 @@ InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
   // B-R1b: every own proposal covers the floor that is being raised.
   DependencySet deps = candidate_floor_;
   deps.UnionWith(drop_floor_);
-  if (!Mutated("no_phantom")) deps.UnionWith(forgotten_);
-  if (Mutated("nop_drops_index") || Mutated("nopcom_drops")) DropNoops();
+  rules::CoverForgotten(forgotten_, deps);
+  rules::KeepNoops(log_, drop_floor_, index_);
   index_.CollectAndAdd(id, *batch, deps);
   if (fast_path_.ClampsOwnColumn()) deps.ClampOwnColumn(id);
 
@@ -64,9 +64,8 @@ InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
                          .batch = std::move(batch),
                          .initial_deps = deps,
                          .fast_quorum = instance->fast_quorum},
-               Mutated("d_coord_pre") ? 0
-               : overlap              ? reserved
-                                      : instance->last_record,
+               rules::RestsOn(rules::Effect::kPreAccept,
+                              overlap ? reserved : instance->last_record),
                actions);
   return id;
 }
@@ -114,39 +113,16 @@ ReplicaSet Epaxos::ChooseFastQuorumPeers() const {
 void Epaxos::CollectHere(InstanceId id, Instance& instance,
                          const CommandBatchPtr& batch, DependencySet& deps) {
   deps.UnionWith(drop_floor_);
-  if (!Mutated("no_phantom")) deps.Raise(self_, forgotten_[self_]);
-  if (Mutated("nop_drops_index") || Mutated("nopcom_drops")) DropNoops();
+  rules::CoverForgotten(self_, forgotten_, deps);
+  rules::KeepNoops(log_, drop_floor_, index_);
   if (instance.initial_batch == nullptr) {
     instance.initial_batch = batch;
-    if (!Mutated("no_index")) index_.CollectAndAdd(id, *batch, deps);
+    rules::CollectAndIndex(instance, id, *batch, index_, deps);
   } else {
     index_.Collect(*batch, deps);
   }
   if (fast_path_.ClampsOwnColumn()) deps.ClampOwnColumn(id);
 }
-
-#ifdef QUORATE_MUTATIONS
-// The index cannot forget one instance: it is built anew without those that
-// have become noops, the decided ones alone or all (D4).
-void Epaxos::DropNoops() {
-  index_ = ConflictIndex(quorums_.replicas, settings_.conflicts);
-  index_.RaiseFloor(drop_floor_);
-  for (int i = 0; i < quorums_.replicas; ++i) {
-    const ReplicaId column = ReplicaAt(i);
-    for (std::uint64_t slot = log_.Dropped(column) + 1;
-         slot <= log_.Newest(column); ++slot) {
-      const Instance& instance = *log_.Find({column, slot});
-      const bool dropped = instance.value.kind == ValueKind::kNoop &&
-                           (instance.status == InstanceStatus::kCommitted ||
-                            Mutated("nop_drops_index"));
-      if (dropped || instance.initial_batch == nullptr) continue;
-      index_.Add({column, slot}, *instance.initial_batch);
-    }
-  }
-}
-#else
-void Epaxos::DropNoops() {}
-#endif
 
 void Epaxos::HandlePreAccept(ReplicaId from, const PreAccept& m,
                              Actions& actions) {
@@ -166,15 +142,11 @@ void Epaxos::HandlePreAccept(ReplicaId from, const PreAccept& m,
               instance->last_record, actions);
     return;
   }
-  if ((!instance->promised_ballot.is_initial() && !Mutated("pre_bal")) ||
-      instance->status != InstanceStatus::kUnknown) {
+  if (!rules::MayPreAccept(*instance)) {
     return SayPromised(from, m.instance, *instance, actions);
   }
 
-  DependencySet deps = m.initial_deps;
-  if (Mutated("atlas_nod") && fast_path_.FixesQuorum()) {
-    deps = DependencySet(quorums_.replicas);
-  }
+  DependencySet deps = rules::VoteBeginsWith(m.initial_deps, fast_path_.rule());
   CollectHere(m.instance, *instance, m.batch, deps);
 
   instance->status = InstanceStatus::kPreAccepted;
@@ -192,14 +164,7 @@ void Epaxos::HandlePreAccept(ReplicaId from, const PreAccept& m,
                                 .fast_quorum = m.fast_quorum},
               actions);
   Send(from, PreAcceptReply{.instance = m.instance, .deps = deps},
-       Mutated("d_vote") ? 0 : instance->last_record, actions);
-}
-
-// A replica that has not voted yet, if `from` has: a vote counted by message.
-static ReplicaId CountedTwice(const ReplicaSet& voters, ReplicaId from) {
-  int other = 0;
-  while (voters.Contains(from) && voters.Contains(ReplicaAt(other))) ++other;
-  return voters.Contains(from) ? ReplicaAt(other) : from;
+       rules::RestsOn(rules::Effect::kVote, instance->last_record), actions);
 }
 
 void Epaxos::HandlePreAcceptReply(ReplicaId from, const PreAcceptReply& m,
@@ -212,33 +177,15 @@ void Epaxos::HandlePreAcceptReply(ReplicaId from, const PreAcceptReply& m,
     return;
   }
   Leading& leading = *instance->leading.get();
-  // A set, not a counter: the network may deliver one vote twice (BM12).
-  if (Mutated("duplicate_vote")) from = CountedTwice(leading.voters, from);
-  fast_path_.CountVote(from, m.deps, *instance, leading);
+  fast_path_.CountVote(rules::VoterOf(leading.voters, from), m.deps, *instance,
+                       leading);
   DecidePreAccept(m.instance, *instance, actions);
-}
-
-// A second fast quorum at ballot 0: what is fast with one of them may not be
-// with the other, and recovery knows but one.
-static void ForgetFastQuorum(ReplicaId self, const QuorumSizes& quorums,
-                             Instance& instance, Leading& leading) {
-  ReplicaSet other;
-  other.Insert(self);
-  for (int step = 1; other.size() < quorums.fast(); ++step) {
-    other.Insert(
-        ReplicaAt((Index(self) + quorums.replicas - step) % quorums.replicas));
-  }
-  instance.fast_quorum = other;
-  leading.voters = {};
-  leading.voters.Insert(self);
 }
 
 void Epaxos::DecidePreAccept(InstanceId id, Instance& instance,
                              Actions& actions) {
-  // The ballot is looked at when deciding (fast_bal): a promise made since
-  // then forbids the fast path.
   if (instance.status != InstanceStatus::kPreAccepted || !instance.leading ||
-      (!instance.promised_ballot.is_initial() && !Mutated("fast_bal"))) {
+      !rules::MayCommitFast(instance)) {
     return;
   }
   const Leading& leading = *instance.leading.get();
@@ -251,12 +198,9 @@ void Epaxos::DecidePreAccept(InstanceId id, Instance& instance,
     case Round::kOpen: break;
     case Round::kSlow: StartAccept(id, instance, actions); break;
     case Round::kStuck:
-      if (Mutated("atlas_second_fq")) {
-        ForgetFastQuorum(self_, quorums_, instance, *instance.leading.get());
-        fast_path_.Begin(instance, *instance.leading.get());
-        return Retransmit(id, instance, actions);
+      if (rules::EndsWithItsFastQuorum(id, quorums_, instance)) {
+        StartRecovery(id, actions);
       }
-      StartRecovery(id, actions);
       break;
   }
 }
@@ -279,8 +223,10 @@ void Epaxos::CommitFast(InstanceId id, Instance& instance, Actions& actions) {
   // Durable before anybody hears of it (d_fastcommit): recovery reads "the
   // command leader answered and has not committed" as "no fast commit".
   Await(instance.last_record, id, OnDurable::kReleaseFastCommit, actions);
-  AnnounceCommit(id, instance,
-                 Mutated("d_fastcommit") ? 0 : instance.last_record, actions);
+  AnnounceCommit(
+      id, instance,
+      rules::RestsOn(rules::Effect::kFastCommit, instance.last_record),
+      actions);
 }
 
 }  // namespace quorate::epaxos

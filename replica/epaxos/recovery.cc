@@ -5,16 +5,10 @@
 #include <utility>
 
 #include "replica/epaxos/epaxos.h"
+#include "replica/epaxos/rules.h"
 #include "wire/check.h"
-#include "wire/mutation.h"
 
 namespace quorate::epaxos {
-
-// One ballot for promises and votes.
-static void AcceptAtPromise(Instance& instance) {
-  if (instance.status != InstanceStatus::kAccepted) return;
-  instance.accepted_ballot = instance.promised_ballot;
-}
 
 void Epaxos::StartRecovery(InstanceId id, Actions& actions) {
   Instance* instance = log_.FindOrCreate(id);
@@ -25,7 +19,6 @@ void Epaxos::StartRecovery(InstanceId id, Actions& actions) {
       std::max(instance->promised_ballot, instance->refused_by);
   const Ballot ballot = Ballot::Of(above.round() + 1, self_);
   YieldTo(id, *instance, ballot);
-  if (Mutated("single_bal")) AcceptAtPromise(*instance);
   Recovering& recovering = instance->recovering.Emplace();
   recovering.next_repeat_ticks = settings_.retransmit_ticks;
   recovering.ballot = ballot;
@@ -45,7 +38,7 @@ void Epaxos::StartRecovery(InstanceId id, Actions& actions) {
 
 PromisedRecord Epaxos::PromiseTo(InstanceId id, Instance& instance,
                                  Ballot ballot, const CommandBatchPtr& batch) {
-  instance.promised_ballot = ballot;
+  rules::Promise(ballot, instance);
   PromisedRecord record{.instance = id, .ballot = ballot};
   if (!fast_path_.CollectsInRecovery() || batch == nullptr ||
       instance.status != InstanceStatus::kUnknown || instance.collected) {
@@ -54,16 +47,9 @@ PromisedRecord Epaxos::PromiseTo(InstanceId id, Instance& instance,
   // From now on every later command is told of this one (atlas_noindex): its
   // recovery may rest on what is answered here.
   record.deps = DependencySet(quorums_.replicas);
-  if (Mutated("atlas_noindex")) {
-    index_.Collect(batch->operations(), record.deps);
-  } else {
-    CollectHere(id, instance, batch, record.deps);
-    if (!Mutated("d_collect")) {
-      record.batch = batch;
-      instance.payload_recorded = true;
-    }
-    instance.collected = true;
-  }
+  CollectHere(id, instance, batch, record.deps);
+  rules::RecordCollected(batch, instance, record);
+  instance.collected = true;
   instance.deps = record.deps;
   return record;
 }
@@ -76,8 +62,7 @@ void Epaxos::YieldTo(InstanceId id, Instance& instance, Ballot ballot) {
   }
   // An accept round at a lower ballot can no longer get its quorum. Votes that
   // are already on their way are for a ballot that nobody leads any more.
-  if (instance.leading && instance.accepted_ballot < ballot &&
-      !Mutated("fast_bal")) {
+  if (instance.leading && rules::EndsRoundOf(instance, ballot)) {
     instance.leading.Clear();
   }
 }
@@ -92,22 +77,16 @@ RecoverReply Epaxos::MakeRecoverReply(InstanceId id, const Instance& instance,
           .deps = instance.deps.columns() == 0
                       ? DependencySet(quorums_.replicas)
                       : instance.deps,
-          .matches_initial =
-              instance.status == InstanceStatus::kPreAccepted &&
-              (instance.deps == instance.initial_deps || Mutated("r_anypre")),
+          .matches_initial = rules::MatchesInitial(instance),
           .recused = IsRecused(id, instance),
           .fast_quorum = instance.status == InstanceStatus::kPreAccepted
                              ? instance.fast_quorum
                              : ReplicaSet()};
 }
 
-// A command leader that crashed may have lost a fast commit that it announced.
-// So it no longer knows whether its own pre-accepted instances were committed,
-// in this life and all that follow (truncation.md A.1; rec_nostick).
 bool Epaxos::IsRecused(InstanceId id, const Instance& instance) const {
-  return lazy_before_ && IsSelf(id.replica) && instance.restored_pre_accept &&
-         instance.status == InstanceStatus::kPreAccepted &&
-         !Mutated("rec_none");
+  return IsSelf(id.replica) &&
+         rules::MayHaveForgottenCommit(lazy_before_, instance);
 }
 
 void Epaxos::HandleRecover(ReplicaId from, const Recover& m, Actions& actions) {
@@ -124,11 +103,10 @@ void Epaxos::HandleRecover(ReplicaId from, const Recover& m, Actions& actions) {
     return SayPromised(from, m.instance, *instance, actions);
   }
   YieldTo(m.instance, *instance, m.ballot);
-  if (Mutated("single_bal")) AcceptAtPromise(*instance);
   instance->last_record =
       Persist(PromiseTo(m.instance, *instance, m.ballot, m.batch), actions);
   Send(from, MakeRecoverReply(m.instance, *instance, m.ballot),
-       Mutated("d_promise") ? 0 : instance->last_record, actions);
+       rules::RestsOn(rules::Effect::kPromise, instance->last_record), actions);
 }
 
 void Epaxos::HandleRecoverReply(ReplicaId from, const RecoverReply& m,
@@ -183,18 +161,7 @@ void Epaxos::DecideRecovery(InstanceId id, Instance& instance,
                             Actions& actions) {
   Recovering& recovering = *instance.recovering.get();
   recovering.quorum = recovering.answered;
-  const RecoverReply* highest = nullptr;
-  for (const auto& answer : recovering.answers) {
-    if (!answer) continue;
-    // A committed one answers with Commit (R1), never with a RecoverReply.
-    if (answer->status == InstanceStatus::kAccepted &&
-        (highest == nullptr || Mutated("any_accepted") ||
-         answer->accepted_ballot > highest->accepted_ballot)) {
-      highest = &*answer;
-    }
-  }
-  // R2: the highest accepted ballot wins.
-  if (highest != nullptr && !Mutated("ign_accepted")) {
+  if (const RecoverReply* highest = rules::HighestAccepted(recovering)) {
     Count(RecoveryRule::kR2);
     const Value value = highest->value;
     ProposeRecovered(id, instance, value, DependencySet(highest->deps),
@@ -227,25 +194,18 @@ void Epaxos::GiveUp(InstanceId id, Instance& instance, Actions& actions) {
   const Recovering& recovering = *instance.recovering.get();
   DependencySet deps(quorums_.replicas);
   Value value = Value::Noop();
-  bool all_pre_accepted = true;
-  for (int i = 0; i < quorums_.replicas; ++i) {
-    if (!recovering.quorum.Contains(ReplicaAt(i))) continue;
+  const bool salvage = rules::HaveAllVoted(recovering, quorums_.replicas);
+  for (int i = 0; salvage && i < quorums_.replicas; ++i) {
     const auto& answer = recovering.answers[static_cast<std::size_t>(i)];
-    if (answer->status != InstanceStatus::kPreAccepted) {
-      all_pre_accepted = Mutated("unanimous_some") && all_pre_accepted;
+    if (!recovering.quorum.Contains(ReplicaAt(i)) ||
+        answer->status != InstanceStatus::kPreAccepted) {
       continue;
     }
-    if (Mutated("first_deps")) deps = DependencySet(quorums_.replicas);
-    deps.UnionWith(answer->deps);
+    rules::UniteVotes(answer->deps, deps);
     value = answer->value;
   }
-  Count(all_pre_accepted ? RecoveryRule::kSalvage : RecoveryRule::kNoop);
-  if (all_pre_accepted) {
-    ProposeRecovered(id, instance, std::move(value), deps, actions);
-  } else {
-    ProposeRecovered(id, instance, Value::Noop(),
-                     DependencySet(quorums_.replicas), actions);
-  }
+  Count(salvage ? RecoveryRule::kSalvage : RecoveryRule::kNoop);
+  ProposeRecovered(id, instance, std::move(value), deps, actions);
 }
 
 void Epaxos::ProposeRecovered(InstanceId id, Instance& instance, Value value,

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "replica/epaxos/epaxos.h"
+#include "replica/epaxos/rules.h"
 #include "wire/check.h"
-#include "wire/mutation.h"
 #include "wire/overloaded.h"
 
 namespace quorate::epaxos {
@@ -101,7 +101,7 @@ void Epaxos::Restore(const Record& record,
             Instance* instance = Touch(r.instance);
             if (instance == nullptr) return;
             RestorePayload(*instance, r.instance, r.value.batch);
-            if (Mutated("d_resume0") && r.ballot.is_initial()) return;
+            if (!rules::IsTakenBack(r)) return;
             instance->status = InstanceStatus::kAccepted;
             instance->promised_ballot =
                 std::max(instance->promised_ballot, r.ballot);
@@ -113,7 +113,7 @@ void Epaxos::Restore(const Record& record,
           },
           [&](const PromisedRecord& r) {
             Instance* instance = Touch(r.instance);
-            if (instance == nullptr || Mutated("forget_promise")) return;
+            if (instance == nullptr || !rules::IsTakenBack(r)) return;
             instance->promised_ballot =
                 std::max(instance->promised_ballot, r.ballot);
             if (r.batch == nullptr) return;
@@ -142,9 +142,7 @@ void Epaxos::Restore(const Record& record,
             instance->released = true;
             committed.push_back({.instance = r.instance,
                                  .value = instance->value,
-                                 .deps = Mutated("replay_differs")
-                                             ? DependencySet(quorums_.replicas)
-                                             : instance->deps});
+                                 .deps = rules::ReplayedDeps(*instance)});
           },
           [&](const FloorRecord& r) { RestoreFloors(r); },
           [&](const ReservedRecord& r) {

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "replica/epaxos/epaxos.h"
-#include "wire/mutation.h"
+#include "replica/epaxos/rules.h"
 #include "wire/timers.h"
 
 namespace quorate::epaxos {
@@ -104,7 +104,9 @@ bool Epaxos::NeedsRecovery(ReplicaId column, Actions& actions) {
     still = {.committed = committed_[column]};
     return false;
   }
-  if (++still.ticks < PatienceWith(column)) return false;
+  if (!rules::IsOutOfPatience(++still.ticks, PatienceWith(column))) {
+    return false;
+  }
   return !WaitsForProposer(column, still, actions);
 }
 
@@ -176,7 +178,6 @@ void Epaxos::HandleInquireReply(ReplicaId from, const InquireReply& m) {
 }
 
 void Epaxos::RecoverWhatIsStuck(Actions& actions) {
-  if (Mutated("no_recovery")) return;
   for (int i = 0; i < quorums_.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
     if (!NeedsRecovery(column, actions)) continue;
@@ -186,15 +187,9 @@ void Epaxos::RecoverWhatIsStuck(Actions& actions) {
          ++slot) {
       const InstanceId id{column, slot};
       const Instance* instance = log_.Find(id);
-      if (Mutated("wait_for_ever") && instance != nullptr &&
-          instance->waiting_votes > 0) {
-        continue;
-      }
       // An own round at ballot 0 that still runs repeats itself.
       if (recoveries_.contains(id) ||
-          (instance != nullptr &&
-           (instance->status == InstanceStatus::kCommitted ||
-            instance->leading))) {
+          (instance != nullptr && rules::NeedsNobody(*instance))) {
         continue;
       }
       StartRecovery(id, actions);
@@ -238,8 +233,7 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
       << doublings;
   // Nothing is repeated while the own disk is what it waits for.
   if (instance.last_record > outbox_.durable()) return;
-  const bool waits = recovering.stage == Recovering::Stage::kWaiting;
-  if (age >= limit && !(waits && Mutated("wait_for_ever"))) {
+  if (rules::IsTooOld(recovering, age, limit)) {
     StartRecovery(id, actions);  // A new ballot, perhaps with another Q.
     return;
   }

@@ -5,8 +5,8 @@
 
 #include "replica/base/snapshot_facts.h"
 #include "replica/epaxos/epaxos.h"
+#include "replica/epaxos/rules.h"
 #include "wire/check.h"
-#include "wire/mutation.h"
 #include "wire/timers.h"
 
 namespace quorate::epaxos {
@@ -304,9 +304,7 @@ DependencySet Epaxos::DroppableFloor() {
       readers_.Limit(everybody, most, settings_.retained_bytes, retains);
   if (held.Covers(floor) || everybody.Covers(floor)) return floor;
   ++stats_.floors_held_back;
-  if (Mutated("pass_each_other")) return floor;
-  floor.IntersectWith(held);
-  floor.UnionWith(everybody);
+  rules::KeepToWitnessed(held, everybody, floor);
   return floor;
 }
 

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "replica/epaxos/epaxos.h"
+#include "replica/epaxos/rules.h"
 #include "wire/limits.h"
-#include "wire/mutation.h"
 
 namespace quorate::epaxos {
 namespace {
@@ -72,10 +72,6 @@ void Epaxos::StartValidation(InstanceId id, Instance& instance,
                           .batch = recovering.batch,
                           .initial_deps = recovering.initial_deps};
   const ValidateReply own = ValidateHere(id, instance, validate, actions);
-  if (Mutated("skip_validate")) {
-    return ProposeRecovered(id, instance, Value::Commands(validate.batch),
-                            validate.initial_deps, actions);
-  }
   for (const ValidateReply::Conflict& conflict : own.conflicts) {
     recovering.conflicts[conflict.instance] |= conflict.committed;
   }
@@ -87,16 +83,12 @@ void Epaxos::StartValidation(InstanceId id, Instance& instance,
 }
 
 // Every conflicting instance above the initial dependencies that does not have
-// this one in its own: tested on *initial* dependencies while undecided
-// (val_use_dep), on the decided ones afterwards.
+// this one in its own.
 //
 // A log may hold a hundred thousand instances, and many are recovered at once
 // when a peer falls silent: only those that may conflict are looked at. Every
 // known payload is in the index (D4), so that nothing above its marks for these
-// keys conflicts. In its own column, nothing below it invalidates it: its
-// command leader had proposed all of that before and knew it, or depends on all
-// that it may have forgotten (protocol.md 1.3), so its initial dependencies
-// cover it.
+// keys conflicts.
 std::vector<ValidateReply::Conflict> Epaxos::FindInvalidating(
     InstanceId id, const CommandBatch& batch,
     const DependencySet& initial_deps) {
@@ -106,31 +98,23 @@ std::vector<ValidateReply::Conflict> Epaxos::FindInvalidating(
   std::vector<ValidateReply::Conflict> found;
   for (int i = 0; i < quorums_.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
-    // A set has all of a column up to its watermark (latest_only).
-    const std::uint64_t covered =
-        Mutated("latest_only") ? 0 : initial_deps[column];
-    std::uint64_t from = std::max(covered, log_.Dropped(column)) + 1;
-    if (column == id.replica && !Mutated("latest_only")) {
-      from = std::max(from, id.slot + 1);
-    }
+    const std::uint64_t from =
+        std::max(rules::FirstToCompare(id, initial_deps, column),
+                 log_.Dropped(column) + 1);
     const std::uint64_t last = std::min(log_.Newest(column), marks[column]);
     for (std::uint64_t slot = from; slot <= last; ++slot) {
       ++stats_.instances_compared;
       const InstanceId other_id{column, slot};
-      if (other_id == id) continue;
-      if (Mutated("latest_only") && slot == initial_deps[column]) continue;
+      if (other_id == id || rules::IsCovered(other_id, initial_deps)) continue;
       const Instance& other = *log_.Find(other_id);
       if (other.initial_batch == nullptr) continue;
-      const bool committed = other.status == InstanceStatus::kCommitted;
-      const bool sees_us =
-          committed
-              ? other.value.kind == ValueKind::kNoop ||
-                    other.deps.Contains(id) || Mutated("ign_committed_inv")
-              : !other.initial_known || Mutated("ign_uncomm_inv") ||
-                    (Mutated("val_use_dep") ? other.deps : other.initial_deps)
-                        .Contains(id);
-      if (sees_us || !footprint.ConflictsWith(*other.initial_batch)) continue;
-      found.push_back({.instance = other_id, .committed = committed});
+      if (rules::SeesUs(id, other) ||
+          !footprint.ConflictsWith(*other.initial_batch)) {
+        continue;
+      }
+      found.push_back(
+          {.instance = other_id,
+           .committed = other.status == InstanceStatus::kCommitted});
     }
   }
   if (found.size() > kMaxConflicts) {
@@ -148,10 +132,7 @@ ValidateReply Epaxos::ValidateHere(InstanceId id, Instance& instance,
       .instance = id,
       .ballot = m.ballot,
       .conflicts = FindInvalidating(id, *m.batch, m.initial_deps)};
-  if (Mutated("validate_noindex")) return reply;
-  LearnPayload(id, instance, m.batch);
-  instance.initial_deps = m.initial_deps;
-  instance.initial_known = true;
+  rules::LearnValidated(m, instance, index_);
   instance.payload_recorded = true;
   // The status does not change.
   instance.last_record = Persist(
@@ -191,7 +172,8 @@ void Epaxos::HandleValidate(ReplicaId from, const Validate& m,
   }
   ValidateReply reply = ValidateHere(m.instance, *instance, m, actions);
   Send(from, std::move(reply),
-       Mutated("d_validate") ? 0 : instance->last_record, actions);
+       rules::RestsOn(rules::Effect::kValidation, instance->last_record),
+       actions);
 }
 
 void Epaxos::HandleValidateReply(ReplicaId from, const ValidateReply& m,
@@ -220,56 +202,36 @@ void Epaxos::DecideValidation(InstanceId id, Instance& instance,
       recovering.validated != recovering.quorum) {
     return;
   }
-  if (recovering.conflicts.empty()) {  // V1
+  for (const auto& [other, committed] : recovering.conflicts) {
+    if (!rules::RulesOutFast(other.replica, committed, recovering, quorums_)) {
+      continue;
+    }
+    Count(committed ? RecoveryRule::kV2 : RecoveryRule::kV3);
+    GiveUp(id, instance, actions);
+    return;
+  }
+  if (rules::NothingStandsAgainst(recovering)) {
     Count(RecoveryRule::kV1);
     const DependencySet deps = recovering.initial_deps;
     ProposeRecovered(id, instance, Value::Commands(recovering.batch), deps,
                      actions);
     return;
   }
-  for (const auto& [other, committed] : recovering.conflicts) {
-    // V2: decided without us, so we were not committed fast. V3: everybody
-    // outside Q would have to be in our fast quorum, but the other's command
-    // leader knew its own instance first.
-    const bool all_outside_needed =
-        recovering.matching ==
-            recovering.quorum.size() - quorums_.fast_faults ||
-        Mutated("nopcoord_any");
-    if (committed || Mutated("skip_wait_nop") ||
-        (all_outside_needed && (!recovering.quorum.Contains(other.replica) ||
-                                Mutated("nopcoord_inq")))) {
-      Count(committed ? RecoveryRule::kV2 : RecoveryRule::kV3);
-      GiveUp(id, instance, actions);
-      return;
-    }
-  }
-  if (Mutated("skip_wait_acc")) {
-    return ProposeRecovered(id, instance, Value::Commands(recovering.batch),
-                            DependencySet(recovering.initial_deps), actions);
-  }
   // V4: their fate decides ours.
   Count(RecoveryRule::kV4);
   recovering.stage = Recovering::Stage::kWaiting;
   recovering.age_ticks = 0;
   ++stats_.recoveries_waited;
-  instance.waiting_votes =
-      std::max(instance.waiting_votes, VotesBesidesLeader(id, recovering));
+  instance.waiting_votes = std::max(instance.waiting_votes,
+                                    rules::VotesBesidesLeader(id, recovering));
   Broadcast(WaitingOf(id, recovering), instance.last_record, actions);
   EvaluateWaiting(id, instance, actions);
 }
 
-// Rule W3 counts replicas besides the command leader (rec_k), which is among
-// the matching ones only if it is recused.
-int Epaxos::VotesBesidesLeader(InstanceId id, const Recovering& recovering) {
-  const bool counted = recovering.quorum.Contains(id.replica) &&
-                       recovering.LeaderIsRecused(id) && !Mutated("rec_k");
-  return recovering.matching - (counted ? 1 : 0);
-}
-
 Waiting Epaxos::WaitingOf(InstanceId id, const Recovering& recovering) {
   return {.instance = id,
-          .matching_votes =
-              static_cast<std::uint8_t>(VotesBesidesLeader(id, recovering))};
+          .matching_votes = static_cast<std::uint8_t>(
+              rules::VotesBesidesLeader(id, recovering))};
 }
 
 void Epaxos::HandleWaiting(const Waiting& m, Actions& actions) {
@@ -300,34 +262,15 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
                              Actions& actions) {
   Recovering& recovering = *instance.recovering.get();
   if (recovering.stage != Recovering::Stage::kWaiting) return;
-  const bool for_ever = Mutated("wait_for_ever");  // W1 and W2 alone
-  // W4: an answer from outside Q that settles it.
-  const ReplicaSet late = recovering.answered.Minus(recovering.quorum);
-  bool accepted_somewhere = false;
-  const RecoverReply* highest = nullptr;
-  for (int i = 0; i < quorums_.replicas; ++i) {
-    const auto& answer = recovering.answers[static_cast<std::size_t>(i)];
-    if (!answer || answer->status != InstanceStatus::kAccepted) continue;
-    accepted_somewhere = true;
-    if (highest == nullptr ||
-        answer->accepted_ballot > highest->accepted_ballot) {
-      highest = &*answer;
-    }
-  }
-  if (accepted_somewhere && !Mutated("no_w4") && !for_ever) {
+  if (const RecoverReply* late = rules::LateValue(recovering)) {
     Count(RecoveryRule::kW4Value);
-    const Value value = highest->value;
-    ProposeRecovered(id, instance, value, DependencySet(highest->deps),
-                     actions);
+    const Value value = late->value;
+    ProposeRecovered(id, instance, value, DependencySet(late->deps), actions);
     return;
   }
-  bool give_up = late.Contains(id.replica) && !Mutated("no_w4") && !for_ever &&
-                 (!recovering.LeaderIsRecused(id) || Mutated("rec_w4"));
+  bool give_up = rules::LeaderAnsweredLate(id, recovering);
   if (give_up) Count(RecoveryRule::kW4Leader);
-  // W5: rule R4 over all answers so far.
-  if (!Mutated("no_w5") && !for_ever &&
-      recovering.Matching(recovering.answered) <
-          recovering.answered.size() - quorums_.fast_faults) {
+  if (rules::TooFewOfAllMatch(recovering, quorums_)) {
     Count(RecoveryRule::kW5);
     give_up = true;
   }
@@ -337,20 +280,14 @@ void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
     const Instance* other = log_.Find(other_id);
     const bool committed =
         other != nullptr && other->status == InstanceStatus::kCommitted;
-    const bool sees_us =
-        committed && (other->value.kind == ValueKind::kNoop ||
-                      other->deps.Contains(id) || Mutated("post_ignore_dep"));
+    const bool sees_us = committed && rules::Follows(id, *other);
     if (committed && !sees_us) {
       Count(RecoveryRule::kW1);
       give_up = true;
     }
     if (!sees_us) all_see_us = false;
     if (sees_us) settled.push_back(other_id);
-    // W3: the other has too many matching votes for ours to be fast.
-    const int bound =
-        quorums_.replicas - quorums_.faults - quorums_.fast_faults;
-    if (other != nullptr && !Mutated("no_w3") && !for_ever &&
-        other->waiting_votes + (Mutated("wait_ge") ? 1 : 0) > bound) {
+    if (other != nullptr && rules::WaitsWithTooMany(*other, quorums_)) {
       Count(RecoveryRule::kW3);
       give_up = true;
     }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "wire/mutation.h"
+#include "replica/bpaxos/rules.h"
 #include "wire/overloaded.h"
 
 namespace quorate {
@@ -174,16 +174,15 @@ void BpaxosReplica::HandleDependencyRequest(ReplicaId from,
       dependencies_->AnswerFirst(m.instance, m.batch);
   answer.record = effects.Persist(DependencyRecord{
       .instance = m.instance, .batch = m.batch, .deps = answer.deps});
-  effects.Send(from,
-               DependencyReply{.instance = m.instance, .deps = answer.deps},
-               Mutated("d_answer") ? 0 : answer.record);
+  effects.Send(
+      from, DependencyReply{.instance = m.instance, .deps = answer.deps},
+      bpaxos::rules::RestsOn(bpaxos::rules::Effect::kAnswer, answer.record));
 }
 
 // Another group's votes on it would never be met by a later ballot.
 bool BpaxosReplica::VotesOn(InstanceId id) const {
-  if (!acceptor_.has_value()) return false;
-  return cluster_.GroupOf(id).members().Contains(settings_.self) ||
-         Mutated("foreign_group");
+  return acceptor_.has_value() &&
+         bpaxos::rules::MayVote(cluster_.GroupOf(id), settings_.self);
 }
 
 void BpaxosReplica::HandleAccept(ReplicaId from, Accept m, Effects& effects) {

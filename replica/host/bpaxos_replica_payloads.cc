@@ -1,6 +1,6 @@
 // Payloads that several roles of a node hold: sent to it once, written once.
+#include "replica/bpaxos/rules.h"
 #include "replica/host/bpaxos_replica.h"
-#include "wire/mutation.h"
 
 namespace quorate {
 
@@ -34,10 +34,8 @@ bool BpaxosReplica::FillPayload(InstanceId id, Value& value) const {
 
 bool BpaxosReplica::IsRecorded(InstanceId id, const Value& value) const {
   if (value.kind != ValueKind::kCommands) return false;
-  // What is forgotten then is the vote, not the payload of other records.
-  if (Mutated("acceptor_forgets")) return false;
   const auto fits = [&](const CommandBatchPtr& batch) {
-    return batch != nullptr && batch->digest() == value.digest;
+    return bpaxos::rules::IsPayloadOf(value, batch);
   };
   if (dependencies_) {
     const auto* answer = dependencies_->Find(id);

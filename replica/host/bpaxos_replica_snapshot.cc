@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "replica/base/snapshot_facts.h"
+#include "replica/bpaxos/rules.h"
 #include "replica/host/bpaxos_replica.h"
 #include "wire/check.h"
-#include "wire/mutation.h"
 
 namespace quorate {
 
@@ -67,9 +67,7 @@ void BpaxosReplica::Install(SnapshotFetch& fetched, Actions& actions) {
   Effects effects(shared_, actions);
   ++shared_.stats.snapshots_installed;
   if (leader_) ProposeAgainWhatIsExecuted(fetched);
-  if (acceptor_ && Mutated("install_no_votes")) {
-    acceptor_.emplace(cluster_.columns);
-  }
+  bpaxos::rules::KeepVotes(cluster_.columns, acceptor_);
   const DependencySet& floor = fetched.facts().drop_floor;
   floors_.Restore({.base_floor = floor, .drop_floor = floor});
   ApplyFloors();

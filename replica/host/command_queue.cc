@@ -1,8 +1,8 @@
 #include "replica/host/command_queue.h"
 
-#include <utility>
+#include "replica/host/rules.h"
 
-#include "wire/mutation.h"
+#include <utility>
 
 namespace quorate {
 
@@ -18,13 +18,11 @@ void RefuseAll(const CommandBatch& batch, RefusalReason reason,
 
 void CommandQueue::Add(const ClientCommands& event, Actions& actions) {
   for (const CommandBatchPtr& batch : event.batches) {
-    if (empty() ||
-        waiting_commands() + batch->commands().size() <= max_commands_) {
-      batcher_.Add(batch);
-    } else {
-      RefuseAll(*batch, RefusalReason::kBusy, actions);
-      if (Mutated("refused_and_kept")) batcher_.Add(batch);
-    }
+    const bool refused =
+        !empty() &&
+        waiting_commands() + batch->commands().size() > max_commands_;
+    if (refused) RefuseAll(*batch, RefusalReason::kBusy, actions);
+    if (rules::IsKept(refused)) batcher_.Add(batch);
   }
 }
 

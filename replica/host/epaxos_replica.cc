@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "replica/host/answers.h"
-#include "wire/mutation.h"
+#include "replica/host/rules.h"
 
 namespace quorate {
 namespace {
@@ -38,9 +38,7 @@ EpaxosReplica::EpaxosReplica(const Settings& settings)
     : ReplicaHost(settings, settings.replicas), protocol_(settings) {}
 
 void EpaxosReplica::HandleTick(const Tick&, Actions& actions) {
-  if (Mutated("executor_blocks") && executor_.OldestBlocked().has_value()) {
-    return;
-  }
+  if (!rules::TimeGoesOn(executor_)) return;
   protocol_.HandleTick(executor_.executed_frontier(), actions);
   TickTransfer(actions);
   EndEra(actions);
@@ -111,9 +109,8 @@ bool EpaxosReplica::IsUnaffected(std::span<const Operation> operations) const {
 }
 
 bool EpaxosReplica::HoldsBack() const {
-  return executor_.stats().waiting_instances >=
-             settings_.max_waiting_instances &&
-         !Mutated("no_admission");
+  return rules::TooManyWait(executor_.stats().waiting_instances,
+                            settings_.max_waiting_instances);
 }
 
 void EpaxosReplica::Answer(Actions& actions) {

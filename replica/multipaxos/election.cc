@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "replica/multipaxos/multipaxos.h"
+#include "replica/multipaxos/rules.h"
 #include "wire/check.h"
-#include "wire/mutation.h"
 
 namespace quorate::multipaxos {
 namespace {
@@ -62,7 +62,7 @@ void Multipaxos::DriveElection(std::uint64_t random, Actions& actions) {
                               At(awaited.owner()).suspected;
   const int patience =
       nobody_is_near ? std::max(1, patience_ticks_ / kHaste) : patience_ticks_;
-  if (++following.silent_ticks >= patience && !Mutated("no_election")) {
+  if (rules::IsOutOfPatience(++following.silent_ticks, patience)) {
     StartElection(actions);
   }
 }
@@ -90,7 +90,6 @@ void Multipaxos::StartElection(Actions& actions) {
          .then = OnDurable::kCountOwnPromise,
          .ballot = promised_ballot_},
         actions);
-  if (Mutated("skip_phase1")) return BeginToLead(actions);
   outbox_.Send(Others(),
                Prepare{.ballot = promised_ballot_, .first = campaign.first},
                promise_record_, actions);
@@ -154,11 +153,7 @@ void Multipaxos::NoteVote(Campaigning& campaign, const Promise::Vote& vote,
 
 void Multipaxos::DecideElection(Actions& actions) {
   const Campaigning& campaign = std::get<Campaigning>(role_);
-  if (campaign.promised.Contains(self_) &&
-      (quorums_.phase1().IsQuorum(campaign.promised) ||
-       Mutated("phases_apart"))) {
-    BeginToLead(actions);
-  }
+  if (rules::MayLead(self_, campaign.promised, quorums_)) BeginToLead(actions);
 }
 
 // Paxos Made Simple, 3: what may have been chosen is proposed again at the new
@@ -186,11 +181,7 @@ void Multipaxos::ProposeAgain(std::uint64_t number, const Promise::Vote* told,
   Slot& slot = *log_.FindOrCreate(number);
   if (slot.decided) return;
   Value value = slot.value;
-  if (told != nullptr &&
-      (value.kind == ValueKind::kNone || slot.accepted_ballot < told->ballot) &&
-      !Mutated("ign_votes")) {
-    value = told->value;
-  }
+  if (told != nullptr && rules::GoesBefore(*told, slot)) value = told->value;
   if (value.kind == ValueKind::kNone) {
     value = Value::Noop();
     ++stats_.recovered_noops;
@@ -236,8 +227,8 @@ void Multipaxos::HandlePrepare(ReplicaId from, const Prepare& m,
   }
   RecordSequence rests_on = promise_record_;
   Promise promise = TellVotes(m, rests_on);
-  Send(from, std::move(promise), Mutated("log_promise") ? 0 : rests_on,
-       actions);
+  Send(from, std::move(promise),
+       rules::RestsOn(rules::Effect::kPromise, rests_on), actions);
 }
 
 // Frozen by the promise: asked again, it tells the same votes, or decisions.
@@ -313,7 +304,7 @@ bool Multipaxos::HearLeader(ReplicaId from, Ballot ballot, Actions& actions) {
     ++stats_.stale_messages;
     return false;
   }
-  if (ballot < promised_ballot_ && !Mutated("log_acc_bal")) {
+  if (!rules::MayFollow(ballot, promised_ballot_)) {
     Refuse(from, committed_ + 1, actions);
     return false;
   }

@@ -5,7 +5,6 @@
 
 #include "replica/base/quorum.h"
 #include "wire/check.h"
-#include "wire/mutation.h"
 #include "wire/overloaded.h"
 
 namespace quorate::multipaxos {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "replica/multipaxos/multipaxos.h"
-#include "wire/mutation.h"
+#include "replica/multipaxos/rules.h"
 
 namespace quorate::multipaxos {
 
@@ -28,7 +28,9 @@ void Multipaxos::BeginRound(Actions& actions) {
       {.batches = std::exchange(leading.gathering, {}),
        .round = leading.round,
        .index = std::max(committed_, leading.recovered_through)});
-  if (Mutated("read_unconfirmed")) return ConfirmRound(actions);
+  if (rules::IsConfirmed(leading.round_voters, quorums_)) {
+    return ConfirmRound(actions);
+  }
   SendLead(Others(), leading.round, actions);
 }
 
@@ -41,7 +43,9 @@ void Multipaxos::HandleLeadReply(ReplicaId from, const LeadReply& m,
     return;
   }
   leading->round_voters.Insert(from);
-  if (quorums_.phase2().IsQuorum(leading->round_voters)) ConfirmRound(actions);
+  if (rules::IsConfirmed(leading->round_voters, quorums_)) {
+    ConfirmRound(actions);
+  }
 }
 
 void Multipaxos::ConfirmRound(Actions& actions) {

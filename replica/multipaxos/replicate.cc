@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "replica/multipaxos/multipaxos.h"
+#include "replica/multipaxos/rules.h"
 #include "wire/check.h"
-#include "wire/mutation.h"
 
 namespace quorate::multipaxos {
 
@@ -77,13 +77,6 @@ void Multipaxos::HandleAcceptReply(ReplicaId from, const AcceptReply& m,
   CountVote(m.instance.slot, from, actions);
 }
 
-// A replica that has not voted yet, if `from` has: a vote counted by message.
-static ReplicaId CountedTwice(const ReplicaSet& voters, ReplicaId from) {
-  int other = 0;
-  while (voters.Contains(from) && voters.Contains(ReplicaAt(other))) ++other;
-  return voters.Contains(from) ? ReplicaAt(other) : from;
-}
-
 void Multipaxos::CountVote(std::uint64_t number, ReplicaId voter,
                            Actions& actions) {
   Slot* slot = log_.Find(number);
@@ -92,9 +85,7 @@ void Multipaxos::CountVote(std::uint64_t number, ReplicaId voter,
     ++stats_.stale_messages;
     return;
   }
-  // A set, not a counter: the network may deliver one vote twice.
-  if (Mutated("log_duplicate")) voter = CountedTwice(slot->voters, voter);
-  slot->voters.Insert(voter);
+  slot->voters.Insert(rules::VoterOf(slot->voters, voter));
   if (!quorums_.phase2().IsQuorum(slot->voters)) return;
   ++stats_.decided_here;
   const ReplicaSet unasked = Others().Minus(slot->asked);
@@ -157,7 +148,7 @@ void Multipaxos::HandleAccept(ReplicaId from, const Accept& m,
     promise_record_ = slot.last_record;
   }
   Send(from, AcceptReply{.instance = m.instance, .ballot = m.ballot},
-       Mutated("log_vote") ? 0 : slot.last_record, actions);
+       rules::RestsOn(rules::Effect::kVote, slot.last_record), actions);
   if (m.ballot == leader_ballot_ && number <= leader_committed_) {
     Decide(slot);
     Advance(actions);
@@ -167,16 +158,13 @@ void Multipaxos::HandleAccept(ReplicaId from, const Accept& m,
 
 // ---- decisions --------------------------------------------------------------
 
-// What was accepted at the leader's ballot is what the leader proposed, so its
-// commit index decides it. A slot that was accepted at a lower one may hold
-// something else: its decision comes by repair.
 void Multipaxos::LearnCommitted(std::uint64_t through, Actions& actions) {
   through = std::min(through, log_.newest() + kMaxSlotGap);
   for (std::uint64_t number = std::max(leader_committed_, committed_) + 1;
        number <= std::min(through, log_.newest()); ++number) {
     Slot& slot = *log_.Find(number);
     if (!slot.decided && slot.value.kind != ValueKind::kNone &&
-        (slot.accepted_ballot == leader_ballot_ || Mutated("any_committed"))) {
+        rules::IsDecidedBy(leader_ballot_, slot)) {
       Decide(slot);
     }
   }

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "replica/multipaxos/multipaxos.h"
+#include "replica/multipaxos/rules.h"
 #include "wire/check.h"
-#include "wire/mutation.h"
 #include "wire/overloaded.h"
 
 namespace quorate::multipaxos {
@@ -21,8 +21,7 @@ void Multipaxos::Restore(const Record& record,
             RestoreVote(r.instance.slot, r.ballot, r.value);
           },
           [&](const PromisedRecord& r) {
-            if (Mutated("log_forget_promise")) return;
-            promised_ballot_ = std::max(promised_ballot_, r.ballot);
+            rules::TakeBackPromise(r.ballot, promised_ballot_);
           },
           [&](const CommittedRecord& r) {
             RestoreDecision(r.instance.slot, r.value);
@@ -48,7 +47,7 @@ void Multipaxos::Restore(const Record& record,
 
 void Multipaxos::RestoreVote(std::uint64_t number, Ballot ballot,
                              const Value& value) {
-  if (Mutated("forget_vote")) return;
+  if (!rules::IsVoteTakenBack(number)) return;
   promised_ballot_ = std::max(promised_ballot_, ballot);
   Slot* slot = log_.FindOrCreate(number);
   if (slot == nullptr || slot->decided) return;
@@ -75,8 +74,7 @@ void Multipaxos::RestoreDecided(std::uint64_t through,
                                 std::vector<CommittedInstance>& committed) {
   for (std::uint64_t number = committed_ + 1; number <= through; ++number) {
     Slot* slot = log_.Find(number);
-    QUORATE_CHECK((slot != nullptr && slot->value.kind != ValueKind::kNone) ||
-                      Mutated("forget_vote"),
+    QUORATE_CHECK(rules::HasValue(slot),
                   "what the journal says is decided is in the journal");
     if (slot == nullptr) return;
     slot->decided = true;
@@ -94,9 +92,7 @@ void Multipaxos::RestoreFloor(std::uint64_t floor) {
 
 void Multipaxos::RestoreInstance(const InstanceRecord& record,
                                  std::vector<CommittedInstance>& committed) {
-  if (!Mutated("log_forget_promise")) {
-    promised_ballot_ = std::max(promised_ballot_, record.promised_ballot);
-  }
+  rules::TakeBackPromise(record.promised_ballot, promised_ballot_);
   if (record.status == InstanceStatus::kUnknown) return;
   Value value = record.value;
   if (value.payload_missing()) value.batch = record.initial_batch;

@@ -5,9 +5,9 @@
 #include <variant>
 
 #include "absl/status/statusor.h"
+#include "replica/node/rules.h"
 #include "wire/codec/codec.h"
 #include "wire/limits.h"
-#include "wire/mutation.h"
 #include "wire/overloaded.h"
 #include "wire/text.h"
 
@@ -46,8 +46,8 @@ ClientPort::ClientPort(uv_loop_t* loop, HandleCount& count,
           loop, count, config.nodes[self].ListenForClients(),
           std::move(resolver), std::move(log),
           [this](uv_stream_t* listener) { Accept(listener); })) {
-  options_.most_connections =
-      std::min<std::size_t>(options_.most_connections, kMostConnections);
+  options_.most_connections = rules::Places(
+      std::min<std::size_t>(options_.most_connections, kMostConnections));
   clients_.resize(options_.most_connections + kObserverPlaces + 1);
   for (std::uint32_t i = 1; i < clients_.size(); ++i) {
     (IsReserved(i) ? free_reserved_ : free_numbers_).push_back(i);
@@ -63,11 +63,6 @@ void ClientPort::Start(Acceptor::Opened opened) {
 // ---- connections ----------------------------------------------------------
 
 void ClientPort::Accept(uv_stream_t* listener) {
-  // Below what descriptors there are: a process without any can only spin.
-  if (free_numbers_.empty() && Mutated("no_connection_limit")) {
-    clients_.push_back(nullptr);
-    free_numbers_.push_back(static_cast<std::uint32_t>(clients_.size() - 1));
-  }
   if (!free_numbers_.empty()) {
     AcceptInto(free_numbers_, listener);
     return;
@@ -351,7 +346,9 @@ void ClientPort::Route(ClientReply&& reply) {
   if (client == nullptr) return;
   // The unit that a receipt's time is rounded to counts for the connection.
   const std::uint64_t age = clock_.AgeOf(reply.origin);
-  if (client->since_us + age > clock_.now_us() + CommitClock::kMicrosecondsAUnit) return;
+  if (client->since_us + age >
+      clock_.now_us() + CommitClock::kMicrosecondsAUnit)
+    return;
   if (client->unanswered > 0) --client->unanswered;
   if (reply.reason == RefusalReason::kBusy) refusals_.Add(Refusal::kBusy);
   reply.commit_latency_us = clock_.CommitLatencyUs(reply);

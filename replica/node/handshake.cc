@@ -4,8 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "replica/config/setting_table.h"
+#include "replica/node/rules.h"
 #include "storage/descriptor.h"
-#include "wire/mutation.h"
 #include "wire/text.h"
 
 namespace quorate {
@@ -16,15 +16,6 @@ NodeLife AsLife(const KnownPeer& peer) {
           .life = peer.life,
           .process = peer.process,
           .record = peer.record};
-}
-
-// Does a node come back with less than what it was known by? The same process
-// has forgotten nothing. Another one must be of a later life: of the same one
-// it has a copy of the directory. And it must remember what it had said was on
-// its disk: a copy that was started more often than the original does not.
-bool Forgets(const NodeLife& now, const NodeLife& known) {
-  if (now.process == known.process && now.life == known.life) return false;
-  return now.life <= known.life || now.record < known.record;
 }
 
 std::string LostDisk(const std::string& name, const NodeLife& now,
@@ -164,7 +155,7 @@ std::optional<HelloRefusal> Handshake::CheckSelf(const Hello& hello) const {
   std::string text;
   if (met.incarnation != own_.incarnation) {
     text = LostDisk(NameOf(self_), own_, NameOf(by), met);
-  } else if (Forgets(own_, met)) {
+  } else if (rules::Forgets(own_, met)) {
     text = OlderCopy(NameOf(self_), own_, NameOf(by), met);
   } else {
     return std::nullopt;
@@ -177,13 +168,13 @@ std::optional<HelloRefusal> Handshake::CheckKnown(const Hello& hello,
                                                   NodeLife known,
                                                   bool connected) const {
   const std::string& name = NameOf(static_cast<std::size_t>(Index(hello.node)));
-  if (known.incarnation != hello.life.incarnation && !Mutated("amnesia")) {
+  if (!rules::HasItsDisk(hello.life, known)) {
     return HelloRefusal{
         .reason = Refusal::kWrongIncarnation,
         .text = LostDisk(name, hello.life, NameOf(self_), known),
         .says_met = true};
   }
-  if (Forgets(hello.life, known) && !Mutated("old_copy")) {
+  if (rules::Forgets(hello.life, known)) {
     return HelloRefusal{
         .reason = Refusal::kForgetful,
         .text = OlderCopy(name, hello.life, NameOf(self_), known),

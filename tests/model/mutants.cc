@@ -1,19 +1,15 @@
-// Linked with the core that has the hooks of wire/mutation.h.
-#ifndef QUORATE_MUTATIONS
-#error "built with QUORATE_MUTATIONS only"
-#endif
-
+// Linked with the core whose rules are those of tests/mutants.
 #include "tests/model/mutants.h"
 
 #include <algorithm>
 #include <iterator>
 
-#include "wire/mutation.h"
+#include "tests/mutants/planted.h"
 
 namespace quorate::model {
 namespace {
 
-// Every hook in the core.
+// Every rule that tests/mutants can take away.
 constexpr Mutation kMutations[] = {
     {"acc_bal", "an accept below a promise is taken",
      "--replicas 3 --operations 150 --fast-path epaxos --seed 9"},

@@ -1,8 +1,8 @@
 // Answers: which bugs can be planted in the program that asks?
 //
 // Two programs are built from the same sources: one against the shipped core,
-// in which nothing can be planted, one against the core built with the hooks of
-// wire/mutation.h. tests/mutants.sh says which test must find which bug, and
+// in which nothing can be planted, one against the core built with the rules of
+// tests/mutants. tests/mutants.sh says which test must find which bug, and
 // which row of the lists of bugs it stands for.
 #pragma once
 
@@ -12,7 +12,7 @@
 namespace quorate::model {
 
 struct Mutation {
-  // As in wire/mutation.h.
+  // As in tests/mutants.
   std::string_view name;
   // The rule that is missing, in words.
   std::string_view about;
@@ -24,7 +24,7 @@ struct Mutation {
 
 // By name. Empty in a program in which nothing can be planted.
 std::span<const Mutation> Mutations();
-// From here on the core has this bug. False when there is no such hook.
+// From here on the core has this bug. False when there is no such rule.
 bool PlantMutation(std::string_view name);
 
 }  // namespace quorate::model

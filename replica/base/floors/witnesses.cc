@@ -5,8 +5,8 @@
 #include <functional>
 #include <numeric>
 
+#include "replica/base/rules.h"
 #include "wire/fingerprint.h"
-#include "wire/mutation.h"
 
 namespace quorate {
 namespace {
@@ -23,7 +23,7 @@ Witnesses::Witnesses(int columns, ReplicaSet members, ReplicaId self,
                      int enough)
     : executed_(columns, members),
       self_(self),
-      enough_(enough - (Mutated("passed_with_f") ? 1 : 0)),
+      enough_(rules::EnoughWitnesses(enough)),
       reports_(static_cast<std::size_t>(std::bit_width(members.bits())),
                {.matched = DependencySet(columns),
                 .to_match = DependencySet(columns)}) {}
