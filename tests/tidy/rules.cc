@@ -441,6 +441,65 @@ void ForLines(std::string_view text, Check check) {
   for (const std::string_view line : Lines(text)) check(line, ++number);
 }
 
+// ---- rules, and what if they were missing -----------------------------------
+
+constexpr std::string_view kMutants = "tests/mutants";
+constexpr std::string_view kRules = "/rules.h";
+
+// A file of the product.
+void CheckAsked(const SourceFile& file, std::vector<Finding>& findings) {
+  const auto find = [&](std::size_t number, std::string text) {
+    findings.push_back({file.path, number, "rules", std::move(text)});
+  };
+  const std::string code = BlankOut(file.text, /*strings=*/true);
+  ForLines(code, [&](std::string_view line, std::size_t number) {
+    for (const std::string_view name : {"Mutated", "QUORATE_MUTATIONS"}) {
+      if (FindWord(line, name) == std::string_view::npos) continue;
+      find(number, "has " + std::string(name) +
+                       "; make what is taken away a rule of the folder's "
+                       "rules.h, and plant it in tests/mutants");
+    }
+  });
+  if (!file.is_header()) return;
+  ForLines(BlankOut(file.text, /*strings=*/false),
+           [&](std::string_view line, std::size_t number) {
+             if (!IncludedHeader(line).ends_with(kRules)) return;
+             find(number,
+                  "is a header and includes a rules.h; ask in a source, which "
+                  "is compiled once with the rules and once with the mutants");
+           });
+}
+
+// What stands before a rules.h.
+void CheckPlanted(const SourceFile& file, const SourceTree& tree,
+                  std::vector<Finding>& findings) {
+  if (!file.path.ends_with(kRules)) return;
+  const std::string path = file.path.substr(kMutants.size() + 1);
+  const auto product = std::ranges::find(tree.files, path, &SourceFile::path);
+  if (product == tree.files.end()) {
+    findings.push_back({file.path, 0, "rules",
+                        "stands before " + path +
+                            ", which is not there; move both, or neither"});
+    return;
+  }
+  ForLines(file.text, [&](std::string_view line, std::size_t number) {
+    if (!IncludedHeader(line).empty()) return;
+    for (std::size_t open = line.find('"'); open != line.npos;
+         open = line.find('"')) {
+      line.remove_prefix(open + 1);
+      const std::string_view name = line.substr(0, line.find('"'));
+      line.remove_prefix(std::min(name.size() + 1, line.size()));
+      const bool is_mutant = std::ranges::all_of(name, IsWordCharacter) &&
+                             name.find('_') != name.npos;
+      if (!is_mutant || FindWord(product->text, name) != name.npos) continue;
+      findings.push_back({file.path, number, "rules",
+                          "plants " + std::string(name) + ", which " + path +
+                              " does not name; name it beside the rule that "
+                              "it takes away"});
+    }
+  });
+}
+
 }  // namespace
 
 std::string ToString(const Finding& finding) {
@@ -530,6 +589,19 @@ std::vector<Finding> CheckTimers(const SourceFile& file) {
                             std::string(kTimerTable) +
                             " and ask for that by name"});
   });
+  return findings;
+}
+
+std::vector<Finding> CheckRules(const SourceTree& tree) {
+  std::vector<Finding> findings;
+  for (const SourceFile& file : tree.files) {
+    if (!file.is_cpp()) continue;
+    if (IsInside(file.path, kMutants)) {
+      CheckPlanted(file, tree, findings);
+    } else if (!IsInside(file.path, "tests")) {
+      CheckAsked(file, findings);
+    }
+  }
   return findings;
 }
 

@@ -40,6 +40,11 @@ std::vector<Finding> CheckTimers(const SourceFile& file);
 // A protocol is named by its row, its maker and its own folder, and by tests.
 std::vector<Finding> CheckProtocols(const SourceFile& file);
 
+// The product knows nothing of mutants: none is asked for, and what its rules.h
+// say is seen by sources alone, since a mutant's library has others. Each file
+// of tests/mutants stands for a rules.h that is there and names its mutants.
+std::vector<Finding> CheckRules(const SourceTree& tree);
+
 // "// Answers:" in the first line, and #pragma once.
 std::vector<Finding> CheckHeader(const SourceFile& file);
 

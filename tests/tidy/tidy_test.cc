@@ -59,6 +59,10 @@ TEST(ThisTree, NamesAProtocolInItsTwoPlaces) {
   EXPECT_THAT(OnEveryFile(CheckProtocols), IsEmpty());
 }
 
+TEST(ThisTree, AsksItsRulesByName) {
+  EXPECT_THAT(Texts(CheckRules(ThisTree())), IsEmpty());
+}
+
 TEST(ThisTree, CitesWhatIsThere) {
   EXPECT_THAT(OnEveryFile([](const SourceFile& file) {
                 return CheckCitations(file, ThisTree());
@@ -258,6 +262,33 @@ TEST(ProtocolRule, WantsTraitsAndNoNames) {
   EXPECT_THAT(check("replica/host/replica.cc", "Protocol::kBpaxos\n"),
               IsEmpty());
   EXPECT_THAT(check("tests/sim/a.cc", "Protocol::kBpaxos\n"), IsEmpty());
+}
+
+TEST(RulesRule, FindsMutantsInTheProduct) {
+  SourceTree tree;
+  tree.files = {
+      {"graph/a.cc", "// Mutated\nif (Mutated(\"b_c\")) x();\n"},
+      {"graph/b.h", "#include \"graph/rules.h\"\n"},
+      {"graph/c.cc", "#include \"graph/rules.h\"\nauto x = \"Mutated\";\n"},
+      {"tests/a.cc", "Mutated(\"b_c\");\n"}};
+  EXPECT_THAT(Texts(CheckRules(tree)),
+              ElementsAre(AllOf(StartsWith("graph/a.cc:2: rules: has Mutated"),
+                                HasSubstr("plant it in tests/mutants")),
+                          StartsWith("graph/b.h:1: rules: is a header")));
+}
+
+TEST(RulesRule, WantsEachMutantNamedBesideItsRule) {
+  SourceTree tree;
+  tree.files = {{"tests/mutants/graph/rules.h",
+                 "#include \"../../../graph/rules.h\"\n"
+                 "Mutated(\"b_c\") || Mutated(\"d_e\")\n"},
+                {"graph/rules.h", "// Some rule (b_c).\n"},
+                {"tests/mutants/wire/rules.h", "Mutated(\"b_c\")\n"}};
+  EXPECT_THAT(
+      Texts(CheckRules(tree)),
+      ElementsAre(
+          StartsWith("tests/mutants/graph/rules.h:2: rules: plants d_e"),
+          StartsWith("tests/mutants/wire/rules.h: rules: stands before")));
 }
 
 TEST(HeaderRule, WantsAQuestionAndAGuard) {
