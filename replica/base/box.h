@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <variant>
 
 namespace quorate {
 
@@ -34,5 +35,13 @@ class Box {
  private:
   std::unique_ptr<T> value_;
 };
+
+// Of a variant of boxes: what it has in one of that type; null where it has
+// another.
+template <typename T, typename Variant>
+auto* BoxedIn(Variant& variant) {
+  auto* box = std::get_if<Box<T>>(&variant);
+  return box == nullptr ? nullptr : box->get();
+}
 
 }  // namespace quorate

@@ -10,7 +10,7 @@ namespace quorate::epaxos {
 void Epaxos::StartAccept(InstanceId id, Instance& instance, Actions& actions) {
   instance.status = InstanceStatus::kAccepted;
   instance.accepted_ballot = Ballot();
-  instance.deps = rules::SlowDeps(instance, *instance.leading.get());
+  instance.deps = rules::SlowDeps(instance, *instance.leading());
   instance.last_record =
       Persist(AcceptedRecord{.instance = id,
                              .ballot = instance.accepted_ballot,
@@ -24,8 +24,9 @@ void Epaxos::StartAccept(InstanceId id, Instance& instance, Actions& actions) {
                 .ballot = instance.accepted_ballot,
                 .value = instance.value.WithoutPayload(),
                 .deps = instance.deps};
-  const ReplicaSet without_payload = Others().Minus(instance.leading->asked);
-  outbox_.Send(instance.leading->asked, accept, instance.last_record, actions);
+  const ReplicaSet without_payload = Others().Minus(instance.leading()->asked);
+  outbox_.Send(instance.leading()->asked, accept, instance.last_record,
+               actions);
   accept.value = instance.value;
   outbox_.Send(without_payload, std::move(accept), instance.last_record,
                actions);
@@ -74,20 +75,20 @@ void Epaxos::HandleAccept(ReplicaId from, const Accept& m, Actions& actions) {
 void Epaxos::HandleAcceptReply(ReplicaId from, const AcceptReply& m,
                                Actions& actions) {
   Instance* instance = log_.Find(m.instance);
-  if (instance == nullptr || !instance->leading ||
+  if (instance == nullptr || !instance->leading() ||
       instance->status != InstanceStatus::kAccepted ||
       instance->accepted_ballot != m.ballot) {
     ++stats_.stale_messages;  // Late, repeated, or for a ballot given up.
     return;
   }
-  instance->leading->accept_voters.Insert(from);
+  instance->leading()->accept_voters.Insert(from);
   DecideAccept(m.instance, *instance, actions);
 }
 
 void Epaxos::DecideAccept(InstanceId id, Instance& instance, Actions& actions) {
   if (instance.status != InstanceStatus::kAccepted) return;
   const bool recovered = !instance.accepted_ballot.is_initial();
-  const ReplicaSet& voters = instance.leading->accept_voters;
+  const ReplicaSet& voters = instance.leading()->accept_voters;
   if (!voters.Contains(self_) ||
       !rules::AreAcceptQuorum(voters.size(), quorums_)) {
     return;

@@ -11,7 +11,7 @@ void Epaxos::MarkCommitted(InstanceId id, Instance& instance, Value value,
   instance.status = InstanceStatus::kCommitted;
   instance.value = std::move(value);
   instance.deps = deps;
-  instance.recovering.Clear();
+  instance.StopRecovering();
   recoveries_.erase(id);
   needed_.UnionWith(deps);
   if (id.slot == committed_[id.replica] + 1) {
@@ -33,7 +33,7 @@ void Epaxos::AdvanceCommittedFrontier(ReplicaId column) {
 void Epaxos::Release(InstanceId id, Instance& instance, bool fast_path,
                      Actions& actions) {
   if (std::exchange(instance.released, true)) return;
-  instance.leading.Clear();
+  instance.StopLeading();
   if (std::exchange(instance.in_flight, false)) --own_in_flight_;
   actions.committed.push_back({.instance = id,
                                .value = instance.value,
@@ -47,7 +47,7 @@ void Epaxos::Release(InstanceId id, Instance& instance, bool fast_path,
 void Epaxos::AnnounceCommit(InstanceId id, const Instance& instance,
                             RecordSequence rests_on, Actions& actions) {
   const ReplicaSet asked =
-      instance.leading ? instance.leading->asked : ReplicaSet();
+      instance.leading() ? instance.leading()->asked : ReplicaSet();
   Commit commit{.instance = id,
                 .value = instance.value.WithoutPayload(),
                 .deps = instance.deps};
@@ -74,7 +74,7 @@ void Epaxos::HandleCommit(const Commit& m, Actions& actions) {
     ++stats_.missing_payloads;  // The frontier exchange brings it whole.
     return;
   }
-  if (instance->recovering) Count(RecoveryRule::kR1);
+  if (instance->recovering()) Count(RecoveryRule::kR1);
   if (value.kind == ValueKind::kCommands) {
     LearnPayload(m.instance, *instance, value.batch);
   }

@@ -119,24 +119,25 @@ void Epaxos::HandleDurable(RecordSequence through, Actions& actions) {
     if (instance == nullptr) continue;  // Decided by others and forgotten.
     switch (awaited.then) {
       case OnDurable::kCountOwnPreAccept:
-        if (!instance->leading) break;
-        instance->leading->voters.Insert(self_);
-        instance->leading->matching.Insert(self_);
+        if (!instance->leading()) break;
+        instance->leading()->voters.Insert(self_);
+        instance->leading()->matching.Insert(self_);
         DecidePreAccept(awaited.instance, *instance, actions);
         break;
       case OnDurable::kCountOwnAccept:
-        if (!instance->leading || instance->accepted_ballot != awaited.ballot) {
+        if (!instance->leading() ||
+            instance->accepted_ballot != awaited.ballot) {
           break;
         }
-        instance->leading->accept_voters.Insert(self_);
+        instance->leading()->accept_voters.Insert(self_);
         DecideAccept(awaited.instance, *instance, actions);
         break;
       case OnDurable::kReleaseFastCommit:
         Release(awaited.instance, *instance, /*fast_path=*/true, actions);
         break;
       case OnDurable::kCountOwnPromise:
-        if (!instance->recovering ||
-            instance->recovering->ballot != awaited.ballot) {
+        if (!instance->recovering() ||
+            instance->recovering()->ballot != awaited.ballot) {
           break;
         }
         CountRecoverReply(
@@ -145,11 +146,11 @@ void Epaxos::HandleDurable(RecordSequence through, Actions& actions) {
             actions);
         break;
       case OnDurable::kCountOwnValidation:
-        if (!instance->recovering ||
-            instance->recovering->ballot != awaited.ballot) {
+        if (!instance->recovering() ||
+            instance->recovering()->ballot != awaited.ballot) {
           break;
         }
-        instance->recovering->validated.Insert(self_);
+        instance->recovering()->validated.Insert(self_);
         DecideValidation(awaited.instance, *instance, actions);
         break;
     }
@@ -172,7 +173,7 @@ void Epaxos::HandleSuspicion(ReplicaId peer, bool suspected, Actions& actions) {
   for (std::uint64_t slot = committed_[self_] + 1; slot < next_slot_; ++slot) {
     const InstanceId id{self_, slot};
     Instance* instance = log_.Find(id);
-    if (instance != nullptr && instance->leading) {
+    if (instance != nullptr && instance->leading()) {
       DecidePreAccept(id, *instance, actions);
     }
   }

@@ -1,6 +1,6 @@
 // Answers: what does one replica know about one instance?
 //
-// The state of protocol.md 2.3. Everything but `leading` and `last_record` is
+// The state of protocol.md 2.3. Everything but its phase and `last_record` is
 // durable (records of wire/record.h rebuild it).
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <variant>
 
 #include "replica/base/box.h"
 #include "wire/command.h"
@@ -96,8 +97,27 @@ struct Instance {
   bool released = false;
   // Newest record about this instance.
   RecordSequence last_record = 0;
-  Box<Leading> leading;
-  Box<Recovering> recovering;
+
+  // ---- what this replica does about it: one thing at a time ----
+  // Null unless it leads a round of it.
+  Leading* leading() { return BoxedIn<Leading>(phase); }
+  const Leading* leading() const { return BoxedIn<Leading>(phase); }
+  // Null unless it recovers it, and has not come to a value yet.
+  Recovering* recovering() { return BoxedIn<Recovering>(phase); }
+  const Recovering* recovering() const { return BoxedIn<Recovering>(phase); }
+  Leading& Lead() { return phase.emplace<Box<Leading>>().Emplace(); }
+  Recovering& Recover() { return phase.emplace<Box<Recovering>>().Emplace(); }
+  void StopLeading() {
+    if (leading() != nullptr) phase = Idle();
+  }
+  void StopRecovering() {
+    if (recovering() != nullptr) phase = Idle();
+  }
+
+  // Nothing, for most instances at most times.
+  struct Idle {};
+  std::variant<Idle, Box<Leading>, Box<Recovering>> phase;
+
   // Own, proposed in this life and not released: counts against max_in_flight.
   bool in_flight = false;
   // Highest ballot heard of in a refusal: the next attempt goes above it.

@@ -87,19 +87,19 @@ void Mix(Fingerprint& print, const Instance& instance) {
   print.Mix(restored ? 1 : 0);
   // Only where the next attempt begins.
   print.Mix(std::max(instance.refused_by, instance.promised_ballot).number());
-  print.Mix(instance.recovering ? 1 : 0);
-  if (instance.recovering) Mix(print, *instance.recovering.get());
-  print.Mix(instance.leading ? 1 : 0);
-  if (!instance.leading) return;
-  print.Mix(instance.leading->asked.bits());
-  print.Mix(instance.leading->voters.bits());
-  print.Mix(instance.leading->matching.bits());
-  Mix(print, instance.leading->voted_deps);
-  for (const std::uint8_t reporters : instance.leading->reporters) {
+  print.Mix(instance.recovering() ? 1 : 0);
+  if (instance.recovering()) Mix(print, *instance.recovering());
+  print.Mix(instance.leading() ? 1 : 0);
+  if (!instance.leading()) return;
+  print.Mix(instance.leading()->asked.bits());
+  print.Mix(instance.leading()->voters.bits());
+  print.Mix(instance.leading()->matching.bits());
+  Mix(print, instance.leading()->voted_deps);
+  for (const std::uint8_t reporters : instance.leading()->reporters) {
     print.Mix(reporters);
   }
-  print.Mix(instance.leading->accept_voters.bits());
-  print.Mix(instance.leading->fast_path_given_up ? 1 : 0);
+  print.Mix(instance.leading()->accept_voters.bits());
+  print.Mix(instance.leading()->fast_path_given_up ? 1 : 0);
 }
 
 }  // namespace

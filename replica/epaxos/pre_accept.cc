@@ -30,7 +30,7 @@ InstanceId Epaxos::Propose(CommandBatchPtr batch, Actions& actions) {
   instance->initial_deps = deps;
   instance->initial_known = true;
   instance->payload_recorded = true;
-  Leading& leading = instance->leading.Emplace();
+  Leading& leading = instance->Lead();
   fast_path_.Begin(*instance, leading);
   leading.asked = settings_.thrifty || fast_path_.FixesQuorum()
                       ? ChooseFastQuorumPeers()
@@ -171,12 +171,12 @@ void Epaxos::HandlePreAcceptReply(ReplicaId from, const PreAcceptReply& m,
                                   Actions& actions) {
   Instance* instance =
       IsSelf(m.instance.replica) ? log_.Find(m.instance) : nullptr;
-  if (instance == nullptr || !instance->leading ||
+  if (instance == nullptr || !instance->leading() ||
       instance->status != InstanceStatus::kPreAccepted) {
     ++stats_.stale_messages;  // Late: decided, or already on the slow path.
     return;
   }
-  Leading& leading = *instance->leading.get();
+  Leading& leading = *instance->leading();
   fast_path_.CountVote(rules::VoterOf(leading.voters, from), m.deps, *instance,
                        leading);
   DecidePreAccept(m.instance, *instance, actions);
@@ -184,11 +184,11 @@ void Epaxos::HandlePreAcceptReply(ReplicaId from, const PreAcceptReply& m,
 
 void Epaxos::DecidePreAccept(InstanceId id, Instance& instance,
                              Actions& actions) {
-  if (instance.status != InstanceStatus::kPreAccepted || !instance.leading ||
+  if (instance.status != InstanceStatus::kPreAccepted || !instance.leading() ||
       !rules::MayCommitFast(instance)) {
     return;
   }
-  const Leading& leading = *instance.leading.get();
+  const Leading& leading = *instance.leading();
   if (!leading.voters.Contains(self_)) return;  // Own vote not durable yet.
   if (fast_path_.IsFast(instance, leading)) {
     CommitFast(id, instance, actions);
@@ -207,7 +207,7 @@ void Epaxos::DecidePreAccept(InstanceId id, Instance& instance,
 
 void Epaxos::CommitFast(InstanceId id, Instance& instance, Actions& actions) {
   MarkCommitted(id, instance, instance.value,
-                fast_path_.FastDeps(instance, *instance.leading.get()));
+                fast_path_.FastDeps(instance, *instance.leading()));
   instance.last_record =
       Persist(CommittedRecord{.instance = id,
                               .value = instance.value.WithoutPayload(),

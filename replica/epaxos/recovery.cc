@@ -19,7 +19,7 @@ void Epaxos::StartRecovery(InstanceId id, Actions& actions) {
       std::max(instance->promised_ballot, instance->refused_by);
   const Ballot ballot = Ballot::Of(above.round() + 1, self_);
   YieldTo(id, *instance, ballot);
-  Recovering& recovering = instance->recovering.Emplace();
+  Recovering& recovering = instance->Recover();
   recovering.next_repeat_ticks = settings_.retransmit_ticks;
   recovering.ballot = ballot;
   if (fast_path_.CollectsInRecovery()) {
@@ -55,15 +55,15 @@ PromisedRecord Epaxos::PromiseTo(InstanceId id, Instance& instance,
 }
 
 void Epaxos::YieldTo(InstanceId id, Instance& instance, Ballot ballot) {
-  if (instance.recovering && instance.recovering->ballot < ballot) {
+  if (instance.recovering() && instance.recovering()->ballot < ballot) {
     if (!IsSelf(ballot.owner())) Count(RecoveryRule::kOvertaken);
-    instance.recovering.Clear();
+    instance.StopRecovering();
     if (!IsSelf(id.replica)) recoveries_.erase(id);
   }
   // An accept round at a lower ballot can no longer get its quorum. Votes that
   // are already on their way are for a ballot that nobody leads any more.
-  if (instance.leading && rules::EndsRoundOf(instance, ballot)) {
-    instance.leading.Clear();
+  if (instance.leading() && rules::EndsRoundOf(instance, ballot)) {
+    instance.StopLeading();
   }
 }
 
@@ -112,8 +112,8 @@ void Epaxos::HandleRecover(ReplicaId from, const Recover& m, Actions& actions) {
 void Epaxos::HandleRecoverReply(ReplicaId from, const RecoverReply& m,
                                 Actions& actions) {
   const Instance* instance = log_.Find(m.instance);
-  if (instance == nullptr || !instance->recovering ||
-      instance->recovering->ballot != m.ballot) {
+  if (instance == nullptr || !instance->recovering() ||
+      instance->recovering()->ballot != m.ballot) {
     ++stats_.stale_messages;
     return;
   }
@@ -135,7 +135,7 @@ void Epaxos::CountRecoverReply(ReplicaId from, RecoverReply m,
                                Actions& actions) {
   const InstanceId id = m.instance;
   Instance& instance = *log_.Find(id);
-  Recovering& recovering = *instance.recovering.get();
+  Recovering& recovering = *instance.recovering();
   if (recovering.answered.Contains(from)) return;
   recovering.answered.Insert(from);
   if (recovering.stage == Recovering::Stage::kPromising) {
@@ -159,7 +159,7 @@ void Epaxos::CountRecoverReply(ReplicaId from, RecoverReply m,
 
 void Epaxos::DecideRecovery(InstanceId id, Instance& instance,
                             Actions& actions) {
-  Recovering& recovering = *instance.recovering.get();
+  Recovering& recovering = *instance.recovering();
   recovering.quorum = recovering.answered;
   if (const RecoverReply* highest = rules::HighestAccepted(recovering)) {
     Count(RecoveryRule::kR2);
@@ -191,7 +191,7 @@ void Epaxos::DecideRecovery(InstanceId id, Instance& instance,
 // No fast commit can have happened. If all of Q had pre-accepted, the commands
 // are kept with the union of the votes (D7): what the slow path would propose.
 void Epaxos::GiveUp(InstanceId id, Instance& instance, Actions& actions) {
-  const Recovering& recovering = *instance.recovering.get();
+  const Recovering& recovering = *instance.recovering();
   DependencySet deps(quorums_.replicas);
   Value value = Value::Noop();
   const bool salvage = rules::HaveAllVoted(recovering, quorums_.replicas);
@@ -210,10 +210,10 @@ void Epaxos::GiveUp(InstanceId id, Instance& instance, Actions& actions) {
 
 void Epaxos::ProposeRecovered(InstanceId id, Instance& instance, Value value,
                               const DependencySet& deps, Actions& actions) {
-  const Ballot ballot = instance.recovering->ballot;
+  const Ballot ballot = instance.recovering()->ballot;
   QUORATE_CHECK(instance.promised_ballot == ballot,
                 "an attempt that was overtaken proposes nothing");
-  instance.recovering.Clear();
+  instance.StopRecovering();
   FillPayload(instance, value);
   if (value.kind == ValueKind::kCommands) {
     LearnPayload(id, instance, value.batch);
@@ -222,7 +222,7 @@ void Epaxos::ProposeRecovered(InstanceId id, Instance& instance, Value value,
   instance.status = InstanceStatus::kAccepted;
   instance.value = std::move(value);
   instance.deps = deps;
-  Leading& leading = instance.leading.Emplace();
+  Leading& leading = instance.Lead();
   leading.next_retransmit_ticks = settings_.retransmit_ticks;
   instance.last_record =
       Persist(AcceptedRecord{.instance = id,

@@ -330,7 +330,7 @@ constexpr bool IsOutOfPatience(int ticks, int patience) {
 // Decided, or led by us: nobody need recover it. What somebody waits for
 // counts for no more (wait_for_ever).
 inline bool NeedsNobody(const Instance& instance) {
-  return instance.status == InstanceStatus::kCommitted || instance.leading;
+  return instance.status == InstanceStatus::kCommitted || instance.leading();
 }
 // An attempt that does not get on is followed by one at a new ballot, perhaps
 // with another Q, also while it waits (wait_for_ever).

@@ -72,7 +72,7 @@ void Epaxos::Install(const SnapshotFacts& snapshot, Actions& actions) {
                   decision.deps);
     // Its record is the snapshot.
     instance->released = true;
-    instance->leading.Clear();
+    instance->StopLeading();
     if (std::exchange(instance->in_flight, false)) --own_in_flight_;
   }
   for (std::uint64_t slot = log_.Dropped(self_) + 1;
@@ -102,8 +102,8 @@ void Epaxos::RestartRecoveries(Actions& actions) {
     const Instance* instance = log_.Find(id);
     if (instance == nullptr) {
       recoveries_.erase(id);
-    } else if (instance->recovering &&
-               instance->recovering->stage != Recovering::Stage::kPromising) {
+    } else if (instance->recovering() &&
+               instance->recovering()->stage != Recovering::Stage::kPromising) {
       StartRecovery(id, actions);
     }
   }

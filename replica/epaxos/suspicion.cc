@@ -54,7 +54,7 @@ std::optional<ReplicaId> Epaxos::ProposerOf(ReplicaId column) const {
   if (recoveries_.contains(first)) return std::nullopt;
   std::array<ReplicaId, 2> candidates = {column, column};
   if (const Instance* instance = log_.Find(first)) {
-    if (instance->leading) return std::nullopt;
+    if (instance->leading()) return std::nullopt;
     const Ballot last =
         std::max(instance->promised_ballot, instance->refused_by);
     if (!last.is_initial()) candidates[0] = last.owner();
@@ -151,7 +151,7 @@ void Epaxos::HandleInquire(ReplicaId from, const Inquire& m, Actions& actions) {
     if (AnswerIfSettled(from, m.instance, instance, actions)) return;
     reply.status = instance->status;
     reply.promised_ballot = instance->promised_ballot;
-    reply.working_on_it = instance->leading || instance->recovering;
+    reply.working_on_it = instance->leading() || instance->recovering();
   }
   Send(from, reply, /*rests_on=*/0, actions);
 }
@@ -205,14 +205,14 @@ void Epaxos::DriveRecoveries(Actions& actions) {
   for (const InstanceId id : all) {
     Instance* instance = log_.Find(id);
     if (instance == nullptr || instance->status == InstanceStatus::kCommitted ||
-        (!instance->recovering && !instance->leading)) {
+        (!instance->recovering() && !instance->leading())) {
       recoveries_.erase(id);  // Decided, or overtaken by another proposer.
       continue;
     }
-    if (instance->recovering) {
+    if (instance->recovering()) {
       RepeatRecovery(id, *instance, actions);
     } else if (!instance->in_flight) {  // Else RetransmitOwn repeats it.
-      Leading& leading = *instance->leading.get();
+      Leading& leading = *instance->leading();
       if (++leading.age_ticks >= leading.next_retransmit_ticks) {
         Retransmit(id, *instance, actions);
       }
@@ -222,7 +222,7 @@ void Epaxos::DriveRecoveries(Actions& actions) {
 
 void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
                             Actions& actions) {
-  Recovering& recovering = *instance.recovering.get();
+  Recovering& recovering = *instance.recovering();
   const int age = ++recovering.age_ticks;
   // The own number spreads the attempts of replicas that duel; each further
   // ballot gets twice the time, so that some attempt outlives any round trip.
@@ -246,7 +246,7 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
   for (const auto& [other, unused] : recovering.conflicts) {
     const Instance* waited = log_.Find(other);
     if ((waited == nullptr || (waited->status != InstanceStatus::kCommitted &&
-                               !waited->recovering && !waited->leading)) &&
+                               !waited->recovering() && !waited->leading())) &&
         recoveries_.size() < settings_.max_recoveries) {
       needed_.Add(other);
     }
@@ -256,7 +256,7 @@ void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
 // Sends what this attempt asks once more, to those of `to` that owe an answer.
 void Epaxos::SendAttempt(InstanceId id, const Instance& instance, ReplicaSet to,
                          Actions& actions) {
-  const Recovering& recovering = *instance.recovering.get();
+  const Recovering& recovering = *instance.recovering();
   ++stats_.retransmissions;
   switch (recovering.stage) {
     case Recovering::Stage::kValidating: {

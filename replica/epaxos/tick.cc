@@ -65,7 +65,7 @@ void Epaxos::ResumeAfterRestart(Actions& actions) {
       continue;
     }
     Count(RecoveryRule::kResumed);
-    Leading& leading = instance->leading.Emplace();
+    Leading& leading = instance->Lead();
     fast_path_.Begin(*instance, leading);
     leading.voters.Insert(self_);
     leading.matching.Insert(self_);
@@ -81,21 +81,21 @@ void Epaxos::RetransmitOwn(Actions& actions) {
   for (std::uint64_t slot = committed_[self_] + 1; slot < next_slot_; ++slot) {
     const InstanceId id{self_, slot};
     Instance* instance = log_.Find(id);
-    if (instance == nullptr || !instance->leading || !instance->in_flight) {
+    if (instance == nullptr || !instance->leading() || !instance->in_flight) {
       continue;  // Of an earlier life: DriveRecoveries repeats it.
     }
-    Leading& leading = *instance->leading.get();
+    Leading& leading = *instance->leading();
     if (++leading.age_ticks < leading.next_retransmit_ticks) continue;
     leading.fast_path_given_up = true;
     DecidePreAccept(id, *instance, actions);
-    if (instance->leading) Retransmit(id, *instance, actions);
+    if (instance->leading()) Retransmit(id, *instance, actions);
   }
 }
 
 // Sends the current round again, payload included, to those who have not
 // voted; a thrifty round widens to everybody, a fixed quorum stays what it is.
 void Epaxos::Retransmit(InstanceId id, Instance& instance, Actions& actions) {
-  Leading& leading = *instance.leading.get();
+  Leading& leading = *instance.leading();
   leading.asked = Others();
   if (instance.status == InstanceStatus::kPreAccepted &&
       fast_path_.FixesQuorum()) {
@@ -112,7 +112,7 @@ void Epaxos::Retransmit(InstanceId id, Instance& instance, Actions& actions) {
 // have not voted.
 void Epaxos::SendRound(InstanceId id, const Instance& instance, ReplicaSet to,
                        Actions& actions) {
-  const Leading& leading = *instance.leading.get();
+  const Leading& leading = *instance.leading();
   if (instance.status == InstanceStatus::kPreAccepted) {
     ++stats_.retransmissions;
     outbox_.SendAgain(to.Intersect(leading.asked).Minus(leading.voters),
@@ -142,7 +142,7 @@ void Epaxos::Greet(ReplicaId peer, Actions& actions) {
          ++slot) {
       const InstanceId id{self_, slot};
       const Instance* instance = log_.Find(id);
-      if (instance != nullptr && instance->leading) {
+      if (instance != nullptr && instance->leading()) {
         SendRound(id, *instance, to, actions);
       }
     }
@@ -150,9 +150,9 @@ void Epaxos::Greet(ReplicaId peer, Actions& actions) {
   for (const InstanceId id : recoveries_) {
     const Instance* instance = log_.Find(id);
     if (instance == nullptr) continue;
-    if (instance->recovering) {
+    if (instance->recovering()) {
       SendAttempt(id, *instance, to, actions);
-    } else if (instance->leading && !IsSelf(id.replica)) {
+    } else if (instance->leading() && !IsSelf(id.replica)) {
       SendRound(id, *instance, to, actions);
     }
   }

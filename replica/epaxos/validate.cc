@@ -64,7 +64,7 @@ class Footprint {
 
 void Epaxos::StartValidation(InstanceId id, Instance& instance,
                              Actions& actions) {
-  Recovering& recovering = *instance.recovering.get();
+  Recovering& recovering = *instance.recovering();
   recovering.stage = Recovering::Stage::kValidating;
   recovering.age_ticks = 0;
   const Validate validate{.instance = id,
@@ -179,14 +179,14 @@ void Epaxos::HandleValidate(ReplicaId from, const Validate& m,
 void Epaxos::HandleValidateReply(ReplicaId from, const ValidateReply& m,
                                  Actions& actions) {
   Instance* instance = log_.Find(m.instance);
-  if (instance == nullptr || !instance->recovering ||
-      instance->recovering->ballot != m.ballot ||
-      instance->recovering->stage != Recovering::Stage::kValidating ||
-      !instance->recovering->quorum.Contains(from)) {
+  if (instance == nullptr || !instance->recovering() ||
+      instance->recovering()->ballot != m.ballot ||
+      instance->recovering()->stage != Recovering::Stage::kValidating ||
+      !instance->recovering()->quorum.Contains(from)) {
     ++stats_.stale_messages;
     return;
   }
-  Recovering& recovering = *instance->recovering.get();
+  Recovering& recovering = *instance->recovering();
   recovering.validated.Insert(from);
   recovering.age_ticks = 0;
   for (const ValidateReply::Conflict& conflict : m.conflicts) {
@@ -197,7 +197,7 @@ void Epaxos::HandleValidateReply(ReplicaId from, const ValidateReply& m,
 
 void Epaxos::DecideValidation(InstanceId id, Instance& instance,
                               Actions& actions) {
-  Recovering& recovering = *instance.recovering.get();
+  Recovering& recovering = *instance.recovering();
   if (recovering.stage != Recovering::Stage::kValidating ||
       recovering.validated != recovering.quorum) {
     return;
@@ -250,7 +250,7 @@ void Epaxos::EvaluateAllWaiting(Actions& actions) {
   const std::vector<InstanceId> all(recoveries_.begin(), recoveries_.end());
   for (const InstanceId id : all) {
     Instance* instance = log_.Find(id);
-    if (instance != nullptr && instance->recovering) {
+    if (instance != nullptr && instance->recovering()) {
       EvaluateWaiting(id, *instance, actions);
     }
   }
@@ -260,7 +260,7 @@ void Epaxos::EvaluateAllWaiting(Actions& actions) {
 // ballot may follow.
 void Epaxos::EvaluateWaiting(InstanceId id, Instance& instance,
                              Actions& actions) {
-  Recovering& recovering = *instance.recovering.get();
+  Recovering& recovering = *instance.recovering();
   if (recovering.stage != Recovering::Stage::kWaiting) return;
   if (const RecoverReply* late = rules::LateValue(recovering)) {
     Count(RecoveryRule::kW4Value);

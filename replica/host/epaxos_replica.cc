@@ -15,9 +15,9 @@ RecoveryStatus StatusOf(InstanceId id, const epaxos::Instance& instance) {
   RecoveryStatus status{.instance = id,
                         .ballot = instance.promised_ballot,
                         .stage = RecoveryStatus::Stage::kAccepting};
-  if (instance.leading) status.answered = instance.leading->accept_voters;
-  if (!instance.recovering) return status;
-  const epaxos::Recovering& recovering = *instance.recovering.get();
+  if (instance.leading()) status.answered = instance.leading()->accept_voters;
+  if (!instance.recovering()) return status;
+  const epaxos::Recovering& recovering = *instance.recovering();
   using Stage = epaxos::Recovering::Stage;
   status.ballot = recovering.ballot;
   status.stage = recovering.stage == Stage::kPromising

@@ -126,7 +126,7 @@ inline bool EndsWithItsFastQuorum(InstanceId id, const QuorumSizes& quorums,
                            quorums.replicas));
   }
   instance.fast_quorum = other;
-  Leading& leading = *instance.leading.get();
+  Leading& leading = *instance.leading();
   leading.asked = other;
   leading.asked.Erase(id.replica);
   leading.voters = {};
