@@ -12,73 +12,36 @@ void Epaxos::StartAccept(InstanceId id, Instance& instance, Actions& actions) {
   instance.accepted_ballot = Ballot();
   instance.deps = rules::SlowDeps(instance, *instance.leading());
   instance.last_record =
-      Persist(AcceptedRecord{.instance = id,
-                             .ballot = instance.accepted_ballot,
-                             .value = ValueForRecord(instance),
-                             .deps = instance.deps},
-              actions);
+      core_.Persist(AcceptedRecord{.instance = id,
+                                   .ballot = instance.accepted_ballot,
+                                   .value = core_.ValueForRecord(instance),
+                                   .deps = instance.deps},
+                    actions);
   // The proposer accepts first (d_resume0).
-  Await(instance.last_record, id, OnDurable::kCountOwnAccept, actions);
+  core_.Await(instance.last_record, id, OnDurable::kCountOwnAccept, actions);
 
   Accept accept{.instance = id,
                 .ballot = instance.accepted_ballot,
                 .value = instance.value.WithoutPayload(),
                 .deps = instance.deps};
-  const ReplicaSet without_payload = Others().Minus(instance.leading()->asked);
-  outbox_.Send(instance.leading()->asked, accept, instance.last_record,
-               actions);
+  const ReplicaSet without_payload =
+      core_.Others().Minus(instance.leading()->asked);
+  core_.outbox.Send(instance.leading()->asked, accept, instance.last_record,
+                    actions);
   accept.value = instance.value;
-  outbox_.Send(without_payload, std::move(accept), instance.last_record,
-               actions);
-}
-
-void Epaxos::HandleAccept(ReplicaId from, const Accept& m, Actions& actions) {
-  Instance* instance = log_.FindOrCreate(m.instance);
-  if (AnswerIfSettled(from, m.instance, instance, actions)) return;
-  if (!rules::MayAccept(*instance, m.ballot)) {
-    return SayPromised(from, m.instance, *instance, actions);
-  }
-  Value value = m.value;
-  if (!FillPayload(*instance, value)) {
-    ++stats_.missing_payloads;  // The proposer sends it whole when it repeats.
-    return;
-  }
-  if (instance->status == InstanceStatus::kAccepted &&
-      instance->accepted_ballot == m.ballot) {
-    // A repetition: one value a ballot.
-    SendAgain(from, AcceptReply{.instance = m.instance, .ballot = m.ballot},
-              instance->last_record, actions);
-    return;
-  }
-
-  YieldTo(m.instance, *instance, m.ballot);
-  if (value.kind == ValueKind::kCommands) {
-    LearnPayload(m.instance, *instance, value.batch);
-  }
-  instance->promised_ballot = m.ballot;
-  instance->accepted_ballot = m.ballot;
-  instance->status = InstanceStatus::kAccepted;
-  instance->value = std::move(value);
-  instance->deps = m.deps;
-  instance->last_record =
-      Persist(AcceptedRecord{.instance = m.instance,
-                             .ballot = m.ballot,
-                             .value = ValueForRecord(*instance),
-                             .deps = m.deps},
-              actions);
-  Send(from, AcceptReply{.instance = m.instance, .ballot = m.ballot},
-       rules::RestsOn(rules::Effect::kAccept, instance->last_record), actions);
+  core_.outbox.Send(without_payload, std::move(accept), instance.last_record,
+                    actions);
 }
 
 // Counts one vote of the slow path. With a quorum of votes for our ballot the
 // value and its dependencies are chosen and never change.
 void Epaxos::HandleAcceptReply(ReplicaId from, const AcceptReply& m,
                                Actions& actions) {
-  Instance* instance = log_.Find(m.instance);
+  Instance* instance = core_.log.Find(m.instance);
   if (instance == nullptr || !instance->leading() ||
       instance->status != InstanceStatus::kAccepted ||
       instance->accepted_ballot != m.ballot) {
-    ++stats_.stale_messages;  // Late, repeated, or for a ballot given up.
+    ++core_.stats.stale_messages;  // Late, repeated, or for a ballot given up.
     return;
   }
   instance->leading()->accept_voters.Insert(from);
@@ -89,25 +52,25 @@ void Epaxos::DecideAccept(InstanceId id, Instance& instance, Actions& actions) {
   if (instance.status != InstanceStatus::kAccepted) return;
   const bool recovered = !instance.accepted_ballot.is_initial();
   const ReplicaSet& voters = instance.leading()->accept_voters;
-  if (!voters.Contains(self_) ||
-      !rules::AreAcceptQuorum(voters.size(), quorums_)) {
+  if (!voters.Contains(core_.self) ||
+      !rules::AreAcceptQuorum(voters.size(), core_.quorums)) {
     return;
   }
-  MarkCommitted(id, instance, instance.value, instance.deps);
+  core_.MarkCommitted(id, instance, instance.value, instance.deps);
   // Nothing waits for this record: the accepts that chose the value are durable
   // already, so the decision can be found again without it.
   instance.last_record =
-      Persist(CommittedRecord{.instance = id,
-                              .value = ValueForRecord(instance),
-                              .deps = instance.deps},
-              actions);
+      core_.Persist(CommittedRecord{.instance = id,
+                                    .value = core_.ValueForRecord(instance),
+                                    .deps = instance.deps},
+                    actions);
   AnnounceCommit(id, instance, /*rests_on=*/0, actions);
   if (!recovered) {
-    ++stats_.slow_commits;
+    ++core_.stats.slow_commits;
   } else if (instance.value.kind == ValueKind::kNoop) {
-    ++stats_.recovered_noops;
+    ++core_.stats.recovered_noops;
   } else {
-    ++stats_.recovered_payloads;
+    ++core_.stats.recovered_payloads;
   }
   Release(id, instance, /*fast_path=*/false, actions);
 }

@@ -6,6 +6,7 @@
 #include "replica/epaxos/epaxos.h"
 
 namespace quorate::epaxos {
+
 namespace {
 
 // Nothing on disk tells of it: it was only asked about or waited for.
@@ -30,16 +31,18 @@ void Epaxos::Save(std::vector<Record>& records) const {
   records.emplace_back(FloorRecord{.base_floor = next_base_floor_,
                                    .drop_floor = next_drop_floor_});
   records.emplace_back(ReservedRecord{
-      .through = std::max(forgotten_[self_], reservation_.through),
-      .lazy_fast_commit = lazy_before_ || (settings_.lazy_fast_commit &&
-                                           reservation_.record != 0)});
-  for (int i = 0; i < quorums_.replicas; ++i) {
+      .through = std::max(core_.forgotten[core_.self], reservation_.through),
+      .lazy_fast_commit =
+          core_.lazy_before ||
+          (core_.settings.lazy_fast_commit && reservation_.record != 0)});
+  for (int i = 0; i < core_.quorums.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
     const std::uint64_t below =
-        std::max(log_.Dropped(column), next_drop_floor_[column]);
-    for (std::uint64_t slot = below + 1; slot <= log_.Newest(column); ++slot) {
+        std::max(core_.log.Dropped(column), next_drop_floor_[column]);
+    for (std::uint64_t slot = below + 1; slot <= core_.log.Newest(column);
+         ++slot) {
       const InstanceId id{column, slot};
-      const Instance& instance = *log_.Find(id);
+      const Instance& instance = *core_.log.Find(id);
       if (IsBlank(instance)) continue;
       records.emplace_back(
           InstanceRecord{.instance = id,

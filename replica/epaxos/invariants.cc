@@ -7,6 +7,7 @@
 #include "wire/fingerprint.h"
 
 namespace quorate::epaxos {
+
 namespace {
 
 absl::Status Broken(const char* invariant, InstanceId id) {
@@ -105,19 +106,20 @@ void Mix(Fingerprint& print, const Instance& instance) {
 }  // namespace
 
 absl::Status Epaxos::CheckInvariants() const {
-  if (!base_floor_.Covers(drop_floor_)) {
+  if (!base_floor_.Covers(core_.drop_floor)) {
     return absl::InternalError("invariant 16: drop_floor <= base_floor");
   }
-  for (int i = 0; i < quorums_.replicas; ++i) {
+  for (int i = 0; i < core_.quorums.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
-    if (drop_floor_[column] > committed_[column]) {
+    if (core_.drop_floor[column] > core_.committed[column]) {
       return absl::InternalError(
           "invariant 16: only committed instances are forgotten");
     }
-    for (std::uint64_t slot = log_.Dropped(column) + 1;
-         slot <= log_.Newest(column); ++slot) {
+    for (std::uint64_t slot = core_.log.Dropped(column) + 1;
+         slot <= core_.log.Newest(column); ++slot) {
       const InstanceId id{column, slot};
-      if (absl::Status s = CheckInstance(id, *log_.Find(id)); !s.ok()) return s;
+      if (absl::Status s = CheckInstance(id, *core_.log.Find(id)); !s.ok())
+        return s;
     }
   }
   return absl::OkStatus();
@@ -125,29 +127,29 @@ absl::Status Epaxos::CheckInvariants() const {
 
 std::uint64_t Epaxos::Fingerprint() const {
   quorate::Fingerprint print;
-  for (int i = 0; i < quorums_.replicas; ++i) {
+  for (int i = 0; i < core_.quorums.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
-    print.Mix(log_.Dropped(column));
-    print.Mix(log_.Newest(column));
-    for (std::uint64_t slot = log_.Dropped(column) + 1;
-         slot <= log_.Newest(column); ++slot) {
-      Mix(print, *log_.Find({column, slot}));
+    print.Mix(core_.log.Dropped(column));
+    print.Mix(core_.log.Newest(column));
+    for (std::uint64_t slot = core_.log.Dropped(column) + 1;
+         slot <= core_.log.Newest(column); ++slot) {
+      Mix(print, *core_.log.Find({column, slot}));
     }
-    print.Mix(peers_[static_cast<std::size_t>(i)].suspected ? 1 : 0);
+    print.Mix(core_.suspected.Contains(ReplicaAt(i)) ? 1 : 0);
     Mix(print, base_floors_.Of(column));
   }
-  print.Mix(next_slot_);
+  print.Mix(core_.next_slot);
   print.Mix(reservation_.through);
-  Mix(print, forgotten_);
-  Mix(print, committed_);
+  Mix(print, core_.forgotten);
+  Mix(print, core_.committed);
   Mix(print, base_floor_);
   Mix(print, stable_.executed());
   print.Mix(witnesses_.Fingerprint());
-  Mix(print, drop_floor_);
+  Mix(print, core_.drop_floor);
   Mix(print, candidate_floor_);
   print.Mix(candidate_mark_);
-  print.Mix(last_record_ - outbox_.durable());
-  print.Mix(outbox_.waiting().size());
+  print.Mix(core_.last_record - core_.outbox.durable());
+  print.Mix(core_.outbox.waiting().size());
   return print.value();
 }
 

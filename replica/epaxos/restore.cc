@@ -12,17 +12,17 @@ namespace quorate::epaxos {
 void Epaxos::RestorePayload(Instance& instance, InstanceId id,
                             const CommandBatchPtr& batch) {
   if (batch == nullptr) return;
-  LearnPayload(id, instance, batch);
+  core_.LearnPayload(id, instance, batch);
   instance.payload_recorded = true;
 }
 
 // Null when it was dropped in the earlier life.
 Instance* Epaxos::Touch(InstanceId id) {
-  Instance* instance = log_.FindOrCreate(id);
+  Instance* instance = core_.log.FindOrCreate(id);
   if (instance == nullptr) return nullptr;
-  instance->last_record = last_record_;
-  if (IsSelf(id.replica)) {
-    next_slot_ = std::max(next_slot_, id.slot + 1);
+  instance->last_record = core_.last_record;
+  if (core_.IsSelf(id.replica)) {
+    core_.next_slot = std::max(core_.next_slot, id.slot + 1);
     restored_unfinished_ = true;
   }
   return instance;
@@ -32,13 +32,13 @@ void Epaxos::RestoreFloors(const FloorRecord& record) {
   // Floors only rise; a record that was written while a snapshot was installed
   // does not know of its floors.
   base_floor_.UnionWith(record.base_floor);
-  drop_floor_.UnionWith(record.drop_floor);
+  core_.drop_floor.UnionWith(record.drop_floor);
   next_base_floor_ = base_floor_;
-  next_drop_floor_ = drop_floor_;
+  next_drop_floor_ = core_.drop_floor;
   candidate_floor_.UnionWith(record.base_floor);
   // Of a checkpoint, where nothing else tells of what was dropped.
-  committed_.UnionWith(drop_floor_);
-  next_slot_ = std::max(next_slot_, drop_floor_[self_] + 1);
+  core_.committed.UnionWith(core_.drop_floor);
+  core_.next_slot = std::max(core_.next_slot, core_.drop_floor[core_.self] + 1);
   ForgetDropped();
 }
 
@@ -64,10 +64,11 @@ void Epaxos::RestoreInstance(const InstanceRecord& record,
   }
   if (record.status == InstanceStatus::kUnknown) return;
   Value value = record.value;
-  QUORATE_CHECK(FillPayload(*instance, value),
+  QUORATE_CHECK(core_.FillPayload(*instance, value),
                 "a checkpoint has the payloads of its instances");
   if (record.status == InstanceStatus::kCommitted) {
-    MarkCommitted(record.instance, *instance, std::move(value), record.deps);
+    core_.MarkCommitted(record.instance, *instance, std::move(value),
+                        record.deps);
     instance->released = true;
     committed.push_back({.instance = record.instance,
                          .value = instance->value,
@@ -82,7 +83,7 @@ void Epaxos::RestoreInstance(const InstanceRecord& record,
 
 void Epaxos::Restore(const Record& record,
                      std::vector<CommittedInstance>& committed) {
-  if (!restoring_checkpoint_) ++last_record_;
+  if (!restoring_checkpoint_) ++core_.last_record;
   std::visit(
       Overloaded{
           [&](const PreAcceptedRecord& r) {
@@ -107,7 +108,7 @@ void Epaxos::Restore(const Record& record,
                 std::max(instance->promised_ballot, r.ballot);
             instance->accepted_ballot = r.ballot;
             instance->value = r.value;
-            QUORATE_CHECK(FillPayload(*instance, instance->value),
+            QUORATE_CHECK(core_.FillPayload(*instance, instance->value),
                           "an accepted payload is in the journal");
             instance->deps = r.deps;
           },
@@ -136,9 +137,10 @@ void Epaxos::Restore(const Record& record,
             }
             RestorePayload(*instance, r.instance, r.value.batch);
             Value value = r.value;
-            QUORATE_CHECK(FillPayload(*instance, value),
+            QUORATE_CHECK(core_.FillPayload(*instance, value),
                           "a committed payload is in the journal");
-            MarkCommitted(r.instance, *instance, std::move(value), r.deps);
+            core_.MarkCommitted(r.instance, *instance, std::move(value),
+                                r.deps);
             instance->released = true;
             committed.push_back({.instance = r.instance,
                                  .value = instance->value,
@@ -146,19 +148,19 @@ void Epaxos::Restore(const Record& record,
           },
           [&](const FloorRecord& r) { RestoreFloors(r); },
           [&](const ReservedRecord& r) {
-            lazy_before_ = lazy_before_ || r.lazy_fast_commit;
-            forgotten_.Raise(self_, r.through);
-            next_slot_ = std::max(next_slot_, r.through + 1);
+            core_.lazy_before = core_.lazy_before || r.lazy_fast_commit;
+            core_.forgotten.Raise(core_.self, r.through);
+            core_.next_slot = std::max(core_.next_slot, r.through + 1);
             restored_unfinished_ = true;
           },
           [&](const InstanceRecord& r) { RestoreInstance(r, committed); },
           [&](const CheckpointBegunRecord& r) {
             restoring_checkpoint_ = true;
-            last_record_ = r.through;
+            core_.last_record = r.through;
           },
           [&](const CheckpointEndedRecord& r) {
             restoring_checkpoint_ = false;
-            last_record_ = r.through;
+            core_.last_record = r.through;
           },
           // The executor's.
           [](const ExecutedRecord&) {}, [](const EntriesRecord&) {},
@@ -166,7 +168,7 @@ void Epaxos::Restore(const Record& record,
           // Of other protocols.
           [](const DependencyRecord&) {}, [](const DecidedRecord&) {}},
       record);
-  outbox_.Restored(last_record_);
+  core_.outbox.Restored(core_.last_record);
 }
 
 }  // namespace quorate::epaxos

@@ -13,13 +13,13 @@ namespace quorate::epaxos {
 void Epaxos::TellTruncated(ReplicaId to, Actions& actions) {
   Peer& peer = peers_[static_cast<std::size_t>(Index(to))];
   if (readers_.Contains(to) || std::exchange(peer.told_truncated, true)) return;
-  for (int i = 0; i < quorums_.replicas; ++i) {
+  for (int i = 0; i < core_.quorums.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
-    if (peer.committed[column] >= drop_floor_[column]) continue;
-    Send(to,
-         Truncated{.instance = {column, peer.committed[column] + 1},
-                   .drop_floor = drop_floor_},
-         0, actions);
+    if (peer.committed[column] >= core_.drop_floor[column]) continue;
+    core_.Send(to,
+               Truncated{.instance = {column, peer.committed[column] + 1},
+                         .drop_floor = core_.drop_floor},
+               0, actions);
     return;
   }
 }
@@ -27,8 +27,9 @@ void Epaxos::TellTruncated(ReplicaId to, Actions& actions) {
 // Only who has executed what the asker has forgotten can serve it.
 void Epaxos::HandleSnapshotRequest(ReplicaId from, const SnapshotRequest& m,
                                    Actions& actions) {
-  if (Laggards(settings_) == 0 || !stable_.executed().Covers(m.forgotten)) {
-    ++stats_.stale_messages;
+  if (Laggards(core_.settings) == 0 ||
+      !stable_.executed().Covers(m.forgotten)) {
+    ++core_.stats.stale_messages;
     return;
   }
   readers_.HandleRequest(from, m, next_drop_floor_, actions);
@@ -38,8 +39,8 @@ void Epaxos::HandleSnapshotRequest(ReplicaId from, const SnapshotRequest& m,
 
 void Epaxos::HandleTruncated(ReplicaId from, const Truncated& m) {
   // Most are late: what was forgotten is known here.
-  if (Laggards(settings_) == 0 || committed_.Covers(m.drop_floor)) {
-    ++stats_.stale_messages;
+  if (Laggards(core_.settings) == 0 || core_.committed.Covers(m.drop_floor)) {
+    ++core_.stats.stale_messages;
     return;
   }
   passed_ = {.by = from, .floor = m.drop_floor};
@@ -52,13 +53,13 @@ std::optional<Passed> Epaxos::TakePassed() {
 // B-R3'. The base floor may follow the drop floor at once: all but g of the
 // others have raised theirs as far, so nobody forgets anything because of it.
 void Epaxos::Install(const SnapshotFacts& snapshot, Actions& actions) {
-  ++stats_.snapshots_installed;
+  ++core_.stats.snapshots_installed;
   for (const InstanceRecord& decision : snapshot.decisions) {
-    Instance* instance = log_.FindOrCreate(decision.instance);
+    Instance* instance = core_.log.FindOrCreate(decision.instance);
     if (instance == nullptr) continue;  // Forgotten here as well.
     Value value = decision.value;
     if (decision.initial_batch != nullptr) {
-      LearnPayload(decision.instance, *instance, decision.initial_batch);
+      core_.LearnPayload(decision.instance, *instance, decision.initial_batch);
       instance->payload_recorded = true;
     }
     if (instance->status == InstanceStatus::kCommitted) {
@@ -66,47 +67,33 @@ void Epaxos::Install(const SnapshotFacts& snapshot, Actions& actions) {
                     "G1: all commits of one instance carry the same decision");
       continue;
     }
-    QUORATE_CHECK(FillPayload(*instance, value),
+    QUORATE_CHECK(core_.FillPayload(*instance, value),
                   "a snapshot has the payloads of its instances");
-    MarkCommitted(decision.instance, *instance, std::move(value),
-                  decision.deps);
+    core_.MarkCommitted(decision.instance, *instance, std::move(value),
+                        decision.deps);
     // Its record is the snapshot.
     instance->released = true;
     instance->StopLeading();
-    if (std::exchange(instance->in_flight, false)) --own_in_flight_;
+    if (std::exchange(instance->in_flight, false)) --core_.own_in_flight;
   }
-  for (std::uint64_t slot = log_.Dropped(self_) + 1;
-       slot <= std::min(snapshot.drop_floor[self_], log_.Newest(self_));
+  for (std::uint64_t slot = core_.log.Dropped(core_.self) + 1;
+       slot <=
+       std::min(snapshot.drop_floor[core_.self], core_.log.Newest(core_.self));
        ++slot) {
-    Instance& instance = *log_.Find({self_, slot});
-    if (std::exchange(instance.in_flight, false)) --own_in_flight_;
+    Instance& instance = *core_.log.Find({core_.self, slot});
+    if (std::exchange(instance.in_flight, false)) --core_.own_in_flight;
   }
   for (DependencySet* floor :
-       {&base_floor_, &next_base_floor_, &drop_floor_, &next_drop_floor_,
-        &candidate_floor_, &committed_}) {
+       {&base_floor_, &next_base_floor_, &core_.drop_floor, &next_drop_floor_,
+        &candidate_floor_, &core_.committed}) {
     floor->UnionWith(snapshot.drop_floor);
   }
-  next_slot_ = std::max(next_slot_, drop_floor_[self_] + 1);
+  core_.next_slot = std::max(core_.next_slot, core_.drop_floor[core_.self] + 1);
   ForgetDropped();
-  for (int i = 0; i < quorums_.replicas; ++i) {
-    AdvanceCommittedFrontier(ReplicaAt(i));
+  for (int i = 0; i < core_.quorums.replicas; ++i) {
+    core_.AdvanceCommittedFrontier(ReplicaAt(i));
   }
-  RestartRecoveries(actions);
-}
-
-// What an attempt waited for may be forgotten now: only a new ballot may
-// follow, whose answers leave it out.
-void Epaxos::RestartRecoveries(Actions& actions) {
-  const std::vector<InstanceId> all(recoveries_.begin(), recoveries_.end());
-  for (const InstanceId id : all) {
-    const Instance* instance = log_.Find(id);
-    if (instance == nullptr) {
-      recoveries_.erase(id);
-    } else if (instance->recovering() &&
-               instance->recovering()->stage != Recovering::Stage::kPromising) {
-      StartRecovery(id, actions);
-    }
-  }
+  recoverer_.RestartRecoveries(core_, actions);
 }
 
 }  // namespace quorate::epaxos

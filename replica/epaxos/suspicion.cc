@@ -1,11 +1,12 @@
 // Who recovers what, and when (protocol.md 2.7).
 #include <algorithm>
 
-#include "replica/epaxos/epaxos.h"
+#include "replica/epaxos/recoverer.h"
 #include "replica/epaxos/rules.h"
 #include "wire/timers.h"
 
 namespace quorate::epaxos {
+
 namespace {
 
 // Periods (the time in which a live proposer is heard of: recovery_ticks and
@@ -30,38 +31,38 @@ constexpr int kLongestPauseTicks = TicksOf<"epaxos.longest_pause">;
 }  // namespace
 
 // Suspected by the shell, or found out to be deaf, stopped or cut off.
-bool Epaxos::IsLost(ReplicaId replica) const {
-  const Peer& peer = peers_[static_cast<std::size_t>(Index(replica))];
-  return peer.suspected || peer.mute;
+bool Recoverer::IsLost(const Core& core, ReplicaId replica) const {
+  return core.suspected.Contains(replica) || mute_.Contains(replica);
 }
 
 // Those that come before us in ring order after this column and are up.
-int Epaxos::RankAfter(ReplicaId column) const {
+int Recoverer::RankAfter(const Core& core, ReplicaId column) const {
   int rank = 0;
-  for (int step = 1; step < quorums_.replicas; ++step) {
+  for (int step = 1; step < core.quorums.replicas; ++step) {
     const ReplicaId other =
-        ReplicaAt((Index(column) + step) % quorums_.replicas);
-    if (IsSelf(other)) break;
-    if (!IsLost(other)) ++rank;
+        ReplicaAt((Index(column) + step) % core.quorums.replicas);
+    if (core.IsSelf(other)) break;
+    if (!IsLost(core, other)) ++rank;
   }
   return rank;
 }
 
 // Who is up and should finish the column's first undecided instance: whoever
 // led it last, or else the command leader. Nullopt: nobody, or we ourselves.
-std::optional<ReplicaId> Epaxos::ProposerOf(ReplicaId column) const {
-  const InstanceId first{column, committed_[column] + 1};
-  if (recoveries_.contains(first)) return std::nullopt;
+std::optional<ReplicaId> Recoverer::ProposerOf(const Core& core,
+                                               ReplicaId column) const {
+  const InstanceId first{column, core.committed[column] + 1};
+  if (core.recoveries.contains(first)) return std::nullopt;
   std::array<ReplicaId, 2> candidates = {column, column};
-  if (const Instance* instance = log_.Find(first)) {
+  if (const Instance* instance = core.log.Find(first)) {
     if (instance->leading()) return std::nullopt;
     const Ballot last =
         std::max(instance->promised_ballot, instance->refused_by);
     if (!last.is_initial()) candidates[0] = last.owner();
   }
   for (const ReplicaId candidate : candidates) {
-    if (Index(candidate) < quorums_.replicas && !IsSelf(candidate) &&
-        !IsLost(candidate)) {
+    if (Index(candidate) < core.quorums.replicas && !core.IsSelf(candidate) &&
+        !IsLost(core, candidate)) {
       return candidate;
     }
   }
@@ -69,104 +70,112 @@ std::optional<ReplicaId> Epaxos::ProposerOf(ReplicaId column) const {
 }
 
 // Ticks that this column may stand still before something is done.
-int Epaxos::PatienceWith(ReplicaId column) const {
-  const int period = settings_.recovery_ticks + settings_.retransmit_ticks;
+int Recoverer::PatienceWith(const Core& core, ReplicaId column) const {
+  const int period =
+      core.settings.recovery_ticks + core.settings.retransmit_ticks;
   const Standstill& still =
       standstills_[static_cast<std::size_t>(Index(column))];
   if (still.believed > 0 && still.asked.has_value() &&
-      ProposerOf(column) == still.asked) {
+      ProposerOf(core, column) == still.asked) {
     return period * kPeriodsAtWork;
   }
-  int patience = settings_.recovery_ticks * (1 + 4 * RankAfter(column));
+  int patience =
+      core.settings.recovery_ticks * (1 + 4 * RankAfter(core, column));
   // Asking disturbs nobody, and an own instance whose round at ballot 0 a
   // recoverer has ended is that one's: no turns are taken.
-  if (IsSelf(column) || !IsLost(column)) {
+  if (core.IsSelf(column) || !IsLost(core, column)) {
     patience = period * kPeriodsBeforeAsking;
   }
   // Where several replicas keep overtaking each other, everybody waits longer
   // and longer, and each differently by its rank: at last somebody is left
   // alone for long enough to finish. With the dead nobody competes.
-  const Instance* first = log_.Find({column, committed_[column] + 1});
+  const Instance* first = core.log.Find({column, core.committed[column] + 1});
   const bool duel = first != nullptr && !first->promised_ballot.is_initial() &&
-                    !IsLost(first->promised_ballot.owner());
+                    !IsLost(core, first->promised_ballot.owner());
   const std::uint64_t attempts = duel ? first->promised_ballot.round() : 0;
   const int doubled = patience
                       << std::min<std::uint64_t>(attempts, kMaxDoublings);
-  const int longest = kLongestPauseTicks * (1 + RankAfter(column));
+  const int longest = kLongestPauseTicks * (1 + RankAfter(core, column));
   return std::max(patience, std::min(doubled, longest));
 }
 
 // Has this column stood still for long enough, and will nobody else help?
-bool Epaxos::NeedsRecovery(ReplicaId column, Actions& actions) {
+bool Recoverer::NeedsRecovery(Core& core, ReplicaId column, Actions& actions) {
   Standstill& still = standstills_[static_cast<std::size_t>(Index(column))];
-  const std::uint64_t known = std::max(log_.Newest(column), needed_[column]);
-  if (committed_[column] != still.committed || committed_[column] >= known) {
-    still = {.committed = committed_[column]};
+  const std::uint64_t known =
+      std::max(core.log.Newest(column), core.needed[column]);
+  if (core.committed[column] != still.committed ||
+      core.committed[column] >= known) {
+    still = {.committed = core.committed[column]};
     return false;
   }
-  if (!rules::IsOutOfPatience(++still.ticks, PatienceWith(column))) {
+  if (!rules::IsOutOfPatience(++still.ticks, PatienceWith(core, column))) {
     return false;
   }
-  return !WaitsForProposer(column, still, actions);
+  return !WaitsForProposer(core, column, still, actions);
 }
 
 // A recovery takes the instance away from whoever is at work on it, even if
 // that is merely slow. So it is asked first (Inquire), and what it says is
 // believed a few times; somebody who is silent, or at nothing, is not waited
 // for, by each replica in its turn if it is the command leader.
-bool Epaxos::WaitsForProposer(ReplicaId column, Standstill& still,
-                              Actions& actions) {
-  const std::optional<ReplicaId> proposer = ProposerOf(column);
+bool Recoverer::WaitsForProposer(Core& core, ReplicaId column,
+                                 Standstill& still, Actions& actions) {
+  const std::optional<ReplicaId> proposer = ProposerOf(core, column);
   if (!proposer || still.believed >= kMostAnswersBelieved) return false;
   if (still.asked != proposer) {
     still.asked = proposer;
     still.asking_ticks = 0;
     still.idle = false;
   }
-  const int turns = (*proposer == column ? RankAfter(column) : 0) +
+  const int turns = (*proposer == column ? RankAfter(core, column) : 0) +
                     (still.idle ? 0 : kPeriodsForAnAnswer);
-  const int period = settings_.recovery_ticks + settings_.retransmit_ticks;
+  const int period =
+      core.settings.recovery_ticks + core.settings.retransmit_ticks;
   if (still.asking_ticks >= turns * period) {
     if (!still.idle) {
-      Count(RecoveryRule::kSilent);
-      peers_[static_cast<std::size_t>(Index(*proposer))].mute = true;
+      core.Count(RecoveryRule::kSilent);
+      mute_.Insert(*proposer);
     }
     return false;
   }
-  if (!still.idle && still.asking_ticks % settings_.retransmit_ticks == 0) {
-    Send(*proposer, Inquire{.instance = {column, committed_[column] + 1}},
-         /*rests_on=*/0, actions);
+  if (!still.idle && still.asking_ticks % core.settings.retransmit_ticks == 0) {
+    core.Send(*proposer,
+              Inquire{.instance = {column, core.committed[column] + 1}},
+              /*rests_on=*/0, actions);
   }
   ++still.asking_ticks;
   return true;
 }
 
 // Nothing durable is told but what is durable; nobody builds on the answer.
-void Epaxos::HandleInquire(ReplicaId from, const Inquire& m, Actions& actions) {
-  const Instance* instance = log_.Find(m.instance);
+void Recoverer::HandleInquire(Core& core, ReplicaId from, const Inquire& m,
+                              Actions& actions) {
+  const Instance* instance = core.log.Find(m.instance);
   InquireReply reply{.instance = m.instance};
-  if (instance != nullptr && instance->last_record > outbox_.durable()) {
+  if (instance != nullptr && instance->last_record > core.outbox.durable()) {
     reply.working_on_it = true;  // The disk is.
-  } else if (instance != nullptr || log_.IsDropped(m.instance)) {
-    if (AnswerIfSettled(from, m.instance, instance, actions)) return;
+  } else if (instance != nullptr || core.log.IsDropped(m.instance)) {
+    if (core.AnswerIfSettled(from, m.instance, instance, actions)) return;
     reply.status = instance->status;
     reply.promised_ballot = instance->promised_ballot;
     reply.working_on_it = instance->leading() || instance->recovering();
   }
-  Send(from, reply, /*rests_on=*/0, actions);
+  core.Send(from, reply, /*rests_on=*/0, actions);
 }
 
-void Epaxos::HandleInquireReply(ReplicaId from, const InquireReply& m) {
+void Recoverer::HandleInquireReply(Core& core, ReplicaId from,
+                                   const InquireReply& m) {
   const ReplicaId column = m.instance.replica;
   Standstill& still = standstills_[static_cast<std::size_t>(Index(column))];
-  Instance* instance = log_.FindOrCreate(m.instance);
+  Instance* instance = core.log.FindOrCreate(m.instance);
   if (instance == nullptr || still.asked != from || still.asking_ticks == 0 ||
-      m.instance.slot != committed_[column] + 1) {
-    ++stats_.stale_messages;  // Late, or not asked for.
+      m.instance.slot != core.committed[column] + 1) {
+    ++core.stats.stale_messages;  // Late, or not asked for.
     return;
   }
   if (m.working_on_it) {
-    Count(RecoveryRule::kAtWork);
+    core.Count(RecoveryRule::kAtWork);
     still.asking_ticks = 0;
     still.ticks = 0;
     ++still.believed;
@@ -177,105 +186,107 @@ void Epaxos::HandleInquireReply(ReplicaId from, const InquireReply& m) {
   still.idle = true;
 }
 
-void Epaxos::RecoverWhatIsStuck(Actions& actions) {
-  for (int i = 0; i < quorums_.replicas; ++i) {
+void Recoverer::RecoverWhatIsStuck(Core& core, Actions& actions) {
+  for (int i = 0; i < core.quorums.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
-    if (!NeedsRecovery(column, actions)) continue;
-    const std::uint64_t known = std::max(log_.Newest(column), needed_[column]);
-    for (std::uint64_t slot = committed_[column] + 1;
-         slot <= known && recoveries_.size() < settings_.max_recoveries;
+    if (!NeedsRecovery(core, column, actions)) continue;
+    const std::uint64_t known =
+        std::max(core.log.Newest(column), core.needed[column]);
+    for (std::uint64_t slot = core.committed[column] + 1;
+         slot <= known && core.recoveries.size() < core.settings.max_recoveries;
          ++slot) {
       const InstanceId id{column, slot};
-      const Instance* instance = log_.Find(id);
+      const Instance* instance = core.log.Find(id);
       // An own round at ballot 0 that still runs repeats itself.
-      if (recoveries_.contains(id) ||
+      if (core.recoveries.contains(id) ||
           (instance != nullptr && rules::NeedsNobody(*instance))) {
         continue;
       }
-      StartRecovery(id, actions);
+      StartRecovery(core, id, actions);
     }
     standstills_[static_cast<std::size_t>(i)] = {.committed =
-                                                     committed_[column]};
+                                                     core.committed[column]};
   }
 }
 
-void Epaxos::DriveRecoveries(Actions& actions) {
-  if (recoveries_.empty()) return;
-  const std::vector<InstanceId> all(recoveries_.begin(), recoveries_.end());
+void Recoverer::DriveRecoveries(Core& core, Actions& actions) {
+  if (core.recoveries.empty()) return;
+  const std::vector<InstanceId> all(core.recoveries.begin(),
+                                    core.recoveries.end());
   for (const InstanceId id : all) {
-    Instance* instance = log_.Find(id);
+    Instance* instance = core.log.Find(id);
     if (instance == nullptr || instance->status == InstanceStatus::kCommitted ||
         (!instance->recovering() && !instance->leading())) {
-      recoveries_.erase(id);  // Decided, or overtaken by another proposer.
+      core.recoveries.erase(id);  // Decided, or overtaken by another proposer.
       continue;
     }
     if (instance->recovering()) {
-      RepeatRecovery(id, *instance, actions);
+      RepeatRecovery(core, id, *instance, actions);
     } else if (!instance->in_flight) {  // Else RetransmitOwn repeats it.
       Leading& leading = *instance->leading();
       if (++leading.age_ticks >= leading.next_retransmit_ticks) {
-        Retransmit(id, *instance, actions);
+        core.Retransmit(id, *instance, actions);
       }
     }
   }
 }
 
-void Epaxos::RepeatRecovery(InstanceId id, Instance& instance,
-                            Actions& actions) {
+void Recoverer::RepeatRecovery(Core& core, InstanceId id, Instance& instance,
+                               Actions& actions) {
   Recovering& recovering = *instance.recovering();
   const int age = ++recovering.age_ticks;
   // The own number spreads the attempts of replicas that duel; each further
   // ballot gets twice the time, so that some attempt outlives any round trip.
   const auto doublings = static_cast<int>(
       std::min<std::uint64_t>(recovering.ballot.round() - 1, kMaxDoublings));
-  const int limit =
-      (settings_.retransmit_ticks * (kAttemptPeriods + 3 * Index(self_)))
-      << doublings;
+  const int limit = (core.settings.retransmit_ticks *
+                     (kAttemptPeriods + 3 * Index(core.self)))
+                    << doublings;
   // Nothing is repeated while the own disk is what it waits for.
-  if (instance.last_record > outbox_.durable()) return;
+  if (instance.last_record > core.outbox.durable()) return;
   if (rules::IsTooOld(recovering, age, limit)) {
-    StartRecovery(id, actions);  // A new ballot, perhaps with another Q.
+    StartRecovery(core, id, actions);  // A new ballot, perhaps with another Q.
     return;
   }
   if (age < recovering.next_repeat_ticks) return;
   recovering.next_repeat_ticks =
-      age + std::max(settings_.retransmit_ticks, age / kSharesOfAge);
-  SendAttempt(id, instance, Others(), actions);
+      age + std::max(core.settings.retransmit_ticks, age / kSharesOfAge);
+  SendAttempt(core, id, instance, core.Others(), actions);
   if (recovering.stage != Recovering::Stage::kWaiting) return;
   // Those whose fate we wait for must be decided by somebody.
   for (const auto& [other, unused] : recovering.conflicts) {
-    const Instance* waited = log_.Find(other);
+    const Instance* waited = core.log.Find(other);
     if ((waited == nullptr || (waited->status != InstanceStatus::kCommitted &&
                                !waited->recovering() && !waited->leading())) &&
-        recoveries_.size() < settings_.max_recoveries) {
-      needed_.Add(other);
+        core.recoveries.size() < core.settings.max_recoveries) {
+      core.needed.Add(other);
     }
   }
 }
 
 // Sends what this attempt asks once more, to those of `to` that owe an answer.
-void Epaxos::SendAttempt(InstanceId id, const Instance& instance, ReplicaSet to,
-                         Actions& actions) {
+void Recoverer::SendAttempt(Core& core, InstanceId id, const Instance& instance,
+                            ReplicaSet to, Actions& actions) {
   const Recovering& recovering = *instance.recovering();
-  ++stats_.retransmissions;
+  ++core.stats.retransmissions;
   switch (recovering.stage) {
     case Recovering::Stage::kValidating: {
       ReplicaSet missing = recovering.quorum.Minus(recovering.validated);
-      missing.Erase(self_);
-      outbox_.SendAgain(to.Intersect(missing),
-                        Validate{.instance = id,
-                                 .ballot = recovering.ballot,
-                                 .batch = recovering.batch,
-                                 .initial_deps = recovering.initial_deps},
-                        instance.last_record, actions);
+      missing.Erase(core.self);
+      core.outbox.SendAgain(to.Intersect(missing),
+                            Validate{.instance = id,
+                                     .ballot = recovering.ballot,
+                                     .batch = recovering.batch,
+                                     .initial_deps = recovering.initial_deps},
+                            instance.last_record, actions);
       break;
     }
     case Recovering::Stage::kWaiting:
-      outbox_.SendAgain(to, WaitingOf(id, recovering), instance.last_record,
-                        actions);
+      core.outbox.SendAgain(to, WaitingOf(id, recovering), instance.last_record,
+                            actions);
       [[fallthrough]];  // Late answers count while waiting (W4, W5).
     case Recovering::Stage::kPromising:
-      outbox_.SendAgain(
+      core.outbox.SendAgain(
           to.Minus(recovering.answered),
           Recover{.instance = id,
                   .ballot = recovering.ballot,
@@ -284,6 +295,22 @@ void Epaxos::SendAttempt(InstanceId id, const Instance& instance, ReplicaSet to,
                                : nullptr},
           instance.last_record, actions);
       break;
+  }
+}
+
+// What an attempt waited for may be forgotten now: only a new ballot may
+// follow, whose answers leave it out.
+void Recoverer::RestartRecoveries(Core& core, Actions& actions) {
+  const std::vector<InstanceId> all(core.recoveries.begin(),
+                                    core.recoveries.end());
+  for (const InstanceId id : all) {
+    const Instance* instance = core.log.Find(id);
+    if (instance == nullptr) {
+      core.recoveries.erase(id);
+    } else if (instance->recovering() &&
+               instance->recovering()->stage != Recovering::Stage::kPromising) {
+      StartRecovery(core, id, actions);
+    }
   }
 }
 

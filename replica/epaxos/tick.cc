@@ -10,10 +10,10 @@
 #include "wire/timers.h"
 
 namespace quorate::epaxos {
+
 namespace {
 
 constexpr std::uint64_t kHeartbeatTicks = TicksOf<"epaxos.heartbeat">;
-constexpr int kMaxRetransmitTicks = TicksOf<"epaxos.most_retransmit">;
 
 }  // namespace
 
@@ -21,15 +21,16 @@ void Epaxos::HandleTick(const DependencySet& executed, Actions& actions) {
   ++ticks_;
   if (std::exchange(restored_unfinished_, false)) ResumeAfterRestart(actions);
   RetransmitOwn(actions);
-  DriveRecoveries(actions);
-  RecoverWhatIsStuck(actions);
-  stable_.Note(executed, last_record_, outbox_.durable());
+  recoverer_.DriveRecoveries(core_, actions);
+  recoverer_.RecoverWhatIsStuck(core_, actions);
+  stable_.Note(executed, core_.last_record, core_.outbox.durable());
   readers_.HandleTick();
-  if (ticks_ % static_cast<std::uint64_t>(settings_.floor_ticks) == 0) {
+  if (ticks_ % static_cast<std::uint64_t>(core_.settings.floor_ticks) == 0) {
     RaiseBaseFloor(actions);
     RaiseDropFloor(actions);
   }
-  if (ticks_ % static_cast<std::uint64_t>(settings_.retransmit_ticks) == 0) {
+  if (ticks_ % static_cast<std::uint64_t>(core_.settings.retransmit_ticks) ==
+      0) {
     BeginRepairPeriod();
   }
   SendFrontier(actions);
@@ -43,44 +44,48 @@ void Epaxos::HandleTick(const DependencySet& executed, Actions& actions) {
 // checker's figures. Once it has promised a higher ballot it may not, nor where
 // it may have lost a fast commit or the proposal itself.
 void Epaxos::ResumeAfterRestart(Actions& actions) {
-  for (std::uint64_t slot = committed_[self_] + 1; slot < next_slot_; ++slot) {
-    const InstanceId id{self_, slot};
-    Instance* instance = log_.Find(id);
+  for (std::uint64_t slot = core_.committed[core_.self] + 1;
+       slot < core_.next_slot; ++slot) {
+    const InstanceId id{core_.self, slot};
+    Instance* instance = core_.log.Find(id);
     const bool forgotten =
         instance == nullptr || instance->status == InstanceStatus::kUnknown;
     if (forgotten) {
       // Beyond the reservation the journal shows every slot that was used.
-      if (slot > forgotten_[self_]) continue;
-      Count(RecoveryRule::kForgotten);
-      StartRecovery(id, actions);
+      if (slot > core_.forgotten[core_.self]) continue;
+      core_.Count(RecoveryRule::kForgotten);
+      recoverer_.StartRecovery(core_, id, actions);
       continue;
     }
     // One that is in flight was proposed in this life, before the first tick.
     if (instance->in_flight || instance->status == InstanceStatus::kCommitted) {
       continue;
     }
-    if (!instance->promised_ballot.is_initial() || IsRecused(id, *instance)) {
-      Count(RecoveryRule::kPromised);
-      StartRecovery(id, actions);  // D6: no old ballot is resumed.
+    if (!instance->promised_ballot.is_initial() ||
+        core_.IsRecused(id, *instance)) {
+      core_.Count(RecoveryRule::kPromised);
+      recoverer_.StartRecovery(core_, id,
+                               actions);  // D6: no old ballot is resumed.
       continue;
     }
-    Count(RecoveryRule::kResumed);
+    core_.Count(RecoveryRule::kResumed);
     Leading& leading = instance->Lead();
-    fast_path_.Begin(*instance, leading);
-    leading.voters.Insert(self_);
-    leading.matching.Insert(self_);
-    leading.accept_voters.Insert(self_);
+    core_.fast_path.Begin(*instance, leading);
+    leading.voters.Insert(core_.self);
+    leading.matching.Insert(core_.self);
+    leading.accept_voters.Insert(core_.self);
     instance->in_flight = true;
-    ++own_in_flight_;
-    Retransmit(id, *instance, actions);
+    ++core_.own_in_flight;
+    core_.Retransmit(id, *instance, actions);
   }
 }
 
 void Epaxos::RetransmitOwn(Actions& actions) {
-  if (own_in_flight_ == 0) return;
-  for (std::uint64_t slot = committed_[self_] + 1; slot < next_slot_; ++slot) {
-    const InstanceId id{self_, slot};
-    Instance* instance = log_.Find(id);
+  if (core_.own_in_flight == 0) return;
+  for (std::uint64_t slot = core_.committed[core_.self] + 1;
+       slot < core_.next_slot; ++slot) {
+    const InstanceId id{core_.self, slot};
+    Instance* instance = core_.log.Find(id);
     if (instance == nullptr || !instance->leading() || !instance->in_flight) {
       continue;  // Of an earlier life: DriveRecoveries repeats it.
     }
@@ -88,47 +93,7 @@ void Epaxos::RetransmitOwn(Actions& actions) {
     if (++leading.age_ticks < leading.next_retransmit_ticks) continue;
     leading.fast_path_given_up = true;
     DecidePreAccept(id, *instance, actions);
-    if (instance->leading()) Retransmit(id, *instance, actions);
-  }
-}
-
-// Sends the current round again, payload included, to those who have not
-// voted; a thrifty round widens to everybody, a fixed quorum stays what it is.
-void Epaxos::Retransmit(InstanceId id, Instance& instance, Actions& actions) {
-  Leading& leading = *instance.leading();
-  leading.asked = Others();
-  if (instance.status == InstanceStatus::kPreAccepted &&
-      fast_path_.FixesQuorum()) {
-    leading.asked = leading.asked.Intersect(instance.fast_quorum);
-  }
-  leading.next_retransmit_ticks =
-      leading.age_ticks + std::clamp(leading.age_ticks,
-                                     settings_.retransmit_ticks,
-                                     kMaxRetransmitTicks);
-  SendRound(id, instance, Others(), actions);
-}
-
-// Sends the current round once more, to those of `to` that have been asked and
-// have not voted.
-void Epaxos::SendRound(InstanceId id, const Instance& instance, ReplicaSet to,
-                       Actions& actions) {
-  const Leading& leading = *instance.leading();
-  if (instance.status == InstanceStatus::kPreAccepted) {
-    ++stats_.retransmissions;
-    outbox_.SendAgain(to.Intersect(leading.asked).Minus(leading.voters),
-                      PreAccept{.instance = id,
-                                .batch = instance.initial_batch,
-                                .initial_deps = instance.initial_deps,
-                                .fast_quorum = instance.fast_quorum},
-                      instance.last_record, actions);
-  } else if (instance.status == InstanceStatus::kAccepted) {
-    ++stats_.retransmissions;
-    outbox_.SendAgain(to.Minus(leading.accept_voters),
-                      Accept{.instance = id,
-                             .ballot = instance.accepted_ballot,
-                             .value = instance.value,
-                             .deps = instance.deps},
-                      instance.last_record, actions);
+    if (instance->leading()) core_.Retransmit(id, *instance, actions);
   }
 }
 
@@ -137,67 +102,67 @@ void Epaxos::SendRound(InstanceId id, const Instance& instance, ReplicaSet to,
 void Epaxos::Greet(ReplicaId peer, Actions& actions) {
   ReplicaSet to;
   to.Insert(peer);
-  if (own_in_flight_ > 0) {
-    for (std::uint64_t slot = committed_[self_] + 1; slot < next_slot_;
-         ++slot) {
-      const InstanceId id{self_, slot};
-      const Instance* instance = log_.Find(id);
+  if (core_.own_in_flight > 0) {
+    for (std::uint64_t slot = core_.committed[core_.self] + 1;
+         slot < core_.next_slot; ++slot) {
+      const InstanceId id{core_.self, slot};
+      const Instance* instance = core_.log.Find(id);
       if (instance != nullptr && instance->leading()) {
-        SendRound(id, *instance, to, actions);
+        core_.SendRound(id, *instance, to, actions);
       }
     }
   }
-  for (const InstanceId id : recoveries_) {
-    const Instance* instance = log_.Find(id);
+  for (const InstanceId id : core_.recoveries) {
+    const Instance* instance = core_.log.Find(id);
     if (instance == nullptr) continue;
     if (instance->recovering()) {
-      SendAttempt(id, *instance, to, actions);
-    } else if (instance->leading() && !IsSelf(id.replica)) {
-      SendRound(id, *instance, to, actions);
+      recoverer_.SendAttempt(core_, id, *instance, to, actions);
+    } else if (instance->leading() && !core_.IsSelf(id.replica)) {
+      core_.SendRound(id, *instance, to, actions);
     }
   }
   repair_.Greet(peer, Newest());
-  Send(peer, OwnFrontier(), /*rests_on=*/0, actions);
+  core_.Send(peer, OwnFrontier(), /*rests_on=*/0, actions);
 }
 
 void Epaxos::SendFrontier(Actions& actions) {
-  const bool news = committed_ != announced_committed_ ||
+  const bool news = core_.committed != announced_committed_ ||
                     stable_.executed() != announced_executed_ || ticks_ == 1;
   if (!news && ticks_ % kHeartbeatTicks != 0) return;
-  announced_committed_ = committed_;
+  announced_committed_ = core_.committed;
   announced_executed_ = stable_.executed();
-  Broadcast(OwnFrontier(), /*rests_on=*/0, actions);
+  core_.Broadcast(OwnFrontier(), /*rests_on=*/0, actions);
 }
 
 Frontier Epaxos::OwnFrontier() const {
-  return {.committed = committed_,
+  return {.committed = core_.committed,
           .executed = stable_.executed(),
           .base_floor = base_floor_,
-          .forgotten_through = forgotten_[self_]};
+          .forgotten_through = core_.forgotten[core_.self]};
 }
 
 void Epaxos::HandleFrontier(ReplicaId from, const Frontier& m,
                             Actions& actions) {
-  if (m.forgotten_through > log_.Newest(from) + InstanceLog::kMaxGap) {
+  if (m.forgotten_through > core_.log.Newest(from) + InstanceLog::kMaxGap) {
     // Nobody would believe what we propose to depend on it.
-    ++stats_.stale_messages;
+    ++core_.stats.stale_messages;
     return;
   }
   Peer& peer = peers_[static_cast<std::size_t>(Index(from))];
   base_floors_.Hear(from, m.base_floor);
   witnesses_.Hear(from, m.executed);
   repair_.Hear(from, m.committed);
-  forgotten_.Raise(from, m.forgotten_through);
+  core_.forgotten.Raise(from, m.forgotten_through);
   readers_.HandleFrontier(from, m.committed, base_floor_);
   peer.committed = m.committed;
-  if (!m.committed.Covers(drop_floor_)) TellTruncated(from, actions);
-  for (int i = 0; i < quorums_.replicas; ++i) {
+  if (!m.committed.Covers(core_.drop_floor)) TellTruncated(from, actions);
+  for (int i = 0; i < core_.quorums.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
     // Who reads our checkpoint gets what follows it from us: the others may
     // have forgotten it.
     if (repair_.IsOverdue(from, column) &&
         (readers_.Contains(from) ||
-         repair_.IsOurs(from, column, Suspected()))) {
+         repair_.IsOurs(from, column, core_.suspected))) {
       ResendCommits(from, column, actions);
     }
   }
@@ -205,16 +170,16 @@ void Epaxos::HandleFrontier(ReplicaId from, const Frontier& m,
 
 void Epaxos::ResendCommits(ReplicaId to, ReplicaId column, Actions& actions) {
   const auto send = [&](InstanceId id) -> std::optional<std::size_t> {
-    const Instance* instance = log_.Find(id);
+    const Instance* instance = core_.log.Find(id);
     if (instance == nullptr || instance->status != InstanceStatus::kCommitted) {
       return std::nullopt;  // Undecided here too.
     }
-    SendAgain(
+    core_.SendAgain(
         to,
         Commit{
             .instance = id, .value = instance->value, .deps = instance->deps},
         instance->last_record, actions);
-    ++stats_.retransmissions;
+    ++core_.stats.retransmissions;
     return instance->value.batch == nullptr
                ? 0
                : instance->value.batch->byte_size();
@@ -228,9 +193,9 @@ void Epaxos::BeginRepairPeriod() {
 }
 
 DependencySet Epaxos::Newest() const {
-  DependencySet newest(quorums_.replicas);
-  for (int i = 0; i < quorums_.replicas; ++i) {
-    newest.Set(ReplicaAt(i), log_.Newest(ReplicaAt(i)));
+  DependencySet newest(core_.quorums.replicas);
+  for (int i = 0; i < core_.quorums.replicas; ++i) {
+    newest.Set(ReplicaAt(i), core_.log.Newest(ReplicaAt(i)));
   }
   return newest;
 }
@@ -242,21 +207,22 @@ void Epaxos::RaiseBaseFloor(Actions& actions) {
   if (candidate_mark_ == 0) {
     if (stable_.executed() == candidate_floor_) return;
     candidate_floor_.UnionWith(stable_.executed());
-    candidate_mark_ = next_slot_;
-    for (int i = 0; i < quorums_.replicas; ++i) {
-      candidate_votes_.Set(ReplicaAt(i), log_.Newest(ReplicaAt(i)));
+    candidate_mark_ = core_.next_slot;
+    for (int i = 0; i < core_.quorums.replicas; ++i) {
+      candidate_votes_.Set(ReplicaAt(i), core_.log.Newest(ReplicaAt(i)));
     }
     return;
   }
-  if (stable_.executed()[self_] + 1 < candidate_mark_ || floor_record_ != 0) {
+  if (stable_.executed()[core_.self] + 1 < candidate_mark_ ||
+      floor_record_ != 0) {
     return;
   }
-  if (Laggards(settings_) > 0 && !VotesCover(candidate_floor_)) return;
+  if (Laggards(core_.settings) > 0 && !VotesCover(candidate_floor_)) return;
   candidate_mark_ = 0;
   next_base_floor_ = candidate_floor_;
-  floor_record_ = Persist(FloorRecord{.base_floor = next_base_floor_,
-                                      .drop_floor = next_drop_floor_},
-                          actions);
+  floor_record_ = core_.Persist(FloorRecord{.base_floor = next_base_floor_,
+                                            .drop_floor = next_drop_floor_},
+                                actions);
 }
 
 // B-R1c'. A vote cast after the candidate was taken has every conflicting
@@ -264,11 +230,11 @@ void Epaxos::RaiseBaseFloor(Actions& actions) {
 // them. An earlier one may lack some, unless it covers the floor by itself. The
 // commits that this relies on lie before the floor's record in the journal.
 bool Epaxos::VotesCover(const DependencySet& floor) const {
-  for (int i = 0; i < quorums_.replicas; ++i) {
+  for (int i = 0; i < core_.quorums.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
-    for (std::uint64_t slot = committed_[column] + 1;
+    for (std::uint64_t slot = core_.committed[column] + 1;
          slot <= candidate_votes_[column]; ++slot) {
-      const Instance* instance = log_.Find({column, slot});
+      const Instance* instance = core_.log.Find({column, slot});
       if (instance == nullptr) continue;
       const bool undecided = instance->status == InstanceStatus::kPreAccepted ||
                              instance->status == InstanceStatus::kAccepted;
@@ -288,9 +254,9 @@ bool Epaxos::VotesCover(const DependencySet& floor) const {
 // need, column by column, and we neither, as far as the witnesses go: two that
 // leave out each other could not help each other any more.
 DependencySet Epaxos::DroppableFloor() {
-  base_floors_.Hear(self_, base_floor_);
-  witnesses_.Hear(self_, stable_.executed());
-  const int laggards = Laggards(settings_);
+  base_floors_.Hear(core_.self, base_floor_);
+  witnesses_.Hear(core_.self, stable_.executed());
+  const int laggards = Laggards(core_.settings);
   const DependencySet everybody = base_floors_.ReachedByAllBut(0);
   if (laggards == 0) return everybody;
   DependencySet most = base_floors_.ReachedByAllBut(laggards);
@@ -301,9 +267,9 @@ DependencySet Epaxos::DroppableFloor() {
     return RetainsMoreThan(bytes, from, to);
   };
   DependencySet floor =
-      readers_.Limit(everybody, most, settings_.retained_bytes, retains);
+      readers_.Limit(everybody, most, core_.settings.retained_bytes, retains);
   if (held.Covers(floor) || everybody.Covers(floor)) return floor;
-  ++stats_.floors_held_back;
+  ++core_.stats.floors_held_back;
   rules::KeepToWitnessed(held, everybody, floor);
   return floor;
 }
@@ -312,10 +278,10 @@ DependencySet Epaxos::DroppableFloor() {
 bool Epaxos::RetainsMoreThan(std::size_t bytes, const DependencySet& from,
                              const DependencySet& to) const {
   std::size_t total = 0;
-  for (int i = 0; i < quorums_.replicas; ++i) {
+  for (int i = 0; i < core_.quorums.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
     for (std::uint64_t slot = from[column] + 1; slot <= to[column]; ++slot) {
-      const Instance* instance = log_.Find({column, slot});
+      const Instance* instance = core_.log.Find({column, slot});
       if (instance == nullptr) continue;  // Forgotten already.
       total += sizeof(Instance);
       if (instance->initial_batch != nullptr) {
@@ -332,18 +298,18 @@ void Epaxos::RaiseDropFloor(Actions& actions) {
   const DependencySet lowest = DroppableFloor();
   if (next_drop_floor_.Covers(lowest)) return;
   next_drop_floor_.UnionWith(lowest);
-  floor_record_ = Persist(FloorRecord{.base_floor = next_base_floor_,
-                                      .drop_floor = next_drop_floor_},
-                          actions);
+  floor_record_ = core_.Persist(FloorRecord{.base_floor = next_base_floor_,
+                                            .drop_floor = next_drop_floor_},
+                                actions);
 }
 
 void Epaxos::ForgetDropped() {
-  QUORATE_CHECK(base_floor_.Covers(drop_floor_),
+  QUORATE_CHECK(base_floor_.Covers(core_.drop_floor),
                 "invariant 16: nothing is dropped above the own floor");
-  for (int i = 0; i < quorums_.replicas; ++i) {
-    log_.DropThrough(ReplicaAt(i), drop_floor_[ReplicaAt(i)]);
+  for (int i = 0; i < core_.quorums.replicas; ++i) {
+    core_.log.DropThrough(ReplicaAt(i), core_.drop_floor[ReplicaAt(i)]);
   }
-  index_.RaiseFloor(drop_floor_);
+  core_.index.RaiseFloor(core_.drop_floor);
 }
 
 }  // namespace quorate::epaxos
