@@ -6,7 +6,6 @@
 #include "replica/epaxos/epaxos.h"
 
 namespace quorate::epaxos {
-
 namespace {
 
 // Nothing on disk tells of it: it was only asked about or waited for.
@@ -28,17 +27,17 @@ Value SavedValue(const Instance& instance) {
 // Floors first: what lies below them is not made again. The newest ones count,
 // durable or not, because their record is among those that this stands for.
 void Epaxos::Save(std::vector<Record>& records) const {
-  records.emplace_back(FloorRecord{.base_floor = next_base_floor_,
-                                   .drop_floor = next_drop_floor_});
+  records.emplace_back(repairer_.newest_floors());
   records.emplace_back(ReservedRecord{
-      .through = std::max(core_.forgotten[core_.self], reservation_.through),
+      .through =
+          std::max(core_.forgotten[core_.self], proposer_.reserved_through()),
       .lazy_fast_commit =
           core_.lazy_before ||
-          (core_.settings.lazy_fast_commit && reservation_.record != 0)});
+          (core_.settings.lazy_fast_commit && proposer_.has_reserved())});
   for (int i = 0; i < core_.quorums.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
-    const std::uint64_t below =
-        std::max(core_.log.Dropped(column), next_drop_floor_[column]);
+    const std::uint64_t below = std::max(core_.log.Dropped(column),
+                                         repairer_.newest_drop_floor()[column]);
     for (std::uint64_t slot = below + 1; slot <= core_.log.Newest(column);
          ++slot) {
       const InstanceId id{column, slot};

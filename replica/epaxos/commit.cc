@@ -6,34 +6,6 @@
 
 namespace quorate::epaxos {
 
-// Hands the decision to the executor, once.
-void Epaxos::Release(InstanceId id, Instance& instance, bool fast_path,
-                     Actions& actions) {
-  if (std::exchange(instance.released, true)) return;
-  instance.StopLeading();
-  if (std::exchange(instance.in_flight, false)) --core_.own_in_flight;
-  actions.committed.push_back({.instance = id,
-                               .value = instance.value,
-                               .deps = instance.deps,
-                               .fast_path = fast_path});
-  recoverer_.EvaluateAllWaiting(core_, actions);
-}
-
-// Those who were asked have the payload on the same connection; a lost one is
-// repaired by the frontier exchange.
-void Epaxos::AnnounceCommit(InstanceId id, const Instance& instance,
-                            RecordSequence rests_on, Actions& actions) {
-  const ReplicaSet asked =
-      instance.leading() ? instance.leading()->asked : ReplicaSet();
-  Commit commit{.instance = id,
-                .value = instance.value.WithoutPayload(),
-                .deps = instance.deps};
-  core_.outbox.Send(asked, commit, rests_on, actions);
-  commit.value = instance.value;
-  core_.outbox.Send(core_.Others().Minus(asked), std::move(commit), rests_on,
-                    actions);
-}
-
 // Valid at any ballot: the value is decided.
 void Epaxos::HandleCommit(const Commit& m, Actions& actions) {
   Instance* instance = core_.log.FindOrCreate(m.instance);
@@ -62,7 +34,7 @@ void Epaxos::HandleCommit(const Commit& m, Actions& actions) {
                                     .value = core_.ValueForRecord(*instance),
                                     .deps = instance->deps},
                     actions);
-  Release(m.instance, *instance, /*fast_path=*/false, actions);
+  StepOf(actions).Release(m.instance, *instance, /*fast_path=*/false);
 }
 
 }  // namespace quorate::epaxos

@@ -202,4 +202,31 @@ void Core::SendRound(InstanceId id, const Instance& instance, ReplicaSet to,
   }
 }
 
+// Hands the decision to the executor, once.
+bool Core::Release(InstanceId id, Instance& instance, bool fast_path,
+                   Actions& actions) {
+  if (std::exchange(instance.released, true)) return false;
+  instance.StopLeading();
+  if (std::exchange(instance.in_flight, false)) --own_in_flight;
+  actions.committed.push_back({.instance = id,
+                               .value = instance.value,
+                               .deps = instance.deps,
+                               .fast_path = fast_path});
+  return true;
+}
+
+// Those who were asked have the payload on the same connection; a lost one is
+// repaired by the frontier exchange.
+void Core::AnnounceCommit(InstanceId id, const Instance& instance,
+                          RecordSequence rests_on, Actions& actions) {
+  const ReplicaSet asked =
+      instance.leading() ? instance.leading()->asked : ReplicaSet();
+  Commit commit{.instance = id,
+                .value = instance.value.WithoutPayload(),
+                .deps = instance.deps};
+  outbox.Send(asked, commit, rests_on, actions);
+  commit.value = instance.value;
+  outbox.Send(Others().Minus(asked), std::move(commit), rests_on, actions);
+}
+
 }  // namespace quorate::epaxos

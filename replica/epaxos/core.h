@@ -101,6 +101,11 @@ struct Core {
   void MarkCommitted(InstanceId id, Instance& instance, Value value,
                      const DependencySet& deps);
   void AdvanceCommittedFrontier(ReplicaId column);
+  // Hands the decision to the executor. False if it has been.
+  bool Release(InstanceId id, Instance& instance, bool fast_path,
+               Actions& actions);
+  void AnnounceCommit(InstanceId id, const Instance& instance,
+                      RecordSequence rests_on, Actions& actions);
   // Ends rounds of our own that a higher ballot has overtaken.
   void YieldTo(InstanceId id, Instance& instance, Ballot ballot);
   // A command leader that no longer knows whether it has committed it.

@@ -2,28 +2,12 @@
 
 #include <utility>
 
-#include "wire/check.h"
+#include "replica/epaxos/voter.h"
 #include "wire/overloaded.h"
 
 namespace quorate::epaxos {
 
-Epaxos::Epaxos(const Settings& settings)
-    : core_(settings),
-      base_floor_(settings.replicas),
-      candidate_floor_(settings.replicas),
-      candidate_votes_(settings.replicas),
-      next_base_floor_(settings.replicas),
-      next_drop_floor_(settings.replicas),
-      stable_(settings.replicas),
-      base_floors_(settings.replicas, core_.Everybody()),
-      witnesses_(settings.replicas, core_.Everybody(), core_.self,
-                 settings.replicas / 2 + 1),
-      repair_(settings.replicas, core_.Everybody(), core_.self),
-      readers_(settings.replicas, core_.Everybody()),
-      announced_committed_(settings.replicas),
-      announced_executed_(settings.replicas) {
-  for (Peer& peer : peers_) peer.committed = DependencySet(settings.replicas);
-}
+Epaxos::Epaxos(const Settings& settings) : core_(settings), repairer_(core_) {}
 
 bool Epaxos::IsBelievable(const Message& message) const {
   // Nobody can have heard of a slot of ours that we have not used.
@@ -70,51 +54,101 @@ void Epaxos::Handle(ReplicaId from, const Message& message, Actions& actions) {
     return;
   }
   if (IsAnswer(message)) recoverer_.HandleAnswer(from);
+  Step step = StepOf(actions);
   std::visit(
-      Overloaded{
-          [&](const PreAccept& m) {
-            Voter::HandlePreAccept(core_, from, m, actions);
-          },
-          [&](const PreAcceptReply& m) {
-            HandlePreAcceptReply(from, m, actions);
-          },
-          [&](const Accept& m) {
-            Voter::HandleAccept(core_, from, m, actions);
-          },
-          [&](const AcceptReply& m) { HandleAcceptReply(from, m, actions); },
-          [&](const Commit& m) { HandleCommit(m, actions); },
-          [&](const Frontier& m) { HandleFrontier(from, m, actions); },
-          [&](const Nack& m) { recoverer_.HandleNack(core_, m); },
-          [&](const Recover& m) {
-            Voter::HandleRecover(core_, from, m, actions);
-          },
-          [&](const RecoverReply& m) {
-            recoverer_.HandleRecoverReply(core_, from, m, actions);
-          },
-          [&](const Validate& m) {
-            Voter::HandleValidate(core_, from, m, actions);
-          },
-          [&](const ValidateReply& m) {
-            recoverer_.HandleValidateReply(core_, from, m, actions);
-          },
-          [&](const Waiting& m) {
-            recoverer_.HandleWaiting(core_, m, actions);
-          },
-          [&](const Truncated& m) { HandleTruncated(from, m); },
-          [&](const SnapshotRequest& m) {
-            HandleSnapshotRequest(from, m, actions);
-          },
-          [&](const Inquire& m) {
-            recoverer_.HandleInquire(core_, from, m, actions);
-          },
-          [&](const InquireReply& m) {
-            recoverer_.HandleInquireReply(core_, from, m);
-          },
-          // Arrives as SnapshotPart.
-          [&](const SnapshotChunk&) { ++core_.stats.stale_messages; },
-          // Of another protocol.
-          [&](const auto&) { ++core_.stats.stale_messages; }},
+      Overloaded{[&](const PreAccept& m) {
+                   Voter::HandlePreAccept(core_, from, m, actions);
+                 },
+                 [&](const PreAcceptReply& m) {
+                   Proposer::HandlePreAcceptReply(step, from, m);
+                 },
+                 [&](const Accept& m) {
+                   Voter::HandleAccept(core_, from, m, actions);
+                 },
+                 [&](const AcceptReply& m) {
+                   Proposer::HandleAcceptReply(step, from, m);
+                 },
+                 [&](const Commit& m) { HandleCommit(m, actions); },
+                 [&](const Frontier& m) {
+                   repairer_.HandleFrontier(core_, from, m, actions);
+                 },
+                 [&](const Nack& m) { recoverer_.HandleNack(core_, m); },
+                 [&](const Recover& m) {
+                   Voter::HandleRecover(core_, from, m, actions);
+                 },
+                 [&](const RecoverReply& m) {
+                   recoverer_.HandleRecoverReply(core_, from, m, actions);
+                 },
+                 [&](const Validate& m) {
+                   Voter::HandleValidate(core_, from, m, actions);
+                 },
+                 [&](const ValidateReply& m) {
+                   recoverer_.HandleValidateReply(core_, from, m, actions);
+                 },
+                 [&](const Waiting& m) {
+                   recoverer_.HandleWaiting(core_, m, actions);
+                 },
+                 [&](const Truncated& m) {
+                   repairer_.HandleTruncated(core_, from, m);
+                 },
+                 [&](const SnapshotRequest& m) {
+                   repairer_.HandleSnapshotRequest(core_, from, m, actions);
+                 },
+                 [&](const Inquire& m) {
+                   recoverer_.HandleInquire(core_, from, m, actions);
+                 },
+                 [&](const InquireReply& m) {
+                   recoverer_.HandleInquireReply(core_, from, m);
+                 },
+                 // Arrives as SnapshotPart.
+                 [&](const SnapshotChunk&) { ++core_.stats.stale_messages; },
+                 // Of another protocol.
+                 [&](const auto&) { ++core_.stats.stale_messages; }},
       message);
+}
+
+// Counts one's own vote, or lets a decision be known.
+void Epaxos::HandleAwaited(const AwaitedRecord& awaited, Actions& actions) {
+  Instance* instance = core_.log.Find(awaited.instance);
+  if (instance == nullptr) return;  // Decided by others and forgotten.
+  Step step = StepOf(actions);
+  switch (awaited.then) {
+    case OnDurable::kCountOwnPreAccept:
+      if (!instance->leading()) break;
+      instance->leading()->voters.Insert(core_.self);
+      instance->leading()->matching.Insert(core_.self);
+      Proposer::DecidePreAccept(step, awaited.instance, *instance);
+      break;
+    case OnDurable::kCountOwnAccept:
+      if (!instance->leading() || instance->accepted_ballot != awaited.ballot) {
+        break;
+      }
+      instance->leading()->accept_voters.Insert(core_.self);
+      Proposer::DecideAccept(step, awaited.instance, *instance);
+      break;
+    case OnDurable::kReleaseFastCommit:
+      step.Release(awaited.instance, *instance, /*fast_path=*/true);
+      break;
+    case OnDurable::kCountOwnPromise:
+      if (!instance->recovering() ||
+          instance->recovering()->ballot != awaited.ballot) {
+        break;
+      }
+      recoverer_.CountRecoverReply(
+          core_, core_.self,
+          Voter::MakeRecoverReply(core_, awaited.instance, *instance,
+                                  awaited.ballot),
+          actions);
+      break;
+    case OnDurable::kCountOwnValidation:
+      if (!instance->recovering() ||
+          instance->recovering()->ballot != awaited.ballot) {
+        break;
+      }
+      instance->recovering()->validated.Insert(core_.self);
+      recoverer_.DecideValidation(core_, awaited.instance, *instance, actions);
+      break;
+  }
 }
 
 void Epaxos::HandleDurable(RecordSequence through, Actions& actions) {
@@ -122,55 +156,9 @@ void Epaxos::HandleDurable(RecordSequence through, Actions& actions) {
   while (!core_.awaited.empty() && core_.awaited.front().sequence <= through) {
     const AwaitedRecord awaited = core_.awaited.front();
     core_.awaited.pop_front();
-    Instance* instance = core_.log.Find(awaited.instance);
-    if (instance == nullptr) continue;  // Decided by others and forgotten.
-    switch (awaited.then) {
-      case OnDurable::kCountOwnPreAccept:
-        if (!instance->leading()) break;
-        instance->leading()->voters.Insert(core_.self);
-        instance->leading()->matching.Insert(core_.self);
-        DecidePreAccept(awaited.instance, *instance, actions);
-        break;
-      case OnDurable::kCountOwnAccept:
-        if (!instance->leading() ||
-            instance->accepted_ballot != awaited.ballot) {
-          break;
-        }
-        instance->leading()->accept_voters.Insert(core_.self);
-        DecideAccept(awaited.instance, *instance, actions);
-        break;
-      case OnDurable::kReleaseFastCommit:
-        Release(awaited.instance, *instance, /*fast_path=*/true, actions);
-        break;
-      case OnDurable::kCountOwnPromise:
-        if (!instance->recovering() ||
-            instance->recovering()->ballot != awaited.ballot) {
-          break;
-        }
-        recoverer_.CountRecoverReply(
-            core_, core_.self,
-            Voter::MakeRecoverReply(core_, awaited.instance, *instance,
-                                    awaited.ballot),
-            actions);
-        break;
-      case OnDurable::kCountOwnValidation:
-        if (!instance->recovering() ||
-            instance->recovering()->ballot != awaited.ballot) {
-          break;
-        }
-        instance->recovering()->validated.Insert(core_.self);
-        recoverer_.DecideValidation(core_, awaited.instance, *instance,
-                                    actions);
-        break;
-    }
+    HandleAwaited(awaited, actions);
   }
-  stable_.HandleDurable(through);
-  if (floor_record_ != 0 && floor_record_ <= through) {
-    floor_record_ = 0;
-    base_floor_ = next_base_floor_;
-    core_.drop_floor = next_drop_floor_;
-    ForgetDropped();
-  }
+  repairer_.HandleDurable(core_, through);
 }
 
 void Epaxos::HandleSuspicion(ReplicaId peer, bool suspected, Actions& actions) {
@@ -181,15 +169,34 @@ void Epaxos::HandleSuspicion(ReplicaId peer, bool suspected, Actions& actions) {
     return Greet(peer, actions);
   }
   core_.suspected.Insert(peer);
-  // Nobody waits for the vote of a dead peer longer than for its detection.
-  for (std::uint64_t slot = core_.committed[core_.self] + 1;
-       slot < core_.next_slot; ++slot) {
-    const InstanceId id{core_.self, slot};
-    Instance* instance = core_.log.Find(id);
-    if (instance != nullptr && instance->leading()) {
-      DecidePreAccept(id, *instance, actions);
+  Step step = StepOf(actions);
+  Proposer::HandleSuspicion(step);
+}
+
+void Epaxos::HandleTick(const DependencySet& executed, Actions& actions) {
+  Step step = StepOf(actions);
+  proposer_.HandleTick(step);
+  recoverer_.DriveRecoveries(core_, actions);
+  recoverer_.RecoverWhatIsStuck(core_, actions);
+  repairer_.HandleTick(core_, executed, actions);
+}
+
+// A peer is there, perhaps after a connection that took messages with it: it
+// hears at once what it may lack, and how far we are, so that it does the same.
+void Epaxos::Greet(ReplicaId peer, Actions& actions) {
+  ReplicaSet to;
+  to.Insert(peer);
+  Proposer::Greet(core_, to, actions);
+  for (const InstanceId id : core_.recoveries) {
+    const Instance* instance = core_.log.Find(id);
+    if (instance == nullptr) continue;
+    if (instance->recovering()) {
+      recoverer_.SendAttempt(core_, id, *instance, to, actions);
+    } else if (instance->leading() && !core_.IsSelf(id.replica)) {
+      core_.SendRound(id, *instance, to, actions);
     }
   }
+  repairer_.Greet(core_, peer, actions);
 }
 
 }  // namespace quorate::epaxos

@@ -11,33 +11,27 @@
 // When one round trip is enough, and what recovery makes of that, is a rule of
 // its own (fast_path.h): EPaxos*, Atlas or Unanimous.
 //
-// Split by phase: pre_accept.cc, accept.cc, commit.cc, recovery.cc,
-// validate.cc, tick.cc (retransmission, frontiers, floors), suspicion.cc (who
-// recovers, and when), restore.cc, checkpoint.cc, snapshot.cc, invariants.cc.
-// Pure, copyable. What must be durable first is decided where a message is sent
-// (Send's `rests_on`) and kept by the Outbox; a vote of one's own counts when
-// its record is durable.
+// Roles: proposer.h, voter.h, recoverer.h and repairer.h act on what they share
+// (core.h: the instances, the index, the journal, the way out). Here messages,
+// durable records and time find their role; and here is what concerns all of
+// them: a decision that is learned, a snapshot taken over, a second life
+// (restore.cc, checkpoint.cc). Pure, copyable.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <set>
-#include <span>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "depsvc/conflict_index.h"
-#include "replica/base/floors/readers.h"
-#include "replica/base/floors/repair.h"
-#include "replica/base/floors/reports.h"
-#include "replica/base/floors/stable_execution.h"
-#include "replica/base/floors/witnesses.h"
 #include "replica/base/settings.h"
 #include "replica/base/snapshot_facts.h"
 #include "replica/epaxos/core.h"
-#include "replica/epaxos/instance.h"
+#include "replica/epaxos/proposer.h"
 #include "replica/epaxos/recoverer.h"
+#include "replica/epaxos/repairer.h"
 #include "wire/machine.h"
 
 namespace quorate::epaxos {
@@ -47,7 +41,10 @@ class Epaxos {
   explicit Epaxos(const Settings& settings);
 
   // Proposes one batch as this replica's next instance.
-  InstanceId Propose(CommandBatchPtr batch, Actions& actions);
+  InstanceId Propose(CommandBatchPtr batch, Actions& actions) {
+    return proposer_.Propose(core_, repairer_.candidate_floor(),
+                             std::move(batch), actions);
+  }
   void Handle(ReplicaId from, const Message& message, Actions& actions);
   void HandleDurable(RecordSequence through, Actions& actions);
   // `executed`: the executor's frontier.
@@ -66,14 +63,14 @@ class Epaxos {
   // one, and nothing above its committed prefix is forgotten as long as one
   // reads.
   void NoteCheckpoint(RecordSequence through, const DependencySet& executed) {
-    readers_.NoteCheckpoint(through, executed);
+    repairer_.NoteCheckpoint(through, executed);
   }
-  const Readers& readers() const { return readers_; }
+  const Readers& readers() const { return repairer_.readers(); }
   // Who told us, since the last call, that it has forgotten what we lack.
-  std::optional<Passed> TakePassed();
+  std::optional<Passed> TakePassed() { return repairer_.TakePassed(); }
   // While a snapshot is fetched nothing more is forgotten here: the server need
   // not have executed it.
-  void HoldDropFloor(bool hold) { holds_drop_floor_ = hold; }
+  void HoldDropFloor(bool hold) { repairer_.HoldDropFloor(hold); }
   // Takes over what another replica has forgotten, executed, and its decisions
   // above, once that is durable here. Own instances it settles are over.
   void Install(const SnapshotFacts& snapshot, Actions& actions);
@@ -95,13 +92,17 @@ class Epaxos {
   std::size_t own_in_flight() const { return core_.own_in_flight; }
   // Contiguously committed slots of each column.
   const DependencySet& committed_frontier() const { return core_.committed; }
-  const DependencySet& base_floor() const { return base_floor_; }
+  const DependencySet& base_floor() const { return repairer_.base_floor(); }
   const DependencySet& drop_floor() const { return core_.drop_floor; }
   // With a record on its way: no decision below it may be needed again.
-  const DependencySet& newest_drop_floor() const { return next_drop_floor_; }
+  const DependencySet& newest_drop_floor() const {
+    return repairer_.newest_drop_floor();
+  }
   // How far everybody has executed for good, by what is known here.
-  const Reports& executed_reports() const { return witnesses_.executed(); }
-  const Repair& repair() const { return repair_; }
+  const Reports& executed_reports() const {
+    return repairer_.executed_reports();
+  }
+  const Repair& repair() const { return repairer_.repair(); }
   ReplicaSet Suspected() const { return core_.suspected; }
   RecordSequence last_record() const { return core_.last_record; }
   const Stats& stats() const { return core_.stats; }
@@ -114,57 +115,16 @@ class Epaxos {
   std::uint64_t Fingerprint() const;
 
  private:
-  // What was heard from a peer.
-  struct Peer {
-    // It has been told in this repair period that it needs a snapshot.
-    bool told_truncated = false;
-    DependencySet committed;
-  };
-  // pre_accept.cc
-  void HandlePreAcceptReply(ReplicaId from, const PreAcceptReply& m,
-                            Actions& actions);
-  void DecidePreAccept(InstanceId id, Instance& instance, Actions& actions);
-  void CommitFast(InstanceId id, Instance& instance, Actions& actions);
-  ReplicaSet ChooseFastQuorumPeers() const;
-  RecordSequence Reserve(std::uint64_t slot, bool overlap, Actions& actions);
-  // accept.cc
-  void StartAccept(InstanceId id, Instance& instance, Actions& actions);
-  void HandleAcceptReply(ReplicaId from, const AcceptReply& m,
-                         Actions& actions);
-  void DecideAccept(InstanceId id, Instance& instance, Actions& actions);
+  // What a proposer acts with.
+  Step StepOf(Actions& actions) { return {core_, recoverer_, actions}; }
+  void HandleAwaited(const AwaitedRecord& awaited, Actions& actions);
   // commit.cc
   void HandleCommit(const Commit& m, Actions& actions);
-  void Release(InstanceId id, Instance& instance, bool fast_path,
-               Actions& actions);
-  void AnnounceCommit(InstanceId id, const Instance& instance,
-                      RecordSequence rests_on, Actions& actions);
-  // tick.cc
-  void ResumeAfterRestart(Actions& actions);
-  void RetransmitOwn(Actions& actions);
   void Greet(ReplicaId peer, Actions& actions);
-  void SendFrontier(Actions& actions);
-  Frontier OwnFrontier() const;
-  void HandleFrontier(ReplicaId from, const Frontier& m, Actions& actions);
-  void ResendCommits(ReplicaId to, ReplicaId column, Actions& actions);
-  void BeginRepairPeriod();
-  DependencySet Newest() const;
-  void RaiseBaseFloor(Actions& actions);
-  void RaiseDropFloor(Actions& actions);
-  DependencySet DroppableFloor();
-  bool RetainsMoreThan(std::size_t bytes, const DependencySet& from,
-                       const DependencySet& to) const;
-  bool VotesCover(const DependencySet& floor) const;
-  // snapshot.cc
-  void HandleSnapshotRequest(ReplicaId from, const SnapshotRequest& m,
-                             Actions& actions);
-  void HandleTruncated(ReplicaId from, const Truncated& m);
-  void TellTruncated(ReplicaId to, Actions& actions);
-  void ForgetDropped();
   // restore.cc
   void RestorePayload(Instance& instance, InstanceId id,
                       const CommandBatchPtr& batch);
   Instance* Touch(InstanceId id);
-  void RestoreFloors(const FloorRecord& record);
   void RestoreInstance(const InstanceRecord& record,
                        std::vector<CommittedInstance>& committed);
 
@@ -172,41 +132,10 @@ class Epaxos {
   bool IsBelievable(const Message& message) const;
 
   Core core_;
+  Proposer proposer_;
   Recoverer recoverer_;
+  Repairer repairer_;
   bool restoring_checkpoint_ = false;
-
-  // Own slots up to `through` may be proposed once `record` is durable.
-  struct Reservation {
-    std::uint64_t through = 0;
-    RecordSequence record = 0;
-  };
-  Reservation reservation_;
-  Reservation earlier_reservation_;  // The one before, still of use.
-  std::array<Peer, kMaxReplicas> peers_;
-  bool restored_unfinished_ = false;
-
-  // Floors (truncation.md B.2).
-  DependencySet base_floor_;          // announced: its record is durable
-  DependencySet candidate_floor_;     // every new own proposal covers it
-  std::uint64_t candidate_mark_ = 0;  // own slots below must commit first
-  // Newest slots known when the candidate was taken: votes on them may miss
-  // what it covers (B-R1c').
-  DependencySet candidate_votes_;
-  DependencySet next_base_floor_;  // persisted, not yet durable
-  DependencySet next_drop_floor_;
-  RecordSequence floor_record_ = 0;  // 0: none under way
-  StableExecution stable_;
-  Reports base_floors_;  // of all members
-  Witnesses witnesses_;
-  Repair repair_;
-
-  Readers readers_;
-  std::optional<Passed> passed_;
-  bool holds_drop_floor_ = false;
-
-  std::uint64_t ticks_ = 0;
-  DependencySet announced_committed_;
-  DependencySet announced_executed_;
 };
 
 }  // namespace quorate::epaxos

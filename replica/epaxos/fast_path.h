@@ -27,7 +27,7 @@ enum class Round : std::uint8_t {
 // What the answers of a quorum that has promised a ballot allow.
 struct Ruling {
   enum class Kind : std::uint8_t {
-    kGiveUp,    // no fast commit: Epaxos::GiveUp
+    kGiveUp,    // no fast commit: Recoverer::GiveUp
     kPropose,   // this value with these dependencies
     kValidate,  // they may have been committed fast: rule R5
     kAskAgain,  // at a new ballot, with this payload

@@ -7,7 +7,6 @@
 #include "wire/fingerprint.h"
 
 namespace quorate::epaxos {
-
 namespace {
 
 absl::Status Broken(const char* invariant, InstanceId id) {
@@ -106,7 +105,7 @@ void Mix(Fingerprint& print, const Instance& instance) {
 }  // namespace
 
 absl::Status Epaxos::CheckInvariants() const {
-  if (!base_floor_.Covers(core_.drop_floor)) {
+  if (!base_floor().Covers(core_.drop_floor)) {
     return absl::InternalError("invariant 16: drop_floor <= base_floor");
   }
   for (int i = 0; i < core_.quorums.replicas; ++i) {
@@ -135,19 +134,14 @@ std::uint64_t Epaxos::Fingerprint() const {
          slot <= core_.log.Newest(column); ++slot) {
       Mix(print, *core_.log.Find({column, slot}));
     }
-    print.Mix(core_.suspected.Contains(ReplicaAt(i)) ? 1 : 0);
-    Mix(print, base_floors_.Of(column));
+    print.Mix(core_.suspected.Contains(column) ? 1 : 0);
+    Mix(print, repairer_.base_floors().Of(column));
   }
   print.Mix(core_.next_slot);
-  print.Mix(reservation_.through);
+  print.Mix(proposer_.reserved_through());
   Mix(print, core_.forgotten);
   Mix(print, core_.committed);
-  Mix(print, base_floor_);
-  Mix(print, stable_.executed());
-  print.Mix(witnesses_.Fingerprint());
-  Mix(print, core_.drop_floor);
-  Mix(print, candidate_floor_);
-  print.Mix(candidate_mark_);
+  repairer_.MixInto(core_, print);
   print.Mix(core_.last_record - core_.outbox.durable());
   print.Mix(core_.outbox.waiting().size());
   return print.value();

@@ -23,23 +23,9 @@ Instance* Epaxos::Touch(InstanceId id) {
   instance->last_record = core_.last_record;
   if (core_.IsSelf(id.replica)) {
     core_.next_slot = std::max(core_.next_slot, id.slot + 1);
-    restored_unfinished_ = true;
+    proposer_.NoteEarlierLife();
   }
   return instance;
-}
-
-void Epaxos::RestoreFloors(const FloorRecord& record) {
-  // Floors only rise; a record that was written while a snapshot was installed
-  // does not know of its floors.
-  base_floor_.UnionWith(record.base_floor);
-  core_.drop_floor.UnionWith(record.drop_floor);
-  next_base_floor_ = base_floor_;
-  next_drop_floor_ = core_.drop_floor;
-  candidate_floor_.UnionWith(record.base_floor);
-  // Of a checkpoint, where nothing else tells of what was dropped.
-  core_.committed.UnionWith(core_.drop_floor);
-  core_.next_slot = std::max(core_.next_slot, core_.drop_floor[core_.self] + 1);
-  ForgetDropped();
 }
 
 void Epaxos::RestoreInstance(const InstanceRecord& record,
@@ -146,12 +132,12 @@ void Epaxos::Restore(const Record& record,
                                  .value = instance->value,
                                  .deps = rules::ReplayedDeps(*instance)});
           },
-          [&](const FloorRecord& r) { RestoreFloors(r); },
+          [&](const FloorRecord& r) { repairer_.RestoreFloors(core_, r); },
           [&](const ReservedRecord& r) {
             core_.lazy_before = core_.lazy_before || r.lazy_fast_commit;
             core_.forgotten.Raise(core_.self, r.through);
             core_.next_slot = std::max(core_.next_slot, r.through + 1);
-            restored_unfinished_ = true;
+            proposer_.NoteEarlierLife();
           },
           [&](const InstanceRecord& r) { RestoreInstance(r, committed); },
           [&](const CheckpointBegunRecord& r) {

@@ -10,26 +10,26 @@ namespace quorate::epaxos {
 
 // ---- at the replica that has forgotten --------------------------------------
 
-void Epaxos::TellTruncated(ReplicaId to, Actions& actions) {
+void Repairer::TellTruncated(Core& core, ReplicaId to, Actions& actions) {
   Peer& peer = peers_[static_cast<std::size_t>(Index(to))];
   if (readers_.Contains(to) || std::exchange(peer.told_truncated, true)) return;
-  for (int i = 0; i < core_.quorums.replicas; ++i) {
+  for (int i = 0; i < core.quorums.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
-    if (peer.committed[column] >= core_.drop_floor[column]) continue;
-    core_.Send(to,
-               Truncated{.instance = {column, peer.committed[column] + 1},
-                         .drop_floor = core_.drop_floor},
-               0, actions);
+    if (peer.committed[column] >= core.drop_floor[column]) continue;
+    core.Send(to,
+              Truncated{.instance = {column, peer.committed[column] + 1},
+                        .drop_floor = core.drop_floor},
+              0, actions);
     return;
   }
 }
 
 // Only who has executed what the asker has forgotten can serve it.
-void Epaxos::HandleSnapshotRequest(ReplicaId from, const SnapshotRequest& m,
-                                   Actions& actions) {
-  if (Laggards(core_.settings) == 0 ||
-      !stable_.executed().Covers(m.forgotten)) {
-    ++core_.stats.stale_messages;
+void Repairer::HandleSnapshotRequest(Core& core, ReplicaId from,
+                                     const SnapshotRequest& m,
+                                     Actions& actions) {
+  if (Laggards(core.settings) == 0 || !stable_.executed().Covers(m.forgotten)) {
+    ++core.stats.stale_messages;
     return;
   }
   readers_.HandleRequest(from, m, next_drop_floor_, actions);
@@ -37,21 +37,31 @@ void Epaxos::HandleSnapshotRequest(ReplicaId from, const SnapshotRequest& m,
 
 // ---- at the replica that was left out ---------------------------------------
 
-void Epaxos::HandleTruncated(ReplicaId from, const Truncated& m) {
+void Repairer::HandleTruncated(Core& core, ReplicaId from, const Truncated& m) {
   // Most are late: what was forgotten is known here.
-  if (Laggards(core_.settings) == 0 || core_.committed.Covers(m.drop_floor)) {
-    ++core_.stats.stale_messages;
+  if (Laggards(core.settings) == 0 || core.committed.Covers(m.drop_floor)) {
+    ++core.stats.stale_messages;
     return;
   }
   passed_ = {.by = from, .floor = m.drop_floor};
 }
 
-std::optional<Passed> Epaxos::TakePassed() {
+std::optional<Passed> Repairer::TakePassed() {
   return std::exchange(passed_, std::nullopt);
 }
 
 // B-R3'. The base floor may follow the drop floor at once: all but g of the
 // others have raised theirs as far, so nobody forgets anything because of it.
+void Repairer::Install(Core& core, const DependencySet& drop_floor) {
+  for (DependencySet* floor :
+       {&base_floor_, &next_base_floor_, &core.drop_floor, &next_drop_floor_,
+        &candidate_floor_, &core.committed}) {
+    floor->UnionWith(drop_floor);
+  }
+  core.next_slot = std::max(core.next_slot, core.drop_floor[core.self] + 1);
+  ForgetDropped(core);
+}
+
 void Epaxos::Install(const SnapshotFacts& snapshot, Actions& actions) {
   ++core_.stats.snapshots_installed;
   for (const InstanceRecord& decision : snapshot.decisions) {
@@ -83,13 +93,7 @@ void Epaxos::Install(const SnapshotFacts& snapshot, Actions& actions) {
     Instance& instance = *core_.log.Find({core_.self, slot});
     if (std::exchange(instance.in_flight, false)) --core_.own_in_flight;
   }
-  for (DependencySet* floor :
-       {&base_floor_, &next_base_floor_, &core_.drop_floor, &next_drop_floor_,
-        &candidate_floor_, &core_.committed}) {
-    floor->UnionWith(snapshot.drop_floor);
-  }
-  core_.next_slot = std::max(core_.next_slot, core_.drop_floor[core_.self] + 1);
-  ForgetDropped();
+  repairer_.Install(core_, snapshot.drop_floor);
   for (int i = 0; i < core_.quorums.replicas; ++i) {
     core_.AdvanceCommittedFrontier(ReplicaAt(i));
   }

@@ -6,7 +6,6 @@
 #include "wire/timers.h"
 
 namespace quorate::epaxos {
-
 namespace {
 
 // Periods (the time in which a live proposer is heard of: recovery_ticks and

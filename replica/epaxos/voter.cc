@@ -77,8 +77,8 @@ void Voter::HandleAccept(Core& core, ReplicaId from, const Accept& m,
   }
   Value value = m.value;
   if (!core.FillPayload(*instance, value)) {
-    ++core.stats
-          .missing_payloads;  // The proposer sends it whole when it repeats.
+    // The proposer sends it whole when it repeats.
+    ++core.stats.missing_payloads;
     return;
   }
   if (instance->status == InstanceStatus::kAccepted &&

@@ -9,7 +9,6 @@
 #include "wire/limits.h"
 
 namespace quorate::epaxos {
-
 namespace {
 
 // The keys of one batch, looked up by many others: hash and access class,
