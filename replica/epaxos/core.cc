@@ -203,7 +203,7 @@ void Core::SendRound(InstanceId id, const Instance& instance, ReplicaSet to,
 }
 
 // Hands the decision to the executor, once.
-bool Core::Release(InstanceId id, Instance& instance, bool fast_path,
+bool Core::Release(InstanceId id, Instance& instance, bool fast,
                    Actions& actions) {
   if (std::exchange(instance.released, true)) return false;
   instance.StopLeading();
@@ -211,7 +211,7 @@ bool Core::Release(InstanceId id, Instance& instance, bool fast_path,
   actions.committed.push_back({.instance = id,
                                .value = instance.value,
                                .deps = instance.deps,
-                               .fast_path = fast_path});
+                               .fast_path = fast});
   return true;
 }
 

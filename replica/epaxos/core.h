@@ -102,7 +102,7 @@ struct Core {
                      const DependencySet& deps);
   void AdvanceCommittedFrontier(ReplicaId column);
   // Hands the decision to the executor. False if it has been.
-  bool Release(InstanceId id, Instance& instance, bool fast_path,
+  bool Release(InstanceId id, Instance& instance, bool fast,
                Actions& actions);
   void AnnounceCommit(InstanceId id, const Instance& instance,
                       RecordSequence rests_on, Actions& actions);
