@@ -1,12 +1,12 @@
 #include "replica/base/quorum_system.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "wire/check.h"
+#include "wire/words.h"
 
 namespace quorate {
 namespace {
@@ -35,24 +35,9 @@ std::string Text(ReplicaSet set) {
 
 // ---- reading ----------------------------------------------------------------
 
-std::vector<std::string_view> Words(std::string_view text) {
-  std::vector<std::string_view> words;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(' '), text.size());
-    if (end > 0) words.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return words;
-}
-
 std::optional<int> Number(std::string_view word, int most) {
-  int number = 0;
-  const char* end = word.data() + word.size();
-  const auto [stop, error] = std::from_chars(word.data(), end, number);
-  if (error != std::errc() || stop != end || number < 0 || number > most) {
-    return std::nullopt;
-  }
-  return number;
+  const std::optional<int> number = ReadNumber<int>(word);
+  return number && *number >= 0 && *number <= most ? number : std::nullopt;
 }
 
 bool ReadGrid(std::string_view word, QuorumSpec& spec) {
@@ -214,7 +199,7 @@ absl::Status CheckFits(const QuorumSpec& spec, int n) {
 }  // namespace
 
 absl::StatusOr<QuorumSpec> ParseQuorumSpec(std::string_view text) {
-  std::vector<std::string_view> words = Words(text);
+  std::vector<std::string_view> words = Words(text, " ");
   const auto name = words.empty() ? std::end(kNames)
                                   : std::ranges::find(kNames, words.front());
   QuorumSpec spec;

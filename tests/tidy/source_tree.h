@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "wire/words.h"
+
 namespace quorate::tidy {
 
 struct SourceFile {
@@ -34,8 +36,5 @@ SourceTree ReadTree(const std::string& root);
 // Replaces comments by spaces; with `strings`, string and character literals as
 // well.
 std::string BlankOut(std::string_view code, bool strings);
-
-// Line by line, without the line breaks.
-std::vector<std::string_view> Lines(std::string_view text);
 
 }  // namespace quorate::tidy
