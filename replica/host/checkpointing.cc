@@ -7,21 +7,20 @@
 
 #include "wire/check.h"
 #include "wire/overloaded.h"
+#include "wire/payloads.h"
 
 namespace quorate {
 namespace {
 
 std::size_t RoughBytes(const Record& record) {
-  const CommandBatch* batch = nullptr;
-  if (const auto* instance = std::get_if<InstanceRecord>(&record)) {
-    batch = instance->initial_batch.get();
-  } else if (const auto* answer = std::get_if<DependencyRecord>(&record)) {
-    batch = answer->batch.get();
-  }
   if (const auto* executed = std::get_if<ExecutedRecord>(&record)) {
     return executed->above.size() * sizeof(InstanceId);
   }
-  return sizeof(Record) + (batch == nullptr ? 0 : batch->memory_size());
+  std::size_t bytes = sizeof(Record);
+  VisitPayloads(record, [&bytes](const CommandBatchPtr& batch) {
+    if (batch != nullptr) bytes += batch->memory_size();
+  });
+  return bytes;
 }
 
 }  // namespace
@@ -77,17 +76,18 @@ bool CheckpointWriter::Abandon(Executor& executor) {
 
 void StateReader::Take(const Record& record, Executor& executor) {
   std::visit(
-      Overloaded{[&](const CheckpointBegunRecord&) { is_inside_ = true; },
-                 [&](const ExecutedRecord& r) { executor.Restore(r); },
-                 [&](const EntriesRecord& r) { executor.Restore(r); },
-                 [&](const SessionsRecord& r) { executor.Restore(r); },
-                 [&](const CheckpointEndedRecord& r) {
-                   is_inside_ = false;
-                   QUORATE_CHECK(
-                       executor.state_hash() == r.state_hash,
-                       "EX4: a checkpoint gives back the state it was taken of");
-                 },
-                 [](const auto&) {}},
+      Overloaded{
+          [&](const CheckpointBegunRecord&) { is_inside_ = true; },
+          [&](const ExecutedRecord& r) { executor.Restore(r); },
+          [&](const EntriesRecord& r) { executor.Restore(r); },
+          [&](const SessionsRecord& r) { executor.Restore(r); },
+          [&](const CheckpointEndedRecord& r) {
+            is_inside_ = false;
+            QUORATE_CHECK(
+                executor.state_hash() == r.state_hash,
+                "EX4: a checkpoint gives back the state it was taken of");
+          },
+          [](const auto&) {}},
       record);
 }
 

@@ -7,6 +7,7 @@
 
 #include "wire/check.h"
 #include "wire/codec/codec.h"
+#include "wire/payloads.h"
 #include "wire/timers.h"
 
 namespace quorate {
@@ -32,20 +33,13 @@ std::uint64_t Microseconds(std::chrono::steady_clock::duration time) {
       std::chrono::duration_cast<std::chrono::microseconds>(time).count());
 }
 
-// What a record keeps in memory, roughly: its payload, if it has one.
+// What records keep in memory, roughly: their payloads, if they have any.
 std::size_t MemoryOf(const std::vector<Record>& records) {
   std::size_t bytes = records.size() * sizeof(Record);
-  for (const Record& record : records) {
-    std::visit(
-        [&bytes](const auto& r) {
-          if constexpr (requires { r.batch->memory_size(); }) {
-            if (r.batch != nullptr) bytes += r.batch->memory_size();
-          } else if constexpr (requires { r.value.batch->memory_size(); }) {
-            if (r.value.batch != nullptr) bytes += r.value.batch->memory_size();
-          }
-        },
-        record);
-  }
+  const auto add = [&bytes](const CommandBatchPtr& batch) {
+    if (batch != nullptr) bytes += batch->memory_size();
+  };
+  for (const Record& record : records) VisitPayloads(record, add);
   return bytes;
 }
 

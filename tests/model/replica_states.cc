@@ -6,7 +6,7 @@
 
 #include "wire/check.h"
 #include "wire/fingerprint.h"
-#include "wire/overloaded.h"
+#include "wire/payloads.h"
 
 namespace quorate::model {
 namespace {
@@ -429,16 +429,8 @@ std::unique_ptr<Replica> ReplicaStates::Restored(int replica,
   }
   std::ranges::reverse(records);
   for (Record& record : records) {
-    std::visit(
-        Overloaded{
-            [&](PreAcceptedRecord& r) { StripOrigin(r.batch, unasked_); },
-            [&](AcceptedRecord& r) { StripOrigin(r.value.batch, unasked_); },
-            [&](ValidatedRecord& r) { StripOrigin(r.batch, unasked_); },
-            [&](PromisedRecord& r) { StripOrigin(r.batch, unasked_); },
-            [&](CommittedRecord& r) { StripOrigin(r.value.batch, unasked_); },
-            [&](DependencyRecord& r) { StripOrigin(r.batch, unasked_); },
-            [](auto&) {}},
-        record);
+    VisitPayloads(
+        record, [&](CommandBatchPtr& batch) { StripOrigin(batch, unasked_); });
   }
   std::unique_ptr<Replica> machine =
       Replica::Create(SettingsOf(scope_, replica));

@@ -3,42 +3,10 @@
 #include <algorithm>
 #include <tuple>
 
-#include "wire/overloaded.h"
+#include "wire/payloads.h"
 
 namespace quorate::sim {
 namespace {
-
-// Calls `change` on every batch pointer inside.
-template <typename Change>
-void ForEachBatch(Message& message, Change change) {
-  std::visit(Overloaded{[&](PreAccept& m) { change(m.batch); },
-                        [&](Accept& m) { change(m.value.batch); },
-                        [&](Commit& m) { change(m.value.batch); },
-                        [&](Recover& m) { change(m.batch); },
-                        [&](RecoverReply& m) { change(m.value.batch); },
-                        [&](Validate& m) { change(m.batch); },
-                        [&](DependencyRequest& m) { change(m.batch); },
-                        [&](Promise& m) {
-                          for (Promise::Vote& vote : m.votes) {
-                            change(vote.value.batch);
-                          }
-                        },
-                        [](auto&) {}},
-             message);
-}
-
-template <typename Change>
-void ForEachBatch(Record& record, Change change) {
-  std::visit(
-      Overloaded{[&](PreAcceptedRecord& r) { change(r.batch); },
-                 [&](AcceptedRecord& r) { change(r.value.batch); },
-                 [&](ValidatedRecord& r) { change(r.batch); },
-                 [&](PromisedRecord& r) { change(r.batch); },
-                 [&](CommittedRecord& r) { change(r.value.batch); },
-                 [&](InstanceRecord& r) { change(r.initial_batch); },
-                 [&](DependencyRecord& r) { change(r.batch); }, [](auto&) {}},
-      record);
-}
 
 bool Same(const CommandBatchPtr& a, const CommandBatchPtr& b) {
   if (a == nullptr || b == nullptr) return a == b;
@@ -266,13 +234,13 @@ CommandBatchPtr OriginStripper::Strip(const CommandBatchPtr& batch) {
 
 Message OriginStripper::Strip(const Message& message) {
   Message copy = message;
-  ForEachBatch(copy, [this](CommandBatchPtr& batch) { batch = Strip(batch); });
+  VisitPayloads(copy, [this](CommandBatchPtr& batch) { batch = Strip(batch); });
   return copy;
 }
 
 Record OriginStripper::Strip(const Record& record) {
   Record copy = record;
-  ForEachBatch(copy, [this](CommandBatchPtr& batch) { batch = Strip(batch); });
+  VisitPayloads(copy, [this](CommandBatchPtr& batch) { batch = Strip(batch); });
   return copy;
 }
 

@@ -165,10 +165,6 @@ std::size_t ExtraWords(const ExecutedRecord& record) {
   return record.above.size() * 9 / sizeof(capnp::word) + 2;
 }
 
-std::size_t ExtraWords(const InstanceRecord& record) {
-  return BatchWords(record.initial_batch);
-}
-
 std::size_t ExtraWords(const EntriesRecord& record) {
   return (record.key_sizes.size() * 8 + record.bytes.size()) /
              sizeof(capnp::word) +

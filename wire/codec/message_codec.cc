@@ -9,6 +9,7 @@
 #include "wire/codec/fields.h"
 #include "wire/codec/replies_codec.h"
 #include "wire/overloaded.h"
+#include "wire/payloads.h"
 
 namespace quorate {
 namespace codec {
@@ -206,30 +207,23 @@ void Set(const LeadReply& message, PeerMessage::Builder root) {
 
 std::size_t PromiseWords(const Promise& message) {
   constexpr std::size_t kAVoteWithoutItsBatch = 16;
-  std::size_t words = 0;
-  for (const Promise::Vote& vote : message.votes) {
-    words += kAVoteWithoutItsBatch + BatchWords(vote.value.batch);
-  }
-  return words;
+  return message.votes.size() * kAVoteWithoutItsBatch;
 }
 
 std::size_t Words(const Message& message) {
   constexpr std::size_t kAllButTheBatch = 96;
-  const auto batch_words = Overloaded{
-      [](const PreAccept& m) { return BatchWords(m.batch); },
-      [](const Recover& m) { return BatchWords(m.batch); },
-      [](const Validate& m) { return BatchWords(m.batch); },
-      [](const Accept& m) { return BatchWords(m.value.batch); },
-      [](const Commit& m) { return BatchWords(m.value.batch); },
-      [](const RecoverReply& m) { return BatchWords(m.value.batch); },
+  std::size_t words = kAllButTheBatch;
+  VisitPayloads(message, [&](const CommandBatchPtr& batch) {
+    words += BatchWords(batch);
+  });
+  const auto other_words = Overloaded{
       [](const SnapshotChunk& m) {
         return m.entries.size() / sizeof(capnp::word);
       },
-      [](const DependencyRequest& m) { return BatchWords(m.batch); },
       [](const InstanceReplies& m) { return RepliesWords(m.replies); },
       [](const Promise& m) { return PromiseWords(m); },
       [](const auto&) { return std::size_t{0}; }};
-  return kAllButTheBatch + std::visit(batch_words, message);
+  return words + std::visit(other_words, message);
 }
 
 // ---- decoding -------------------------------------------------------------

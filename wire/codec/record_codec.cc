@@ -10,6 +10,7 @@
 #include "wire/codec/codec.h"
 #include "wire/codec/fields.h"
 #include "wire/overloaded.h"
+#include "wire/payloads.h"
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -104,19 +105,16 @@ void Set(const CheckpointPart& record, schema::Record::Builder root) {
 
 std::size_t Words(const Record& record) {
   constexpr std::size_t kFixedFields = 64;
-  const auto extra_words = Overloaded{
-      [](const PreAcceptedRecord& r) { return BatchWords(r.batch); },
-      [](const ValidatedRecord& r) { return BatchWords(r.batch); },
-      [](const PromisedRecord& r) { return BatchWords(r.batch); },
-      [](const AcceptedRecord& r) { return BatchWords(r.value.batch); },
-      [](const CommittedRecord& r) { return BatchWords(r.value.batch); },
-      [](const DependencyRecord& r) { return BatchWords(r.batch); },
-      [](const ExecutedRecord& r) { return ExtraWords(r); },
-      [](const InstanceRecord& r) { return ExtraWords(r); },
-      [](const EntriesRecord& r) { return ExtraWords(r); },
-      [](const SessionsRecord& r) { return ExtraWords(r); },
-      [](const auto&) { return std::size_t{0}; }};
-  return kFixedFields + std::visit(extra_words, record);
+  std::size_t words = kFixedFields;
+  VisitPayloads(record, [&](const CommandBatchPtr& batch) {
+    words += BatchWords(batch);
+  });
+  const auto extra_words =
+      Overloaded{[](const ExecutedRecord& r) { return ExtraWords(r); },
+                 [](const EntriesRecord& r) { return ExtraWords(r); },
+                 [](const SessionsRecord& r) { return ExtraWords(r); },
+                 [](const auto&) { return std::size_t{0}; }};
+  return words + std::visit(extra_words, record);
 }
 
 void AppendEntry(std::span<const std::byte> body, std::string& out) {
