@@ -2,8 +2,8 @@
 //
 // One deque a column, indexed by slot; slots at or below the floor are
 // forgotten. References stay valid until their slot is dropped. A slot far
-// above the newest known one is not believed: one message must not make the
-// log grow without bound. Pure, copyable; used by the roles of BPaxos.
+// above the newest known one is not believed (kMaxSlotGap): one message must
+// not make the log grow without bound. Pure, copyable; of every protocol.
 #pragma once
 
 #include <cstdint>
@@ -16,58 +16,86 @@
 
 namespace quorate {
 
+// A slot further than this above the newest known one is not believed.
+inline constexpr std::uint64_t kMaxSlotGap = 1 << 20;
+
+// Of one column; a log that has no other.
+template <typename T>
+class SlotColumn {
+ public:
+  // Null when the slot was dropped or never touched.
+  const T* Find(std::uint64_t slot) const {
+    if (slot <= dropped_ || slot > newest()) return nullptr;
+    return &entries_[slot - dropped_ - 1];
+  }
+  T* Find(std::uint64_t slot) {
+    return const_cast<T*>(std::as_const(*this).Find(slot));
+  }
+  // Null when the slot was dropped or is not believed.
+  T* FindOrCreate(std::uint64_t slot) {
+    if (slot <= dropped_ || !Believes(slot)) return nullptr;
+    if (slot > newest()) entries_.resize(slot - dropped_);
+    return &entries_[slot - dropped_ - 1];
+  }
+  bool Believes(std::uint64_t slot) const {
+    return slot <= newest() + kMaxSlotGap;
+  }
+
+  // Slots 1 .. dropped() are gone.
+  std::uint64_t dropped() const { return dropped_; }
+  // The highest slot ever touched.
+  std::uint64_t newest() const { return dropped_ + entries_.size(); }
+  std::size_t size() const { return entries_.size(); }
+  const std::deque<T>& entries() const { return entries_; }
+
+  void DropThrough(std::uint64_t slot) {
+    while (dropped_ < slot && !entries_.empty()) {
+      entries_.pop_front();
+      ++dropped_;
+    }
+    if (dropped_ < slot) dropped_ = slot;
+  }
+
+ private:
+  std::uint64_t dropped_ = 0;
+  std::deque<T> entries_;
+};
+
 template <typename T>
 class SlotLog {
  public:
-  static constexpr std::uint64_t kMaxGap = 1 << 20;
+  static constexpr std::uint64_t kMaxGap = kMaxSlotGap;
 
   explicit SlotLog(int columns) : columns_(static_cast<std::size_t>(columns)) {}
 
   // Null when the slot was dropped or never touched.
   const T* Find(InstanceId id) const {
-    const Column& column = ColumnOf(id.replica);
-    if (id.slot <= column.dropped) return nullptr;
-    const std::uint64_t at = id.slot - column.dropped - 1;
-    return at < column.entries.size() ? &column.entries[at] : nullptr;
+    return ColumnOf(id.replica).Find(id.slot);
   }
-  T* Find(InstanceId id) {
-    return const_cast<T*>(std::as_const(*this).Find(id));
-  }
+  T* Find(InstanceId id) { return ColumnOf(id.replica).Find(id.slot); }
   // Null when the slot was dropped or is not believed.
   T* FindOrCreate(InstanceId id) {
-    Column& column = ColumnOf(id.replica);
-    if (id.slot <= column.dropped) return nullptr;
-    const std::uint64_t at = id.slot - column.dropped - 1;
-    if (at >= column.entries.size()) {
-      if (at - column.entries.size() > kMaxGap) return nullptr;
-      column.entries.resize(at + 1);
-    }
-    return &column.entries[at];
+    return ColumnOf(id.replica).FindOrCreate(id.slot);
   }
 
   bool IsDropped(InstanceId id) const { return id.slot <= Dropped(id.replica); }
   std::uint64_t Dropped(ReplicaId column) const {
-    return ColumnOf(column).dropped;
+    return ColumnOf(column).dropped();
   }
   // The highest slot ever touched in the column.
   std::uint64_t Newest(ReplicaId column) const {
-    return ColumnOf(column).dropped + ColumnOf(column).entries.size();
+    return ColumnOf(column).newest();
   }
   // No watermark is beyond belief: whoever waits for one makes room up to it.
   bool Believes(const DependencySet& deps) const {
     for (int i = 0; i < deps.columns(); ++i) {
-      if (deps[ReplicaAt(i)] > Newest(ReplicaAt(i)) + kMaxGap) return false;
+      if (!ColumnOf(ReplicaAt(i)).Believes(deps[ReplicaAt(i)])) return false;
     }
     return true;
   }
 
-  void DropThrough(ReplicaId replica, std::uint64_t slot) {
-    Column& column = ColumnOf(replica);
-    while (column.dropped < slot && !column.entries.empty()) {
-      column.entries.pop_front();
-      ++column.dropped;
-    }
-    if (column.dropped < slot) column.dropped = slot;
+  void DropThrough(ReplicaId column, std::uint64_t slot) {
+    ColumnOf(column).DropThrough(slot);
   }
   void DropThrough(const DependencySet& floor) {
     for (int i = 0; i < floor.columns(); ++i) {
@@ -79,8 +107,8 @@ class SlotLog {
   template <typename Visit>
   void ForEach(const Visit& visit) const {
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      std::uint64_t slot = columns_[i].dropped;
-      for (const T& entry : columns_[i].entries) {
+      std::uint64_t slot = columns_[i].dropped();
+      for (const T& entry : columns_[i].entries()) {
         visit(InstanceId{ReplicaAt(static_cast<int>(i)), ++slot}, entry);
       }
     }
@@ -88,23 +116,19 @@ class SlotLog {
 
   std::size_t size() const {
     std::size_t total = 0;
-    for (const Column& column : columns_) total += column.entries.size();
+    for (const SlotColumn<T>& column : columns_) total += column.size();
     return total;
   }
 
  private:
-  struct Column {
-    std::uint64_t dropped = 0;  // slots 1..dropped are gone
-    std::deque<T> entries;
-  };
-  Column& ColumnOf(ReplicaId replica) {
+  SlotColumn<T>& ColumnOf(ReplicaId replica) {
     return columns_[static_cast<std::size_t>(Index(replica))];
   }
-  const Column& ColumnOf(ReplicaId replica) const {
+  const SlotColumn<T>& ColumnOf(ReplicaId replica) const {
     return columns_[static_cast<std::size_t>(Index(replica))];
   }
 
-  std::vector<Column> columns_;
+  std::vector<SlotColumn<T>> columns_;
 };
 
 }  // namespace quorate

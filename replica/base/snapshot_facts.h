@@ -43,8 +43,4 @@ struct SnapshotFacts {
   }
 };
 
-// A slot further than this above the newest known one is not believed: one
-// message must not make memory grow without bound.
-inline constexpr std::uint64_t kMaxSlotGap = 1 << 20;
-
 }  // namespace quorate

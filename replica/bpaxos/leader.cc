@@ -95,19 +95,16 @@ bool Leader::HaveAllAnswered(const Vertex& vertex) const {
   return true;
 }
 
-// The record that lets `slot` be used. A block is reserved well before the one
-// in front of it runs out, so that nobody waits for the disk.
+// The record that lets `slot` be used.
 RecordSequence Leader::Reserve(std::uint64_t slot, Effects& effects) {
   const std::uint64_t ahead =
       std::max<std::uint64_t>(kLeastReserved, in_flight_);
-  if (slot + ahead > reservation_.through) {
-    earlier_reservation_ = reservation_;
-    reservation_.through = slot + 2 * ahead;
-    reservation_.record =
-        effects.Persist(ReservedRecord{.through = reservation_.through});
+  if (reserved_.IsShort(slot, ahead)) {
+    const std::uint64_t through = Reservation::BlockFor(slot, ahead);
+    reserved_.Extend(through,
+                     effects.Persist(ReservedRecord{.through = through}));
   }
-  return slot <= earlier_reservation_.through ? earlier_reservation_.record
-                                              : reservation_.record;
+  return reserved_.RecordOf(slot);
 }
 
 void Leader::HandleDependencyReply(ReplicaId from, const DependencyReply& m,
@@ -498,7 +495,7 @@ void Leader::Restore(const ReservedRecord& record) {
 
 void Leader::Save(std::vector<Record>& records) const {
   records.emplace_back(ReservedRecord{
-      .through = std::max(reservation_.through, next_slot_ - 1)});
+      .through = std::max(reserved_.through(), next_slot_ - 1)});
   proposer_.Save(records);
 }
 
@@ -528,7 +525,7 @@ absl::Status Leader::CheckInvariants() const {
 std::uint64_t Leader::Fingerprint() const {
   quorate::Fingerprint print;
   print.Mix(next_slot_);
-  print.Mix(reservation_.through);
+  print.Mix(reserved_.through());
   print.Mix(earlier_through_);
   print.Mix(next_to_recover_);
   vertices_.ForEach([&](InstanceId id, const Vertex& vertex) {

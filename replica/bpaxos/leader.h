@@ -21,6 +21,7 @@
 
 #include "depsvc/shards.h"
 #include "depsvc/slot_log.h"
+#include "replica/base/reservation.h"
 #include "replica/base/roles.h"
 #include "replica/base/settings.h"
 #include "replica/bpaxos/effects.h"
@@ -158,13 +159,7 @@ class Leader {
   std::uint64_t first_open_ = 1;
   std::size_t in_flight_ = 0;
   std::size_t awaiting_replies_ = 0;
-  // Own slots up to `through` may be asked about once `record` is durable.
-  struct Reservation {
-    std::uint64_t through = 0;
-    RecordSequence record = 0;
-  };
-  Reservation reservation_;
-  Reservation earlier_reservation_;  // The one before, still of use.
+  Reservation reserved_;  // Own slots that may be asked about.
   // Slots that earlier lives may have used; 0: none, or all are decided.
   std::uint64_t earlier_through_ = 0;
   std::uint64_t next_to_recover_ = 0;

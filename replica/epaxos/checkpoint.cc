@@ -30,10 +30,10 @@ void Epaxos::Save(std::vector<Record>& records) const {
   records.emplace_back(repairer_.newest_floors());
   records.emplace_back(ReservedRecord{
       .through =
-          std::max(core_.forgotten[core_.self], proposer_.reserved_through()),
+          std::max(core_.forgotten[core_.self], proposer_.reserved().through()),
       .lazy_fast_commit =
-          core_.lazy_before ||
-          (core_.settings.lazy_fast_commit && proposer_.has_reserved())});
+          core_.lazy_before || (core_.settings.lazy_fast_commit &&
+                                proposer_.reserved().has_record())});
   for (int i = 0; i < core_.quorums.replicas; ++i) {
     const ReplicaId column = ReplicaAt(i);
     const std::uint64_t below = std::max(core_.log.Dropped(column),

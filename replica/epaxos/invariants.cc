@@ -138,7 +138,7 @@ std::uint64_t Epaxos::Fingerprint() const {
     Mix(print, repairer_.base_floors().Of(column));
   }
   print.Mix(core_.next_slot);
-  print.Mix(proposer_.reserved_through());
+  print.Mix(proposer_.reserved().through());
   Mix(print, core_.forgotten);
   Mix(print, core_.committed);
   repairer_.MixInto(core_, print);

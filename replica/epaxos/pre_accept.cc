@@ -72,26 +72,26 @@ InstanceId Proposer::Propose(Core& core, const DependencySet& floor,
 }
 
 // The record that makes it known after a crash that this slot may have been
-// used (protocol.md 1.3). Reserved ahead by as much as is in flight, so that
-// hardly anybody waits for it; not by more, because what is not used is filled
-// with noops after a crash.
+// used (protocol.md 1.3), and that fast decisions were announced before their
+// record.
 RecordSequence Proposer::Reserve(Core& core, std::uint64_t slot, bool overlap,
                                  Actions& actions) {
   const std::uint64_t ahead =
       std::max(core.settings.reserved_slots_ahead, core.own_in_flight - 1);
-  const bool block_is_short = overlap && slot + ahead > reservation_.through;
+  const bool wants_block = overlap && reserved_.IsShort(slot, ahead);
   const bool must_say_lazy =
-      core.settings.lazy_fast_commit && reservation_.record == 0;
-  if (block_is_short || must_say_lazy) {
-    earlier_reservation_ = reservation_;
-    if (overlap) reservation_.through = slot + 2 * ahead;
-    reservation_.record = core.Persist(
-        ReservedRecord{.through = reservation_.through,
-                       .lazy_fast_commit = core.settings.lazy_fast_commit},
-        actions);
+      core.settings.lazy_fast_commit && !reserved_.has_record();
+  if (wants_block || must_say_lazy) {
+    const std::uint64_t through =
+        overlap ? Reservation::BlockFor(slot, ahead) : reserved_.through();
+    reserved_.Extend(
+        through,
+        core.Persist(
+            ReservedRecord{.through = through,
+                           .lazy_fast_commit = core.settings.lazy_fast_commit},
+            actions));
   }
-  return slot <= earlier_reservation_.through ? earlier_reservation_.record
-                                              : reservation_.record;
+  return reserved_.RecordOf(slot);
 }
 
 // The next replicas in ring order, those that are suspected last.

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 
+#include "replica/base/reservation.h"
 #include "replica/epaxos/core.h"
 #include "replica/epaxos/recoverer.h"
 
@@ -55,17 +56,10 @@ class Proposer {
   // ---- a second life ----
   // Something of an earlier life may have to be gone on with.
   void NoteEarlierLife() { restored_unfinished_ = true; }
-  // Own slots up to here are used, or never will be.
-  std::uint64_t reserved_through() const { return reservation_.through; }
-  bool has_reserved() const { return reservation_.record != 0; }
+  // Own slots that are used, or never will be.
+  const Reservation& reserved() const { return reserved_; }
 
  private:
-  // Own slots up to `through` may be proposed once `record` is durable.
-  struct Reservation {
-    std::uint64_t through = 0;
-    RecordSequence record = 0;
-  };
-
   static ReplicaSet ChooseFastQuorumPeers(const Core& core);
   RecordSequence Reserve(Core& core, std::uint64_t slot, bool overlap,
                          Actions& actions);
@@ -75,8 +69,7 @@ class Proposer {
   static void ResumeAfterRestart(Step& step);
   static void RetransmitOwn(Step& step);
 
-  Reservation reservation_;
-  Reservation earlier_reservation_;  // The one before, still of use.
+  Reservation reserved_;  // Own slots that may be proposed.
   bool restored_unfinished_ = false;
 };
 

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "depsvc/slot_log.h"
 #include "wire/overloaded.h"
 
 namespace quorate {
