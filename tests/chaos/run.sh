@@ -8,6 +8,7 @@
 #   bash tests/chaos/run.sh --protocol multipaxos   any of these, another protocol
 #   bash tests/chaos/run.sh --roles apart           BPaxos, a node a role
 #   bash tests/chaos/run.sh --left-apart all        who lags in different columns
+#   bash tests/chaos/run.sh --nemesis silent --goal-ms 300   fails beyond the goal
 #
 # --keep leaves the folder with histories and logs. Exit code 0: every promise
 # was kept.
@@ -26,6 +27,8 @@ roles=together
 build=$here/../../build/release
 # How long new commands may take after links have healed (left_apart.sh).
 answer_ms=1000
+# Within how long black_hole and silent must be answered; empty: whenever.
+goal_ms=""
 # With --roles apart: what each node is, from the first; one fault a role is
 # survived.
 role_of=(leader leader depsvc depsvc depsvc acceptor acceptor acceptor executor
@@ -33,7 +36,7 @@ role_of=(leader leader depsvc depsvc depsvc acceptor acceptor acceptor executor
 usage() {
   echo "usage: run.sh [--nemesis NAME[+NAME][:SECONDS][,...]] [--seed N]" \
     "[--seconds N] [--nodes N] [--protocol P] [--roles apart] [--soak]" \
-    "[--left-apart RULE|all [--answer-ms N]]" \
+    "[--left-apart RULE|all [--answer-ms N]] [--goal-ms N]" \
     "[--keep] [--build FOLDER]" >&2
   exit 2
 }
@@ -53,6 +56,7 @@ while [ $# -gt 0 ]; do
     --soak) mode=soak; shift ;;
     --left-apart) wanted=${2:?RULE}; mode=apart; shift 2 ;;
     --answer-ms) answer_ms=${2:?N}; shift 2 ;;
+    --goal-ms) goal_ms=${2:?N}; shift 2 ;;
     --keep) keep=yes; shift ;;
     *) usage ;;
   esac
@@ -183,6 +187,7 @@ run_nemesis() {
   history=$work/$name.jsonl
   : >"$work/faults"
   : >"$work/cycles"
+  : >"$work/answers"
   if needs_namespaces "${parts[@]}"; then
     printf '%-24s %5s  needs namespaces (root, ip, nft)\n' "$name" -
     return
@@ -220,10 +225,12 @@ run_nemesis() {
   printf '%-24s %5s %6s %10s %8s %12.0f  %s\n' "$name" "${#all_nodes[@]}" \
     "$(cycles_done)" "$(wc -l <"$history")" "$(grep -c '"unknown"' "$history" || true)" \
     "$(number_of longest_silence_ms "$work/$name.json")" "$verdict"
+  tell_answers
   [ "$verdict" != BROKEN ] || {
     sed 's/^/    /' "$work/faults"
     echo "    again: bash tests/chaos/run.sh --nemesis $name --seed $seed" \
-      "--seconds $duration $(cluster_words "${#all_nodes[@]}")"
+      "--seconds $duration $(cluster_words "${#all_nodes[@]}")" \
+      "${goal_ms:+--goal-ms $goal_ms}"
   }
 }
 
