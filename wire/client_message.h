@@ -86,6 +86,12 @@ struct Reject {
 // its disk.
 struct Progress {
   RecordSequence record = 0;
+  // How far apart the two are: when this left, by the sender's clock; the
+  // receiver's own time of the last one that came from it, and how long ago
+  // that was. In microseconds; 0: does not measure, or none came yet.
+  std::uint64_t sent_us = 0;
+  std::uint64_t heard_us = 0;
+  std::uint64_t held_us = 0;
 };
 
 // Client to node. Commands keep their ids across retries.

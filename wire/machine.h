@@ -64,6 +64,13 @@ struct PeerSuspected {
   bool suspected = true;
 };
 
+// A peer answered so long after it was asked: its distance, without its disk.
+// What is made of it is the machine's business; it may be wrong or missing.
+struct PeerMeasured {
+  ReplicaId peer{};
+  std::uint64_t round_trip_us = 0;
+};
+
 // A SnapshotChunk that was decoded: the machine sees records, not their bytes.
 struct SnapshotPart {
   ReplicaId from{};
@@ -79,7 +86,7 @@ struct SnapshotDurable {};
 // Compiled once, as Message is.
 struct Event
     : std::variant<MessageReceived, ClientCommands, RecordsDurable, Tick,
-                   PeerSuspected, SnapshotPart, SnapshotDurable> {
+                   PeerSuspected, PeerMeasured, SnapshotPart, SnapshotDurable> {
   using variant::variant;
   Event(const Event& other);
   Event(Event&& other) noexcept;

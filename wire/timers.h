@@ -3,9 +3,10 @@
 // One row a timer of the product: its unit, its value, what happens then, and
 // what it is easily taken for. A timer that can be set names its setting, whose
 // default this is (config/setting_table.h). None of them decides what is true:
-// a wrong value makes a cluster slow or busy, never unsafe. Whoever makes
-// timers follow measured round trips begins here; replica/docs/settings.md
-// prints it. Code asks by name, and does not compile if there is no such row:
+// a wrong value makes a cluster slow or busy, never unsafe. Where distances
+// are measured (replica/base/distances.h), a row that says so is what comes on
+// top of a peer's round trip. replica/docs/settings.md prints it. Code asks by
+// name, and does not compile if there is no such row:
 //   constexpr int kHeartbeatTicks = TicksOf<"epaxos.heartbeat">;
 #pragma once
 
@@ -48,12 +49,17 @@ inline constexpr Timer kTimers[] = {
     // ---- every protocol ----
     {"tick", TimeUnit::kMilliseconds, 10,
      "between two ticks of the machine: the unit of all ticks below",
-     "a round trip: it is not measured, and far below one between regions",
+     "a round trip, which may be far below it or many of them",
      "protocol.tick_ms"},
     {"retransmit", TimeUnit::kTicks, 5,
-     "an undecided own instance, a campaign or a report is sent again; doubles",
-     "suspicion: a message that is lost says nothing about its receiver",
+     "on top of a peer's measured round trip, before an undecided own instance "
+     "is sent to it again, or a campaign or a report; doubles",
+     "epaxos.fast_path; suspicion: a message that is lost says nothing about "
+     "its receiver",
      "protocol.retransmit_ticks"},
+    {"distance.most", TimeUnit::kTicks, 200,
+     "the longest round trip that is believed of a peer",
+     "epaxos.most_retransmit, which it may exceed", ""},
     {"floors", TimeUnit::kTicks, 10,
      "between two attempts to raise the floors below which all is forgotten",
      "heartbeats, which are as long: those say how far one is", ""},
@@ -86,9 +92,24 @@ inline constexpr Timer kTimers[] = {
      "links.suspect, which must come first; commands that wait are no sign of "
      "death",
      ""},
+    {"epaxos.fast_path", TimeUnit::kTicks, 5,
+     "on top of a peer's measured round trip: its vote is late, and the fast "
+     "path is not waited for. Where nothing is measured, `retransmit`",
+     "retransmit: nothing is sent again; where votes differ already, nobody "
+     "waits so long (replica/epaxos/late.cc)",
+     ""},
+    {"epaxos.stall", TimeUnit::kTicks, 50,
+     "on top of a peer's measured round trip: one that was asked about its "
+     "instances and says nothing at all may only have stood still",
+     "links.suspect, of any peer; who speaks and does not answer is deaf", ""},
     {"epaxos.heartbeat", TimeUnit::kTicks, 10,
-     "a frontier is sent though nothing is new",
+     "a frontier is sent to who has heard nothing else, though nothing is new",
      "links.quiet, which is three of them", ""},
+    {"epaxos.gossip", TimeUnit::kTicks, 25,
+     "the longest pause between two frontiers with news. Two round trips to "
+     "the "
+     "farthest where these are shorter; sooner if much was decided",
+     "epaxos.heartbeat, when nothing is new", ""},
     {"epaxos.most_retransmit", TimeUnit::kTicks, 100,
      "the longest pause between two repetitions of a message",
      "epaxos.longest_pause, of attempts", ""},
@@ -124,6 +145,11 @@ inline constexpr Timer kTimers[] = {
     {"links.quiet", TimeUnit::kTicks, 30,
      "of a peer's silence: the way to it may be cut, another call is tried",
      "links.suspect: nobody hears of it", ""},
+    {"links.measure", TimeUnit::kTicks, 100,
+     "between two measurements of the way to a peer and back",
+     "links.first_measure, when little is known yet", ""},
+    {"links.first_measure", TimeUnit::kTicks, 5, "between the first of them",
+     "links.measure", ""},
     {"links.suspect", TimeUnit::kTicks, 50,
      "of a peer's silence: the machine is told that it is suspected",
      "multipaxos.election, which is as long and hears only the leader", ""},

@@ -24,15 +24,25 @@ bool Electorate::IsQuorum(ReplicaSet answered) const {
 }
 
 ReplicaSet Electorate::Choose(ReplicaId self, ReplicaSet suspected) const {
+  std::vector<ReplicaId> ring;
+  for (int step = 1; step < kMaxNodes; ++step) {
+    ring.push_back(ReplicaAt((Index(self) + step) % kMaxNodes));
+  }
+  return Choose(self, suspected, ring);
+}
+
+ReplicaSet Electorate::Choose(ReplicaId self, ReplicaSet suspected,
+                              std::span<const ReplicaId> others) const {
   std::vector<ReplicaId> order;
   for (const bool take_suspected : {false, true}) {
-    for (int step = 0; step < kMaxNodes; ++step) {
-      const ReplicaId node = ReplicaAt((Index(self) + step) % kMaxNodes);
+    const auto add = [&](ReplicaId node) {
       if (members_.Contains(node) &&
           suspected.Contains(node) == take_suspected) {
         order.push_back(node);
       }
-    }
+    };
+    add(self);
+    for (const ReplicaId other : others) add(other);
   }
   return FillUp(ReplicaSet(), order,
                 [this](ReplicaSet set) { return IsQuorum(set); });

@@ -6,6 +6,8 @@
 // who is no member does not count. Pure value.
 #pragma once
 
+#include <span>
+
 #include "replica/base/quorum_system.h"
 #include "wire/ids.h"
 
@@ -22,8 +24,11 @@ class Electorate {
   const QuorumSystem& system() const { return system_; }
   bool IsQuorum(ReplicaSet answered) const;
   // A quorum without a superfluous member, whom to ask when not all are asked:
-  // `self` first if it is one, then in ring order, those suspected last.
+  // `self` first if it is one, then in the order given, of all others, or that
+  // of the ring, those suspected last.
   ReplicaSet Choose(ReplicaId self, ReplicaSet suspected) const;
+  ReplicaSet Choose(ReplicaId self, ReplicaSet suspected,
+                    std::span<const ReplicaId> others) const;
 
  private:
   ReplicaSet members_;

@@ -30,10 +30,15 @@ class Outbox {
   void Restored(RecordSequence through) { durable_ = through; }
 
   RecordSequence durable() const { return durable_; }
+  // Who was sent something since the last call.
+  ReplicaSet TakeSpokenTo() { return std::exchange(spoken_to_, ReplicaSet()); }
   const std::deque<OutgoingMessage>& waiting() const { return waiting_; }
 
  private:
+  void Release(OutgoingMessage message, Actions& actions);
+
   RecordSequence durable_ = 0;
+  ReplicaSet spoken_to_;
   std::deque<OutgoingMessage> waiting_;
 };
 

@@ -274,11 +274,18 @@ int QuorumSystem::tolerates() const {
 }
 
 ReplicaSet QuorumSystem::Choose(ReplicaId self, ReplicaSet preferred) const {
-  // Those after `self` in ring order first, so that not all ask the same ones.
+  std::vector<ReplicaId> ring;
+  for (int step = 1; step < replicas_; ++step) {
+    ring.push_back(ReplicaAt((Index(self) + step) % replicas_));
+  }
+  return Choose(self, preferred, ring);
+}
+
+ReplicaSet QuorumSystem::Choose(ReplicaId self, ReplicaSet preferred,
+                                std::span<const ReplicaId> others) const {
   std::vector<ReplicaId> order;
   for (const bool is_preferred : {true, false}) {
-    for (int step = 1; step < replicas_; ++step) {
-      const ReplicaId other = ReplicaAt((Index(self) + step) % replicas_);
+    for (const ReplicaId other : others) {
       if (preferred.Contains(other) == is_preferred) order.push_back(other);
     }
   }

@@ -20,6 +20,7 @@
 
 #include <bitset>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -76,8 +77,11 @@ class QuorumSystem {
   int tolerates() const;
   // A quorum without a superfluous member, of the first of `preferred` if there
   // is one among them, then of others: whom to ask when not all are asked. It
-  // has `self` in it.
+  // has `self` in it. Otherwise in the order given, of all others, or that of
+  // the ring after `self`, so that not all ask the same ones.
   ReplicaSet Choose(ReplicaId self, ReplicaSet preferred) const;
+  ReplicaSet Choose(ReplicaId self, ReplicaSet preferred,
+                    std::span<const ReplicaId> others) const;
 
   // "size 4 of 5, 1 may be down": for status and errors.
   std::string Describe() const;

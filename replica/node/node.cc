@@ -255,6 +255,11 @@ void Node::OnSuspicion(ReplicaId peer, bool suspected) {
   StepTurn(PeerSuspected{.peer = peer, .suspected = suspected});
 }
 
+void Node::OnMeasured(ReplicaId peer, std::uint64_t round_trip_us) {
+  if (phase_ == Phase::kClosing || phase_ == Phase::kFailed) return;
+  StepTurn(PeerMeasured{.peer = peer, .round_trip_us = round_trip_us});
+}
+
 // Not at once: whoever tells it is in the middle of a connection's frames.
 void Node::OnForgotten(const std::string& why) {
   if (phase_ != Phase::kMeeting && phase_ != Phase::kServing &&

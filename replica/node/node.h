@@ -113,6 +113,7 @@ class Node : private PeerLinks::Handler {
 
   void OnPeerMessage(ReplicaId from, Message&& message) override;
   void OnSuspicion(ReplicaId peer, bool suspected) override;
+  void OnMeasured(ReplicaId peer, std::uint64_t round_trip_us) override;
   void OnAddresses() override;
   void OnOpened(const absl::Status& status);
   void Advise();

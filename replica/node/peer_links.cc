@@ -20,6 +20,10 @@ constexpr std::uint64_t kGoodMs = MillisecondsOf<"links.good">;
 // A machine speaks every ten ticks at least.
 constexpr std::uint64_t kSuspectTicks = TicksOf<"links.suspect">;
 constexpr std::uint64_t kSilentTicks = TicksOf<"links.silent">;
+constexpr std::uint64_t kMeasureTicks = TicksOf<"links.measure">;
+constexpr std::uint64_t kFirstMeasureTicks = TicksOf<"links.first_measure">;
+// So many are made quickly, until the distance is known.
+constexpr int kFirstMeasures = 16;
 // What a peer that does not read may cost us in memory. From the first on large
 // messages are left out, as if they had been lost, so that a burst of results
 // does not cost the connection.
@@ -50,6 +54,9 @@ PeerLinks::PeerLinks(uv_loop_t* loop, HandleCount& count,
       log_(std::move(log)),
       hello_timeout_ms_(hello_timeout_ms),
       random_(std::random_device{}()),
+      distances_(ReplicaAt(static_cast<int>(self)),
+                 static_cast<int>(config.nodes.size()),
+                 config.settings.tick_ms),
       next_tag_(config.nodes.size()) {
   for (std::size_t i = 0; i < config.nodes.size(); ++i) {
     peers_.push_back(i == self ? nullptr
@@ -199,15 +206,57 @@ void PeerLinks::HandleProgress(Peer& peer, const Frame& frame) {
     return;
   }
   handshake_.Hear(peer.index, progress->record);
+  Measure(peer, *progress);
+}
+
+// The peer says how long ago it heard us last, and what our clock said then:
+// what is left is the way there and back, and what the two loops took. Handed
+// on now and then, the shortest of several: a distance is wanted, not how busy
+// somebody was.
+void PeerLinks::Measure(Peer& peer, const Progress& progress) {
+  const std::uint64_t now_us = uv_hrtime() / 1000;
+  peer.heard_us = progress.sent_us;
+  peer.heard_at_us = now_us;
+  const std::uint64_t before_us = progress.heard_us + progress.held_us;
+  if (progress.heard_us == 0 || before_us < progress.held_us ||
+      before_us > now_us) {
+    return;
+  }
+  const std::uint64_t round_trip_us = now_us - before_us;
+  peer.shortest_us =
+      std::min(peer.shortest_us.value_or(round_trip_us), round_trip_us);
+  if (tick_ - peer.measured_tick < TicksToMeasure(peer)) return;
+  peer.measured_tick = tick_;
+  peer.measured = std::min(peer.measured + 1, kFirstMeasures);
+  const ReplicaId id = ReplicaAt(static_cast<int>(peer.index));
+  const std::uint64_t shortest_us =
+      *std::exchange(peer.shortest_us, std::nullopt);
+  distances_.Note(id, shortest_us);
+  handler_.OnMeasured(id, shortest_us);
+}
+
+std::uint64_t PeerLinks::TicksToMeasure(const Peer& peer) const {
+  return peer.measured < kFirstMeasures ? kFirstMeasureTicks : kMeasureTicks;
 }
 
 // Before a message that rests on these records, but not for each of them: once
 // a millisecond, and the rest at the next tick.
 void PeerLinks::TellDurable(Peer& peer) {
   if (durable_ <= peer.told || uv_now(loop_) == peer.told_ms) return;
-  EncodeClientMessage(Progress{.record = durable_}, peer.connection->output());
+  Tell(peer);
+}
+
+void PeerLinks::Tell(Peer& peer) {
+  const std::uint64_t now_us = uv_hrtime() / 1000;
+  EncodeClientMessage(
+      Progress{.record = durable_,
+               .sent_us = now_us,
+               .heard_us = peer.heard_us,
+               .held_us = peer.heard_us == 0 ? 0 : now_us - peer.heard_at_us},
+      peer.connection->output());
   peer.told = durable_;
   peer.told_ms = uv_now(loop_);
+  peer.told_tick = tick_;
 }
 
 bool PeerLinks::has_met_everybody(bool patient) const {
@@ -332,8 +381,9 @@ void PeerLinks::Tick() {
   EndOldCalls();
   for (const auto& peer : peers_) {
     if (peer == nullptr) continue;
-    if (peer->up && durable_ > peer->told) {
-      TellDurable(*peer);
+    if (peer->up && (durable_ > peer->told ||
+                     tick_ - peer->told_tick >= TicksToMeasure(*peer))) {
+      Tell(*peer);
       peer->connection->Flush();
       if (!peer->up) continue;
     }
@@ -345,10 +395,10 @@ void PeerLinks::Tick() {
             reinterpret_cast<const uv_handle_t*>(peer->redial.get())) == 0) {
       Dial(*peer);
     }
-    if (peer->up && silent > kSilentTicks) {
+    if (peer->up && silent > kSilentTicks + Away(*peer)) {
       refusals_.Add(Refusal::kSilentConnection);
       Drop(*peer, "it is silent");
-    } else if (silent > kSuspectTicks) {
+    } else if (silent > kSuspectTicks + Away(*peer)) {
       Suspect(*peer, true);
     }
   }

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "replica/base/distances.h"
 #include "replica/config/trouble.h"
 #include "replica/node/handshake.h"
 #include "replica/node/refusals.h"
@@ -62,6 +63,8 @@ class PeerLinks : private Connection::Owner {
     virtual ~Handler() = default;
     virtual void OnPeerMessage(ReplicaId from, Message&& message) = 0;
     virtual void OnSuspicion(ReplicaId peer, bool suspected) = 0;
+    // A way to the peer and back took so long.
+    virtual void OnMeasured(ReplicaId peer, std::uint64_t round_trip_us) = 0;
     // A name was looked up; addresses() has what is known now.
     virtual void OnAddresses() {}
     // A peer knows that this node has forgotten something: it must say no more.
@@ -122,6 +125,8 @@ class PeerLinks : private Connection::Owner {
   // Those of the last seconds: whoever is refused calls again soon.
   std::vector<RefusedPeer> refused_peers() const;
   const PeerLinkStats& stats() const { return stats_; }
+  // By what was measured on the way to each peer and back.
+  const Distances& distances() const { return distances_; }
   // Of what left on emulated ways.
   const Lateness& lateness() const { return *lateness_; }
 
@@ -140,8 +145,16 @@ class PeerLinks : private Connection::Owner {
     bool up = false;  // Both sides have said Hello.
     // The last call was refused: another process of this node is connected.
     bool taken = false;
-    RecordSequence told = 0;     // of NoteDurable, on this connection
-    std::uint64_t told_ms = 0;   // when that was
+    RecordSequence told = 0;    // of NoteDurable, on this connection
+    std::uint64_t told_ms = 0;  // when that was
+    std::uint64_t told_tick = 0;
+    // The last Progress of this connection: its sender's time, and ours.
+    std::uint64_t heard_us = 0;
+    std::uint64_t heard_at_us = 0;
+    // Since it was last handed on: the shortest way there and back.
+    std::optional<std::uint64_t> shortest_us;
+    std::uint64_t measured_tick = 0;
+    int measured = 0;            // how often, at most kFirstMeasures
     std::uint64_t since_ms = 0;  // that it is up
     std::uint64_t heard_tick = 0;
     bool suspected = false;
@@ -189,6 +202,14 @@ class PeerLinks : private Connection::Owner {
   void HandleMessage(Peer& peer, const Frame& frame);
   void HandleProgress(Peer& peer, const Frame& frame);
   void TellDurable(Peer& peer);
+  void Tell(Peer& peer);
+  void Measure(Peer& peer, const Progress& progress);
+  std::uint64_t TicksToMeasure(const Peer& peer) const;
+  // Ticks that a message may be under way, which is no silence.
+  std::uint64_t Away(const Peer& peer) const {
+    return static_cast<std::uint64_t>(
+        distances_.Ticks(ReplicaAt(static_cast<int>(peer.index))));
+  }
   bool is_connected(std::size_t peer) const;
   void StopIfForgotten(const HelloRefusal& refusal);
   void GoUp(Peer& peer);
@@ -217,6 +238,7 @@ class PeerLinks : private Connection::Owner {
   std::uint64_t hello_timeout_ms_;
   std::minstd_rand random_;  // For the pauses only.
   std::uint64_t tick_ = 0;
+  Distances distances_;
   RecordSequence durable_ = 0;
   bool reading_ = true;
   std::unique_ptr<Acceptor> acceptor_;

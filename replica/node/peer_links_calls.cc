@@ -102,7 +102,7 @@ void PeerLinks::Dial(Peer& peer) {
 }
 
 bool PeerLinks::IsQuiet(const Peer& peer) const {
-  return tick_ - peer.heard_tick > kQuietTicks;
+  return tick_ - peer.heard_tick > kQuietTicks + Away(peer);
 }
 
 void PeerLinks::MakeCall(Peer& peer) {
@@ -278,6 +278,8 @@ void PeerLinks::GoUp(Peer& peer) {
   peer.up = true;
   peer.taken = false;
   peer.told = 0;
+  peer.heard_us = 0;
+  peer.shortest_us.reset();
   refused_.erase(NameOf(peer));
   peer.since_ms = uv_now(loop_);
   peer.heard_tick = tick_;

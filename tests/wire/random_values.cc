@@ -254,7 +254,11 @@ ClientMessage RandomClientMessage(Random& random, std::size_t alternative) {
     case 3: return RandomReplies(random);
     case 4: return StatusRequest{};
     case 5: return StatusReply{random.Bytes(3000)};
-    default: return Progress{.record = random.Next()};
+    default:
+      return Progress{.record = random.Next(),
+                      .sent_us = random.Next(),
+                      .heard_us = random.Next(),
+                      .held_us = random.Next()};
   }
 }
 
@@ -492,7 +496,8 @@ bool Same(const ClientMessage& a, const ClientMessage& b) {
             return x.json == y.json;
           },
           [](const Progress& x, const Progress& y) {
-            return x.record == y.record;
+            return x.record == y.record && x.sent_us == y.sent_us &&
+                   x.heard_us == y.heard_us && x.held_us == y.held_us;
           }});
 }
 

@@ -131,9 +131,13 @@ void Append(const StatusReply& reply, std::string& out) {
 }
 
 void Append(const Progress& progress, std::string& out) {
-  AppendMessage<schema::Progress>(
-      FrameType::kProgress, kSmallWords, out,
-      [&](schema::Progress::Builder to) { to.setRecord(progress.record); });
+  AppendMessage<schema::Progress>(FrameType::kProgress, kSmallWords, out,
+                                  [&](schema::Progress::Builder to) {
+                                    to.setRecord(progress.record);
+                                    to.setSentUs(progress.sent_us);
+                                    to.setHeardUs(progress.heard_us);
+                                    to.setHeldUs(progress.held_us);
+                                  });
 }
 
 // ---- decoding -------------------------------------------------------------
@@ -254,7 +258,10 @@ absl::StatusOr<ClientMessage> DecodeClientMessage(
       return codec::ReadBody<schema::Progress>(
           "progress", body,
           [](const auto& from) -> absl::StatusOr<ClientMessage> {
-            return Progress{.record = from.getRecord()};
+            return Progress{.record = from.getRecord(),
+                            .sent_us = from.getSentUs(),
+                            .heard_us = from.getHeardUs(),
+                            .held_us = from.getHeldUs()};
           });
     case FrameType::kPeerMessage:
       return absl::InvalidArgumentError(

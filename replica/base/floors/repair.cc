@@ -36,8 +36,10 @@ void Repair::Greet(ReplicaId member, const DependencySet& newest) {
   At(member).resent = DependencySet(newest.columns());
 }
 
-void Repair::BeginPeriod(const DependencySet& newest) {
-  for (Member& member : states_) {
+void Repair::BeginPeriod(const DependencySet& newest, ReplicaSet members) {
+  for (int m = 0; m < static_cast<int>(states_.size()); ++m) {
+    if (!members.Contains(ReplicaAt(m))) continue;
+    Member& member = At(ReplicaAt(m));
     for (int i = 0; i < newest.columns(); ++i) {
       const ReplicaId column = ReplicaAt(i);
       std::uint8_t& still = member.stood_still[static_cast<std::size_t>(i)];

@@ -32,8 +32,12 @@ class Repair {
   // A new connection may follow one that took messages with it. `newest`: of
   // each column, the last slot that is known here.
   void Greet(ReplicaId member, const DependencySet& newest);
-  // Every retransmit_ticks.
-  void BeginPeriod(const DependencySet& newest);
+  // For each member every retransmit_ticks, or as long as a way there and back
+  // takes on top.
+  void BeginPeriod(const DependencySet& newest, ReplicaSet members);
+  void BeginPeriod(const DependencySet& newest) {
+    BeginPeriod(newest, members_);
+  }
 
   const DependencySet& CommittedAt(ReplicaId member) const {
     return At(member).committed;

@@ -301,6 +301,9 @@ struct AgreedSetting {
 # Root of a Progress frame.
 struct Progress {
   record @0 :UInt64;
+  sentUs @1 :UInt64;
+  heardUs @2 :UInt64;
+  heldUs @3 :UInt64;
 }
 
 # Root of a Reject frame.
