@@ -6,8 +6,10 @@
 // but like everything else only once the record it rests on is durable.
 #pragma once
 
+#include <algorithm>
 #include <utility>
 
+#include "replica/base/distances.h"
 #include "replica/base/outbox.h"
 #include "replica/base/roles.h"
 #include "replica/base/settings.h"
@@ -18,6 +20,10 @@ namespace quorate::bpaxos {
 
 // Between two repetitions of one message, which double.
 inline constexpr int kMaxRetransmitTicks = TicksOf<"bpaxos.most_retransmit">;
+// Until the next one of what is so old, the first having come after `first`.
+constexpr int RepeatTicks(int age_ticks, int first) {
+  return std::clamp(age_ticks, first, std::max(first, kMaxRetransmitTicks));
+}
 // Of one repetition, which must not crowd out what is new.
 inline constexpr std::size_t kMaxResentBytes = 1024 * 1024;
 
@@ -35,9 +41,13 @@ struct Stats {
 };
 
 struct Shared {
+  explicit Shared(const Settings& settings)
+      : distances(settings.self, kMaxNodes, settings.tick_ms) {}
+
   Outbox outbox;
   RecordSequence last_record = 0;
   ReplicaSet suspected;
+  Distances distances;
   Stats stats;
 };
 
@@ -72,6 +82,12 @@ class Effects {
   RecordSequence last_record() const { return shared_.last_record; }
   RecordSequence durable() const { return shared_.outbox.durable(); }
   ReplicaSet suspected() const { return shared_.suspected; }
+  const Distances& distances() const { return shared_.distances; }
+  // Ticks before what these were asked for is asked again.
+  int RepeatAfter(ReplicaSet peers, int retransmit_ticks) const {
+    return retransmit_ticks +
+           shared_.distances.MostTicks(peers.Minus(shared_.suspected));
+  }
   Stats& stats() { return shared_.stats; }
   Actions& actions() { return actions_; }
 

@@ -46,7 +46,8 @@ InstanceId Leader::Propose(CommandBatchPtr batch, Effects& effects) {
                 "invariant 12: no slot is used twice");
   vertex->batch = std::move(batch);
   vertex->deps = DependencySet(cluster_.columns);
-  vertex->next_retransmit_ticks = settings_.retransmit_ticks;
+  vertex->next_retransmit_ticks = effects.RepeatAfter(
+      cluster_.roles.dependency_nodes, settings_.retransmit_ticks);
   ++in_flight_;
   vertex->shards =
       rules::ShardsToAsk(ShardsOf(*vertex->batch, cluster_.shards()));
@@ -62,7 +63,8 @@ void Leader::Ask(InstanceId id, Vertex& vertex, int shard, bool again,
   const Electorate& electorate = cluster_.shard(shard);
   ReplicaSet nodes = electorate.members().Minus(vertex.answered);
   if (settings_.thrifty && !again) {
-    nodes = electorate.Choose(settings_.self, effects.suspected());
+    nodes = electorate.Choose(settings_.self, effects.suspected(),
+                              effects.distances().nearest_first());
   }
   const bool whole = std::has_single_bit(vertex.shards);
   if (whole) {
@@ -349,9 +351,10 @@ void Leader::AgeVertices(Effects& effects) {
     if (vertex->stage != Vertex::Stage::kAsking) continue;
     if (++vertex->age_ticks < vertex->next_retransmit_ticks) continue;
     vertex->next_retransmit_ticks =
-        vertex->age_ticks + std::clamp(vertex->age_ticks,
-                                       settings_.retransmit_ticks,
-                                       kMaxRetransmitTicks);
+        vertex->age_ticks +
+        RepeatTicks(vertex->age_ticks,
+                    effects.RepeatAfter(cluster_.roles.dependency_nodes,
+                                        settings_.retransmit_ticks));
     ++effects.stats().retransmissions;
     for (int shard = 0; shard < cluster_.shards(); ++shard) {
       Ask(id, *vertex, shard, /*again=*/true, effects);

@@ -30,11 +30,13 @@ void Proposer::Propose(InstanceId id, const Value& value,
   Proposal& proposal = at->second;
   proposal.value = value;
   proposal.deps = deps;
-  proposal.next_retransmit_ticks = settings_.retransmit_ticks;
   const AcceptorGroup& group = GroupOf(id, proposal);
+  proposal.next_retransmit_ticks =
+      effects.RepeatAfter(group.members(), settings_.retransmit_ticks);
   const ReplicaSet to =
       settings_.thrifty
-          ? group.phase2.Choose(settings_.self, effects.suspected())
+          ? group.phase2.Choose(settings_.self, effects.suspected(),
+                                effects.distances().nearest_first())
           : group.members();
   SendAccept(id, proposal, to, have_payload, effects);
 }
@@ -81,7 +83,8 @@ void Proposer::StartAttempt(InstanceId id, Proposal& proposal,
   proposal.answered = ReplicaSet();
   proposal.refused_by = Ballot();
   proposal.age_ticks = 0;
-  proposal.next_retransmit_ticks = settings_.retransmit_ticks;
+  proposal.next_retransmit_ticks = effects.RepeatAfter(
+      GroupOf(id, proposal).members(), settings_.retransmit_ticks);
   ++proposal.attempts;
   ++effects.stats().recoveries_started;
   proposal.record =
@@ -145,7 +148,8 @@ void Proposer::HandleRecoverReply(ReplicaId from, const RecoverReply& m,
   proposal.stage = Proposal::Stage::kAccepting;
   proposal.answered = ReplicaSet();
   proposal.age_ticks = 0;
-  proposal.next_retransmit_ticks = settings_.retransmit_ticks;
+  proposal.next_retransmit_ticks =
+      effects.RepeatAfter(group.members(), settings_.retransmit_ticks);
   SendAccept(m.instance, proposal, group.members(), ReplicaSet(), effects);
 }
 
@@ -184,13 +188,13 @@ void Proposer::HandleTick(Effects& effects) {
 // Sends the current phase again, whole, to those who have not answered; a
 // thrifty one widens to everybody.
 void Proposer::Retransmit(InstanceId id, Proposal& proposal, Effects& effects) {
-  proposal.next_retransmit_ticks =
-      proposal.age_ticks + std::clamp(proposal.age_ticks,
-                                      settings_.retransmit_ticks,
-                                      kMaxRetransmitTicks);
-  ++effects.stats().retransmissions;
   const ReplicaSet to =
       GroupOf(id, proposal).members().Minus(proposal.answered);
+  proposal.next_retransmit_ticks =
+      proposal.age_ticks +
+      RepeatTicks(proposal.age_ticks,
+                  effects.RepeatAfter(to, settings_.retransmit_ticks));
+  ++effects.stats().retransmissions;
   if (proposal.stage == Proposal::Stage::kPromising) {
     effects.SendAgain(
         to, quorate::Recover{.instance = id, .ballot = proposal.ballot},

@@ -12,6 +12,9 @@ void Proposer::StartAccept(Core& core, InstanceId id, Instance& instance,
   instance.status = InstanceStatus::kAccepted;
   instance.accepted_ballot = Ballot();
   instance.deps = rules::SlowDeps(instance, *instance.leading());
+  if (core.distances.any_is_measured()) {
+    core.ScheduleRound(*instance.leading(), core.Others());
+  }
   instance.last_record =
       core.Persist(AcceptedRecord{.instance = id,
                                   .ballot = instance.accepted_ballot,

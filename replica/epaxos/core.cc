@@ -2,6 +2,7 @@
 #include "replica/epaxos/core.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "replica/epaxos/rules.h"
@@ -25,7 +26,8 @@ Core::Core(const Settings& settings_of_replica)
       forgotten(settings.replicas),
       committed(settings.replicas),
       needed(settings.replicas),
-      drop_floor(settings.replicas) {
+      drop_floor(settings.replicas),
+      distances(self, settings.replicas, settings.tick_ms) {
   QUORATE_CHECK(ValidateSettings(settings).ok(), "settings are valid");
 }
 
@@ -124,6 +126,7 @@ ReplicaSet Core::Others() const {
 void Core::MarkCommitted(InstanceId id, Instance& instance, Value value,
                          const DependencySet& deps) {
   instance.status = InstanceStatus::kCommitted;
+  instance.decided_ticks = ticks;
   instance.value = std::move(value);
   instance.deps = deps;
   instance.StopRecovering();
@@ -162,20 +165,57 @@ bool Core::IsRecused(InstanceId id, const Instance& instance) const {
          rules::MayHaveForgottenCommit(lazy_before, instance);
 }
 
-// Sends the current round again, payload included, to those who have not
-// voted; a thrifty round widens to everybody, a fixed quorum stays what it is.
+void Core::ScheduleRound(Leading& leading, ReplicaSet asked) const {
+  leading.next_retransmit_ticks = std::numeric_limits<int>::max();
+  for (int i = 0; i < quorums.replicas; ++i) {
+    if (!asked.Contains(ReplicaAt(i))) continue;
+    int& due = leading.due_ticks[static_cast<std::size_t>(i)];
+    due = leading.age_ticks + RepeatAfter(ReplicaAt(i));
+    leading.next_retransmit_ticks =
+        std::min(leading.next_retransmit_ticks, due);
+  }
+}
+
+// Nobody is asked again before its answer can have come; each pause is as long
+// as all that went before. A thrifty round then widens to everybody, a fixed
+// quorum stays what it is.
 void Core::Retransmit(InstanceId id, Instance& instance, Actions& actions) {
   Leading& leading = *instance.leading();
-  leading.asked = Others();
-  if (instance.status == InstanceStatus::kPreAccepted &&
-      fast_path.FixesQuorum()) {
-    leading.asked = leading.asked.Intersect(instance.fast_quorum);
+  const bool pre_accepts = instance.status == InstanceStatus::kPreAccepted;
+  const bool is_fixed = pre_accepts && fast_path.FixesQuorum();
+  if (!pre_accepts) leading.asked = Others();
+  const ReplicaSet may_be_asked =
+      is_fixed ? Others().Intersect(instance.fast_quorum) : Others();
+  const ReplicaSet voted = pre_accepts ? leading.voters : leading.accept_voters;
+  const auto due_of = [&](ReplicaId peer) -> int& {
+    return leading.due_ticks[static_cast<std::size_t>(Index(peer))];
+  };
+  bool is_due = false;
+  for (int i = 0; i < quorums.replicas; ++i) {
+    const ReplicaId peer = ReplicaAt(i);
+    if (leading.asked.Minus(voted).Contains(peer)) {
+      is_due = is_due || due_of(peer) <= leading.age_ticks;
+    }
   }
-  leading.next_retransmit_ticks =
-      leading.age_ticks + std::clamp(leading.age_ticks,
-                                     settings.retransmit_ticks,
-                                     kMaxRetransmitTicks);
-  SendRound(id, instance, Others(), actions);
+  ReplicaSet to;
+  const ReplicaSet asked =
+      is_due || leading.asked.empty() ? may_be_asked : leading.asked;
+  leading.next_retransmit_ticks = std::numeric_limits<int>::max();
+  for (int i = 0; i < quorums.replicas; ++i) {
+    const ReplicaId peer = ReplicaAt(i);
+    if (!asked.Minus(voted).Contains(peer)) continue;
+    if (due_of(peer) <= leading.age_ticks || !leading.asked.Contains(peer)) {
+      to.Insert(peer);
+      const int first = RepeatAfter(peer);
+      due_of(peer) =
+          leading.age_ticks + std::clamp(leading.age_ticks, first,
+                                         std::max(first, kMaxRetransmitTicks));
+    }
+    leading.next_retransmit_ticks =
+        std::min(leading.next_retransmit_ticks, due_of(peer));
+  }
+  leading.asked = asked;
+  if (!to.empty()) SendRound(id, instance, to, actions);
 }
 
 // Sends the current round once more, to those of `to` that have been asked and

@@ -15,6 +15,7 @@
 #include <set>
 
 #include "depsvc/conflict_index.h"
+#include "replica/base/distances.h"
 #include "replica/base/outbox.h"
 #include "replica/base/quorum.h"
 #include "replica/base/settings.h"
@@ -102,15 +103,27 @@ struct Core {
                      const DependencySet& deps);
   void AdvanceCommittedFrontier(ReplicaId column);
   // Hands the decision to the executor. False if it has been.
-  bool Release(InstanceId id, Instance& instance, bool fast,
-               Actions& actions);
+  bool Release(InstanceId id, Instance& instance, bool fast, Actions& actions);
   void AnnounceCommit(InstanceId id, const Instance& instance,
                       RecordSequence rests_on, Actions& actions);
   // Ends rounds of our own that a higher ballot has overtaken.
   void YieldTo(InstanceId id, Instance& instance, Ballot ballot);
   // A command leader that no longer knows whether it has committed it.
   bool IsRecused(InstanceId id, const Instance& instance) const;
+  // Sends the current round again, payload included, to those who are due and
+  // have not voted.
   void Retransmit(InstanceId id, Instance& instance, Actions& actions);
+  // These have just been asked: when is each asked again?
+  void ScheduleRound(Leading& leading, ReplicaSet asked) const;
+  // Ticks before what these were asked for is asked again: once their answers
+  // could have come.
+  int RepeatAfter(ReplicaSet peers) const {
+    return settings.retransmit_ticks +
+           distances.MostTicks(peers.Minus(suspected));
+  }
+  int RepeatAfter(ReplicaId peer) const {
+    return settings.retransmit_ticks + distances.Ticks(peer);
+  }
   void SendRound(InstanceId id, const Instance& instance, ReplicaSet to,
                  Actions& actions);
   void Count(RecoveryRule rule) {
@@ -144,6 +157,8 @@ struct Core {
   std::set<InstanceId> recoveries;
   DependencySet drop_floor;  // durable: what lies below is forgotten
   ReplicaSet suspected;
+  Distances distances;
+  std::uint32_t ticks = 0;
   Stats stats;
 };
 

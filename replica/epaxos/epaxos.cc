@@ -53,6 +53,7 @@ void Epaxos::Handle(ReplicaId from, const Message& message, Actions& actions) {
     ++core_.stats.stale_messages;
     return;
   }
+  recoverer_.HandleMessage(from);
   if (IsAnswer(message)) recoverer_.HandleAnswer(from);
   Step step = StepOf(actions);
   std::visit(
@@ -174,6 +175,7 @@ void Epaxos::HandleSuspicion(ReplicaId peer, bool suspected, Actions& actions) {
 }
 
 void Epaxos::HandleTick(const DependencySet& executed, Actions& actions) {
+  ++core_.ticks;
   Step step = StepOf(actions);
   proposer_.HandleTick(step);
   recoverer_.DriveRecoveries(core_, actions);

@@ -50,6 +50,9 @@ class Epaxos {
   // `executed`: the executor's frontier.
   void HandleTick(const DependencySet& executed, Actions& actions);
   void HandleSuspicion(ReplicaId peer, bool suspected, Actions& actions);
+  void HandleMeasured(const PeerMeasured& measured) {
+    core_.distances.Note(measured.peer, measured.round_trip_us);
+  }
 
   // Applies one record of an earlier life; decisions it restores are appended
   // to `committed`. Records of the executor count and do nothing.

@@ -57,19 +57,16 @@ const DependencySet& FastPath::FastDeps(const Instance& instance,
 
 Round FastPath::OtherwiseThanFast(const Instance& instance,
                                   const Leading& leading,
-                                  ReplicaSet suspected) const {
+                                  ReplicaSet hopeless) const {
   if (FixesQuorum()) {
     const ReplicaSet missing = instance.fast_quorum.Minus(leading.voters);
     if (missing.empty()) return Round::kSlow;
     // Nobody else may be asked (rules::EndsWithItsFastQuorum).
-    return leading.fast_path_given_up || !missing.Intersect(suspected).empty()
-               ? Round::kStuck
-               : Round::kOpen;
+    return missing.Intersect(hopeless).empty() ? Round::kOpen : Round::kStuck;
   }
   const int may_still_match =
-      leading.asked.Minus(leading.voters).Minus(suspected).size();
+      leading.asked.Minus(leading.voters).Minus(hopeless).size();
   const bool fast_is_possible =
-      !leading.fast_path_given_up &&
       leading.matching.size() + may_still_match >= quorums_.fast();
   return !fast_is_possible && leading.voters.size() >= quorums_.classic()
              ? Round::kSlow

@@ -66,8 +66,9 @@ class FastPath {
   // What a fast commit decides.
   const DependencySet& FastDeps(const Instance& instance,
                                 const Leading& leading) const;
+  // Not even if all vote but the `hopeless`.
   Round OtherwiseThanFast(const Instance& instance, const Leading& leading,
-                          ReplicaSet suspected) const;
+                          ReplicaSet hopeless) const;
 
   // ---- recovery ----
   // Who has not voted tells, when shown the payload, what it knows to conflict.

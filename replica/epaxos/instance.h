@@ -33,9 +33,11 @@ struct Leading {
   std::array<std::uint8_t, kMaxReplicas> reporters{};
   // Voted by AcceptReply; again the own one once durable.
   ReplicaSet accept_voters;
-  // Waited long enough for a fast quorum: take the slow path when possible.
-  bool fast_path_given_up = false;
+  // Waited for long enough: the fast path does without their votes (late.cc).
+  ReplicaSet late;
   int age_ticks = 0;
+  // When each is sent the round again that has not answered, and the earliest.
+  std::array<int, kMaxReplicas> due_ticks{};
   int next_retransmit_ticks = 0;
 };
 
@@ -125,6 +127,8 @@ struct Instance {
   // Most matching votes that a waiting recovery of this instance announced
   // (rule W3); -1: none. Never forgotten, whatever its ballot was.
   int waiting_votes = -1;
+  // When it was decided here, in this life (Core::ticks).
+  std::uint32_t decided_ticks = 0;
 };
 
 }  // namespace quorate::epaxos

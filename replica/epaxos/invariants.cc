@@ -99,7 +99,7 @@ void Mix(Fingerprint& print, const Instance& instance) {
     print.Mix(reporters);
   }
   print.Mix(instance.leading()->accept_voters.bits());
-  print.Mix(instance.leading()->fast_path_given_up ? 1 : 0);
+  print.Mix(instance.leading()->late.bits());
 }
 
 }  // namespace
@@ -142,6 +142,7 @@ std::uint64_t Epaxos::Fingerprint() const {
   Mix(print, core_.forgotten);
   Mix(print, core_.committed);
   repairer_.MixInto(core_, print);
+  core_.distances.MixInto(print);
   print.Mix(core_.last_record - core_.outbox.durable());
   print.Mix(core_.outbox.waiting().size());
   return print.value();

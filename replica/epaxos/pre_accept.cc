@@ -40,7 +40,7 @@ InstanceId Proposer::Propose(Core& core, const DependencySet& floor,
     instance->fast_quorum = leading.asked;
     instance->fast_quorum.Insert(core.self);
   }
-  leading.next_retransmit_ticks = core.settings.retransmit_ticks;
+  core.ScheduleRound(leading, leading.asked);
   instance->in_flight = true;
   ++core.own_in_flight;
 
@@ -94,14 +94,13 @@ RecordSequence Proposer::Reserve(Core& core, std::uint64_t slot, bool overlap,
   return reserved_.RecordOf(slot);
 }
 
-// The next replicas in ring order, those that are suspected last.
+// The nearest replicas (ring order where nothing is measured), those that are
+// suspected last.
 ReplicaSet Proposer::ChooseFastQuorumPeers(const Core& core) {
   ReplicaSet chosen;
   const ReplicaSet suspected = core.suspected;
   for (const bool take_suspected : {false, true}) {
-    for (int step = 1; step < core.quorums.replicas; ++step) {
-      const ReplicaId peer =
-          ReplicaAt((Index(core.self) + step) % core.quorums.replicas);
+    for (const ReplicaId peer : core.distances.nearest_first()) {
       if (chosen.size() == core.quorums.fast() - 1) return chosen;
       if (suspected.Contains(peer) == take_suspected) chosen.Insert(peer);
     }
@@ -139,7 +138,7 @@ void Proposer::DecidePreAccept(Step& step, InstanceId id, Instance& instance) {
     return;
   }
   switch (step.core.fast_path.OtherwiseThanFast(instance, leading,
-                                                step.core.suspected)) {
+                                                Hopeless(step.core, leading))) {
     case Round::kOpen: break;
     case Round::kSlow:
       StartAccept(step.core, id, instance, step.actions);

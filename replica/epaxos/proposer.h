@@ -66,6 +66,9 @@ class Proposer {
   static void CommitFast(Step& step, InstanceId id, Instance& instance);
   static void StartAccept(Core& core, InstanceId id, Instance& instance,
                           Actions& actions);
+  // late.cc
+  static bool NoteLate(const Core& core, Leading& leading);
+  static ReplicaSet Hopeless(const Core& core, const Leading& leading);
   static void ResumeAfterRestart(Step& step);
   static void RetransmitOwn(Step& step);
 

@@ -39,6 +39,8 @@ class Recoverer {
   void EvaluateAllWaiting(Core& core, Actions& actions);
 
   // ---- when ----
+  // A peer has said something.
+  void HandleMessage(ReplicaId from) { speaks_.Insert(from); }
   // A peer has answered something.
   void HandleAnswer(ReplicaId from) { mute_.Erase(from); }
   void HandleInquire(Core& core, ReplicaId from, const Inquire& m,
@@ -84,6 +86,8 @@ class Recoverer {
                         Actions& actions);
   std::optional<ReplicaId> ProposerOf(const Core& core, ReplicaId column) const;
   int PatienceWith(const Core& core, ReplicaId column) const;
+  int PatienceForAnAnswer(const Core& core, const Standstill& still,
+                          ReplicaId column) const;
   int RankAfter(const Core& core, ReplicaId column) const;
   bool IsLost(const Core& core, ReplicaId replica) const;
   void RepeatRecovery(Core& core, InstanceId id, Instance& instance,
@@ -92,6 +96,9 @@ class Recoverer {
   std::array<Standstill, kMaxReplicas> standstills_;  // by column
   // Have not answered a question (Inquire), nor anything since.
   ReplicaSet mute_;
+  // Of those that were asked, who has said something since it must have heard
+  // the question.
+  ReplicaSet speaks_;
 };
 
 }  // namespace quorate::epaxos

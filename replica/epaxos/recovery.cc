@@ -20,7 +20,7 @@ void Recoverer::StartRecovery(Core& core, InstanceId id, Actions& actions) {
   const Ballot ballot = Ballot::Of(above.round() + 1, core.self);
   core.YieldTo(id, *instance, ballot);
   Recovering& recovering = instance->Recover();
-  recovering.next_repeat_ticks = core.settings.retransmit_ticks;
+  recovering.next_repeat_ticks = core.RepeatAfter(core.Others());
   recovering.ballot = ballot;
   if (core.fast_path.CollectsInRecovery()) {
     recovering.batch = instance->initial_batch;
@@ -153,7 +153,7 @@ void Recoverer::ProposeRecovered(Core& core, InstanceId id, Instance& instance,
   instance.value = std::move(value);
   instance.deps = deps;
   Leading& leading = instance.Lead();
-  leading.next_retransmit_ticks = core.settings.retransmit_ticks;
+  core.ScheduleRound(leading, core.Others());
   instance.last_record =
       core.Persist(AcceptedRecord{.instance = id,
                                   .ballot = ballot,

@@ -1,4 +1,5 @@
 // What a member lacks: frontiers that tell, and decisions sent again.
+#include <algorithm>
 #include <utility>
 
 #include "replica/base/snapshot_facts.h"
@@ -9,6 +10,7 @@ namespace quorate::epaxos {
 namespace {
 
 constexpr std::uint64_t kHeartbeatTicks = TicksOf<"epaxos.heartbeat">;
+constexpr int kGossipTicks = TicksOf<"epaxos.gossip">;
 
 }  // namespace
 
@@ -40,20 +42,65 @@ void Repairer::HandleTick(Core& core, const DependencySet& executed,
     RaiseBaseFloor(core, actions);
     RaiseDropFloor(core, actions);
   }
-  if (ticks_ % static_cast<std::uint64_t>(core.settings.retransmit_ticks) ==
-      0) {
-    BeginRepairPeriod(core);
-  }
+  BeginRepairPeriods(core);
+  NoteSpokenTo(core);
   SendFrontier(core, actions);
+}
+
+// A way that takes many ticks is not told each tick what is new: what a
+// frontier is for, repair and floors, takes round trips. Nor are frontiers more
+// than what they tell of: all members' together are one an instance at most.
+bool Repairer::MayWait(const Core& core) const {
+  const int pause =
+      std::min(2 * core.distances.MostTicks(core.Others()), kGossipTicks);
+  if (ticks_ >= announced_ticks_ + static_cast<std::uint64_t>(pause)) {
+    return false;
+  }
+  std::uint64_t decided = 0;
+  for (int i = 0; i < core.quorums.replicas; ++i) {
+    decided +=
+        core.committed[ReplicaAt(i)] - announced_committed_[ReplicaAt(i)];
+  }
+  const auto frontiers = static_cast<std::uint64_t>(
+      core.quorums.replicas * (core.quorums.replicas - 1));
+  return decided < frontiers;
 }
 
 void Repairer::SendFrontier(Core& core, Actions& actions) {
   const bool news = core.committed != announced_committed_ ||
                     stable_.executed() != announced_executed_ || ticks_ == 1;
-  if (!news && ticks_ % kHeartbeatTicks != 0) return;
+  if (!news || MayWait(core)) return SendHeartbeat(core, actions);
+  announced_ticks_ = ticks_;
   announced_committed_ = core.committed;
   announced_executed_ = stable_.executed();
   core.Broadcast(OwnFrontier(core), /*rests_on=*/0, actions);
+}
+
+// So that nobody takes us for silent. Where ways take ticks this counts, and
+// whoever heard anything else is content with that.
+void Repairer::SendHeartbeat(Core& core, Actions& actions) {
+  ReplicaSet to;
+  if (core.distances.MostTicks(core.Others()) == 0) {
+    if (ticks_ % kHeartbeatTicks == 0) to = core.Others();
+  } else {
+    for (int i = 0; i < core.quorums.replicas; ++i) {
+      const Peer& peer = peers_[static_cast<std::size_t>(i)];
+      if (ticks_ >= peer.spoken_to_ticks + kHeartbeatTicks) {
+        to.Insert(ReplicaAt(i));
+      }
+    }
+    to.Erase(core.self);
+  }
+  core.outbox.Send(to, OwnFrontier(core), /*rests_on=*/0, actions);
+}
+
+void Repairer::NoteSpokenTo(Core& core) {
+  const ReplicaSet spoken_to = core.outbox.TakeSpokenTo();
+  for (int i = 0; i < core.quorums.replicas; ++i) {
+    if (spoken_to.Contains(ReplicaAt(i))) {
+      peers_[static_cast<std::size_t>(i)].spoken_to_ticks = ticks_;
+    }
+  }
 }
 
 Frontier Repairer::OwnFrontier(const Core& core) const {
@@ -82,12 +129,25 @@ void Repairer::HandleFrontier(Core& core, ReplicaId from, const Frontier& m,
     const ReplicaId column = ReplicaAt(i);
     // Who reads our checkpoint gets what follows it from us: the others may
     // have forgotten it.
-    if (repair_.IsOverdue(from, column) &&
+    if (repair_.IsOverdue(from, column) && !MayBeUnderWay(core, from, column) &&
         (readers_.Contains(from) ||
          repair_.IsOurs(from, column, core.suspected))) {
       ResendCommits(core, from, column, actions);
     }
   }
+}
+
+// What a member has said was so before a decision can have come to it, unless
+// that is older than the way there and back. Of what lies beyond the first that
+// it lacks, its frontier says nothing.
+bool Repairer::MayBeUnderWay(const Core& core, ReplicaId to,
+                             ReplicaId column) const {
+  const Instance* first =
+      core.log.Find({column, repair_.CommittedAt(to)[column] + 1});
+  if (first == nullptr || !core.distances.IsMeasured(to)) return false;
+  return first->status != InstanceStatus::kCommitted ||
+         core.ticks - first->decided_ticks <
+             static_cast<std::uint32_t>(core.RepeatAfter(to));
 }
 
 void Repairer::ResendCommits(Core& core, ReplicaId to, ReplicaId column,
@@ -110,9 +170,18 @@ void Repairer::ResendCommits(Core& core, ReplicaId to, ReplicaId column,
   repair_.Resend(to, column, send);
 }
 
-void Repairer::BeginRepairPeriod(const Core& core) {
-  for (Peer& peer : peers_) peer.told_truncated = false;
-  repair_.BeginPeriod(Newest(core));
+// A member's is as long as the way there and back, so that nothing is sent
+// twice before it can have told that it came.
+void Repairer::BeginRepairPeriods(const Core& core) {
+  ReplicaSet members;
+  for (int i = 0; i < core.quorums.replicas; ++i) {
+    Peer& peer = peers_[static_cast<std::size_t>(i)];
+    if (++peer.period_ticks < core.RepeatAfter(ReplicaAt(i))) continue;
+    peer.period_ticks = 0;
+    peer.told_truncated = false;
+    members.Insert(ReplicaAt(i));
+  }
+  if (!members.empty()) repair_.BeginPeriod(Newest(core), members);
 }
 
 DependencySet Repairer::Newest(const Core& core) {

@@ -68,14 +68,20 @@ class Repairer {
     // It has been told in this repair period that it needs a snapshot.
     bool told_truncated = false;
     DependencySet committed;
+    int period_ticks = 0;               // of its repair period
+    std::uint64_t spoken_to_ticks = 0;  // when it was last sent anything
   };
 
   // repair.cc
   void SendFrontier(Core& core, Actions& actions);
+  void SendHeartbeat(Core& core, Actions& actions);
+  void NoteSpokenTo(Core& core);
+  bool MayWait(const Core& core) const;
   Frontier OwnFrontier(const Core& core) const;
   void ResendCommits(Core& core, ReplicaId to, ReplicaId column,
                      Actions& actions);
-  void BeginRepairPeriod(const Core& core);
+  bool MayBeUnderWay(const Core& core, ReplicaId to, ReplicaId column) const;
+  void BeginRepairPeriods(const Core& core);
   static DependencySet Newest(const Core& core);
   // floors.cc
   void RaiseBaseFloor(Core& core, Actions& actions);
@@ -111,6 +117,7 @@ class Repairer {
   bool holds_drop_floor_ = false;
 
   std::uint64_t ticks_ = 0;
+  std::uint64_t announced_ticks_ = 0;
   DependencySet announced_committed_;
   DependencySet announced_executed_;
 };

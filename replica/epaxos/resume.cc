@@ -60,10 +60,12 @@ void Proposer::RetransmitOwn(Step& step) {
       continue;  // Of an earlier life: DriveRecoveries repeats it.
     }
     Leading& leading = *instance->leading();
-    if (++leading.age_ticks < leading.next_retransmit_ticks) continue;
-    leading.fast_path_given_up = true;
-    DecidePreAccept(step, id, *instance);
-    if (instance->leading()) step.core.Retransmit(id, *instance, step.actions);
+    ++leading.age_ticks;
+    const bool is_due = leading.age_ticks >= leading.next_retransmit_ticks;
+    if (NoteLate(step.core, leading)) DecidePreAccept(step, id, *instance);
+    if (is_due && instance->leading()) {
+      step.core.Retransmit(id, *instance, step.actions);
+    }
   }
 }
 

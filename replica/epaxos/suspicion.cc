@@ -26,6 +26,18 @@ constexpr int kSharesOfAge = 4;
 // Ticks between two attempts at most, where only their number makes it longer;
 // so many more for each rank, because those who wait equally long meet again.
 constexpr int kLongestPauseTicks = TicksOf<"epaxos.longest_pause">;
+constexpr int kStallTicks = TicksOf<"epaxos.stall">;
+
+// Ticks in which a live proposer at this distance is heard of.
+int PeriodOf(const Core& core, ReplicaId proposer) {
+  return core.settings.recovery_ticks + core.RepeatAfter(proposer);
+}
+
+// Ticks that a decision takes with two rounds, wherever its proposer is: no two
+// members are farther from each other than twice the farthest from here.
+int DecisionTicks(const Core& core) {
+  return 2 * core.distances.MostTicks(core.Others().Minus(core.suspected));
+}
 
 }  // namespace
 
@@ -78,12 +90,13 @@ int Recoverer::PatienceWith(const Core& core, ReplicaId column) const {
       ProposerOf(core, column) == still.asked) {
     return period * kPeriodsAtWork;
   }
-  int patience =
-      core.settings.recovery_ticks * (1 + 4 * RankAfter(core, column));
+  const int rank = RankAfter(core, column);
+  int patience = core.settings.recovery_ticks * (1 + 4 * rank) +
+                 rank * DecisionTicks(core);
   // Asking disturbs nobody, and an own instance whose round at ballot 0 a
   // recoverer has ended is that one's: no turns are taken.
   if (core.IsSelf(column) || !IsLost(core, column)) {
-    patience = period * kPeriodsBeforeAsking;
+    patience = period * kPeriodsBeforeAsking + DecisionTicks(core);
   }
   // Where several replicas keep overtaking each other, everybody waits longer
   // and longer, and each differently by its rank: at last somebody is left
@@ -114,6 +127,22 @@ bool Recoverer::NeedsRecovery(Core& core, ReplicaId column, Actions& actions) {
   return !WaitsForProposer(core, column, still, actions);
 }
 
+// Ticks from the question on. Who says nothing at all may merely have stood
+// still for a moment, which is the failure detector's to judge; who speaks and
+// does not answer hears nothing.
+int Recoverer::PatienceForAnAnswer(const Core& core, const Standstill& still,
+                                   ReplicaId column) const {
+  const ReplicaId proposer = *still.asked;
+  const int turns = (proposer == column ? RankAfter(core, column) : 0) +
+                    (still.idle ? 0 : kPeriodsForAnAnswer);
+  const int patience = turns * PeriodOf(core, proposer);
+  if (still.idle || speaks_.Contains(proposer) ||
+      !core.distances.IsMeasured(proposer)) {
+    return patience;
+  }
+  return std::max(patience, core.distances.Ticks(proposer) + kStallTicks);
+}
+
 // A recovery takes the instance away from whoever is at work on it, even if
 // that is merely slow. So it is asked first (Inquire), and what it says is
 // believed a few times; somebody who is silent, or at nothing, is not waited
@@ -127,18 +156,18 @@ bool Recoverer::WaitsForProposer(Core& core, ReplicaId column,
     still.asking_ticks = 0;
     still.idle = false;
   }
-  const int turns = (*proposer == column ? RankAfter(core, column) : 0) +
-                    (still.idle ? 0 : kPeriodsForAnAnswer);
-  const int period =
-      core.settings.recovery_ticks + core.settings.retransmit_ticks;
-  if (still.asking_ticks >= turns * period) {
+  // What it said before it can have heard the question says nothing.
+  if (still.asking_ticks <= core.distances.Ticks(*proposer)) {
+    speaks_.Erase(*proposer);
+  }
+  if (still.asking_ticks >= PatienceForAnAnswer(core, still, column)) {
     if (!still.idle) {
       core.Count(RecoveryRule::kSilent);
       mute_.Insert(*proposer);
     }
     return false;
   }
-  if (!still.idle && still.asking_ticks % core.settings.retransmit_ticks == 0) {
+  if (!still.idle && still.asking_ticks % core.RepeatAfter(*proposer) == 0) {
     core.Send(*proposer,
               Inquire{.instance = {column, core.committed[column] + 1}},
               /*rests_on=*/0, actions);
@@ -238,7 +267,7 @@ void Recoverer::RepeatRecovery(Core& core, InstanceId id, Instance& instance,
   // ballot gets twice the time, so that some attempt outlives any round trip.
   const auto doublings = static_cast<int>(
       std::min<std::uint64_t>(recovering.ballot.round() - 1, kMaxDoublings));
-  const int limit = (core.settings.retransmit_ticks *
+  const int limit = (core.RepeatAfter(core.Others()) *
                      (kAttemptPeriods + 3 * Index(core.self)))
                     << doublings;
   // Nothing is repeated while the own disk is what it waits for.
@@ -249,7 +278,7 @@ void Recoverer::RepeatRecovery(Core& core, InstanceId id, Instance& instance,
   }
   if (age < recovering.next_repeat_ticks) return;
   recovering.next_repeat_ticks =
-      age + std::max(core.settings.retransmit_ticks, age / kSharesOfAge);
+      age + std::max(core.RepeatAfter(core.Others()), age / kSharesOfAge);
   SendAttempt(core, id, instance, core.Others(), actions);
   if (recovering.stage != Recovering::Stage::kWaiting) return;
   // Those whose fate we wait for must be decided by somebody.

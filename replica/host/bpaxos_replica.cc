@@ -11,6 +11,7 @@ namespace quorate {
 BpaxosReplica::BpaxosReplica(const Settings& settings)
     : ReplicaHost(settings, Cluster(settings).columns),
       cluster_(settings),
+      shared_(settings),
       floors_(cluster_, settings.self),
       readers_(cluster_.columns, cluster_.roles.executors) {
   const Roles& roles = cluster_.roles;

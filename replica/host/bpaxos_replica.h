@@ -44,6 +44,9 @@ class BpaxosReplica final : public ReplicaHost {
   void HandleDurable(RecordSequence through, Actions& actions) override;
   void HandleTick(const Tick& tick, Actions& actions) override;
   void HandleSuspicion(ReplicaId peer, bool suspected, Actions&) override;
+  void HandleMeasured(const PeerMeasured& measured) override {
+    shared_.distances.Note(measured.peer, measured.round_trip_us);
+  }
   void Install(SnapshotFetch& fetched, Actions& actions) override;
   void CountStale() override { ++shared_.stats.stale_messages; }
   void FinishStep(const Before& before, Actions& actions) override;

@@ -40,6 +40,9 @@ class EpaxosReplica final : public ReplicaHost {
                        Actions& actions) override {
     protocol_.HandleSuspicion(peer, suspected, actions);
   }
+  void HandleMeasured(const PeerMeasured& measured) override {
+    protocol_.HandleMeasured(measured);
+  }
   void Install(SnapshotFetch& fetched, Actions& actions) override;
   std::optional<Passed> TakePassed() override { return protocol_.TakePassed(); }
   void FinishStep(const Before& before, Actions& actions) override;

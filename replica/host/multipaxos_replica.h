@@ -43,6 +43,9 @@ class MultipaxosReplica final : public ReplicaHost {
   void HandleSuspicion(ReplicaId peer, bool suspected, Actions&) override {
     protocol_.HandleSuspicion(peer, suspected);
   }
+  void HandleMeasured(const PeerMeasured& measured) override {
+    protocol_.HandleMeasured(measured);
+  }
   void Install(SnapshotFetch& fetched, Actions& actions) override;
   std::optional<Passed> TakePassed() override { return protocol_.TakePassed(); }
   void FinishStep(const Before& before, Actions& actions) override;

@@ -38,6 +38,7 @@ void ReplicaHost::HandleEvent(const Event& event, Actions& actions) {
             HandleSuspicion(e.peer, e.suspected, actions);
             if (e.suspected) transfer_.LoseServer(e.peer);
           },
+          [&](const PeerMeasured& e) { HandleMeasured(e); },
           [&](const SnapshotPart& e) { TakePart(e, actions); },
           [&](const SnapshotDurable&) { InstallSealed(actions); }},
       event);

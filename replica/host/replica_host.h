@@ -59,6 +59,8 @@ class ReplicaHost : public Replica {
   // Of a peer that may be a member or not.
   virtual void HandleSuspicion(ReplicaId peer, bool suspected,
                                Actions& actions) = 0;
+  // How far a peer is.
+  virtual void HandleMeasured(const PeerMeasured& /*measured*/) {}
   // Takes over what a peer has executed, now that it is durable here as well.
   // The executor becomes that of the snapshot.
   virtual void Install(SnapshotFetch& fetched, Actions& actions) = 0;

@@ -47,7 +47,7 @@ void Multipaxos::DriveElection(std::uint64_t random, Actions& actions) {
   if (auto* campaign = std::get_if<Campaigning>(&role_)) {
     if (++campaign->age_ticks >= patience_ticks_) {
       StartElection(actions);
-    } else if (campaign->age_ticks % settings_.retransmit_ticks == 0) {
+    } else if (campaign->age_ticks % RepeatAfter(Others()) == 0) {
       ++stats_.retransmissions;
       AskForPromises(actions);
     }

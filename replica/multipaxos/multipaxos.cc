@@ -12,6 +12,7 @@ namespace quorate::multipaxos {
 Multipaxos::Multipaxos(const Settings& settings)
     : settings_(settings),
       self_(settings.self),
+      distances_(settings.self, settings.replicas, settings.tick_ms),
       executed_(settings.replicas, ReplicaSet::FirstN(settings.replicas)),
       readers_(settings.replicas, ReplicaSet::FirstN(settings.replicas)) {
   QUORATE_CHECK(ValidateSettings(settings).ok(), "settings are valid");

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "replica/base/distances.h"
 #include "replica/base/floors/readers.h"
 #include "replica/base/floors/reports.h"
 #include "replica/base/outbox.h"
@@ -123,6 +124,9 @@ class Multipaxos {
   void HandleDurable(RecordSequence through, Actions& actions);
   void HandleTick(std::uint64_t random, Actions& actions);
   void HandleSuspicion(ReplicaId peer, bool suspected);
+  void HandleMeasured(const PeerMeasured& measured) {
+    distances_.Note(measured.peer, measured.round_trip_us);
+  }
 
   // Does a client wait here for what this slot carries?
   bool IsOwn(InstanceId id) const;
@@ -273,6 +277,11 @@ class Multipaxos {
                  Actions& actions);
   bool IsSelf(ReplicaId replica) const { return replica == self_; }
   ReplicaSet Others() const;
+  // Ticks before what these were asked for is asked again.
+  int RepeatAfter(ReplicaSet peers) const {
+    return settings_.retransmit_ticks +
+           distances_.MostTicks(peers.Minus(Suspected()));
+  }
   Peer& At(ReplicaId peer) {
     return peers_[static_cast<std::size_t>(Index(peer))];
   }
@@ -286,6 +295,7 @@ class Multipaxos {
   PaxosQuorums quorums_;
   bool may_leave_out_ = false;  // members that lag; they fetch a snapshot
 
+  Distances distances_;
   Log log_;
   Outbox outbox_;
   std::deque<AwaitedRecord> awaited_;

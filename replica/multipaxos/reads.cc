@@ -56,7 +56,7 @@ void Multipaxos::ConfirmRound(Actions& actions) {
 
 void Multipaxos::RepeatRound(Actions& actions) {
   Leading& leading = std::get<Leading>(role_);
-  const auto patience = static_cast<std::uint64_t>(settings_.retransmit_ticks);
+  const auto patience = static_cast<std::uint64_t>(RepeatAfter(Others()));
   if (leading.confirmed == leading.round ||
       ticks_ < leading.round_tick + patience) {
     return;

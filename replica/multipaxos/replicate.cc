@@ -34,7 +34,7 @@ void Multipaxos::ProposeAt(std::uint64_t number, Value value,
   if (slot.value != value) slot.value = std::move(value);
   slot.asked = Asked();
   slot.voters = {};
-  slot.repeat_ticks = settings_.retransmit_ticks;
+  slot.repeat_ticks = RepeatAfter(slot.asked);
   slot.repeat_at_tick = ticks_ + static_cast<std::uint64_t>(slot.repeat_ticks);
   ++leading.in_flight;
   slot.last_record =
@@ -61,8 +61,8 @@ void Multipaxos::ProposeAt(std::uint64_t number, Value value,
 
 ReplicaSet Multipaxos::Asked() const {
   if (!settings_.thrifty) return Others();
-  ReplicaSet asked =
-      quorums_.phase2().Choose(self_, Others().Minus(Suspected()));
+  ReplicaSet asked = quorums_.phase2().Choose(
+      self_, Others().Minus(Suspected()), distances_.nearest_first());
   asked.Erase(self_);
   return asked;
 }

@@ -95,7 +95,8 @@ void Multipaxos::Repeat(Actions& actions) {
       continue;
     }
     slot->asked = Others();
-    slot->repeat_ticks = std::min(2 * slot->repeat_ticks, kMaxRepeatTicks);
+    slot->repeat_ticks = std::min(
+        2 * slot->repeat_ticks, std::max(kMaxRepeatTicks, slot->repeat_ticks));
     slot->repeat_at_tick =
         ticks_ + static_cast<std::uint64_t>(slot->repeat_ticks);
     ++stats_.retransmissions;
