@@ -167,6 +167,8 @@ int Main(int argc, char** argv) {
                "everybody writes one key, and faults strike all the time");
   app.add_flag("--impatient", options.impatient,
                "clients give up soon, withdraw what they asked for and go on");
+  app.add_flag("--measured", options.measured,
+               "nodes measure how far their peers are, right or wrong");
   app.add_option("--fast-path", fast_path,
                  "epaxos, atlas or unanimous; drawn when left out")
       ->check(CLI::IsMember({"epaxos", "atlas", "unanimous"}));

@@ -1,5 +1,6 @@
 // The life of one simulated node: start, turns, stop.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "tests/sim/simulation.h"
@@ -120,9 +121,21 @@ void Simulation::ScheduleTick(int index) {
     if (!now.tick_waiting) {
       now.tick_waiting = true;
       Enqueue(index, Tick{.random = tick_random_.Next()});
+      if (options_.limits.measured) Measure(index);
     }
     ScheduleTick(index);
   });
+}
+
+// Of some peer, now what it is and now anything: no promise rests on it.
+void Simulation::Measure(int index) {
+  const int peer = distance_random_.Pick(plan_.settings.replicas);
+  if (peer == index) return;
+  const Micros distance = distance_random_.OneOf(
+      std::array<Micros, 6>{2 * plan_.network.delay, 2 * plan_.network.delay, 0,
+                            30000, 150000, 1000000});
+  Enqueue(index,
+          PeerMeasured{.peer = ReplicaAt(peer), .round_trip_us = distance});
 }
 
 void Simulation::RunTurn(int index) {

@@ -150,6 +150,8 @@ struct PlanLimits {
   bool contended = false;
   // Clients give up soon and go on.
   bool impatient = false;
+  // Nodes measure how far their peers are, and are wrong about it.
+  bool measured = false;
   // Drawn when empty.
   std::optional<FastPathRule> fast_path;
   std::optional<RoleLayout> roles;

@@ -115,6 +115,7 @@ SeedResult RunSeed(std::uint64_t seed, const RunOptions& options) {
                   .real_store = options.real_store,
                   .contended = options.contended,
                   .impatient = options.impatient,
+                  .measured = options.measured,
                   .fast_path = FastPathOf(options),
                   .roles = options.roles},
        .trace = options.trace,
@@ -145,6 +146,7 @@ std::string ReplayLine(std::uint64_t seed, const RunOptions& options) {
   if (options.real_store) absl::StrAppend(&line, " --real-store");
   if (options.contended) absl::StrAppend(&line, " --contended");
   if (options.impatient) absl::StrAppend(&line, " --impatient");
+  if (options.measured) absl::StrAppend(&line, " --measured");
   if (options.fast_path.has_value()) {
     absl::StrAppend(&line,
                     " --fast-path=", std::string(Name(*options.fast_path)));

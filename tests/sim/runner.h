@@ -31,6 +31,7 @@ struct RunOptions {
   bool real_store = false;
   bool contended = false;
   bool impatient = false;
+  bool measured = false;
   std::optional<FastPathRule> fast_path;  // drawn
   std::optional<RoleLayout> roles;        // drawn; of BPaxos
   std::FILE* trace = nullptr;

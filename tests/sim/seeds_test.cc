@@ -393,6 +393,16 @@ Range ImpatientClientsOfShards() {
           .floors = {AtLeast(1, kGivenUp)}};
 }
 
+// What nodes take for the distance of their peers is mostly wrong.
+Range Measured(int replicas, FastPathRule rule) {
+  return {.last = 8,
+          .options = {.replicas = replicas,
+                      .operations = 200,
+                      .measured = true,
+                      .fast_path = rule},
+          .floors = {AtLeast(100, kFastCommit), AtLeast(100, kSlowCommit)}};
+}
+
 class Seeds : public testing::Test {
  protected:
   static void SetUpTestSuite() { ReportOnAbort(); }
@@ -443,6 +453,9 @@ TEST_F(Seeds, OfEachFastPathRule) {
          .options = {.replicas = 5, .fast_path = rule},
          .floors = {AtLeast(1, kFastCommit), AtLeast(1, kRecoveredNoop)}});
   }
+}
+TEST_F(Seeds, OfDistancesThatAreWrong) {
+  for (const FastPathRule rule : kFastPathRules) Run(Measured(5, rule));
 }
 TEST_F(Seeds, OfMuchWorkThatIsLeft) { Run(MuchWorkLeft()); }
 TEST_F(Seeds, OfRestartsFromCheckpoints) { Run(Checkpoints()); }

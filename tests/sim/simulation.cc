@@ -11,7 +11,7 @@ namespace quorate::sim {
 namespace {
 
 // Streams of chance (Random::Fork).
-enum : int { kPlan, kNetwork, kClients, kNodes, kFaults, kTicks };
+enum : int { kPlan, kNetwork, kClients, kNodes, kFaults, kTicks, kDistances };
 
 // Faults end at the latest when the work should have been asked for three
 // times over, and this much later; answered or not.
@@ -96,7 +96,8 @@ Simulation::Simulation(const SimulationOptions& options, ReplicaFactory factory)
       nodes_(static_cast<std::size_t>(plan_.settings.replicas)),
       node_random_(Stream(kNodes)),
       fault_random_(Stream(kFaults)),
-      tick_random_(Stream(kTicks)) {}
+      tick_random_(Stream(kTicks)),
+      distance_random_(Stream(kDistances)) {}
 
 void Simulation::Run() {
   if (plan_.real_store) {

@@ -214,6 +214,7 @@ class Simulation {
   void Enqueue(int index, Event event);
   void ScheduleTurn(int index);
   void ScheduleTick(int index);
+  void Measure(int index);
   void RunTurn(int index);
   void EndTurn(int index);
   void LookOut(int index);
@@ -292,6 +293,7 @@ class Simulation {
   Random node_random_;
   Random fault_random_;
   Random tick_random_;
+  Random distance_random_;
   bool faults_over_ = false;
   std::vector<Event> events_;  // of the turn under way
   SimulationStatistics statistics_;
