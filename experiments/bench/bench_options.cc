@@ -1,13 +1,12 @@
 #include "experiments/bench/bench_options.h"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include "CLI/CLI.hpp"
 #include "fmt/format.h"
 #include "replica/config/setting_table.h"
 #include "replica/system/strict_numbers.h"
+#include "replica/system/user_file.h"
 
 namespace quorate::bench {
 namespace {
@@ -17,6 +16,7 @@ constexpr std::size_t kOpenLoopClients = 256;
 constexpr double kUnlimited = 1e6;  // seconds
 // Of keys and values that a preload may leave in every node unasked.
 constexpr double kLargestPreload = 4.0 * (1 << 30);
+constexpr std::size_t kMostWorkloadBytes = std::size_t{1} << 20;
 
 constexpr const char* kExamples = R"(
 Examples:
@@ -152,16 +152,15 @@ void AddResultFlags(CLI::App& app, BenchOptions& options) {
 }
 
 absl::StatusOr<WorkloadSpec> ReadWorkloadFile(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) {
+  const absl::StatusOr<std::string> text =
+      ReadUserFile(path, kMostWorkloadBytes);
+  if (!text.ok()) {
     return absl::InvalidArgumentError(
         fmt::format("--workload {}: neither one of a..f nor a file that can be "
-                    "read",
-                    path));
+                    "read: {}",
+                    path, std::string(text.status().message())));
   }
-  std::stringstream text;
-  text << file.rdbuf();
-  return ParseWorkload(text.str(), path);
+  return ParseWorkload(*text, path);
 }
 
 template <typename Value>

@@ -57,6 +57,11 @@ std::string ShareNames() {
   return names;
 }
 
+std::string FieldNames() {
+  return "name, distribution, preload, conflict, zipf, " + ShareNames() +
+         "inserts, read_modify_writes, value_size, keys, scan_rows";
+}
+
 // Null if there is none of that name.
 double* FindShare(std::string_view name, WorkloadSpec& spec) {
   for (const auto& [known, field] : kDoubles) {
@@ -96,10 +101,8 @@ absl::Status SetField(std::string_view path, std::string_view key,
   }
   if (key == "distribution") return SetDistribution(path, node, spec);
   return Wrong(path, node,
-               fmt::format("unknown or mistyped \"{}\"; known are name, "
-                           "distribution, preload, conflict, zipf, {}inserts, "
-                           "read_modify_writes, value_size, keys, scan_rows",
-                           key, ShareNames()));
+               fmt::format("unknown or mistyped \"{}\"; known are {}", key,
+                           FieldNames()));
 }
 
 }  // namespace
@@ -144,6 +147,12 @@ absl::StatusOr<WorkloadSpec> ParseWorkload(std::string_view text,
     return absl::InvalidArgumentError(fmt::format(
         "workload \"{}\", line {}: {}", path,
         parsed.error().source().begin.line, parsed.error().description()));
+  }
+  // It would run the defaults under its name.
+  if (parsed.table().empty()) {
+    return absl::InvalidArgumentError(fmt::format(
+        "workload \"{}\" says nothing: no field is in it; known are {}", path,
+        FieldNames()));
   }
   WorkloadSpec spec{.name = std::string(path)};
   bool distribution_given = false;

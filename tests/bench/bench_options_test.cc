@@ -1,5 +1,9 @@
 #include "experiments/bench/bench_options.h"
 
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -77,6 +81,25 @@ TEST(BenchOptionsTest, RefusesAWorkloadThatIsNeitherPresetNorFile) {
   ASSERT_FALSE(spec.ok());
   EXPECT_NE(std::string(spec.status().message()).find("a..f"),
             std::string::npos);
+}
+
+// They would be read as no text, or never to their end.
+TEST(BenchOptionsTest, RefusesAWorkloadThatIsNoText) {
+  const std::string empty = testing::TempDir() + "/empty_workload.toml";
+  std::ofstream(empty) << "# nothing\n";
+  const std::map<std::string, std::string> whys = {
+      {".", "it is a directory"},
+      {"/dev/zero", "more than 1048576 bytes"},
+      {"/dev/null", "says nothing"},
+      {empty, "says nothing"}};
+  for (const auto& [path, why] : whys) {
+    const auto spec = ChooseWorkload(Parse({"--workload", path.c_str()}));
+    ASSERT_FALSE(spec.ok()) << path;
+    const std::string message(spec.status().message());
+    EXPECT_NE(message.find(why), message.npos) << message;
+    EXPECT_NE(message.find(path), message.npos) << message;
+  }
+  std::remove(empty.c_str());
 }
 
 TEST(BenchOptionsTest, AHistoryBeginsWithoutKeys) {

@@ -89,6 +89,20 @@ TEST(RefusalTest, WhatIsNoFileToReadIsNamed) {
       << endless.err;
   EXPECT_EQ(Quorate({"kv", "batch", folder.path()}).exit_code, 2);
   EXPECT_EQ(Quorate({"kv", "batch", "/dev/zero"}).exit_code, 2);
+  folder.Write("cluster.toml",
+               "[cluster]\nid = \"c\"\n[[node]]\nname = \"r1\"\n"
+               "peer = \"127.0.0.1:1\"\nclient = \"127.0.0.1:2\"\ndir = "
+               "\"1\"\n[[node]]\nname = \"r2\"\npeer = \"127.0.0.1:3\"\n"
+               "client = \"127.0.0.1:4\"\ndir = \"2\"\n[[node]]\nname = "
+               "\"r3\"\npeer = \"127.0.0.1:5\"\nclient = \"127.0.0.1:6\"\n"
+               "dir = \"3\"\n");
+  for (const char* workload : {".", "/dev/zero", "/dev/null"}) {
+    EXPECT_EQ(Quorate({"bench", "--config", folder.path("cluster.toml"),
+                       "--workload", workload})
+                  .exit_code,
+              2)
+        << workload;
+  }
   const Output report = Quorate({"report", folder.path()});
   EXPECT_EQ(report.exit_code, 1);
   EXPECT_NE(report.err.find("it is a directory"), std::string::npos)

@@ -247,6 +247,29 @@ constexpr std::array<std::string_view, 2> kPlacesOfProtocols = {
     "replica/host/replica.cc",
 };
 
+// ---- files that somebody names ----------------------------------------------
+
+constexpr std::string_view kReader = "replica/system/user_file.h";
+// Of the tests those that are programs; others read what they wrote.
+constexpr std::array<std::string_view, 4> kProgramsOfTests = {
+    "tests/fuzz/", "tests/lincheck/", "tests/model/", "tests/sim/"};
+// What a node and `quorate local` have written themselves, of which they say
+// more than that.
+constexpr std::array<std::string_view, 2> kOwnFiles = {
+    "storage/known_peers.cc", "replica/cli/process.cc"};
+
+// "ifstream" of a line that opens a file to read it and is not one of the
+// kernel's.
+std::string_view PlainReadIn(std::string_view line) {
+  if (line.find("\"/proc/") != std::string_view::npos) return {};
+  for (const std::string_view name : {"ifstream", "parse_file"}) {
+    if (FindWord(line, name) != std::string_view::npos) return name;
+  }
+  const bool reads =
+      Calls(line, "fopen") && line.find("\"w") == std::string_view::npos;
+  return reads ? "fopen" : std::string_view();
+}
+
 // ---- timers -----------------------------------------------------------------
 
 constexpr std::string_view kTimerTable = "wire/timers.h";
@@ -588,6 +611,29 @@ std::vector<Finding> CheckTimers(const SourceFile& file) {
                         "sets " + name + " to a number; give it a row in " +
                             std::string(kTimerTable) +
                             " and ask for that by name"});
+  });
+  return findings;
+}
+
+std::vector<Finding> CheckReaders(const SourceFile& file) {
+  std::vector<Finding> findings;
+  const bool program = std::ranges::any_of(
+      kProgramsOfTests,
+      [&](std::string_view folder) { return file.path.starts_with(folder); });
+  if (!file.is_cpp() || file.path.ends_with("_test.cc") ||
+      (IsInside(file.path, "tests") && !program) ||
+      Contains(kOwnFiles, file.path)) {
+    return findings;
+  }
+  const std::string code = BlankOut(file.text, /*strings=*/false);
+  ForLines(code, [&](std::string_view line, std::size_t number) {
+    const std::string_view name = PlainReadIn(line);
+    if (name.empty()) return;
+    findings.push_back({file.path, number, "readers",
+                        "reads by " + std::string(name) +
+                            ", to which a directory is an empty text and a "
+                            "device has no end; use what " +
+                            std::string(kReader) + " offers"});
   });
   return findings;
 }

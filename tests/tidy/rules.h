@@ -37,6 +37,9 @@ std::vector<Finding> CheckPurity(const SourceFile& file);
 // No timer of the product has a number beside the table of timers.
 std::vector<Finding> CheckTimers(const SourceFile& file);
 
+// What somebody names is read by the one reader that bears whatever it is.
+std::vector<Finding> CheckReaders(const SourceFile& file);
+
 // A protocol is named by its row, its maker and its own folder, and by tests.
 std::vector<Finding> CheckProtocols(const SourceFile& file);
 

@@ -55,6 +55,10 @@ TEST(ThisTree, HasEachTimerInTheTable) {
   EXPECT_THAT(OnEveryFile(CheckTimers), IsEmpty());
 }
 
+TEST(ThisTree, ReadsWhatSomebodyNamesByItsOneReader) {
+  EXPECT_THAT(OnEveryFile(CheckReaders), IsEmpty());
+}
+
 TEST(ThisTree, NamesAProtocolInItsTwoPlaces) {
   EXPECT_THAT(OnEveryFile(CheckProtocols), IsEmpty());
 }
@@ -247,6 +251,29 @@ TEST(TimerRule, FindsANumberBesideTheTable) {
        {"int hedge_ms = MillisecondsOf<\"client.hedge\">;", "age_ticks = 0;",
         "if (age_ms == 80) x();", "// tick_ms = 10", "stuck_ticks = n;"}) {
     EXPECT_THAT(check("replica/host/a.cc", line), IsEmpty()) << line;
+  }
+}
+
+TEST(ReaderRule, FindsAPlainReadOfAFile) {
+  const auto check = [](const std::string& path, const std::string& text) {
+    return Texts(CheckReaders({path, text}));
+  };
+  EXPECT_THAT(check("experiments/bench/a.cc", "x;\nstd::ifstream f(path);\n"),
+              ElementsAre(AllOf(
+                  StartsWith("experiments/bench/a.cc:2: readers: reads by "
+                             "ifstream"),
+                  HasSubstr("replica/system/user_file.h"))));
+  for (const char* line :
+       {"std::ifstream file{path};", "f = std::fopen(path, \"re\");",
+        "toml::parse_file(path)"}) {
+    EXPECT_EQ(check("replica/cli/a.cc", line).size(), 1u) << line;
+    EXPECT_EQ(check("tests/sim/main.cc", line).size(), 1u) << line;
+    EXPECT_THAT(check("tests/bench/a_test.cc", line), IsEmpty()) << line;
+  }
+  for (const char* line :
+       {"std::ifstream file(\"/proc/cpuinfo\");", "// an ifstream",
+        "std::fopen(path.c_str(), \"we\");", "#include <fstream>"}) {
+    EXPECT_THAT(check("replica/cli/a.cc", line), IsEmpty()) << line;
   }
 }
 
