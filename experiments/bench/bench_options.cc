@@ -4,6 +4,7 @@
 
 #include "CLI/CLI.hpp"
 #include "fmt/format.h"
+#include "replica/config/node_names.h"
 #include "replica/config/setting_table.h"
 #include "replica/system/strict_numbers.h"
 #include "replica/system/user_file.h"
@@ -13,7 +14,9 @@ namespace {
 
 constexpr std::size_t kMostConnections = 8;
 constexpr std::size_t kOpenLoopClients = 256;
-constexpr double kUnlimited = 1e6;  // seconds
+constexpr double kLongestS = 1e6;  // which is as good as for ever
+constexpr double kLeastRate = 0.001;
+constexpr double kMostRate = 1e9;
 // Of keys and values that a preload may leave in every node unasked.
 constexpr double kLargestPreload = 4.0 * (1 << 30);
 constexpr std::size_t kMostWorkloadBytes = std::size_t{1} << 20;
@@ -97,7 +100,7 @@ void AddLoadFlags(CLI::App& app, BenchOptions& options) {
       ->group(group);
   app.add_option("--rate", options.rate,
                  "open loop: commands a second, all clients together")
-      ->check(CLI::PositiveNumber)
+      ->check(Between(kLeastRate, kMostRate))
       ->group(group);
   app.add_option("--arrivals", options.arrivals,
                  "of the open loop: poisson or uniform")
@@ -118,11 +121,11 @@ void AddLoadFlags(CLI::App& app, BenchOptions& options) {
   app.add_option("--duration", options.duration_s,
                  "seconds that are measured (default: 10; with --operations "
                  "until they are done)")
-      ->check(CLI::PositiveNumber)
+      ->check(Between(kShortestWindowS, kLongestS))
       ->group(group);
   app.add_option("--warmup", options.warmup_s,
                  "seconds before that (default: 2; with --operations 0)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(Between(0, kLongestS))
       ->group(group);
   app.add_option("--operations,--op-limit", options.operations,
                  "end after so many commands")
@@ -216,7 +219,7 @@ ParsedCommandLine ParseCommandLine(int argc, const char* const* argv) {
   AddWorkloadFlags(app, options);
   AddLoadFlags(app, options);
   AddResultFlags(app, options);
-  UseStrictNumbers(app);
+  UseStrictArguments(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -349,9 +352,9 @@ absl::StatusOr<LoadOptions> MakeLoadOptions(const BenchOptions& options,
   if (!options.node.empty()) {
     load.only_node = config.FindNode(options.node);
     if (!load.only_node) {
-      return absl::InvalidArgumentError(fmt::format(
-          "--node {}: \"{}\" has no node of that name; its first is {}",
-          options.node, options.config_path, config.nodes[0].name));
+      return absl::InvalidArgumentError(
+          fmt::format("--node: config \"{}\": {}", options.config_path,
+                      NoSuchNode(config, options.node)));
     }
     if (!config.TakesCommands(*load.only_node)) {
       return absl::InvalidArgumentError(fmt::format(
@@ -372,7 +375,7 @@ absl::StatusOr<LoadOptions> MakeLoadOptions(const BenchOptions& options,
       load.clients, load.leaders.size(), load.only_node.has_value()));
   const absl::Status feasible = CheckLoad(load);
   if (!feasible.ok()) return feasible;
-  load.duration_s = options.duration_s.value_or(bounded ? kUnlimited : 10);
+  load.duration_s = options.duration_s.value_or(bounded ? kLongestS : 10);
   load.warmup_s = options.warmup_s.value_or(bounded ? 0 : 2);
   return load;
 }

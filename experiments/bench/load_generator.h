@@ -59,6 +59,10 @@ struct LoadOptions {
   bool progress = true;      // a line a second on stderr
 };
 
+// No figure means anything over less: the kernel counts a machine's time in
+// ticks as long.
+inline constexpr double kShortestWindowS = 0.01;
+
 // In a Cancelled status: the signal's number, in decimal digits.
 inline constexpr char kSignalPayload[] = "quorate/signal";
 

@@ -21,6 +21,7 @@
 #include "experiments/bench/workload.h"
 #include "experiments/plot/result_text.h"
 #include "fmt/format.h"
+#include "replica/system/strict_numbers.h"
 
 namespace quorate::bench {
 namespace {
@@ -318,8 +319,9 @@ int EtcdMain(int argc, const char* const* argv) {
   app.add_option("--channels", options.channels, "connections")
       ->check(CLI::Range(1, 1'000));
   app.add_option("--duration", options.duration_s, "seconds that are measured")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--warmup", options.warmup_s, "seconds before that");
+      ->check(Between(0.01, 1e6));
+  app.add_option("--warmup", options.warmup_s, "seconds before that")
+      ->check(Between(0, 1e6));
   app.add_option("--reads", options.reads, "percent of commands that are gets");
   app.add_option("--value-size", options.value_size, "bytes");
   app.add_option("--keys", options.keys, "number of keys");
@@ -335,6 +337,7 @@ int EtcdMain(int argc, const char* const* argv) {
   app.add_flag("--force", options.force,
                "replace a result that is there already");
   app.add_flag("--json", options.json, "print the result as JSON");
+  UseStrictArguments(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

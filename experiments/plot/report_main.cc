@@ -12,6 +12,7 @@
 #include "experiments/plot/result_text.h"
 #include "experiments/plot/terminal_plot.h"
 #include "fmt/format.h"
+#include "replica/system/strict_numbers.h"
 
 namespace quorate::bench {
 namespace {
@@ -95,6 +96,7 @@ int ReportMain(int argc, const char* const* argv) {
   app.add_flag("--table", table, "a table, even of one result");
   app.add_flag("--roles", roles, "a table with the cost of each role");
   app.add_flag("--json", json, "the result as it is");
+  UseStrictArguments(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -91,7 +91,7 @@ std::string_view Nearest(std::string_view word,
 
 std::optional<int> ParseArguments(CLI::App& app, int argc,
                                   const char* const* argv) {
-  UseStrictNumbers(app);
+  UseStrictArguments(app);
   try {
     app.parse(argc, argv);
     return std::nullopt;

@@ -16,6 +16,7 @@
 #include "replica/cli/batch_text.h"
 #include "replica/cli/cli.h"
 #include "replica/client/sync_client.h"
+#include "replica/config/node_names.h"
 #include "replica/system/standard_streams.h"
 #include "replica/system/user_file.h"
 #include "wire/limits.h"
@@ -235,8 +236,7 @@ Way FindWay(const KvArguments& arguments) {
   if (!arguments.node.empty()) {
     const std::optional<std::size_t> node = config->FindNode(arguments.node);
     if (!node) {
-      return WrongWay(fmt::format("there is no node \"{}\" in this cluster",
-                                  arguments.node));
+      return WrongWay(NoSuchNode(*config, arguments.node));
     }
     if (!config->TakesCommands(*node)) {
       return WrongWay(

@@ -156,11 +156,7 @@ CLI::App* AddCommand(CLI::App& app, const char* name, const char* about,
                      LocalArguments& arguments) {
   CLI::App* sub = app.add_subcommand(name, about);
   sub->add_option("--dir", arguments.directory, "the cluster's folder")
-      ->required()
-      ->check([](const std::string& path) {
-        // Its files would lie in the root of the file system.
-        return path.empty() ? "the path is empty; give a folder's" : "";
-      });
+      ->required();
   return sub;
 }
 

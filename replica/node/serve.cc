@@ -9,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include "replica/config/node_names.h"
 #include "replica/node/node.h"
 #include "wire/text.h"
 
@@ -122,8 +123,8 @@ int Serve(const std::string& config_path, const std::string& node_name) {
   }
   const std::optional<std::size_t> self = config->FindNode(node_name);
   if (!self) {
-    Say(Concat("config \"", config_path, "\" has no node \"", node_name,
-               "\"; choose one of its [[node]] names with --node"));
+    Say(Concat("--node: config \"", config_path, "\": ",
+               NoSuchNode(*config, node_name)));
     return kExitUsage;
   }
   NodeOptions options;

@@ -152,6 +152,28 @@ TEST(BenchOptionsTest, WrongUsageIsExitCodeTwo) {
   EXPECT_EQ(ExitCodeOf({"bench", "--config", "c", "--nonsense"}), 2);
 }
 
+// The ends of the range in words that a reader can count.
+TEST(BenchOptionsTest, RefusesTimesAndRatesThatMeasureNothing) {
+  for (const char* option : {"--duration", "--warmup", "--rate"}) {
+    for (const char* number : {"-1", "1e-9", "1e8"}) {
+      const bool fits =
+          (option == std::string("--warmup") &&
+           number == std::string("1e-9")) ||
+          (option == std::string("--rate") && number == std::string("1e8"));
+      testing::internal::CaptureStderr();
+      const std::array arguments = {"bench", "--config", "c", option, number};
+      const auto parsed = ParseCommandLine(static_cast<int>(arguments.size()),
+                                           arguments.data());
+      const std::string said = testing::internal::GetCapturedStderr();
+      EXPECT_EQ(parsed.options.has_value(), fits) << option << " " << number;
+      EXPECT_LT(said.size(), 200u) << said;
+      if (fits) continue;
+      EXPECT_EQ(parsed.exit_code, kWrongUsage);
+      EXPECT_NE(said.find(" to 1000000"), said.npos) << said;
+    }
+  }
+}
+
 TEST(BenchOptionsTest, HelpIsExitCodeZero) {
   EXPECT_EQ(ExitCodeOf({"bench", "--help"}), 0);
 }

@@ -336,7 +336,7 @@ int Main(int argc, char** argv) {
   app.add_option("--mutation", options.mutation,
                  "plant a bug (quorate-explore-mutants)");
   app.add_flag("--json", options.json, "print a line of JSON a run");
-  UseStrictNumbers(app);
+  UseStrictArguments(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

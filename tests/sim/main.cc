@@ -184,7 +184,7 @@ int Main(int argc, char** argv) {
   app.add_option("--trace", trace, "write every event as a line");
   app.add_flag("--hashes", hashes, "print the hash of each seed's trace");
   app.add_option("--history", history, "write what the clients saw as JSON");
-  UseStrictNumbers(app);
+  UseStrictArguments(app);
   try {
     std::vector<std::string> backwards(arguments.rbegin(), arguments.rend());
     app.parse(backwards);  // CLI11 takes them from the back.

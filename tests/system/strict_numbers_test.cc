@@ -14,6 +14,11 @@ struct Numbers {
   int whole = 1;
   std::optional<std::uint64_t> natural;
   double fraction = 1;
+  double seconds = 1;
+  std::string name;
+  std::string key;
+  std::vector<std::string> sites;
+  bool flag = false;
 };
 
 // Empty when `words` are taken; otherwise why not.
@@ -23,7 +28,12 @@ std::string Parse(const std::vector<std::string>& words, Numbers& numbers) {
   CLI::App* sub = app.add_subcommand("sub", "");
   sub->add_option("--natural", numbers.natural);
   sub->add_option("--fraction", numbers.fraction)->check(CLI::PositiveNumber);
-  UseStrictNumbers(app);
+  sub->add_option("--seconds", numbers.seconds)->check(Between(0.01, 1e6));
+  sub->add_option("--name", numbers.name)->type_name("NAME");
+  sub->add_option("--sites", numbers.sites)->delimiter(',');
+  sub->add_flag("--flag", numbers.flag);
+  sub->add_option("KEY", numbers.key);
+  UseStrictArguments(app);
   try {
     std::vector<std::string> backwards(words.rbegin(), words.rend());
     app.parse(backwards);
@@ -62,6 +72,33 @@ TEST(StrictNumbersTest, RefusesWhatIsNoWholeNumber) {
   EXPECT_THAT(Why({"sub", "--natural=1e3"}),
               testing::HasSubstr("--natural: \"1e3\" is not a whole number"));
   EXPECT_NE(Why({"--whole=101"}), "");
+}
+
+TEST(StrictNumbersTest, SaysARangeInAFewDigits) {
+  for (const char* text : {"-1", "0", "0.009", "1000000.5"}) {
+    EXPECT_THAT(Why({"sub", "--seconds=" + std::string(text)}),
+                testing::HasSubstr(std::string("--seconds: \"") + text +
+                                   "\" is not a number from 0.01 to 1000000"));
+  }
+  for (const char* text : {"0.01", "1e6", "2.5"}) {
+    EXPECT_EQ(Why({"sub", "--seconds=" + std::string(text)}), "") << text;
+  }
+}
+
+// --name "$UNSET"
+TEST(StrictNumbersTest, RefusesAnOptionWhoseWordIsEmpty) {
+  for (const char* option : {"--name", "--sites"}) {
+    EXPECT_THAT(Why({"sub", option, ""}),
+                testing::HasSubstr(std::string(option) +
+                                   ": the word is empty; give one"));
+  }
+  Numbers numbers;
+  EXPECT_EQ(
+      Parse({"sub", "", "--flag", "--name", "r1", "--sites", "a,b"}, numbers),
+      "")
+      << "a key may be empty";
+  EXPECT_TRUE(numbers.flag);
+  EXPECT_EQ(numbers.sites.size(), 2u);
 }
 
 TEST(StrictNumbersTest, RefusesWhatIsNoFraction) {
