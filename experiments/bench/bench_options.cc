@@ -40,12 +40,12 @@ Several at once: every run draws a seed of its own, and its clients use keys of
 its own beside the hot or shared ones. With --seed give each another one: equal
 seeds mean equal keys.
 
-Ctrl-C ends the window early and saves what was measured; a second one ends at
-once.
+Ctrl-C ends the window early and saves what was measured; before the window there
+is nothing to save. A second one ends at once.
 
-Exit codes: 0 done, 1 replicas disagree, the preload was refused or a file cannot
-be written, 2 wrong usage, 3 no node answered, 130 or 143 ended by SIGINT or
-SIGTERM.)";
+Exit codes: 0 done, 1 replicas disagree, the preload was refused, nothing was left
+to measure or a file cannot be written, 2 wrong usage, 3 no node answered, 130 or
+143 ended by SIGINT or SIGTERM.)";
 
 void AddWorkloadFlags(CLI::App& app, BenchOptions& options) {
   const char* group = "Workload";

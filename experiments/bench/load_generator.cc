@@ -74,10 +74,8 @@ class LoadPhases {
     if (status.ok()) status = Connect(run);
     if (status.ok()) status = Preload(run);
     if (status.ok() && stopped()) status = EndedEarly(stop_.number());
-    if (status.ok()) {
-      Measure(run);
-      Drain(run);
-    }
+    if (status.ok()) status = Measure(run);
+    if (status.ok()) Drain(run);
     run.CloseConnections();
     if (!status.ok()) {
       const absl::Status closed = Close(status);
@@ -101,6 +99,7 @@ class LoadPhases {
 
  private:
   absl::Status Close(const absl::Status& why) {
+    TurnUntil(Now() + kRestDeadline, [&] { return !poller_.busy(); });
     poller_.Close();
     return why;
   }
@@ -174,7 +173,7 @@ class LoadPhases {
     return stopped() ? absl::OkStatus() : run.preload_status();
   }
 
-  void Measure(LoadRun& run) {
+  absl::Status Measure(LoadRun& run) {
     const std::int64_t begin = Now();
     const std::int64_t start = begin + Nanoseconds(options_.warmup_s);
     run.Start({.start_ns = start,
@@ -202,11 +201,17 @@ class LoadPhases {
       const std::int64_t due = run.SubmitDue(std::min(now, end - 1));
       const bool out_of_commands = run.exhausted() && run.outstanding() == 0;
       if (now >= end || out_of_commands || stopped()) {
-        if (now < end && !out_of_commands) interrupted_by_ = stop_.number();
-        if (!measuring) StartWindow();
+        const bool early = now < end && !out_of_commands;
+        const bool unanswered = run.recorder().answers() == 0 &&
+                                now - start < Nanoseconds(kShortestWindowS);
+        if (early && (!measuring || unanswered)) {
+          return EndedEarly(stop_.number());
+        }
+        if (!measuring) return NothingLeft(now - begin);
+        if (early) interrupted_by_ = stop_.number();
         EndWindow();
         run.StopSubmitting(now);
-        return;
+        return absl::OkStatus();
       }
       // A step of the heartbeat at a time, not a change of the timer a turn.
       const std::int64_t beat = (now / kHeartbeat + 1) * kHeartbeat;
@@ -215,6 +220,15 @@ class LoadPhases {
       wake_.Arm(static_cast<std::uint64_t>(wake_at_));
       uv_run(loop_, UV_RUN_ONCE);
     }
+  }
+
+  absl::Status NothingLeft(std::int64_t after_ns) const {
+    return absl::FailedPreconditionError(fmt::format(
+        "all {} operations were done {} s into a warm-up of {} s, and nothing "
+        "was left to measure; take more --operations or a shorter --warmup",
+        FormatCount(options_.operations),
+        FormatTrimmed(static_cast<double>(after_ns) * 1e-9),
+        FormatTrimmed(options_.warmup_s)));
   }
 
   void StartWindow() {

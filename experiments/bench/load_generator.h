@@ -101,9 +101,11 @@ struct LoadOutcome {
 
 // Errors before anything was measured: Unavailable if no node answers, or not
 // over every connection; DeadlineExceeded and FailedPrecondition if the preload
-// was not answered or refused; ResourceExhausted for a lack of descriptors;
+// was not answered or refused, and the latter too if the operations were done
+// within the warm-up; ResourceExhausted for a lack of descriptors;
 // AlreadyExists for a history; Cancelled by a signal. SIGINT and SIGTERM end a
-// run early, which is no error once it measures.
+// run early, which is no error once it has measured an answer, or for
+// kShortestWindowS that there was none.
 absl::StatusOr<LoadOutcome> RunLoad(const LoadOptions& options);
 
 }  // namespace quorate::bench

@@ -32,7 +32,13 @@ double Milliseconds(std::uint64_t nanoseconds) {
   return static_cast<double>(nanoseconds) * 1e-6;
 }
 
+// Of nothing nothing is known: 0 would be the best there is.
 Json Latency(const Histogram& histogram) {
+  if (histogram.count() == 0) {
+    return {{"p50", nullptr}, {"p90", nullptr},  {"p95", nullptr},
+            {"p99", nullptr}, {"p999", nullptr}, {"p9999", nullptr},
+            {"max", nullptr}, {"mean", nullptr}, {"count", 0}};
+  }
   return {{"p50", Milliseconds(histogram.Quantile(0.50))},
           {"p90", Milliseconds(histogram.Quantile(0.90))},
           {"p95", Milliseconds(histogram.Quantile(0.95))},
@@ -69,8 +75,10 @@ Json Timeline(const RunFacts& facts, const Recorder& recorder) {
     points.push_back(
         {{"at_s", point.at_s},
          {"ops_s", static_cast<double>(point.answers) / point.length_s},
-         {"p50_ms", Milliseconds(point.p50_ns)},
-         {"p99_ms", Milliseconds(point.p99_ns)},
+         {"p50_ms",
+          point.answers == 0 ? Json() : Json(Milliseconds(point.p50_ns))},
+         {"p99_ms",
+          point.answers == 0 ? Json() : Json(Milliseconds(point.p99_ns))},
          {"errors", point.errors}});
     if (!facts.punctuality) continue;
     // Not the cluster's doing: how much of the interval the generator missed.

@@ -359,10 +359,15 @@ std::string Aligned(std::vector<std::vector<std::string>> rows) {
   return table;
 }
 
+// A quantile or the mean; older results have 0 for those of nothing.
+std::string Figure(const Json& latency, const char* name) {
+  if (At(latency, {"count"}) == 0) return "n/a";
+  return Number(At(latency, {name}));
+}
+
 std::string Quantiles(const Json& latency) {
-  return fmt::format("{}, {}, {}", Number(At(latency, {"p50"})),
-                     Number(At(latency, {"p99"})),
-                     Number(At(latency, {"p999"})));
+  return fmt::format("{}, {}, {}", Figure(latency, "p50"),
+                     Figure(latency, "p99"), Figure(latency, "p999"));
 }
 
 // "leader 1.2  acceptor 3.4": of all nodes with these roles together.
@@ -413,12 +418,11 @@ std::string FormatTable(std::span<const NamedResult> results) {
        "largest component", "CPU us/command: node", "client", "errors",
        "limit"}};
   for (const auto& [name, result] : results) {
+    const Json& execute = At(result, {"latency_ms", "execute"});
     rows.push_back(
         {RunLabel(name, result), LoadSize(result),
-         Count(At(result, {"throughput_ops_s"})),
-         Number(At(result, {"latency_ms", "execute", "p50"})),
-         Number(At(result, {"latency_ms", "execute", "p99"})),
-         Number(At(result, {"latency_ms", "execute", "mean"})),
+         Count(At(result, {"throughput_ops_s"})), Figure(execute, "p50"),
+         Figure(execute, "p99"), Figure(execute, "mean"),
          Share(At(result, {"fast_path_share"})),
          Count(At(result, {"largest_component"})), WorstNodeCost(result),
          Number(At(result, {"cpu_us_per_command", "client"})),

@@ -372,6 +372,34 @@ TEST(LoadGeneratorTest, ASignalEndsTheRunAndKeepsWhatWasMeasured) {
   std::remove(path.c_str());
 }
 
+// The commands of a warm-up measure nothing.
+TEST(LoadGeneratorTest, ASignalInTheWarmUpLeavesNothing) {
+  LoneNode node;
+  LoadOptions options = OptionsFor(node);
+  options.operations = 0;
+  options.warmup_s = 600;
+  options.history_path = testing::TempDir() + "/warm_up_history.jsonl";
+  const SignalUnderLoad signal(node, SIGINT);
+  const auto outcome = RunLoad(options);
+  ASSERT_TRUE(absl::IsCancelled(outcome.status())) << outcome.status();
+  EXPECT_EQ(std::string(*outcome.status().GetPayload(kSignalPayload)),
+            std::to_string(SIGINT));
+  const std::string message(outcome.status().message());
+  EXPECT_NE(message.find("before anything was measured"), message.npos)
+      << message;
+  EXPECT_FALSE(std::filesystem::exists(options.history_path));
+}
+
+TEST(LoadGeneratorTest, OperationsThatEndInTheWarmUpMeasureNothing) {
+  LoneNode node;
+  LoadOptions options = OptionsFor(node);
+  options.warmup_s = 600;
+  const auto outcome = RunLoad(options);
+  ASSERT_TRUE(absl::IsFailedPrecondition(outcome.status())) << outcome.status();
+  const std::string message(outcome.status().message());
+  EXPECT_NE(message.find("shorter --warmup"), message.npos) << message;
+}
+
 TEST(LoadGeneratorTest, WhatWasUnderWayAtASignalIsUnknown) {
   LoneNode node;
   LoadOptions options = OptionsFor(node);

@@ -86,6 +86,19 @@ TEST(BenchTest, ASignalBeforeTheWindowLeavesNothing) {
   EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 
+TEST(BenchTest, ASignalInTheWarmUpLeavesNothing) {
+  const Cluster cluster({"--durability", "memory"});
+  const Folder folder;
+  Running bench(Bench(cluster, {"--warmup", "600", "--duration", "600", "--out",
+                                folder.path("result.json")}));
+  ASSERT_TRUE(bench.Says("(warm-up)"));
+  bench.Signal(SIGINT);
+  const Output ended = bench.Wait();
+  EXPECT_EQ(ended.exit_code, 130) << ended.err;
+  EXPECT_NE(ended.err.find("before anything was measured"), ended.err.npos);
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+}
+
 TEST(BenchTest, AStoppedGeneratorDoesNotBlameTheCluster) {
   const Cluster cluster({"--durability", "memory"});
   const Folder folder;
