@@ -23,7 +23,7 @@ int StatusMain(int argc, const char* const* argv) {
       "  quorate status --json\n"
       "A node that does not answer in time is shown as not up. Exit codes: 0 "
       "done,\n1 the states differ or a node refuses another, 2 wrong usage, "
-      "3 no node is up.");
+      "3 fewer nodes are up\nthan decide anything: no quorum.");
   AddConfigOption(app, config_path);
   app.add_flag("--json", json, "print everything the nodes say, as JSON");
   app.add_option("--timeout-ms", timeout_ms, "how long a node may take")
@@ -39,13 +39,13 @@ int StatusMain(int argc, const char* const* argv) {
     return kWrongUsage;
   }
   const std::vector<NodeAnswer> answers = AskNodes(*config, timeout_ms);
-  fmt::print("{}", json ? StatusAsJson(answers) : StatusAsText(answers));
-  if (AnyoneRefused(answers)) return kFailed;
-  switch (CompareStates(answers)) {
-    case Agreement::kNobodyUp: return kNoQuorum;
-    case Agreement::kDifferent: return kFailed;
-    default: return kDone;
-  }
+  const Standing standing = StandingOf(*config, WhoIsUp(answers));
+  fmt::print("{}", json ? StatusAsJson(answers, standing)
+                        : StatusAsText(answers, standing));
+  const bool wrong =
+      AnyoneRefused(answers) || CompareStates(answers) == Agreement::kDifferent;
+  if (wrong) return kFailed;
+  return standing.quorum() ? kDone : kNoQuorum;
 }
 
 }  // namespace quorate::cli

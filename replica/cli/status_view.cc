@@ -94,10 +94,12 @@ bool Executes(const OrderedJson& node) {
 
 Agreement Compare(std::span<const OrderedJson> nodes) {
   const OrderedJson* first = nullptr;
+  int compared = 0;
   bool equal = true;
   for (const OrderedJson& node : nodes) {
     if (!IsUp(node) || !Executes(node)) continue;
     if (first == nullptr) first = &node;
+    ++compared;
     const OrderedJson& executed = Field(node, "executed");
     const OrderedJson& hash = Field(node, "state_hash");
     if (hash.is_null() || executed != Field(node, "committed") ||
@@ -106,7 +108,8 @@ Agreement Compare(std::span<const OrderedJson> nodes) {
     }
     equal = equal && hash == Field(*first, "state_hash");
   }
-  if (first == nullptr) return Agreement::kNobodyUp;
+  if (compared == 0) return Agreement::kNobodyUp;
+  if (compared == 1) return Agreement::kAlone;
   return equal ? Agreement::kEqual : Agreement::kDifferent;
 }
 
@@ -123,6 +126,10 @@ std::string Verdict(std::span<const OrderedJson> nodes) {
              "keep the data and report this";
     case Agreement::kNotAtRest:
       return "state hashes not compared: nodes are executing or catching up";
+    case Agreement::kAlone:
+      return fmt::format(
+          "state hash not compared: {} of {} nodes that have a state is up", up,
+          all);
     case Agreement::kNobodyUp: return "no node is up";
   }
   return "";
@@ -276,6 +283,11 @@ std::string ProtocolLine(std::span<const OrderedJson> nodes) {
   return "";
 }
 
+std::string QuorumLine(const Standing& standing) {
+  if (standing.quorum()) return "";
+  return fmt::format("{}: {}\n", standing.lack, standing.remedy);
+}
+
 constexpr std::string_view kRow =
     "{:5} {:22} {:4} {:>10} {:>10} {:>8} {:>16}  {:18} {:>11} {:>11} {:>14} "
     "{:>10}\n";
@@ -286,11 +298,18 @@ Agreement CompareStates(std::span<const NodeAnswer> answers) {
   return Compare(ObjectsOf(answers));
 }
 
+std::vector<bool> WhoIsUp(std::span<const NodeAnswer> answers) {
+  std::vector<bool> up;
+  for (const OrderedJson& node : ObjectsOf(answers)) up.push_back(IsUp(node));
+  return up;
+}
+
 bool AnyoneRefused(std::span<const NodeAnswer> answers) {
   return !WhoIsRefused(ObjectsOf(answers)).empty();
 }
 
-std::string StatusAsText(std::span<const NodeAnswer> answers) {
+std::string StatusAsText(std::span<const NodeAnswer> answers,
+                         const Standing& standing) {
   const std::vector<OrderedJson> nodes = ObjectsOf(answers);
   std::string text = fmt::format(kRow, "node", "clients", "up", "committed",
                                  "executed", "fast", "waiting", "state hash",
@@ -312,15 +331,22 @@ std::string StatusAsText(std::span<const NodeAnswer> answers) {
                         Checkpoint(node), Bytes(Field(node, "memory_bytes")));
   }
   return text + WhoIsRefused(nodes) + WhoLacksWhom(nodes) + WhyTheyWait(nodes) +
-         WhoIsHelped(nodes) + ProtocolLine(nodes) + Verdict(nodes) + "\n";
+         WhoIsHelped(nodes) + ProtocolLine(nodes) + QuorumLine(standing) +
+         Verdict(nodes) + "\n";
 }
 
-std::string StatusAsJson(std::span<const NodeAnswer> answers) {
+std::string StatusAsJson(std::span<const NodeAnswer> answers,
+                         const Standing& standing) {
   const std::vector<OrderedJson> nodes = ObjectsOf(answers);
   const Agreement agreement = Compare(nodes);
   OrderedJson json;
   json["nodes"] = nodes;
   json["up"] = std::ranges::count_if(nodes, IsUp);
+  json["quorum"] = standing.quorum();
+  json["quorum_note"] = nullptr;
+  if (!standing.quorum()) {
+    json["quorum_note"] = standing.lack + "; " + standing.remedy;
+  }
   json["state_hash_equal"] = nullptr;
   if (agreement == Agreement::kEqual) json["state_hash_equal"] = true;
   if (agreement == Agreement::kDifferent) json["state_hash_equal"] = false;

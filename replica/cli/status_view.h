@@ -11,8 +11,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "replica/config/standing.h"
 
 namespace quorate::cli {
 
@@ -27,17 +29,24 @@ enum class Agreement : std::uint8_t {
   kEqual,
   kDifferent,  // a bug, or somebody has changed a node's data
   kNotAtRest,  // still executing or catching up
+  kAlone,      // one state, and nobody to compare it with
   kNobodyUp,
 };
 Agreement CompareStates(std::span<const NodeAnswer> answers);
+
+// Which nodes have answered.
+std::vector<bool> WhoIsUp(std::span<const NodeAnswer> answers);
 
 // Does a node that is up refuse another one, or is it refused by it?
 bool AnyoneRefused(std::span<const NodeAnswer> answers);
 
 // A table of one line a node and the verdict.
-std::string StatusAsText(std::span<const NodeAnswer> answers);
-// {"nodes": [...], "up": 2, "state_hash_equal": true}; the last is null while
-// the hashes cannot be compared.
-std::string StatusAsJson(std::span<const NodeAnswer> answers);
+std::string StatusAsText(std::span<const NodeAnswer> answers,
+                         const Standing& standing = {});
+// {"nodes": [...], "up": 2, "quorum": true, "quorum_note": null,
+// "state_hash_equal": true}; the last is null while the hashes cannot be
+// compared.
+std::string StatusAsJson(std::span<const NodeAnswer> answers,
+                         const Standing& standing = {});
 
 }  // namespace quorate::cli

@@ -61,6 +61,38 @@ TEST(StatusViewTest, NodesThatAreDownAreLeftOutOfTheComparison) {
             std::string::npos);
 }
 
+// One state is equal to nothing.
+TEST(StatusViewTest, ALoneNodeIsNotCompared) {
+  const std::vector<NodeAnswer> answers = {Up("r1", 5, 5, "0xa"), Down("r2"),
+                                           Down("r3")};
+  EXPECT_EQ(CompareStates(answers), Agreement::kAlone);
+  const std::string text = StatusAsText(answers);
+  EXPECT_EQ(text.find("equal"), std::string::npos) << text;
+  EXPECT_NE(text.find("state hash not compared: 1 of 3 nodes"),
+            std::string::npos)
+      << text;
+  EXPECT_TRUE(Json::parse(StatusAsJson(answers))["state_hash_equal"].is_null());
+}
+
+TEST(StatusViewTest, SaysThatThereIsNoQuorumAndWhatBringsItBack) {
+  const std::vector<NodeAnswer> answers = {Up("r1", 5, 5, "0xa"), Down("r2"),
+                                           Down("r3")};
+  EXPECT_EQ(WhoIsUp(answers), (std::vector<bool>{true, false, false}));
+  const Standing standing{.lack = "1 of 3 nodes up: no quorum (2 needed)",
+                          .remedy = "start r2 and r3"};
+  EXPECT_NE(StatusAsText(answers, standing)
+                .find("\n1 of 3 nodes up: no quorum (2 needed): start r2 and "
+                      "r3\n"),
+            std::string::npos);
+  Json json = Json::parse(StatusAsJson(answers, standing));
+  EXPECT_EQ(json["quorum"], false);
+  EXPECT_EQ(json["quorum_note"],
+            "1 of 3 nodes up: no quorum (2 needed); start r2 and r3");
+  json = Json::parse(StatusAsJson(answers));
+  EXPECT_EQ(json["quorum"], true);
+  EXPECT_TRUE(json["quorum_note"].is_null());
+}
+
 TEST(StatusViewTest, ShowsWhyANodeIsNotUp) {
   const std::vector<NodeAnswer> answers = {Up("r1", 5, 5, "0xa"), Down("r2")};
   EXPECT_NE(StatusAsText(answers).find("nobody listens"), std::string::npos);
