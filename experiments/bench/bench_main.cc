@@ -17,6 +17,7 @@
 #include "experiments/plot/result_text.h"
 #include "experiments/plot/terminal_plot.h"
 #include "fmt/format.h"
+#include "replica/config/standing.h"
 
 namespace quorate::bench {
 namespace {
@@ -57,7 +58,9 @@ std::string StateNote(const LoadOutcome& outcome) {
                         ? " answer; the run was ended before they came to rest"
                         : " answer, but they had not come to rest within 10 s");
   }
-  return nodes;
+  return outcome.agreement == Agreement::kAlone
+             ? nodes + ": nothing to compare it with"
+             : nodes;
 }
 
 RunFacts GatherFacts(const LoadOptions& load, const ClusterConfig& config,
@@ -110,9 +113,11 @@ RunFacts GatherFacts(const LoadOptions& load, const ClusterConfig& config,
                  .client_lateness = outcome.lateness};
   }
   if (load.operations == 0) facts.planned_s = load.duration_s;
-  if (outcome.agreement != Agreement::kNotAtRest) {
+  if (outcome.agreement == Agreement::kEqual ||
+      outcome.agreement == Agreement::kDifferent) {
     facts.state_hash_equal = outcome.agreement == Agreement::kEqual;
   }
+  facts.no_quorum = StandingOf(config, outcome.up).lack;
   return facts;
 }
 

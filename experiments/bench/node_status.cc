@@ -121,6 +121,9 @@ Agreement CompareStates(std::span<const NodeStatus> nodes) {
             node.executed == first.executed);
   };
   if (!std::ranges::all_of(nodes, at_rest)) return Agreement::kNotAtRest;
+  if (std::ranges::count(nodes, true, &NodeStatus::executes) == 1) {
+    return Agreement::kAlone;
+  }
   const auto same_hash = [&](const NodeStatus& node) {
     return !node.executes || node.state_hash == first.state_hash;
   };

@@ -45,6 +45,7 @@ enum class Agreement : std::uint8_t {
   kEqual,      // at rest and of one state hash
   kDifferent,  // at rest, and the hashes differ: a bug
   kNotAtRest,  // still executing or catching up, or nodes do not say
+  kAlone,      // at rest, and there is no other to compare it with
 };
 // Of the nodes that are up and execute.
 Agreement CompareStates(std::span<const NodeStatus> nodes);

@@ -439,7 +439,10 @@ void AddFigures(const RunFacts& facts, const Recorder& recorder, Json& result) {
                           recorder.AllSites().execute.Quantile(0.99));
   result["generator"] = Generator(facts, recorder, shares.generator_late);
   shares.longest_silence_s = SilenceOfTheCluster(facts, recorder);
+  shares.answered = recorder.answers() > 0;
   result["bottleneck"] = DecideBottleneck(shares);
+  result["no_quorum"] =
+      facts.no_quorum.empty() ? Json(nullptr) : Json(facts.no_quorum);
   result["cpu_us_per_command"] = {
       {"client", 1e6 * facts.client_cpu_s * per_command}};
   for (const NodeReport& node : facts.nodes) {
@@ -484,6 +487,7 @@ absl::Status WriteResult(const Json& result, OutputFile& file) {
 }
 
 std::string_view DecideBottleneck(const LoadShares& shares) {
+  if (!shares.answered) return "no answer";
   // A client that is out of CPU makes every other figure a statement about the
   // client.
   if (shares.client_cores >= kFullCore) return "client";

@@ -91,6 +91,8 @@ struct RunFacts {
 
   double client_cpu_s = 0;  // in the window
   MachineCpu machine_cpu;   // in the window
+  // "1 of 3 nodes up: no quorum (2 needed)", at the end; "" if there was one.
+  std::string no_quorum;
   // Nullopt: it could not be told; `state_hash_note` says why.
   std::optional<bool> state_hash_equal;
   std::string state_hash_note;
@@ -102,6 +104,7 @@ absl::Status WriteResult(const Json& result, OutputFile& file);
 
 // What held the run back.
 struct LoadShares {
+  bool answered = true;     // anybody, in the window
   double client_cores = 0;  // CPU seconds a second
   double busiest_node_cores = 0;
   double all_nodes_cores = 0;
@@ -113,12 +116,13 @@ struct LoadShares {
   bool generator_late = false;   // it stood still, or sent late
   double longest_silence_s = 0;  // in which nobody was answered
 };
+// "no answer" (to anybody, so that there is nothing to explain but that),
 // "client" (no more CPU, or not on time), "nodes' CPU", "fsync", "other load"
 // (somebody else uses the machine), "offered rate" (an open loop that was
 // served in full) or "round trips" (a closed loop that mostly waits). "a stall"
-// comes before all but the client's own affairs and other programs: for half a
-// second and longer nobody was answered, which no figure of the whole window
-// explains.
+// comes before all but these first, the client's own affairs and other
+// programs: for half a second and longer nobody was answered, which no figure
+// of the whole window explains.
 std::string_view DecideBottleneck(const LoadShares& shares);
 
 }  // namespace quorate::bench

@@ -73,6 +73,7 @@ constexpr Field kFields[] = {
     {"state_hash_note", Type::kText},
     {"longest_silence_ms", Type::kAmount},
     {"bottleneck", Type::kText},
+    {"no_quorum", Type::kText},
     {"cpu_us_per_command", Type::kObject},
     {"cpu_us_per_command/*", Type::kAmount},
     {"cost_by_role", Type::kObject},

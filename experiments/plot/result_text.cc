@@ -272,13 +272,17 @@ std::string OwnPauses(const Json& result) {
 std::string Limit(const Json& result) {
   const std::string bottleneck = Text(At(result, {"bottleneck"}));
   std::string why;
-  if (At(result, {"generator", "late"}) == true) {
+  if (bottleneck == "client" && At(result, {"generator", "late"}) == true) {
     why =
         "the load generator itself was late: the figures are not the "
         "cluster's; " +
         OwnPauses(result);
   } else if (bottleneck == "client") {
     why = "the load generator had no more CPU: the cluster may do more";
+  } else if (bottleneck == "no answer") {
+    const std::string lack = Text(At(result, {"no_quorum"}));
+    why = lack.empty() ? "nobody was answered: look at quorate status"
+                       : "only " + lack;
   } else if (bottleneck == "a stall") {
     why = fmt::format("nobody was answered for {} ms: not a matter of speed",
                       Number(At(result, {"longest_silence_ms"})));

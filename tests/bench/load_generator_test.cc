@@ -57,7 +57,7 @@ TEST(LoadGeneratorTest, AClosedLoopEndsAfterItsOperations) {
   EXPECT_EQ(outcome->recorder.AllSites().execute.count(), 2000u);
   EXPECT_EQ(outcome->recorder.AllSites().commit.max(), 7000u);
   EXPECT_TRUE(outcome->errors.empty());
-  EXPECT_EQ(outcome->agreement, Agreement::kEqual);
+  EXPECT_EQ(outcome->agreement, Agreement::kAlone);
 }
 
 TEST(LoadGeneratorTest, AnOpenLoopSubmitsWhatIsDue) {

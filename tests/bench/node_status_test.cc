@@ -70,6 +70,13 @@ TEST(AgreementTest, DifferentHashesAtRestAreABug) {
   EXPECT_EQ(CompareStates(nodes), Agreement::kDifferent);
 }
 
+TEST(AgreementTest, OneNodeIsEqualToNothing) {
+  std::vector<NodeStatus> nodes = {At("[4]", "[4]", "h")};
+  EXPECT_EQ(CompareStates(nodes), Agreement::kAlone);
+  nodes.push_back({.executes = false});
+  EXPECT_EQ(CompareStates(nodes), Agreement::kAlone);
+}
+
 TEST(AgreementTest, HashesOfNodesThatAreNotAtRestSayNothing) {
   const std::vector<NodeStatus> behind = {At("[4]", "[4]", "h"),
                                           At("[3]", "[3]", "x")};

@@ -170,6 +170,31 @@ TEST(ResultTextTest, ATableHasARowForEachResult) {
   EXPECT_TRUE(Contains(table, "8 x 2"));
 }
 
+// Older results have 0 for the latencies of nothing.
+TEST(ResultTextTest, ARunWithoutAnswersHasNoLatencies) {
+  Json result = SomeResult();
+  result["latency_ms"]["execute"] = {
+      {"p50", 0.0}, {"p99", 0.0}, {"mean", 0.0}, {"count", 0}};
+  const NamedResult results[] = {{"one", result}, {"two", result}};
+  const std::string table = FormatTable(results);
+  EXPECT_FALSE(Contains(table, "0.000")) << table;
+  EXPECT_TRUE(Contains(table, "n/a")) << table;
+}
+
+TEST(ResultTextTest, SaysWhyNobodyWasAnswered) {
+  Json result = SomeResult();
+  result["bottleneck"] = "no answer";
+  result["generator"] = {{"late", true}};
+  EXPECT_TRUE(Contains(FormatResult(result),
+                       "no answer - nobody was answered: look at quorate "
+                       "status"));
+  result["no_quorum"] = "1 of 3 nodes up: no quorum (2 needed)";
+  EXPECT_TRUE(Contains(FormatResult(result),
+                       "no answer - only 1 of 3 nodes up: no quorum (2 "
+                       "needed)"))
+      << FormatResult(result);
+}
+
 TEST(TerminalPlotTest, DrawsBothCurvesWithPlainCharacters) {
   const std::string plot = DrawLatencyCdf(SomeResult(), {.utf8 = false});
   EXPECT_TRUE(Contains(plot, "#"));

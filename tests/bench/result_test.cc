@@ -177,6 +177,36 @@ TEST(ResultTest, HistogramsCountEveryCommandOfTheLatencies) {
   EXPECT_EQ(count, result["latency_ms"]["execute"]["count"]);
 }
 
+// 0 would be the best latency there is.
+TEST(ResultTest, OfNoAnswersThereAreNoLatencies) {
+  Recorder recorder({.start_ns = 0, .end_ns = kSecondNs}, 2);
+  recorder.Advance(kSecondNs);
+  recorder.Finish(kSecondNs);
+  RunFacts facts = SomeFacts();
+  facts.no_quorum = "1 of 3 nodes up: no quorum (2 needed)";
+  facts.machine_cpu = {.busy_s = 2, .total_s = 2};
+  const Json result = MakeResult(facts, recorder);
+  for (const char* name : {"p50", "p99", "p9999", "max", "mean"}) {
+    EXPECT_TRUE(result["latency_ms"]["execute"][name].is_null()) << name;
+  }
+  EXPECT_EQ(result["latency_ms"]["execute"]["count"], 0);
+  EXPECT_TRUE(result["timeline"][0]["p50_ms"].is_null());
+  EXPECT_EQ(result["bottleneck"], "no answer");
+  EXPECT_EQ(result["no_quorum"], facts.no_quorum);
+  EXPECT_TRUE(MakeResult(SomeFacts(), SomeRecords())["no_quorum"].is_null());
+}
+
+TEST(BottleneckTest, WhereNobodyWasAnsweredNothingElseIsTheLimit) {
+  EXPECT_EQ(DecideBottleneck({.answered = false,
+                              .client_cores = 0.95,
+                              .all_nodes_cores = 0.2,
+                              .machine_busy = 1,
+                              .machine_cores = 2,
+                              .generator_late = true,
+                              .longest_silence_s = 1.9}),
+            "no answer");
+}
+
 TEST(BottleneckTest, ABusyClientExplainsEverything) {
   EXPECT_EQ(DecideBottleneck({.client_cores = 0.95,
                               .busiest_node_cores = 0.99,

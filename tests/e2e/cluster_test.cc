@@ -151,9 +151,28 @@ TEST(ClusterTest, WithoutAQuorumTheOutcomeIsUnknown) {
       << put.err;
   const Output status =
       Quorate({"status", "--config", cluster.config_path(), "--json"});
-  EXPECT_EQ(status.exit_code, 0);
+  EXPECT_EQ(status.exit_code, 3);
   const auto json = nlohmann::json::parse(status.out, nullptr, false);
   EXPECT_EQ(json["up"], 1);
+  EXPECT_EQ(json["quorum"], false);
+  const Output shown = Quorate({"status", "--config", cluster.config_path()});
+  EXPECT_EQ(shown.exit_code, 3);
+  EXPECT_NE(shown.out.find("1 of 3 nodes up: no quorum (2 needed): "),
+            std::string::npos)
+      << shown.out;
+  EXPECT_NE(shown.out.find("quorate local down"), std::string::npos);
+  // Nobody was answered: not a matter of who else uses this machine.
+  const Folder folder;
+  const Output bench = Quorate({"bench", "--config", cluster.config_path(),
+                                "--duration", "1", "--warmup", "0", "--clients",
+                                "4", "--out", folder.path("result.json")});
+  EXPECT_EQ(bench.exit_code, 3) << bench.err;
+  EXPECT_NE(bench.out.find("limit     no answer - only 1 of 3 nodes up: no "
+                           "quorum (2 needed)"),
+            std::string::npos)
+      << bench.out;
+  EXPECT_NE(bench.out.find("state hash not compared"), std::string::npos)
+      << bench.out;
 
   EXPECT_EQ(cluster.Local({"kill", "1"}).exit_code, 0);
   const Output nobody = cluster.Kv({"put", "k", "v", "--timeout-ms", "300"});
