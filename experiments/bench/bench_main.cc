@@ -161,7 +161,7 @@ int ExitCodeOf(const absl::Status& status) {
   }
 }
 
-void Print(const Json& result, const std::string& path,
+void Print(const Json& result, const std::string& path, bool saved,
            const LoadOutcome& outcome, const BenchOptions& options) {
   if (options.json) {
     fmt::print("{}\n",
@@ -169,11 +169,12 @@ void Print(const Json& result, const std::string& path,
     return;
   }
   fmt::print("\n{}", FormatResult(result));
-  fmt::print("saved     {}\n", path);
-  if (!options.history_path.empty()) {
+  if (saved) fmt::print("saved     {}\n", path);
+  if (!options.history_path.empty() && outcome.history.ok()) {
     fmt::print("history   {}\n", outcome.history_path);
   }
   fmt::print("\n{}", DrawLatencyCdf(result, DetectTerminalStyle()));
+  if (!saved) return;
   fmt::print("\npictures: quorate report {} --out {}\n", path,
              std::filesystem::path(path).parent_path().string().empty()
                  ? "."
@@ -206,10 +207,13 @@ int BenchMain(int argc, const char* const* argv) {
   facts.command_line = CommandLine(argc, argv);
   const Json result = MakeResult(facts, outcome->recorder);
   const absl::Status saved = WriteResult(result, *file);
-  Print(result, file->path(), *outcome, options);
+  Print(result, file->path(), saved.ok(), *outcome, options);
+  if (!saved.ok() && options.out.empty()) RemoveEmptyFolderOf(*std::move(file));
+  int exit_code = kDone;
   for (const absl::Status& written : {saved, outcome->history}) {
-    if (!written.ok()) return Fail(written, kFailed);
+    if (!written.ok()) exit_code = Fail(written, kFailed);
   }
+  if (exit_code != kDone) return exit_code;
   if (facts.state_hash_equal == false) {
     return Fail(absl::InternalError(
                     "the replicas' states differ; this is a bug: keep the "

@@ -93,9 +93,12 @@ absl::Status OutputFile::Commit() {
     error_ = errno;
   }
   if (error_ != 0) {
-    return absl::DataLossError(fmt::format("{} \"{}\" is incomplete: {}", what_,
-                                           partial_.empty() ? path_ : partial_,
-                                           std::strerror(error_)));
+    // Half of it is of no use to anybody.
+    if (!partial_.empty()) unlink(partial_.c_str());
+    return absl::DataLossError(fmt::format(
+        "cannot write {} \"{}\": {}; {}", what_, path_, std::strerror(error_),
+        partial_.empty() ? "part of it may be there"
+                         : "nothing is left of it"));
   }
   return partial_.empty() ? absl::OkStatus() : Name();
 }

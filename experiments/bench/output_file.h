@@ -33,8 +33,9 @@ class OutputFile {
   bool is_open() const { return file_ != nullptr; }
   // After an error further writes do nothing; Commit tells.
   void Write(std::string_view bytes);
-  // Gives it its name. On an error what was written stays under the name that
-  // the message says.
+  // Gives it its name. After a write that failed nothing is left. If only the
+  // name cannot be given, what was written stays under the one that the message
+  // says.
   absl::Status Commit();
   // Where it is, or will be.
   const std::string& path() const { return path_; }

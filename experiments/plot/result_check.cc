@@ -248,11 +248,20 @@ absl::Status CheckFields(const Json& result) {
 
 absl::StatusOr<Json> ParseResult(std::string_view text,
                                  const std::string& name) {
-  Json result = ParseShallow(text);
-  if (!result.is_object() || !result.contains("schema")) {
+  const auto no_result = [&](std::string_view why) {
     return absl::InvalidArgumentError(fmt::format(
-        "\"{}\" is no result of quorate bench: it has no field \"schema\"",
-        name));
+        "\"{}\" is no result of quorate bench: {}; give the result.json that "
+        "it has saved",
+        name, why));
+  };
+  if (text.find_first_not_of(" \t\r\n") == text.npos) {
+    return no_result("it is empty");
+  }
+  Json result = ParseShallow(text);
+  if (result.is_discarded()) return no_result("it is no JSON");
+  if (!result.is_object()) return no_result("it is JSON, but no object");
+  if (!result.contains("schema")) {
+    return no_result("it has no field \"schema\"");
   }
   if (result["schema"] != 1) {
     return absl::InvalidArgumentError(fmt::format(

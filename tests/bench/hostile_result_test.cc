@@ -297,6 +297,21 @@ TEST_F(HostileResultTest, AnErrorNamesTheField) {
             std::string::npos);
 }
 
+TEST_F(HostileResultTest, SaysWhatAFileIsThatIsNoResult) {
+  const std::pair<const char*, const char*> kinds[] = {
+      {"", "it is empty"},
+      {" \n", "it is empty"},
+      {"hello", "it is no JSON"},
+      {"[1]", "it is JSON, but no object"},
+      {"{}", "it has no field \"schema\""}};
+  for (const auto& [text, why] : kinds) {
+    const auto parsed = ParseResult(text, "theirs.json");
+    ASSERT_FALSE(parsed.ok());
+    const std::string message(parsed.status().message());
+    EXPECT_NE(message.find(why), message.npos) << message;
+  }
+}
+
 TEST_F(HostileResultTest, AFileWithoutEndIsRefused) {
   std::string deep = "{\"schema\":1,\"x\":";
   for (int i = 0; i < 200'000; ++i) deep += "[";

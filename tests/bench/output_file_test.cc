@@ -1,7 +1,9 @@
 #include "experiments/bench/output_file.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -55,6 +57,25 @@ TEST_F(OutputFileTest, HasItsNameWhenItIsWhole) {
 
 TEST_F(OutputFileTest, LeavesNothingOfWhatWasNotCommitted) {
   { OutputFile file = Open(Path("a.json")); }
+  EXPECT_EQ(Files(), 0u);
+}
+
+// Half a result is none, and its name is the one that was asked for.
+TEST_F(OutputFileTest, LeavesNothingOfWhatCouldNotBeWritten) {
+  const auto before = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlimit small{.rlim_cur = 1024, .rlim_max = limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  OutputFile file = Open(Path("a.json"));
+  file.Write(std::string(1 << 16, 'x'));
+  const absl::Status committed = file.Commit();
+  setrlimit(RLIMIT_FSIZE, &limit);
+  std::signal(SIGXFSZ, before);
+  ASSERT_FALSE(committed.ok());
+  EXPECT_EQ(std::string(committed.message()),
+            "cannot write result \"" + Path("a.json") +
+                "\": File too large; nothing is left of it");
   EXPECT_EQ(Files(), 0u);
 }
 
