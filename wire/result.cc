@@ -32,8 +32,8 @@ std::string_view Explain(RefusalReason reason) {
     case RefusalReason::kKeyTooLarge:
       return "key too large: the limit is 4096 bytes";
     case RefusalReason::kValueTooLarge:
-      return "value too large: the limit is 524288 bytes a value and 2097152 "
-             "bytes of keys and values a command";
+      return "too large: the limit is 524288 bytes a value, and 1048576 bytes "
+             "for all of one command; write less at once";
     case RefusalReason::kTooManyOperations:
       return "too many operations: one command takes 1 to 128";
     case RefusalReason::kPipelineFull:

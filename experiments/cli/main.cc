@@ -27,7 +27,7 @@ struct SubCommand {
   const char* name;
   int (*main)(int argc, const char* const* argv);
   const char* about;
-  // kv decides by its operation.
+  // kv says what its operation makes of it.
   quorate::OutputIs output = quorate::OutputIs::kAReport;
 };
 
@@ -89,8 +89,8 @@ int ExplainUnknown(std::string_view word) {
   return quorate::cli::kWrongUsage;
 }
 
-// `output` begins as what help is.
-int Run(int argc, const char* const* argv, quorate::OutputIs& output) {
+int Run(int argc, const char* const* argv) {
+  quorate::DeclareOutput(kAnswers);  // What help is.
   if (argc < 2) {
     fmt::print(stderr, "quorate: which command? see \"quorate --help\"\n");
     return quorate::cli::kWrongUsage;
@@ -106,7 +106,7 @@ int Run(int argc, const char* const* argv, quorate::OutputIs& output) {
   }
   for (const SubCommand& command : kSubCommands) {
     if (word != command.name) continue;
-    output = command.output;
+    quorate::DeclareOutput(command.output);
     return command.main(argc - 1, argv + 1);
   }
   return ExplainUnknown(word);
@@ -116,7 +116,6 @@ int Run(int argc, const char* const* argv, quorate::OutputIs& output) {
 
 int main(int argc, char** argv) {
   quorate::PrepareStandardStreams();
-  quorate::OutputIs output = kAnswers;
-  const int exit_code = Run(argc, argv, output);
-  return quorate::FinishStandardStreams("quorate", exit_code, output);
+  const int exit_code = Run(argc, argv);
+  return quorate::FinishStandardStreams("quorate", exit_code);
 }

@@ -175,7 +175,11 @@ absl::StatusOr<BatchText> ParseBatchText(std::string_view text) {
     }
     batch.operations.push_back(*operation);
   }
-  if (batch.operations.empty()) return Bad("there is no operation in it");
+  if (batch.operations.empty()) {
+    return Bad(
+        "there is no operation in it; write one a line (quorate kv batch "
+        "--help)");
+  }
   return batch;
 }
 

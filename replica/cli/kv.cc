@@ -192,11 +192,8 @@ int ExplainNotDone(const Completion& completion, const SyncClient& client,
                                  timeout_ms, connection));
     return kNoQuorum;
   }
-  // The same refusal stands for a command that is larger than a frame.
-  const bool large = completion.reason == RefusalReason::kValueTooLarge;
-  PrintError("kv", fmt::format("refused, not executed: {}{}",
-                               quorate::Explain(completion.reason),
-                               large ? ", 1 MiB for all of one command" : ""));
+  PrintError("kv", fmt::format("refused, not executed: {}",
+                               quorate::Explain(completion.reason)));
   return kFailed;
 }
 
@@ -271,13 +268,13 @@ int Execute(const KvArguments& arguments,
   const Completion completion = client.Execute(operations);
   if (!Fits(completion, operations.size())) return kFailed;
   if (arguments.json) PrintJson(completion, operations);
+  // What was only read and could not be told might as well not have been; what
+  // was written is.
+  const bool only_reads = std::ranges::all_of(
+      operations, [](const Operation& o) { return IsReadOnly(o.kind); });
+  DeclareOutput(only_reads ? OutputIs::kTheAnswer : OutputIs::kAReport);
   if (completion.status == ReplyStatus::kDone) {
-    const int exit_code = PrintDone(completion, operations, arguments.json);
-    // What was only read and could not be told might as well not have been;
-    // what was written is.
-    const bool only_reads = std::ranges::all_of(
-        operations, [](const Operation& o) { return IsReadOnly(o.kind); });
-    return only_reads && FlushStandardOutput() != 0 ? kFailed : exit_code;
+    return PrintDone(completion, operations, arguments.json);
   }
   return ExplainNotDone(completion, client, arguments.timeout_ms, way.limits);
 }
@@ -285,6 +282,7 @@ int Execute(const KvArguments& arguments,
 // A page a command, up to --limit rows or the end of the range. Text is printed
 // as it comes, JSON is one object at the end.
 int ExecuteScan(const KvArguments& arguments) {
+  DeclareOutput(OutputIs::kTheAnswer);
   Way way = FindWay(arguments);
   if (way.exit_code) return *way.exit_code;
   SyncClient client(std::move(way.options));
@@ -323,8 +321,8 @@ int ExecuteScan(const KvArguments& arguments) {
       std::ranges::move(result.rows, std::back_inserter(all.results[0].rows));
     }
     if (ends && arguments.json) PrintJson(all, {&whole, 1}, pages);
-    if (FlushStandardOutput() != 0) return kFailed;
-    if (ends) return kDone;
+    // No further page for nobody.
+    if (ends || FlushStandardOutput() != 0) return kDone;
   }
 }
 
@@ -343,17 +341,19 @@ int ExecuteRow(const KvArguments& arguments, const OperationRow& row) {
 }
 
 int ExecuteBatch(const KvArguments& arguments) {
+  const std::string name = arguments.file == "-"
+                               ? "standard input"
+                               : fmt::format("\"{}\"", arguments.file);
   const absl::StatusOr<std::string> text =
       ReadUserFile(arguments.file, kMostBatchTextBytes);
   if (!text.ok()) {
-    PrintError("kv", fmt::format("cannot read \"{}\": {}", arguments.file,
-                                 Text(text.status())));
+    PrintError("kv",
+               fmt::format("cannot read {}: {}", name, Text(text.status())));
     return kWrongUsage;
   }
   const absl::StatusOr<BatchText> batch = ParseBatchText(*text);
   if (!batch.ok()) {
-    PrintError("kv",
-               fmt::format("\"{}\" {}", arguments.file, Text(batch.status())));
+    PrintError("kv", fmt::format("{}: {}", name, Text(batch.status())));
     return kWrongUsage;
   }
   return Execute(arguments, batch->operations);

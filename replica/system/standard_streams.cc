@@ -15,6 +15,7 @@ namespace {
 
 // Of stdout. Streams live as long as the process, and so does this.
 int first_error = 0;
+OutputIs declared = OutputIs::kAReport;
 
 // What a write gives. The whole is always reported as written: a stream that
 // has failed once would fail for ever, and some libraries throw.
@@ -82,11 +83,12 @@ int FlushStandardOutput() {
   return first_error == EPIPE ? 0 : first_error;
 }
 
-int FinishStandardStreams(std::string_view program, int exit_code,
-                          OutputIs output) {
+void DeclareOutput(OutputIs output) { declared = output; }
+
+int FinishStandardStreams(std::string_view program, int exit_code) {
   const int error = FlushStandardOutput();
   if (error == 0) return exit_code;
-  const bool answer = output == OutputIs::kTheAnswer;
+  const bool answer = declared == OutputIs::kTheAnswer;
   std::fprintf(stderr, "%.*s: the output could not be written: %s; %s\n",
                static_cast<int>(program.size()), program.data(),
                // A closed one is open for reading only.

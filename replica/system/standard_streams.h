@@ -21,6 +21,10 @@ enum class OutputIs : std::uint8_t {
 // First in main, before anything opens a descriptor or prints.
 void PrepareStandardStreams();
 
+// What is printed. A report until somebody says otherwise: whoever knows what
+// was asked for.
+void DeclareOutput(OutputIs output);
+
 // Writes out what is buffered. The errno of the first write to stdout that did
 // not succeed; 0 when all of it did or its reader has gone (EPIPE).
 int FlushStandardOutput();
@@ -28,7 +32,6 @@ int FlushStandardOutput();
 // Last in main. Says on stderr, as `program`, what could not be written.
 // Returns the program's exit code: `exit_code`, or 1 in place of 0 when the
 // answer did not get out.
-int FinishStandardStreams(std::string_view program, int exit_code,
-                          OutputIs output);
+int FinishStandardStreams(std::string_view program, int exit_code);
 
 }  // namespace quorate

@@ -84,7 +84,8 @@ TEST(BatchTextTest, ErrorsNameTheLineAndTheRemedy) {
             "line 1: \\x takes two hexadecimal digits");
   EXPECT_EQ(ErrorOf("get \"\\q\""),
             "line 1: an escape is one of \\\" \\\\ \\n \\t \\r \\xHH");
-  EXPECT_EQ(ErrorOf("# nothing\n"), "there is no operation in it");
+  EXPECT_NE(ErrorOf("# nothing\n").find("there is no operation in it"),
+            std::string::npos);
 }
 
 }  // namespace

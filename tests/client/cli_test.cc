@@ -95,6 +95,46 @@ TEST(KvTest, NeedsAConfigurationThatExists) {
   EXPECT_EQ(KvMain(5, arguments), kWrongUsage);
 }
 
+// The exit code of kv with this cluster, and what it says on stderr.
+std::pair<int, std::string> Kv(std::vector<const char*> words) {
+  const std::string path = testing::TempDir() + "/kv_cluster.toml";
+  {
+    std::ofstream file(path);
+    file << "[cluster]\nid = \"c\"\n";
+    for (const char* n : {"1", "2", "3"}) {
+      file << "[[node]]\nname = \"r" << n << "\"\npeer = \"127.0.0.1:710" << n
+           << "\"\nclient = \"127.0.0.1:720" << n << "\"\ndir = \"r" << n
+           << "\"\n";
+    }
+  }
+  words.insert(words.begin(), "kv");
+  words.insert(words.end(), {"--config", path.c_str()});
+  testing::internal::CaptureStderr();
+  const int code = KvMain(static_cast<int>(words.size()), words.data());
+  std::fflush(stderr);
+  std::remove(path.c_str());
+  return {code, testing::internal::GetCapturedStderr()};
+}
+
+TEST(KvTest, NamesTheNodesThatThereAre) {
+  const auto [code, said] = Kv({"get", "k", "--node", "r9"});
+  EXPECT_EQ(code, kWrongUsage);
+  EXPECT_EQ(said,
+            "quorate kv: there is no node \"r9\"; this cluster has r1, r2, "
+            "r3\n");
+  const auto [empty, why] = Kv({"get", "k", "--node", ""});
+  EXPECT_EQ(empty, kWrongUsage);
+  EXPECT_NE(why.find("--node: the word is empty"), std::string::npos) << why;
+}
+
+TEST(KvTest, SaysWhatIsWrongWithABatch) {
+  const auto [code, said] = Kv({"batch", "/dev/null"});
+  EXPECT_EQ(code, kWrongUsage);
+  EXPECT_EQ(said,
+            "quorate kv: \"/dev/null\": there is no operation in it; write one "
+            "a line (quorate kv batch --help)\n");
+}
+
 TEST(FreePortsTest, FindsDifferentPorts) {
   const auto ports = FindFreePorts(18);
   ASSERT_TRUE(ports.ok()) << ports.status();

@@ -26,9 +26,17 @@ TEST(StreamsTest, WhatWasDoneIsDoneWhoeverHearsIt) {
   EXPECT_NE(full.err.find("could not be written: No space left on device"),
             std::string::npos)
       << full.err;
+  EXPECT_NE(full.err.find("the exit code says what was done"),
+            std::string::npos);
   // Nothing else was asked for than to be told.
-  EXPECT_EQ(Shell(kv + "get k >/dev/full").exit_code, 1);
-  EXPECT_EQ(Shell(kv + "scan a >&-").exit_code, 1);
+  for (const char* read :
+       {"get k >/dev/full", "scan a >&-", "get k --json >/dev/full"}) {
+    const Output untold = Shell(kv + read);
+    EXPECT_EQ(untold.exit_code, 1) << read;
+    EXPECT_NE(untold.err.find("ask again with one that can be written"),
+              std::string::npos)
+        << untold.err;
+  }
   // A failure is one still.
   EXPECT_EQ(Shell(kv + "cas k other new >/dev/full").exit_code, 1);
 

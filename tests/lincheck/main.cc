@@ -213,6 +213,5 @@ int Run(int count, char** values) {
 int main(int count, char** values) {
   quorate::PrepareStandardStreams();
   return quorate::FinishStandardStreams("quorate-lincheck",
-                                        quorate::lincheck::Run(count, values),
-                                        quorate::OutputIs::kAReport);
+                                        quorate::lincheck::Run(count, values));
 }

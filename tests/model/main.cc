@@ -361,6 +361,5 @@ int Main(int argc, char** argv) {
 int main(int argc, char** argv) {
   quorate::PrepareStandardStreams();
   return quorate::FinishStandardStreams("quorate-explore",
-                                        quorate::model::Main(argc, argv),
-                                        quorate::OutputIs::kAReport);
+                                        quorate::model::Main(argc, argv));
 }

@@ -231,6 +231,5 @@ int Main(int argc, char** argv) {
 int main(int argc, char** argv) {
   quorate::PrepareStandardStreams();
   return quorate::FinishStandardStreams("quorate-sim",
-                                        quorate::sim::Main(argc, argv),
-                                        quorate::OutputIs::kAReport);
+                                        quorate::sim::Main(argc, argv));
 }

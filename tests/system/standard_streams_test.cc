@@ -43,7 +43,8 @@ Child RunChild(const std::function<void()>& spoil,
     spoil();
     PrepareStandardStreams();
     work();
-    _exit(FinishStandardStreams("program", 0, output));
+    DeclareOutput(output);
+    _exit(FinishStandardStreams("program", 0));
   }
   close(pipe_ends[1]);
   Child child;

@@ -17,7 +17,9 @@ bool Names(RefusalReason reason, std::size_t limit) {
 TEST(RefusalTest, EachNamesTheLimitItRestsOn) {
   EXPECT_TRUE(Names(RefusalReason::kKeyTooLarge, kMaxKeyBytes));
   EXPECT_TRUE(Names(RefusalReason::kValueTooLarge, kMaxValueBytes));
-  EXPECT_TRUE(Names(RefusalReason::kValueTooLarge, kMaxBatchBytes));
+  // What clients meet: a batch's limit is never the first.
+  EXPECT_TRUE(Names(RefusalReason::kValueTooLarge, kMaxClientFrameBytes));
+  EXPECT_FALSE(Names(RefusalReason::kValueTooLarge, kMaxBatchBytes));
   EXPECT_TRUE(
       Names(RefusalReason::kTooManyOperations, kMaxOperationsPerCommand));
   EXPECT_TRUE(Names(RefusalReason::kPipelineFull, kMaxPipelinePerSession));
