@@ -1,7 +1,11 @@
 #include "tests/power/disk.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <cerrno>
+
+#include "wire/fingerprint.h"
 
 namespace quorate::power {
 namespace {
@@ -256,6 +260,39 @@ void Disk::PowerOn(Tear tear, std::uint64_t seed) {
 void Disk::GoOn() {
   has_power_ = true;
   Prepare({});
+}
+
+std::uint64_t Disk::Fingerprint() const {
+  quorate::Fingerprint print;
+  const auto mix_text = [&print](std::string_view text) {
+    print.Mix(text.size());
+    print.Mix(XXH3_64bits(text.data(), text.size()));
+  };
+  const auto mix_names = [&](const auto& names) {
+    print.Mix(names.size());
+    for (const auto& [name, inode] : names) {
+      mix_text(name);
+      print.Mix(
+          static_cast<std::uint64_t>(std::optional<Inode>(inode).value_or(0)));
+    }
+  };
+  print.Mix(has_power_ ? 1 : 0);
+  for (const auto& [inode, file] : files_) {
+    print.Mix(static_cast<std::uint64_t>(inode));
+    mix_text(file.durable);
+    mix_text(file.visible);
+    print.Mix(file.unsynced.size());
+    for (const Change& change : file.unsynced) {
+      print.Mix((change.is_truncation ? 2u : 0u) | (change.lost ? 1u : 0u));
+      print.Mix(change.offset);
+      mix_text(change.bytes);
+    }
+  }
+  mix_names(visible_names_);
+  mix_names(durable_names_);
+  print.Mix(unsynced_names_.size());
+  for (const NameChange& change : unsynced_names_) mix_names(change);
+  return print.value();
 }
 
 }  // namespace quorate::power

@@ -4,10 +4,11 @@
 // groups were acknowledged, and which single one may be there or not, because
 // its Append failed. Every opening is a comparison with them: all acknowledged
 // groups in order and unchanged, at most the doubtful one behind them, and what
-// was replayed once counts as acknowledged from then on (reliability.md ENV3). An
-// error is excused only by trouble of the disk; after it the store is asked for
-// everything again and has to give the same error. Contents follow from life
-// and number, so that a group of an earlier life that comes back is noticed.
+// was replayed once counts as acknowledged from then on (reliability.md ENV3).
+// An error is excused only by trouble of the disk; after it the store is asked
+// for everything again and has to give the same error. Contents follow from
+// life and number, so that a group of an earlier life that comes back is
+// noticed.
 #pragma once
 
 #include <cstdint>
