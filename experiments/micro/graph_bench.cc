@@ -100,7 +100,7 @@ void BM_ChainInOrder(benchmark::State& state) {
 }
 void BM_ChainFirstVertexLast(benchmark::State& state) {
   Workload chain = Chain(static_cast<std::size_t>(state.range(0)));
-  std::ranges::rotate(chain.order, chain.order.begin() + 1);
+  std::rotate(chain.order.begin(), chain.order.begin() + 1, chain.order.end());
   ResolveAll(state, chain);
 }
 void BM_ChainBackwards(benchmark::State& state) {
@@ -158,7 +158,8 @@ void BM_OneComponent(benchmark::State& state) {
         v - 1 - static_cast<Vertex>(random() % std::min<Vertex>(v, 100)));
     workload.EndVertex();
   }
-  std::ranges::rotate(workload.order, workload.order.begin() + 1);
+  std::rotate(workload.order.begin(), workload.order.begin() + 1,
+              workload.order.end());
   ResolveAll(state, workload);
 }
 

@@ -233,8 +233,9 @@ TEST_P(IndexAgainstModel, AgreesOnRandomBatches) {
           } while (IsRange(kind) && !with_scans);
           // A key that is added to and raised may be reported too often.
           const std::string& of_kind = kind == OperationKind::kMax ? own : key;
-          operations.push_back(Op(
-              kind, of_kind, kind == OperationKind::kScan ? ends[i % 4] : "v"));
+          const std::string_view value =
+              kind == OperationKind::kScan ? std::string_view(ends[i % 4]) : "v";
+          operations.push_back(Op(kind, of_kind, value));
         }
         const int replica = static_cast<int>(random() % 3);
         const InstanceId id =

@@ -358,7 +358,7 @@ TEST(ExecutorTest, ExecutesSequencesOfOneClientInAnyOrder) {
     EXPECT_EQ(ValueOf(executor, "k"), "15");
     if (order == 0) state_hash = executor.state_hash();
     EXPECT_EQ(executor.state_hash(), state_hash);
-    std::ranges::rotate(decisions, decisions.begin() + 1);
+    std::rotate(decisions.begin(), decisions.begin() + 1, decisions.end());
   }
 }
 

@@ -31,8 +31,7 @@ class KeyTable {
  public:
   explicit KeyTable(std::vector<std::string> keys) : keys_(std::move(keys)) {
     std::ranges::sort(keys_);
-    const auto rest = std::ranges::unique(keys_);
-    keys_.erase(rest.begin(), rest.end());
+    keys_.erase(std::unique(keys_.begin(), keys_.end()), keys_.end());
   }
   const std::vector<std::string>& keys() const { return keys_; }
   // The first key that is not before `key`.

@@ -16,8 +16,7 @@ std::vector<std::int64_t> Ranks(const History& history,
     times.push_back(history[index].ret);
   }
   std::ranges::sort(times);
-  const auto rest = std::ranges::unique(times);
-  times.erase(rest.begin(), rest.end());
+  times.erase(std::unique(times.begin(), times.end()), times.end());
   return times;
 }
 

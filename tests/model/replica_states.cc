@@ -35,7 +35,7 @@ std::vector<std::string> KeysOf(const Scope& scope) {
     keys.insert(keys.end(), command.keys.begin(), command.keys.end());
   }
   std::ranges::sort(keys);
-  keys.erase(std::ranges::unique(keys).begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
   return keys;
 }
 
