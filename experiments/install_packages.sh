@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that building, testing and drawing need
-# (packages.txt), or with --peers those of the comparison with other stores too
-# (packages_peers.txt). Does nothing, and needs no root, when all are there.
+# Installs the Debian packages that building and drawing need (packages.txt);
+# with --tests those of the sanitized tests too (packages_tests.txt), with --peers
+# those of the comparison with other stores (packages_peers.txt). Does nothing,
+# and needs no root, when all are there.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 lists=(packages.txt)
-[ "${1:-}" != --peers ] || lists+=(packages_peers.txt)
+case "${1:-}" in
+  "") ;;
+  --tests | --peers) lists+=("packages_${1#--}.txt") ;;
+  *) echo "usage: install_packages.sh [--tests | --peers]" >&2; exit 2 ;;
+esac
 
 missing=()
 while read -r package; do
