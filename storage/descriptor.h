@@ -43,4 +43,10 @@ inline constexpr char kBringBack[] =
     "older copy, or an empty one, has forgotten votes that others have counted "
     "and is refused; without it this node stays away, and the others go on";
 
+// Why a setting that is agreed cannot be changed in a directory that holds
+// data, and what to do instead.
+inline constexpr char kFixedFromTheFirst[] =
+    "it is fixed from a node's first record on, and another value needs "
+    "another cluster, with an id and directories of its own";
+
 }  // namespace quorate

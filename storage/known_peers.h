@@ -6,7 +6,10 @@
 // counts: a node that restarts must not take a wiped replica, or an older copy
 // of one, for the one it knew, or the two would make a quorum that remembers
 // nothing (BM16). Records that are heard of later go to the mark `heard`, which
-// costs no sync. Used by one thread.
+// costs no sync. Both are there from the first start on and say whose they are:
+// a node whose files are damaged, gone or older than each other must stop
+// itself, or it would tell healthy peers that they have lost something, or take
+// everybody for new. Used by one thread.
 #pragma once
 
 #include <array>
@@ -14,6 +17,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -34,9 +38,19 @@ class KnownPeers {
  public:
   // Of this process only: for nodes that keep nothing on disk.
   KnownPeers() = default;
-  // What `directory` says; nobody when it has no such file. DataLoss when the
-  // files make no sense.
-  static absl::StatusOr<KnownPeers> Load(const std::string& directory);
+  // What the files in `directory`, whose incarnation this is, say. DataLoss
+  // when one of them is gone or damaged, FailedPrecondition when it belongs to
+  // another directory.
+  static absl::StatusOr<KnownPeers> Load(const std::string& directory,
+                                         std::uint64_t incarnation);
+  // Makes the files of a new directory; nobody has been met. Durable but for
+  // their names, like what TakeOver makes.
+  static absl::Status Create(const std::string& directory,
+                             std::uint64_t incarnation);
+  // The files of an earlier release, which had no checksum and were not there
+  // before somebody had been met, in the form of this one.
+  static absl::Status TakeOver(const std::string& directory,
+                               std::uint64_t incarnation);
 
   const std::optional<KnownPeer>& Find(ReplicaId peer) const {
     return peers_[static_cast<std::size_t>(Index(peer))];
@@ -49,12 +63,31 @@ class KnownPeers {
   absl::Status WriteHeard();
 
  private:
-  absl::Status ReadPeers();
-  absl::Status ReadHeard(const std::string& path);
-  std::string HeardBytes() const;
+  using Peers = std::array<std::optional<KnownPeer>, kMaxNodes>;
+  // What the mark `heard` holds.
+  struct Heard {
+    std::uint64_t incarnation = 0;  // of this node's directory
+    std::uint64_t meetings = 0;     // that `peers` had told of by then
+    std::array<RecordSequence, kMaxNodes> records{};
+  };
 
-  std::string path_;  // Empty: kept in memory.
-  std::array<std::optional<KnownPeer>, kMaxNodes> peers_;
+  KnownPeers(const std::string& directory, std::uint64_t incarnation);
+  std::string PeersPath() const;
+  std::string HeardPath() const;
+  absl::StatusOr<std::optional<std::string>> ReadPeersFile() const;
+  absl::Status ParsePeers(const std::string& bytes);
+  absl::Status ParsePeerLines(std::string_view text);
+  absl::Status ReadHeard();
+  absl::Status ReadFormerHeard();
+  void Raise(const std::array<RecordSequence, kMaxNodes>& records);
+  std::string PeersBytes(const Peers& peers, std::uint64_t meetings) const;
+  Heard WhatIsHeard() const;
+  absl::Status CreateHeard();
+
+  std::string directory_;  // Empty: kept in memory.
+  std::uint64_t incarnation_ = 0;
+  std::uint64_t meetings_ = 0;  // counts what Remember has written
+  Peers peers_;
   std::optional<MarkFile> heard_;
   bool heard_more_ = false;  // than is written down
 };

@@ -1,6 +1,7 @@
 #include "storage/mark_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <xxhash.h>
 
 #include <array>
@@ -79,11 +80,18 @@ absl::StatusOr<std::optional<MarkFile>> MarkFile::Open(
     return FileError("open", path, errno);
   }
   MarkFile mark(path, std::move(file));
+  // Half a file would pass for one with a torn sector.
+  struct stat facts {};
+  if (fstat(mark.file_.fd(), &facts) != 0) {
+    return FileError("read", path, errno);
+  }
+  const bool whole = facts.st_size == static_cast<off_t>(2 * kMarkSectorBytes);
   const bool first = mark.Read(0);
-  if (!mark.Read(1) && !first) {
-    return absl::DataLossError(
-        absl::StrCat("cannot read \"", path,
-                     "\": it is not what this program wrote; ", kBringBack));
+  if (!whole || (!mark.Read(1) && !first)) {
+    return absl::DataLossError(absl::StrCat(
+        "cannot read \"", path, "\": it is damaged, ",
+        whole ? "in both of its parts" : "and not as long as it was written",
+        "; ", kBringBack));
   }
   return std::optional<MarkFile>(std::move(mark));
 }

@@ -24,8 +24,8 @@ class MarkFile {
  public:
   static constexpr std::size_t kMostBytes = 480;
 
-  // The mark at `path`: nullopt when there is no such file, DataLoss when
-  // neither sector makes sense.
+  // The mark at `path`: nullopt when there is no such file, DataLoss when it
+  // has another size or neither sector makes sense.
   static absl::StatusOr<std::optional<MarkFile>> Open(const std::string& path);
   // Makes the file, durably but for its name. In place of one that is there.
   static absl::StatusOr<MarkFile> Create(const std::string& path,

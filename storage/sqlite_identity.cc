@@ -2,15 +2,29 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 
+#include "storage/known_peers.h"
 #include "storage/rules.h"
 #include "storage/sqlite_schema.h"
 #include "storage/sqlite_store.h"
 
 namespace quorate {
+
+bool SqliteStore::IsIn(const std::string& directory) {
+  return std::ranges::any_of(
+      std::array{kDatabaseName, kWalName, kIdentityName, kMarkName, kPeersName},
+      [&](const char* name) {
+        std::error_code ignored;
+        return std::filesystem::exists(std::filesystem::path(directory) / name,
+                                       ignored);
+      });
+}
 
 absl::Status SqliteStore::LoadSchema(const StoreIdentity& expected,
                                      bool had_identity) {
@@ -72,6 +86,9 @@ absl::Status SqliteStore::CreateSchema(const StoreIdentity& identity) {
 absl::Status SqliteStore::UpgradeSchema() {
   absl::Status status = connection_->Checkpoint(/*truncate=*/true);
   if (status.ok() && schema_ < kFirstWithLives) status = CreateMark();
+  if (status.ok()) {
+    status = KnownPeers::TakeOver(directory_.path(), identity_.incarnation);
+  }
   if (status.ok()) status = directory_.SyncNames();
   if (!status.ok()) return status;
   status = connection_->Execute(absl::StrCat(
@@ -80,8 +97,11 @@ absl::Status SqliteStore::UpgradeSchema() {
       schema_ < kFirstWithLives
           ? "ALTER TABLE node ADD COLUMN life INTEGER NOT NULL DEFAULT 0;"
           : "",
-      "ALTER TABLE node ADD COLUMN name TEXT NOT NULL DEFAULT '';",
-      kSettingSchema));
+      schema_ < kFirstWithSettings
+          ? absl::StrCat("ALTER TABLE node ADD COLUMN name TEXT NOT NULL "
+                         "DEFAULT '';",
+                         kSettingSchema)
+          : ""));
   if (status.ok()) status = WriteSettings();
   if (status.ok()) status = connection_->Execute("COMMIT");
   return status;
@@ -120,8 +140,14 @@ absl::Status SqliteStore::WriteSettings() {
   return absl::OkStatus();
 }
 
+// The database's name is durable before any file that tells of it: or a power
+// loss now could leave these alone, and the next start would miss the database.
 absl::Status SqliteStore::MarkReady() {
-  absl::Status status = CreateMark();
+  absl::Status status = directory_.SyncNames();
+  if (status.ok()) status = CreateMark();
+  if (status.ok()) {
+    status = KnownPeers::Create(directory_.path(), identity_.incarnation);
+  }
   if (status.ok()) status = directory_.WriteIdentity(identity_);
   if (status.ok()) status = connection_->Execute("UPDATE node SET ready = 1");
   return status;
@@ -194,10 +220,7 @@ absl::Status SqliteStore::CheckSettings(const StoreIdentity& expected) {
           Assignment(name, difference->there), "; ",
           difference->of_release()
               ? "start the release of quorate that wrote it"
-              : absl::StrCat("set ", name,
-                             " back: it is fixed from a node's first record "
-                             "on, and another value needs another cluster, "
-                             "with an id and directories of its own")));
+              : absl::StrCat("set ", name, " back: ", kFixedFromTheFirst)));
 }
 
 absl::Status SqliteStore::CheckBelongs(const StoreIdentity& expected) {
@@ -261,7 +284,6 @@ absl::Status SqliteStore::CompareIdentityFile(const StoreIdentity& expected) {
                 "too");
   }
   const StoreIdentity& other = **file;
-  former_file_ = other.cluster_id != expected.cluster_id;
   if ((other.cluster_id == identity_.cluster_id ||
        other.cluster_id == expected.former_cluster_id) &&
       other.node == identity_.node &&

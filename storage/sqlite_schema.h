@@ -18,13 +18,18 @@ namespace quorate {
 inline constexpr char kDatabaseName[] = "node.db";
 inline constexpr char kWalName[] = "node.db-wal";
 inline constexpr char kMarkName[] = "mark";
+inline constexpr char kPeersName[] = "peers";
 // Older ones are brought up to date: 1 had no checkpoints, 2 no lives and no
-// mark, 3 no settings but some that stood with the cluster's id.
+// mark, 3 no settings but some that stood with the cluster's id, 4 no checksums
+// in `identity` and `peers`, which was not there before somebody had been met.
 inline constexpr std::int64_t kFirstSchemaVersion = 1;
 inline constexpr std::int64_t kFirstWithCheckpoints = 2;
 inline constexpr std::int64_t kFirstWithLives = 3;
 inline constexpr std::int64_t kFirstWithSettings = 4;
-inline constexpr std::int64_t kSchemaVersion = 4;
+inline constexpr std::int64_t kSchemaVersion = 5;
+// A shorter file is none of SQLite's: it takes it for a new one, and removes
+// the log beside it.
+inline constexpr std::uint64_t kDatabaseHeaderBytes = 100;
 // "QRTE", in the file's header: tells our databases from anybody else's.
 inline constexpr std::int64_t kApplicationId = 0x51525445;
 

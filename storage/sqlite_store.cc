@@ -59,16 +59,13 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(
 // Nothing in the directory is changed before it is known to be ours and whole.
 absl::Status SqliteStore::Load(const StoreIdentity& expected) {
   // To be looked at before SQLite is: it creates what is missing.
-  const bool had_database = directory_.Exists(kDatabaseName);
   const bool had_wal = directory_.Exists(kWalName);
   const absl::StatusOr<std::optional<StoreIdentity>> file =
       directory_.ReadIdentity();
   if (!file.ok()) return file.status();
-  // ST5: a wiped database must not come back empty: the node would forget its
-  // votes and could vote a second time.
-  if (!had_database && (file->has_value() || had_wal)) {
-    return Lost(path(),
-                "the database is missing, though this directory had one");
+  if (absl::Status status = CheckDatabaseFile(file->has_value());
+      !status.ok()) {
+    return status;
   }
   if (absl::Status status = CheckWal(directory_.File(kWalName));
       !rules::IsWhole(status)) {
@@ -103,6 +100,26 @@ absl::Status SqliteStore::Load(const StoreIdentity& expected) {
   return BeginLife();
 }
 
+// ST5: a wiped database must not come back empty: the node would forget its
+// votes and could vote a second time. Whatever else is there tells that there
+// was one; a crash while it was being created leaves an empty file alone.
+absl::Status SqliteStore::CheckDatabaseFile(bool had_identity) const {
+  const std::uint64_t bytes = directory_.SizeOf(kDatabaseName);
+  if (bytes >= kDatabaseHeaderBytes) return absl::OkStatus();
+  const bool exists = directory_.Exists(kDatabaseName);
+  const bool had_one =
+      had_identity || directory_.Exists(kMarkName) ||
+      directory_.Exists(kPeersName) ||
+      (exists ? directory_.SizeOf(kWalName) > 0 : directory_.Exists(kWalName));
+  if (!had_one) return absl::OkStatus();
+  return Lost(path(), absl::StrCat(!exists ? "the database is missing"
+                                   : bytes == 0
+                                       ? std::string("the database is empty")
+                                       : absl::StrCat("the database is cut to ",
+                                                      bytes, " bytes"),
+                                   ", though this directory had one"));
+}
+
 // ENV3: truncating the WAL puts the last life's commits into the database
 // before anybody can be told of them. The mark and the names are made durable
 // as well, before the first group.
@@ -113,9 +130,7 @@ absl::Status SqliteStore::Load(const StoreIdentity& expected) {
 absl::Status SqliteStore::BeginLife() {
   absl::Status status = directory_.KeepBallast(options_.ballast_bytes);
   if (status.ok() && takes_settings_) status = TakeOverSettings();
-  if (status.ok() && former_file_) {
-    status = directory_.WriteIdentity(identity_);
-  }
+  if (status.ok()) status = directory_.KeepIdentity(identity_);
   if (status.ok()) status = connection_->Checkpoint(/*truncate=*/true);
   if (status.ok()) {
     status = connection_->Execute(

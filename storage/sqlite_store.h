@@ -45,6 +45,9 @@ class SqliteStore : public Store {
       const std::string& directory, const StoreIdentity& expected,
       const SqliteStoreOptions& options = {});
 
+  // Has a node kept anything in this directory, whole or not?
+  static bool IsIn(const std::string& directory);
+
   // Without Close this is a crash as far as the next start is concerned.
   ~SqliteStore() override;
 
@@ -79,6 +82,7 @@ class SqliteStore : public Store {
   };
 
   absl::Status Load(const StoreIdentity& expected);
+  absl::Status CheckDatabaseFile(bool had_identity) const;
   absl::Status LoadSchema(const StoreIdentity& expected, bool had_identity);
   absl::Status CreateSchema(const StoreIdentity& identity);
   absl::Status UpgradeSchema();
@@ -130,7 +134,6 @@ class SqliteStore : public Store {
   bool clean_ = false;
   // Those expected differ, and there is no group yet.
   bool takes_settings_ = false;
-  bool former_file_ = false;  // The identity file is of an earlier schema.
   absl::Status poison_;
 };
 

@@ -16,16 +16,20 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "storage/checked_text.h"
 #include "storage/descriptor.h"
 
 namespace quorate {
 namespace {
 
-constexpr char kIdentityName[] = "identity";
 constexpr char kBallastName[] = "ballast";
+constexpr char kClusterField[] = "cluster ";
 constexpr std::size_t kPieceBytes = 64 * 1024;
-constexpr char kIdentityTitle[] =
+// The first form had no checksum, and is still read.
+constexpr char kFormerIdentityTitle[] =
     "quorate store 1 - do not edit, copy or remove";
+constexpr char kIdentityTitle[] =
+    "quorate store 2 - do not edit, copy or remove";
 
 bool WriteAll(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -93,14 +97,20 @@ bool ParseNumber(std::string_view text, Number& number) {
 }
 
 std::string FormatIdentity(const StoreIdentity& identity) {
-  return absl::StrCat(kIdentityTitle, "\ncluster ", identity.cluster_id,
-                      "\nnode r", Index(identity.node) + 1, "\nincarnation ",
-                      identity.incarnation, "\n");
+  return WithChecksum(absl::StrCat(
+      kIdentityTitle, "\ncluster ", identity.cluster_id, "\nnode r",
+      Index(identity.node) + 1, "\nincarnation ", identity.incarnation, "\n"));
 }
 
-std::optional<StoreIdentity> ParseIdentity(const std::string& text) {
-  const std::vector<std::string> lines = absl::StrSplit(text, '\n');
-  if (lines.size() != 5 || lines[0] != kIdentityTitle || !lines[4].empty()) {
+std::optional<StoreIdentity> ParseIdentity(std::string_view bytes) {
+  const bool former = bytes.starts_with(kFormerIdentityTitle);
+  const auto text = former ? std::optional(bytes) : WithoutChecksum(bytes);
+  if (!text) return std::nullopt;
+  const std::vector<std::string> lines =
+      absl::StrSplit(std::string(*text), '\n');
+  if (lines.size() != 5 || !lines[4].empty() ||
+      lines[0] != (former ? kFormerIdentityTitle : kIdentityTitle) ||
+      !absl::StartsWith(lines[1], kClusterField)) {
     return std::nullopt;
   }
   const auto field = [&](std::size_t line, const char* name) {
@@ -109,7 +119,7 @@ std::optional<StoreIdentity> ParseIdentity(const std::string& text) {
                : std::string();
   };
   StoreIdentity identity;
-  identity.cluster_id = field(1, "cluster ");
+  identity.cluster_id = field(1, kClusterField);
   int node = 0;
   if (!ParseNumber(field(2, "node r"), node) || node < 1 || node > kMaxNodes ||
       !ParseNumber(field(3, "incarnation "), identity.incarnation)) {
@@ -198,9 +208,8 @@ absl::StatusOr<std::optional<StoreIdentity>> StoreDirectory::ReadIdentity()
   std::optional<StoreIdentity> identity =
       ParseIdentity(ReadUpTo(file.fd(), 4096));
   if (!identity.has_value()) {
-    return absl::DataLossError(
-        absl::StrCat("cannot read \"", path,
-                     "\": it is not what this program wrote; ", kBringBack));
+    return absl::DataLossError(absl::StrCat("cannot read \"", path,
+                                            "\": it is damaged; ", kBringBack));
   }
   return identity;
 }
@@ -213,6 +222,15 @@ absl::Status StoreDirectory::WriteIdentity(
     return status;
   }
   return SyncNames();
+}
+
+absl::Status StoreDirectory::KeepIdentity(const StoreIdentity& identity) const {
+  const std::string expected = FormatIdentity(identity);
+  Descriptor file(open(File(kIdentityName).c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.ok() && ReadUpTo(file.fd(), expected.size() + 1) == expected) {
+    return absl::OkStatus();
+  }
+  return WriteIdentity(identity);
 }
 
 absl::Status StoreDirectory::KeepBallast(std::size_t bytes) const {

@@ -18,6 +18,8 @@
 
 namespace quorate {
 
+inline constexpr char kIdentityName[] = "identity";
+
 // "node r2", or "node number 2" where the name was not kept.
 std::string DescribeNode(const StoreIdentity& identity);
 // "node r2 of cluster \"demo\"".
@@ -47,10 +49,12 @@ class StoreDirectory {
   // Best effort: removes a file that this process made.
   void Remove(const char* name) const;
 
-  // Nullopt when there is no identity file; DataLoss when it makes no sense.
+  // Nullopt when there is no identity file; DataLoss when it is damaged.
   absl::StatusOr<std::optional<StoreIdentity>> ReadIdentity() const;
   // All or nothing, and durable when it returns.
   absl::Status WriteIdentity(const StoreIdentity& identity) const;
+  // The same where the file is not there word for word.
+  absl::Status KeepIdentity(const StoreIdentity& identity) const;
 
   // Makes sure that `ballast` occupies `bytes` on the disk.
   absl::Status KeepBallast(std::size_t bytes) const;

@@ -76,7 +76,8 @@ absl::Status Node::OpenStore() {
                     .former_cluster_id = config_.FormerIdentity()});
     if (!store.ok()) return store.status();
     store_ = *std::move(store);
-    absl::StatusOr<KnownPeers> peers = KnownPeers::Load(directory);
+    absl::StatusOr<KnownPeers> peers =
+        KnownPeers::Load(directory, store_->identity().incarnation);
     if (!peers.ok()) return peers.status();
     known_peers_ = *std::move(peers);
   }

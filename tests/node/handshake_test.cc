@@ -77,11 +77,13 @@ TEST_F(HandshakeTest, KnowsAfterARestartWhomItHasMet) {
   const std::string folder =
       testing::TempDir() + "/handshake-" + std::to_string(getpid());
   std::filesystem::create_directories(folder);
+  ASSERT_TRUE(KnownPeers::Create(folder, own_.incarnation).ok());
+  const auto load = [&] { return *KnownPeers::Load(folder, own_.incarnation); };
   {
-    Handshake before(config_, 1, own_, *KnownPeers::Load(folder));
+    Handshake before(config_, 1, own_, load());
     EXPECT_FALSE(Dial(before, From(2, 77)));
   }
-  Handshake after(config_, 1, own_, *KnownPeers::Load(folder));
+  Handshake after(config_, 1, own_, load());
   const auto refusal = Dial(after, From(2, 78));
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->reason, Refusal::kWrongIncarnation);

@@ -64,6 +64,10 @@ TEST_F(MarkFileTest, RefusesAFileThatMakesNoSense) {
     WriteFile(path_, text);
     EXPECT_TRUE(absl::IsDataLoss(MarkFile::Open(path_).status())) << text;
   }
+  // Half of a mark would be an older one.
+  MakeMark(4);
+  WriteFile(path_, ReadFile(path_).substr(0, 512));
+  EXPECT_TRUE(absl::IsDataLoss(MarkFile::Open(path_).status()));
 }
 
 }  // namespace

@@ -161,6 +161,12 @@ TEST_F(SqliteIdentityTest, TakesOtherSettingsAsLongAsThereIsNoGroup) {
   EXPECT_TRUE(SqliteStore::Open(directory_.path(), other).ok());
 }
 
+// The identity file as it was before it had a checksum.
+std::string WithoutItsChecksum(std::string file) {
+  file.erase(file.find("checksum "));
+  return file.replace(file.find("store 2"), 7, "store 1");
+}
+
 // A directory of a release that kept the settings within the cluster's id.
 constexpr char kAsOfSchema2[] =
     "DROP TABLE setting; ALTER TABLE node DROP COLUMN name;"
@@ -171,7 +177,7 @@ constexpr char kAsOfSchema2[] =
 TEST_F(SqliteIdentityTest, TakesOverADirectoryOfTheSchemaBefore) {
   MakeStore(3);
   Alter(kAsOfSchema2);
-  std::string file = ReadFile(directory_.File("identity"));
+  std::string file = WithoutItsChecksum(ReadFile(directory_.File("identity")));
   file.replace(file.find("test"), 4, "test (fast path atlas)");
   WriteFile(directory_.File("identity"), file);
   StoreIdentity identity = TestIdentity();
@@ -221,7 +227,7 @@ TEST_F(SqliteIdentityTest, RefusesANewerSchema) {
   EXPECT_EQ(OpenStatus(),
             absl::FailedPreconditionError(
                 "cannot open store \"" + directory_.File("node.db") +
-                "\": schema version 7, this binary knows 1 to 4; start the "
+                "\": schema version 7, this binary knows 1 to 5; start the "
                 "release of quorate that wrote it"));
 }
 
@@ -251,6 +257,86 @@ TEST_F(SqliteIdentityTest, RefusesADatabaseThatWasEmptied) {
   EXPECT_THAT(Message(OpenStatus()), HasSubstr("the database is empty"));
 }
 
+// SQLite would take the file for a new one, and remove the log beside it.
+TEST_F(SqliteIdentityTest, LeavesTheLogOfADatabaseThatIsGoneOrCutAsItIs) {
+  {
+    auto store = OpenStore(directory_.path());
+    ASSERT_TRUE(store.ok()) << store.status();
+    ASSERT_TRUE(AppendGroups(**store, 1, 5).ok());
+  }
+  const std::string log = ReadFile(directory_.File("node.db-wal"));
+  ASSERT_FALSE(log.empty());
+  const std::string database = ReadFile(directory_.File("node.db"));
+  const auto expect_lost = [&](const char* what) {
+    for (const char* also_gone : {"ballast", "identity", "mark"}) {
+      const absl::Status status = OpenStatus();
+      EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+      EXPECT_THAT(Message(status),
+                  AllOf(HasSubstr(what), HasSubstr("node.db\""),
+                        HasSubstr(kBringBack)));
+      EXPECT_EQ(ReadFile(directory_.File("node.db-wal")), log);
+      std::filesystem::rename(directory_.File(also_gone),
+                              directory_.File(also_gone) + std::string("-"));
+    }
+    for (const char* also_gone : {"ballast", "identity", "mark"}) {
+      std::filesystem::rename(directory_.File(also_gone) + std::string("-"),
+                              directory_.File(also_gone));
+    }
+  };
+  WriteFile(directory_.File("node.db"), "");
+  expect_lost("the database is empty");
+  WriteFile(directory_.File("node.db"), database.substr(0, 60));
+  expect_lost("the database is cut to 60 bytes");
+  std::filesystem::remove(directory_.File("node.db"));
+  expect_lost("the database is missing");
+  WriteFile(directory_.File("node.db"), database);
+  EXPECT_TRUE(ReplayStatus().ok());
+}
+
+// After a clean stop there is no log that would tell.
+TEST_F(SqliteIdentityTest, KnowsADatabaseThatIsGoneByAnyFileBesideIt) {
+  MakeStore(1);
+  for (const char* name : {"node.db", "node.db-wal", "identity", "mark"}) {
+    std::filesystem::remove(directory_.File(name));
+    EXPECT_THAT(Message(OpenStatus()), HasSubstr("the database is missing"))
+        << name;
+  }
+  std::filesystem::remove(directory_.File("peers"));
+  EXPECT_TRUE(OpenStatus().ok());
+}
+
+TEST_F(SqliteIdentityTest, SaysThatAnIdentityFileIsDamagedForEachFlippedBit) {
+  MakeStore(1);
+  const std::string before = ReadFile(directory_.File("identity"));
+  for (std::size_t at = 0; at < before.size(); ++at) {
+    std::string bytes = before;
+    bytes[at] = static_cast<char>(bytes[at] ^ (1 << at % 8));
+    WriteFile(directory_.File("identity"), bytes);
+    const absl::Status status = OpenStatus();
+    ASSERT_TRUE(absl::IsDataLoss(status)) << at << ": " << status;
+    ASSERT_THAT(Message(status), AllOf(HasSubstr("identity\": it is damaged"),
+                                       HasSubstr(kBringBack)));
+  }
+  WriteFile(directory_.File("identity"), before);
+  EXPECT_TRUE(OpenStatus().ok());
+}
+
+// Before the files `identity` and `peers` had checksums.
+TEST_F(SqliteIdentityTest, TakesOverAnIdentityFileWithoutAChecksum) {
+  MakeStore(3);
+  const std::string before = ReadFile(directory_.File("identity"));
+  WriteFile(directory_.File("identity"), WithoutItsChecksum(before));
+  for (const char* name : {"peers", "heard"}) {
+    std::filesystem::remove(directory_.File(name));
+  }
+  Alter("PRAGMA user_version = 4; PRAGMA wal_checkpoint(TRUNCATE)");
+  EXPECT_TRUE(ReplayStatus().ok());
+  EXPECT_EQ(ReadFile(directory_.File("identity")), before);
+  for (const char* name : {"peers", "heard"}) {
+    EXPECT_TRUE(std::filesystem::exists(directory_.File(name))) << name;
+  }
+}
+
 TEST_F(SqliteIdentityTest, RefusesADirectoryWithoutItsIdentityFile) {
   MakeStore(1);
   std::filesystem::remove(directory_.File("identity"));
@@ -261,8 +347,15 @@ TEST_F(SqliteIdentityTest, RefusesADirectoryWithoutItsIdentityFile) {
 
 TEST_F(SqliteIdentityTest, RefusesAnIdentityFileThatMakesNoSense) {
   MakeStore(1);
-  WriteFile(directory_.File("identity"), "quorate store 1\nnode r12\n");
-  EXPECT_TRUE(absl::IsDataLoss(OpenStatus())) << OpenStatus();
+  for (const char* text :
+       {"", "quorate store 1\nnode r12\n",
+        "quorate store 1 - do not edit, copy or remove\nclusteR test\nnode r2\n"
+        "incarnation 77\n"}) {
+    WriteFile(directory_.File("identity"), text);
+    const absl::Status status = OpenStatus();
+    EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+    EXPECT_THAT(Message(status), HasSubstr("it is damaged"));
+  }
 }
 
 TEST_F(SqliteIdentityTest, RefusesTheFilesOfTwoLivesMixed) {
