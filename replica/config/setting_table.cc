@@ -45,7 +45,8 @@ const SettingRow kRows[] = {
      kAgreed, meaning::DurabilityName,
      "what a quorum acknowledges is durable only if its members write; a "
      "member without a disk cannot take a snapshot, so others must not leave "
-     "it out"},
+     "it out. Nodes in memory leave nothing behind: once all are stopped their "
+     "cluster may begin anew with a disk, never the other way round"},
 
     {"protocol.fast_path", Choice<&Settings::fast_path>(),
      "when one round trip is enough (`replica/README.md`, the family)", kAgreed,

@@ -60,7 +60,7 @@ absl::Status Node::OpenStore() {
   life_ = {.incarnation = RandomNumber(), .life = 1, .process = RandomNumber()};
   if (config_.durability == Durability::kMemory) {
     store_.reset();
-    return absl::OkStatus();
+    return CheckNothingIsKept();
   }
   if (store_ == nullptr) {
     const std::string& directory = config_.nodes[self_].directory;
@@ -84,6 +84,22 @@ absl::Status Node::OpenStore() {
   life_.incarnation = store_->identity().incarnation;
   life_.life = store_->life();
   return absl::OkStatus();
+}
+
+// A node in memory leaves nothing behind, so what there is has been written
+// with another durability, and acknowledged: beside it the node would begin
+// anew. The reverse is no loss: what nodes in memory had has ended with their
+// processes.
+absl::Status Node::CheckNothingIsKept() const {
+  const std::string& directory = config_.nodes[self_].directory;
+  if (!SqliteStore::IsIn(directory)) return absl::OkStatus();
+  const std::string name(SettingRowOf("cluster.durability").name);
+  return absl::FailedPreconditionError(
+      Concat("cannot start in \"", directory, "\": a node has written it with ",
+             Assignment(name, std::string(Name(Durability::kFsync))),
+             ", and the configuration now means ",
+             Assignment(name, std::string(Name(config_.durability))), "; set ",
+             name, " back: ", kFixedFromTheFirst));
 }
 
 // What the store gives has the right checksum: what cannot be read is of

@@ -107,6 +107,7 @@ class Node : private PeerLinks::Handler {
 
   Node(ClusterConfig config, std::size_t self, NodeOptions options);
   absl::Status OpenStore();
+  absl::Status CheckNothingIsKept() const;
   absl::Status Restore();
   absl::Status Unreadable(const absl::Status& records) const;
   absl::Status OfAnother(Protocol writer) const;
