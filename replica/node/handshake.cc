@@ -1,5 +1,7 @@
 #include "replica/node/handshake.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +13,11 @@
 namespace quorate {
 namespace {
 
+constexpr char kNotUnderItsName[] = "may not vote under its old name";
+constexpr char kIsAnOlderCopy[] = "this is an older copy of its directory";
+constexpr char kStillConnected[] =
+    "which is still connected to another process of it";
+
 NodeLife AsLife(const KnownPeer& peer) {
   return {.incarnation = peer.incarnation,
           .life = peer.life,
@@ -19,13 +26,22 @@ NodeLife AsLife(const KnownPeer& peer) {
 }
 
 std::string LostDisk(const std::string& name, const NodeLife& now,
-                     const std::string& by, const NodeLife& known) {
+                     const std::string& by, const NodeLife& known,
+                     Durability durability) {
+  if (durability == Durability::kMemory) {
+    return Concat(
+        "node ", name, " comes as another process, node ", by,
+        " has met one before: it has lost its data with that "
+        "one (durability = \"memory\") and ",
+        kNotUnderItsName,
+        " beside "
+        "nodes that still have theirs; restart all: stop every node, then "
+        "start every node");
+  }
   return Concat("node ", name, " comes with a new directory (incarnation ",
                 absl::Hex(now.incarnation), "), node ", by, " has met it as ",
-                absl::Hex(known.incarnation),
-                ": it has lost its data and may not vote under its old name; ",
-                kBringBack,
-                " (with durability = \"memory\" restart the whole cluster)");
+                absl::Hex(known.incarnation), ": it has lost its data and ",
+                kNotUnderItsName, "; ", kBringBack);
 }
 
 std::string OlderCopy(const std::string& name, const NodeLife& now,
@@ -34,13 +50,22 @@ std::string OlderCopy(const std::string& name, const NodeLife& now,
                 now.record, " records, node ", by,
                 " has met another process "
                 "of it in life ",
-                known.life, " and heard of ", known.record,
-                ": this is an older copy of its directory, or one that another "
+                known.life, " and heard of ", known.record, ": ",
+                kIsAnOlderCopy,
+                ", or one that another "
                 "process uses too; stop it and ",
                 kBringBack);
 }
 
 }  // namespace
+
+bool SettlesItself(std::string_view refusal) {
+  return std::ranges::any_of(
+      std::array{kNotUnderItsName, kIsAnOlderCopy, kStillConnected},
+      [&](const char* part) {
+        return refusal.find(part) != std::string_view::npos;
+      });
+}
 
 std::string_view Name(Refusal reason) {
   switch (reason) {
@@ -56,6 +81,7 @@ std::string_view Name(Refusal reason) {
     case Refusal::kWrongNode: return "wrong_node";
     case Refusal::kWrongIncarnation: return "wrong_incarnation";
     case Refusal::kForgetful: return "forgetful";
+    case Refusal::kSelfForgetful: return "self_forgetful";
     case Refusal::kTwin: return "twin";
     case Refusal::kSilentConnection: return "silent_connection";
     case Refusal::kTooManyConnections: return "too_many_connections";
@@ -154,14 +180,15 @@ std::optional<HelloRefusal> Handshake::CheckSelf(const Hello& hello) const {
   const auto by = static_cast<std::size_t>(Index(hello.node));
   std::string text;
   if (met.incarnation != own_.incarnation) {
-    text = LostDisk(NameOf(self_), own_, NameOf(by), met);
+    text = LostDisk(NameOf(self_), own_, NameOf(by), met, config_.durability);
   } else if (rules::Forgets(own_, met)) {
     text = OlderCopy(NameOf(self_), own_, NameOf(by), met);
   } else {
     return std::nullopt;
   }
-  return HelloRefusal{
-      .reason = Refusal::kForgetful, .text = std::move(text), .of_self = true};
+  return HelloRefusal{.reason = Refusal::kSelfForgetful,
+                      .text = std::move(text),
+                      .of_self = true};
 }
 
 std::optional<HelloRefusal> Handshake::CheckKnown(const Hello& hello,
@@ -169,10 +196,10 @@ std::optional<HelloRefusal> Handshake::CheckKnown(const Hello& hello,
                                                   bool connected) const {
   const std::string& name = NameOf(static_cast<std::size_t>(Index(hello.node)));
   if (!rules::HasItsDisk(hello.life, known)) {
-    return HelloRefusal{
-        .reason = Refusal::kWrongIncarnation,
-        .text = LostDisk(name, hello.life, NameOf(self_), known),
-        .says_met = true};
+    return HelloRefusal{.reason = Refusal::kWrongIncarnation,
+                        .text = LostDisk(name, hello.life, NameOf(self_), known,
+                                         config_.durability),
+                        .says_met = true};
   }
   if (rules::Forgets(hello.life, known)) {
     return HelloRefusal{
@@ -183,13 +210,11 @@ std::optional<HelloRefusal> Handshake::CheckKnown(const Hello& hello,
   if (connected && hello.life.process != known.process) {
     return HelloRefusal{
         .reason = Refusal::kTwin,
-        .text = Concat(
-            "node ", name, " in life ", hello.life.life, " calls node ",
-            NameOf(self_),
-            ", which is still connected to another process of it, in life ",
-            known.life,
-            ": two processes use copies of one directory, or the "
-            "first has just died without a word; stop one of them")};
+        .text = Concat("node ", name, " in life ", hello.life.life,
+                       " calls node ", NameOf(self_), ", ", kStillConnected,
+                       ", in life ", known.life,
+                       ": two processes use copies of one directory, or the "
+                       "first has just died without a word; stop one of them")};
   }
   return std::nullopt;
 }

@@ -14,6 +14,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "replica/config/config.h"
 #include "replica/node/refusals.h"
@@ -21,6 +22,10 @@
 #include "wire/client_message.h"
 
 namespace quorate {
+
+// Does a refusal with this text settle itself? Who has forgotten something
+// stops, and a process before is soon known to have ended.
+bool SettlesItself(std::string_view refusal);
 
 struct HelloRefusal {
   Refusal reason{};

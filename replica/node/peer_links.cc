@@ -124,7 +124,9 @@ void PeerLinks::NoteRefusedCaller(const Hello& hello,
                            : node < peers_.size() ? config_.nodes[node].name
                                                   : Concat("number ", node + 1);
   if (NoteRefusal(name, Name(refusal.reason), refusal.text)) {
-    log_(Concat("refuses node ", name, ": ", refusal.text));
+    log_(Concat(
+        refusal.of_self ? "is refused by node " : peer_lines::kRefusesNode,
+        name, ": ", refusal.text));
   }
 }
 
@@ -364,7 +366,8 @@ void PeerLinks::Drop(Peer& peer, const std::string& why) {
 
 void PeerLinks::NoteDown(Peer& peer, const std::string& why) {
   peer.down_because = why;
-  LogOnce(peer, Concat("peer ", NameOf(peer), " is down: ", why));
+  LogOnce(peer,
+          Concat(peer_lines::kPeer, NameOf(peer), peer_lines::kIsDown, why));
 }
 
 void PeerLinks::Tick() {

@@ -41,6 +41,16 @@
 
 namespace quorate {
 
+// Of what a node logs about a peer: `quorate local` waits for these.
+namespace peer_lines {
+inline constexpr char kPeer[] = "peer ";
+inline constexpr char kIsUp[] = " is up";
+inline constexpr char kIsDown[] = " is down: ";
+inline constexpr char kRefuses[] = "it refuses us: ";
+inline constexpr char kRefused[] = "we refuse it: ";
+inline constexpr char kRefusesNode[] = "refuses node ";
+}  // namespace peer_lines
+
 // A node that is not worked with, for a reason that somebody has to see to.
 struct RefusedPeer {
   std::string peer;

@@ -243,7 +243,10 @@ void PeerLinks::HandleAnswer(std::uint64_t tag, const Frame& frame) {
   }
   if (const Reject* reject = std::get_if<Reject>(&*message)) {
     peer.pause_ms = kMostPauseMs;
-    EndCall(tag, Concat("it refuses us: ", reject->reason));
+    // What it has lost is known here, and said by it.
+    const bool of_itself = reject->code == Name(Refusal::kSelfForgetful);
+    EndCall(tag, Concat(of_itself ? peer_lines::kRefused : peer_lines::kRefuses,
+                        reject->reason));
     peer.taken = reject->taken;
     NoteRefusal(NameOf(peer), reject->code, reject->reason);
     return;
@@ -258,7 +261,9 @@ void PeerLinks::HandleAnswer(std::uint64_t tag, const Frame& frame) {
                                                   is_connected(peer.index))) {
     refusals_.Add(refusal->reason);
     peer.pause_ms = kMostPauseMs;
-    EndCall(tag, refusal->text);
+    EndCall(tag, Concat(refusal->of_self ? peer_lines::kRefuses
+                                         : peer_lines::kRefused,
+                        refusal->text));
     NoteRefusal(NameOf(peer), Name(refusal->reason), refusal->text);
     StopIfForgotten(*refusal);
     return;
@@ -284,7 +289,7 @@ void PeerLinks::GoUp(Peer& peer) {
   peer.since_ms = uv_now(loop_);
   peer.heard_tick = tick_;
   if (!reading_) peer.connection->PauseReading();
-  LogOnce(peer, Concat("peer ", NameOf(peer), " is up"));
+  LogOnce(peer, Concat(peer_lines::kPeer, NameOf(peer), peer_lines::kIsUp));
   // Told even if it was not suspected: the last connection may have taken
   // messages with it.
   peer.suspected = false;

@@ -24,6 +24,7 @@ enum class Refusal : std::uint8_t {
   kWrongNode,         // a replica that should not be at this end
   kWrongIncarnation,  // a replica that has lost its disk
   kForgetful,         // a replica that has less than it had; an older copy
+  kSelfForgetful,     // one that knows that it is this node which has less
   kTwin,              // a replica that is connected as another process
   kSilentConnection,  // no Hello in time
   kTooManyConnections,

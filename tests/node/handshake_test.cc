@@ -318,6 +318,23 @@ TEST_F(HandshakeTest, RefusesASecondProcessBesideOneThatIsConnected) {
   EXPECT_FALSE(Dial(From(2, life)));
 }
 
+// No directory can be brought back: to begin anew is all that helps.
+TEST_F(HandshakeTest, InMemoryTellsToRestartAll) {
+  ClusterConfig config = OfNodes(3);
+  config.durability = Durability::kMemory;
+  Handshake handshake(config, 1, own_, KnownPeers());
+  const auto hello = [&](std::uint64_t incarnation) {
+    return From(config, 2, {.incarnation = incarnation});
+  };
+  EXPECT_FALSE(Dial(handshake, hello(1)));
+  const auto refusal = Dial(handshake, hello(2));
+  ASSERT_TRUE(refusal);
+  EXPECT_TRUE(absl::StrContains(
+      refusal->text, "; restart all: stop every node, then start every node"))
+      << refusal->text;
+  EXPECT_FALSE(absl::StrContains(refusal->text, "bring back"));
+}
+
 TEST_F(HandshakeTest, LearnsFromAPeerThatItHasItselfForgotten) {
   Hello hello = From(2);
   const NodeLife cases[] = {
@@ -331,6 +348,7 @@ TEST_F(HandshakeTest, LearnsFromAPeerThatItHasItselfForgotten) {
     const auto refusal = Dial(hello);
     ASSERT_TRUE(refusal) << met.life;
     EXPECT_TRUE(refusal->of_self);
+    EXPECT_EQ(refusal->reason, Refusal::kSelfForgetful);
     EXPECT_TRUE(absl::StrContains(refusal->text, "node r2")) << refusal->text;
     EXPECT_TRUE(absl::StrContains(refusal->text, kBringBack)) << refusal->text;
     hello.node = ReplicaAt(0);

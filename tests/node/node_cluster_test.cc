@@ -174,6 +174,13 @@ class OlderCopyTest : public DurableClusterTest {
     std::filesystem::remove_all(DirectoryOf(index));
     std::filesystem::rename(folder_ / "copy", DirectoryOf(index));
   }
+  void AwaitLine(const std::string& begin) {
+    EXPECT_TRUE(RunUntil([&] {
+      return std::ranges::any_of(log_, [&](const std::string& line) {
+        return line.starts_with(begin);
+      });
+    })) << begin;
+  }
   // Starts the node, which stops by itself and says `text`.
   void ExpectStops(std::size_t index, const std::string& text) {
     absl::Status why;
@@ -221,8 +228,13 @@ TEST_F(OlderCopyTest, StopsForADirectoryThatWasWiped) {
   for (const std::size_t index : {2, 0}) EXPECT_TRUE(StopNode(index).ok());
   std::filesystem::remove_all(DirectoryOf(2));
   ExpectStops(2, "has lost its data");
+  // Both say who refuses whom: who calls, and who is called.
+  AwaitLine("peer r2 is down: it refuses us: node r3 comes with a new");
+  AwaitLine("refuses node r3: node r3 comes with a new");
   std::filesystem::remove_all(DirectoryOf(0));
   ExpectStops(0, "has lost its data");
+  AwaitLine("is refused by node r2: node r1 comes with a new");
+  AwaitLine("peer r1 is down: we refuse it: node r1 comes with a new");
 }
 
 TEST_F(OlderCopyTest, DoesNothingBesideTheOriginal) {
