@@ -92,14 +92,17 @@ int Up(const LocalArguments& arguments, const ClusterWishes& wishes) {
   absl::StatusOr<LocalCluster> cluster =
       LocalCluster::Open(arguments.directory, /*create=*/true);
   if (!cluster.ok()) return Fail(cluster.status());
-  const absl::Status up = cluster->Up(wishes, arguments.timeout_ms);
-  if (absl::IsInvalidArgument(up)) return Fail(up, kWrongUsage);
-  if (!up.ok()) return Fail(up, ExitCodeOf(*cluster));
+  const auto up = cluster->Up(wishes, arguments.timeout_ms);
+  if (absl::IsInvalidArgument(up.status())) {
+    return Fail(up.status(), kWrongUsage);
+  }
+  if (!up.ok()) return Fail(up.status(), ExitCodeOf(*cluster));
   const bool durable = cluster->config().durability == Durability::kFsync;
   fmt::print("{} nodes, {}, durability {}\n", cluster->config().nodes.size(),
              Name(cluster->config().settings.protocol),
              durable ? "fsync" : "memory (not durable)");
   PrintNodes(*cluster);
+  for (const std::string& note : *up) fmt::print("note: {}\n", note);
   fmt::print("next: quorate kv put greeting hello --config {}\n",
              ShellWord(cluster->config_path()));
   return kDone;
@@ -146,9 +149,10 @@ int Signal(LocalCluster& cluster, const std::string& node, int signal,
 int Start(LocalCluster& cluster, const LocalArguments& arguments) {
   const absl::StatusOr<std::size_t> index = cluster.FindNode(arguments.node);
   if (!index.ok()) return Fail(index.status(), kWrongUsage);
-  const absl::Status started = cluster.Start(*index, arguments.timeout_ms);
-  if (!started.ok()) return Fail(started, ExitCodeOf(cluster));
+  const auto started = cluster.Start(*index, arguments.timeout_ms);
+  if (!started.ok()) return Fail(started.status(), ExitCodeOf(cluster));
   fmt::print("started {}\n", cluster.config().nodes[*index].name);
+  for (const std::string& note : *started) fmt::print("note: {}\n", note);
   return kDone;
 }
 

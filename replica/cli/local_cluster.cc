@@ -16,6 +16,7 @@
 
 #include "replica/base/quorum.h"
 #include "replica/cli/arguments.h"
+#include "replica/cli/local_trouble.h"
 #include "replica/cli/node_starter.h"
 #include "wire/wan/load.h"
 
@@ -158,7 +159,24 @@ absl::StatusOr<LocalCluster> LocalCluster::Open(const std::string& directory,
   absl::StatusOr<ClusterConfig> config = LoadConfig(cluster.config_path());
   if (!config.ok()) return config.status();
   cluster.config_ = *std::move(config);
+  if (absl::Status own = cluster.CheckIsNoCopy(); !own.ok()) return own;
   return cluster;
+}
+
+// A folder that was moved is its nodes' still; one that was copied came with
+// the numbers of processes that are not its own.
+absl::Status LocalCluster::CheckIsNoCopy() const {
+  for (const LocalNode& node : Nodes()) {
+    if (node.state == ProcessState::kGone) continue;
+    const std::string folder = WorksElsewhere(*node.process, directory_);
+    if (folder.empty()) continue;
+    return absl::FailedPreconditionError(fmt::format(
+        "\"{}\" is a copy of the folder of a cluster that runs: {} (process "
+        "{}) "
+        "belongs to \"{}\"; give that one to --dir, or stop it there first",
+        directory_, node.config.name, node.process->pid, folder));
+  }
+  return absl::OkStatus();
 }
 
 LocalCluster::LocalCluster(LocalCluster&& other) noexcept
@@ -201,7 +219,8 @@ absl::StatusOr<std::size_t> LocalCluster::FindNode(
       "there is no node \"{}\"; this cluster has {}", number, names));
 }
 
-absl::Status LocalCluster::Up(const ClusterWishes& wishes, int timeout_ms) {
+absl::StatusOr<std::vector<std::string>> LocalCluster::Up(
+    const ClusterWishes& wishes, int timeout_ms) {
   if (config_.nodes.empty()) {
     if (absl::Status created = Create(wishes); !created.ok()) return created;
   } else if (absl::Status same = CheckWishes(wishes); !same.ok()) {
@@ -360,9 +379,19 @@ absl::Status LocalCluster::CheckWishes(const ClusterWishes& wishes) const {
   return absl::OkStatus();
 }
 
-absl::Status LocalCluster::StartSome(const std::vector<std::size_t>& indexes,
-                                     int timeout_ms) {
+absl::StatusOr<std::vector<std::string>> LocalCluster::StartSome(
+    const std::vector<std::size_t>& indexes, int timeout_ms) {
   std::vector<NodeStart> starts;
+  std::vector<RunningNode> running;
+  for (const LocalNode& node : Nodes()) {
+    if (node.state != ProcessState::kRunning) continue;
+    running.push_back({.name = node.config.name, .process = *node.process});
+  }
+  const TroubleTable trouble = ReadTrouble(config_);
+  const auto is_open = [&](std::size_t a, std::size_t b) {
+    const auto way = trouble.find({a, b});
+    return way == trouble.end() || !way->second.cut;
+  };
   for (const std::size_t i : indexes) {
     const std::string& name = config_.nodes[i].name;
     const std::string folder = fmt::format("{}/{}", directory_, name);
@@ -372,13 +401,19 @@ absl::Status LocalCluster::StartSome(const std::vector<std::size_t>& indexes,
                       .config = config_path(),
                       .log = fmt::format("{}/{}.log", folder, name),
                       .process_file = ProcessFile(i)});
+    for (std::size_t peer = 0; peer < config_.nodes.size(); ++peer) {
+      if (peer == i || !is_open(i, peer) || !is_open(peer, i)) continue;
+      starts.back().peers.push_back(config_.nodes[peer].name);
+    }
   }
-  StartOutcome outcome = StartNodes(starts, timeout_ms);
+  StartOutcome outcome = StartNodes(starts, running, timeout_ms);
   failed_exit_code_ = outcome.exit_code;
-  return std::move(outcome.status);
+  if (!outcome.status.ok()) return outcome.status;
+  return std::move(outcome.notes);
 }
 
-absl::Status LocalCluster::Start(std::size_t index, int timeout_ms) {
+absl::StatusOr<std::vector<std::string>> LocalCluster::Start(std::size_t index,
+                                                             int timeout_ms) {
   const LocalNode node = Nodes()[index];
   if (node.state != ProcessState::kGone) {
     return absl::FailedPreconditionError(
@@ -388,10 +423,13 @@ absl::Status LocalCluster::Start(std::size_t index, int timeout_ms) {
   if (config_.durability == Durability::kMemory && SomeNodeRuns()) {
     // It would come up without its votes, so the others refuse it for good.
     return absl::FailedPreconditionError(fmt::format(
-        "{} has lost its data with its process (durability memory) and may "
-        "not come back to the others; restart all with \"quorate local down\" "
-        "and \"up\", or use --durability fsync",
-        node.config.name));
+        "{0} has lost its data with its process (durability memory) and may "
+        "not come back beside nodes that run; restart all, with \"quorate "
+        "local "
+        "down --dir {1}\" and \"quorate local up --dir {1}\", or take a "
+        "cluster "
+        "with --durability fsync",
+        node.config.name, ShellWord(directory_)));
   }
   return StartSome({index}, timeout_ms);
 }

@@ -57,7 +57,8 @@ struct LocalNode {
 class LocalCluster {
  public:
   // Creates the folder if asked to. FailedPrecondition when another call is
-  // at work on it, NotFound when there is no cluster in it.
+  // at work on it, or it is a copy of the folder of a cluster that runs;
+  // NotFound when there is no cluster in it.
   static absl::StatusOr<LocalCluster> Open(const std::string& directory,
                                            bool create);
   LocalCluster(LocalCluster&& other) noexcept;
@@ -65,11 +66,14 @@ class LocalCluster {
   ~LocalCluster();
 
   // Starts every node, with its data if it has some. Not OK: nothing runs that
-  // did not run before.
-  absl::Status Up(const ClusterWishes& wishes, int timeout_ms);
-  // Starts one node that does not run. Refused beside running nodes when its
-  // data was in memory only.
-  absl::Status Start(std::size_t index, int timeout_ms);
+  // did not run before, but for the others where one of them is kept out, by
+  // its disk or by its peers. Returns what is worth knowing beside it.
+  absl::StatusOr<std::vector<std::string>> Up(const ClusterWishes& wishes,
+                                              int timeout_ms);
+  // Starts one node that does not run, likewise. Refused beside running nodes
+  // when its data was in memory only.
+  absl::StatusOr<std::vector<std::string>> Start(std::size_t index,
+                                                 int timeout_ms);
   // To one node that runs: SIGKILL (returns when it is gone), SIGSTOP, SIGCONT.
   absl::Status Signal(std::size_t index, int signal);
   // Stops what runs. Returns how many had to be killed for it; not OK: who is
@@ -90,8 +94,9 @@ class LocalCluster {
   absl::Status Create(const ClusterWishes& wishes);
   absl::Status Place(const ClusterWishes& wishes, ClusterConfig& config) const;
   absl::Status CheckWishes(const ClusterWishes& wishes) const;
-  absl::Status StartSome(const std::vector<std::size_t>& indexes,
-                         int timeout_ms);
+  absl::Status CheckIsNoCopy() const;
+  absl::StatusOr<std::vector<std::string>> StartSome(
+      const std::vector<std::size_t>& indexes, int timeout_ms);
   std::string ProcessFile(std::size_t index) const;
   bool SomeNodeRuns() const;
 

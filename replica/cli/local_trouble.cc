@@ -45,15 +45,6 @@ absl::StatusOr<std::set<std::size_t>> FindNodes(const LocalCluster& cluster,
   return found;
 }
 
-// As it is now; one that cannot be read is begun anew.
-TroubleTable ReadTrouble(const ClusterConfig& config) {
-  const absl::StatusOr<std::string> text =
-      ReadUserFile(config.wan.trouble, kMostTroubleBytes);
-  if (!text.ok()) return {};
-  absl::StatusOr<TroubleTable> table = ParseTrouble(*text, config);
-  return table.ok() ? *std::move(table) : TroubleTable();
-}
-
 // Of nodes that run: those that have not taken up the text of that digest.
 std::vector<std::string> NotYet(const LocalCluster& cluster,
                                 const std::string& digest, int timeout_ms) {
@@ -77,6 +68,14 @@ std::vector<std::string> NotYet(const LocalCluster& cluster,
 }
 
 }  // namespace
+
+TroubleTable ReadTrouble(const ClusterConfig& config) {
+  const absl::StatusOr<std::string> text =
+      ReadUserFile(config.wan.trouble, kMostTroubleBytes);
+  if (!text.ok()) return {};
+  absl::StatusOr<TroubleTable> table = ParseTrouble(*text, config);
+  return table.ok() ? *std::move(table) : TroubleTable();
+}
 
 absl::StatusOr<WayList> FindWays(const LocalCluster& cluster,
                                  const std::string& some,

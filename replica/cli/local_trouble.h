@@ -28,6 +28,8 @@ using WayList = std::vector<std::pair<std::size_t, std::size_t>>;
 absl::StatusOr<WayList> FindWays(const LocalCluster& cluster,
                                  const std::string& some,
                                  const std::string& others, bool one_way);
+// What is wrong now; one that cannot be read is begun anew.
+TroubleTable ReadTrouble(const ClusterConfig& config);
 // Every way there is.
 WayList AllWays(const ClusterConfig& config);
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
@@ -18,10 +19,17 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "replica/cli/cli.h"
+#include "replica/node/handshake.h"
+#include "replica/node/peer_links.h"
+
 namespace quorate::cli {
 namespace {
 
 constexpr int kTailLines = 20;
+// For peers, once all are ready: a few calls.
+constexpr std::uint64_t kPeersMs = 5 * MillisecondsOf<"links.call">;
 
 class Starter;
 
@@ -36,6 +44,17 @@ struct Starting {
   std::string output;   // since then
   std::optional<ProcessId> id;
   bool ready = false;
+  bool ended = false;
+  std::vector<std::string> unmet;  // peers that it should work with
+  std::string refusal;             // by one of them, or of it
+};
+
+// One that ran before, until it ends.
+struct Watched {
+  Starter* starter = nullptr;
+  std::string name;
+  int process = -1;
+  uv_poll_t end;
 };
 
 // The last lines of `text`, indented.
@@ -60,6 +79,35 @@ bool HasReadyLine(std::string_view output) {
   constexpr std::string_view kReady = "ready\n";
   return output.substr(0, kReady.size()) == kReady ||
          output.find("\nready\n") != std::string_view::npos;
+}
+
+// A node works with a peer, or one of the two will not.
+bool HasMet(const Starting& starting, const std::string& peer) {
+  return starting.output.find(fmt::format(": {}{}{}\n", peer_lines::kPeer, peer,
+                                          peer_lines::kIsUp)) !=
+         std::string::npos;
+}
+
+// The last line of that kind; empty when there is none, or what it tells will
+// settle itself.
+std::string RefusalBetween(const Starting& starting, const std::string& peer) {
+  const std::string down =
+      fmt::format(": {}{}{}", peer_lines::kPeer, peer, peer_lines::kIsDown);
+  std::string refusal;
+  for (const std::string& begin :
+       {fmt::format(": {}{}: ", peer_lines::kRefusesNode, peer),
+        down + peer_lines::kRefuses, down + peer_lines::kRefused}) {
+    const std::size_t at = starting.output.rfind(begin);
+    if (at == std::string::npos) continue;
+    const std::size_t text = at + std::string_view(": ").size();
+    refusal =
+        starting.output.substr(text, starting.output.find('\n', text) - text);
+  }
+  return SettlesItself(refusal) ? "" : refusal;
+}
+
+std::string Joined(const std::vector<std::string>& names) {
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 // Descriptors that whoever called us has left open: a lock, a pipe whose reader
@@ -95,11 +143,13 @@ class Starter {
     for (const auto& starting : all_) {
       if (starting->log >= 0) close(starting->log);
     }
+    for (const auto& watched : running_) close(watched->process);
   }
   Starter(const Starter&) = delete;
   Starter& operator=(const Starter&) = delete;
 
-  StartOutcome Run(const std::vector<NodeStart>& nodes, int timeout_ms);
+  StartOutcome Run(const std::vector<NodeStart>& nodes,
+                   const std::vector<RunningNode>& running, int timeout_ms);
 
  private:
   absl::Status Start(const NodeStart& node);
@@ -107,54 +157,168 @@ class Starter {
   absl::Status Spawn(Starting& starting);
   void HandleOutput(Starting& starting);
   void HandleExit(Starting& starting, std::int64_t exit_code, int signal);
+  void Watch(const RunningNode& node);
+  void Expect(Starting& starting) const;
+  void ForgetPeer(const std::string& name);
+  bool IsDecided();
+  void AwaitReady();
+  void AwaitPeers();
+  void StopAll();
+  void Report();
+  // Nobody goes on.
   void Fail(absl::Status why) {
-    if (outcome_.status.ok()) outcome_.status = std::move(why);
+    if (failure_.ok()) failure_ = std::move(why);
   }
 
   uv_loop_t loop_;
   uv_timer_t timer_;
   int timeout_ms_ = 0;
+  bool awaits_peers_ = false;
+  bool late_ = false;  // for peers
   std::vector<std::unique_ptr<Starting>> all_;
+  std::vector<std::unique_ptr<Watched>> running_;
+  absl::Status failure_;
   StartOutcome outcome_;
 };
 
-StartOutcome Starter::Run(const std::vector<NodeStart>& nodes, int timeout_ms) {
+StartOutcome Starter::Run(const std::vector<NodeStart>& nodes,
+                          const std::vector<RunningNode>& running,
+                          int timeout_ms) {
   timeout_ms_ = timeout_ms;
   uv_timer_init(&loop_, &timer_);
   timer_.data = this;
+  AwaitReady();
+  for (const RunningNode& node : running) Watch(node);
+  for (const NodeStart& node : nodes) {
+    if (!failure_.ok()) break;
+    const absl::Status started = Start(node);
+    if (!started.ok()) Fail(started);
+  }
+  for (const auto& starting : all_) Expect(*starting);
+  while (!IsDecided()) uv_run(&loop_, UV_RUN_ONCE);
+  for (const auto& starting : all_) {
+    if (starting->id && !starting->ended) {
+      outcome_.processes.push_back(*starting->id);
+    } else {
+      std::remove(starting->node->process_file.c_str());
+    }
+  }
+  if (failure_.ok()) {
+    Report();
+  } else {
+    StopAll();
+  }
+  return std::move(outcome_);
+}
+
+void Starter::StopAll() {
+  outcome_.status = std::move(failure_);
+  StopProcesses(outcome_.processes, kStopGraceMs);
+  outcome_.processes.clear();
+  for (const auto& starting : all_) {
+    std::remove(starting->node->process_file.c_str());
+  }
+}
+
+// Who is kept out has been told of; what became of the others.
+void Starter::Report() {
+  std::vector<std::string> left;
+  for (const auto& starting : all_) {
+    if (starting->ended) continue;
+    const std::string& name = starting->node->name;
+    left.push_back(name);
+    if (!starting->refusal.empty() && outcome_.status.ok()) {
+      outcome_.status = absl::FailedPreconditionError(
+          fmt::format("{} runs and is of no use: {}", name, starting->refusal));
+    } else if (!starting->unmet.empty()) {
+      outcome_.notes.push_back(
+          fmt::format("{} has not come together with {} yet; its log is {}",
+                      name, Joined(starting->unmet), starting->node->log));
+    }
+  }
+  if (outcome_.status.ok() || all_.size() == 1) return;
+  outcome_.status = absl::Status(
+      outcome_.status.code(),
+      absl::StrCat(outcome_.status.message(), "\n",
+                   left.empty()
+                       ? "none of them runs"
+                       : absl::StrCat("left running: ", Joined(left))));
+}
+
+bool Starter::IsDecided() {
+  if (!failure_.ok()) return true;
+  const auto is_up = [](const auto& starting) {
+    return starting->ready || starting->ended;
+  };
+  if (!std::ranges::all_of(all_, is_up)) return false;
+  const auto is_settled = [](const auto& starting) {
+    return starting->ended || starting->unmet.empty() ||
+           !starting->refusal.empty();
+  };
+  if (late_ || std::ranges::all_of(all_, is_settled)) return true;
+  if (!awaits_peers_) AwaitPeers();
+  return false;
+}
+
+// A way may be cut that nobody has told us of.
+void Starter::AwaitPeers() {
+  awaits_peers_ = true;
+  uv_timer_start(
+      &timer_,
+      [](uv_timer_t* timer) {
+        static_cast<Starter*>(timer->data)->late_ = true;
+      },
+      kPeersMs, 0);
+}
+
+void Starter::Expect(Starting& starting) const {
+  for (const std::string& peer : starting.node->peers) {
+    const auto has_name = [&](const auto& name) { return name == peer; };
+    if (std::ranges::any_of(all_, has_name,
+                            [](const auto& of) { return of->node->name; }) ||
+        std::ranges::any_of(running_, has_name,
+                            [](const auto& of) { return of->name; })) {
+      starting.unmet.push_back(peer);
+    }
+  }
+}
+
+void Starter::ForgetPeer(const std::string& name) {
+  for (const auto& starting : all_) std::erase(starting->unmet, name);
+}
+
+void Starter::Watch(const RunningNode& node) {
+  const int process = WatchProcess(node.process);
+  if (process < 0) return;
+  running_.push_back(std::make_unique<Watched>());
+  Watched& watched = *running_.back();
+  watched.starter = this;
+  watched.name = node.name;
+  watched.process = process;
+  // Where the kernel will not say, time does.
+  if (uv_poll_init(&loop_, &watched.end, process) != 0) return;
+  watched.end.data = &watched;
+  uv_poll_start(&watched.end, UV_READABLE, [](uv_poll_t* poll, int, int) {
+    const Watched* ended = static_cast<Watched*>(poll->data);
+    uv_poll_stop(poll);
+    ended->starter->ForgetPeer(ended->name);
+  });
+}
+
+void Starter::AwaitReady() {
   uv_timer_start(
       &timer_,
       [](uv_timer_t* timer) {
         Starter* self = static_cast<Starter*>(timer->data);
         for (const auto& starting : self->all_) {
-          if (starting->ready) continue;
+          if (starting->ready || starting->ended) continue;
           self->Fail(absl::DeadlineExceededError(
               fmt::format("{} is not ready after {} ms; its log {} says:{}",
                           starting->node->name, self->timeout_ms_,
                           starting->node->log, Tail(starting->output))));
         }
       },
-      static_cast<std::uint64_t>(timeout_ms), 0);
-  for (const NodeStart& node : nodes) {
-    if (!outcome_.status.ok()) break;
-    const absl::Status started = Start(node);
-    if (!started.ok()) Fail(started);
-  }
-  const auto is_ready = [](const auto& starting) { return starting->ready; };
-  while (outcome_.status.ok() && !std::ranges::all_of(all_, is_ready)) {
-    uv_run(&loop_, UV_RUN_ONCE);
-  }
-  for (const auto& starting : all_) {
-    if (starting->id) outcome_.processes.push_back(*starting->id);
-  }
-  if (!outcome_.status.ok()) {
-    StopProcesses(outcome_.processes, kStopGraceMs);
-    outcome_.processes.clear();
-    for (const auto& starting : all_) {
-      std::remove(starting->node->process_file.c_str());
-    }
-  }
-  return std::move(outcome_);
+      static_cast<std::uint64_t>(timeout_ms_), 0);
 }
 
 absl::Status Starter::Start(const NodeStart& node) {
@@ -249,25 +413,45 @@ void Starter::HandleOutput(Starting& starting) {
     starting.output.append(bytes.data(), static_cast<std::size_t>(got));
   }
   starting.ready = starting.ready || HasReadyLine(starting.output);
+  std::erase_if(starting.unmet, [&](const std::string& peer) {
+    return HasMet(starting, peer);
+  });
+  starting.refusal.clear();
+  for (const std::string& peer : starting.unmet) {
+    std::string refusal = RefusalBetween(starting, peer);
+    if (!refusal.empty()) starting.refusal = std::move(refusal);
+  }
 }
 
 void Starter::HandleExit(Starting& starting, std::int64_t exit_code,
                          int signal) {
   HandleOutput(starting);
-  outcome_.exit_code = static_cast<int>(exit_code);
+  starting.ended = true;
+  ForgetPeer(starting.node->name);
+  if (outcome_.exit_code == 0) outcome_.exit_code = static_cast<int>(exit_code);
   const std::string how = signal != 0 ? fmt::format("signal {}", signal)
                                       : fmt::format("code {}", exit_code);
-  Fail(absl::UnavailableError(
+  absl::Status why = absl::UnavailableError(
       fmt::format("{} ended with {}; its log {} says:{}", starting.node->name,
-                  how, starting.node->log, Tail(starting.output))));
+                  how, starting.node->log, Tail(starting.output)));
+  if (exit_code != kStorageFailure) {
+    Fail(std::move(why));
+  } else if (outcome_.status.ok()) {
+    outcome_.status = std::move(why);
+  } else {
+    outcome_.status = absl::UnavailableError(
+        absl::StrCat(outcome_.status.message(), "\n", why.message()));
+  }
 }
 
 }  // namespace
 
-StartOutcome StartNodes(const std::vector<NodeStart>& nodes, int timeout_ms) {
+StartOutcome StartNodes(const std::vector<NodeStart>& nodes,
+                        const std::vector<RunningNode>& running,
+                        int timeout_ms) {
   KeepDescriptorsFromNodes();
   Starter starter;
-  return starter.Run(nodes, timeout_ms);
+  return starter.Run(nodes, running, timeout_ms);
 }
 
 }  // namespace quorate::cli

@@ -10,8 +10,10 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 #include <vector>
 
 #include "wire/timers.h"
@@ -41,19 +43,6 @@ std::optional<Stat> ReadStat(pid_t pid) {
   return stat;
 }
 
-// A pidfd of exactly this process; -1 when it is gone. The number cannot be
-// given to another process between the check and the use of the pidfd.
-int OpenProcess(const ProcessId& process) {
-  const long opened = syscall(SYS_pidfd_open, process.pid, 0);
-  if (opened < 0) return -1;
-  const int file = static_cast<int>(opened);
-  if (StateOf(process) == ProcessState::kGone) {
-    close(file);
-    return -1;
-  }
-  return file;
-}
-
 // Another one after every start of the machine.
 std::string BootId() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
@@ -68,6 +57,30 @@ std::optional<ProcessId> IdentifyProcess(pid_t pid) {
   const std::optional<Stat> stat = ReadStat(pid);
   if (!stat) return std::nullopt;
   return ProcessId{.pid = pid, .start_time = stat->start_time};
+}
+
+std::string WorksElsewhere(const ProcessId& process,
+                           const std::string& folder) {
+  // Followed, it is the folder itself, moved or removed since or not.
+  const std::string link = fmt::format("/proc/{}/cwd", process.pid);
+  std::error_code error;
+  const bool is_same = std::filesystem::equivalent(folder, link, error);
+  if (is_same || error) return "";
+  const std::string name = std::filesystem::read_symlink(link, error).string();
+  return StateOf(process) == ProcessState::kGone ? "" : name;
+}
+
+// A pidfd of exactly this process. The number cannot be given to another one
+// between the check and the use of the pidfd.
+int WatchProcess(const ProcessId& process) {
+  const long opened = syscall(SYS_pidfd_open, process.pid, 0);
+  if (opened < 0) return -1;
+  const int file = static_cast<int>(opened);
+  if (StateOf(process) == ProcessState::kGone) {
+    close(file);
+    return -1;
+  }
+  return file;
 }
 
 ProcessState StateOf(const ProcessId& process) {
@@ -106,7 +119,7 @@ std::optional<ProcessId> ReadProcessFile(const std::string& path) {
 }
 
 Sent SendSignal(const ProcessId& process, int signal) {
-  const int file = OpenProcess(process);
+  const int file = WatchProcess(process);
   if (file < 0) return Sent::kGone;
   const long sent = syscall(SYS_pidfd_send_signal, file, signal, nullptr, 0);
   const bool not_allowed = sent != 0 && errno == EPERM;
@@ -119,7 +132,7 @@ bool WaitUntilGone(std::span<const ProcessId> processes, int timeout_ms) {
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
   for (const ProcessId& process : processes) {
-    const int file = OpenProcess(process);
+    const int file = WatchProcess(process);
     if (file < 0) continue;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - Clock::now());

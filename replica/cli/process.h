@@ -27,6 +27,12 @@ enum class ProcessState { kGone, kRunning, kPaused };
 
 // Of a process that runs now.
 std::optional<ProcessId> IdentifyProcess(pid_t pid);
+// The folder that it works in, as the kernel names it now; empty when that is
+// not to be seen, or it is `folder` under whatever name.
+std::string WorksElsewhere(const ProcessId& process, const std::string& folder);
+// Readable when this very process has ended; negative when it has already. The
+// caller's to close.
+int WatchProcess(const ProcessId& process);
 // A zombie, and another process under the same number, are kGone.
 ProcessState StateOf(const ProcessId& process);
 

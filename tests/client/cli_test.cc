@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -221,6 +223,37 @@ TEST_F(ProcessTest, AnotherProcessUnderTheSameNumberIsNotSignalled) {
   EXPECT_EQ(StateOf(earlier), ProcessState::kGone);
   EXPECT_EQ(SendSignal(earlier, SIGKILL), Sent::kGone);
   EXPECT_EQ(StateOf(process_), ProcessState::kRunning);
+}
+
+// A copy of a folder has the numbers of processes that are not its own; a
+// folder that was moved is the same one.
+TEST_F(ProcessTest, WorksInItsFolderWhateverThatIsCalledNow) {
+  namespace fs = std::filesystem;
+  const fs::path folder =
+      fs::path(testing::TempDir()) / ("works-in-" + std::to_string(getpid()));
+  fs::create_directories(folder / "own");
+  fs::create_directories(folder / "copy");
+  const pid_t child = fork();
+  if (child == 0) {
+    if (chdir((folder / "own").c_str()) == 0) pause();
+    _exit(1);
+  }
+  const ProcessId process = IdentifyProcess(child).value_or(ProcessId{});
+  // Until then it works where this one does.
+  while (WorksElsewhere(process, folder / "own") == fs::current_path()) {
+    sched_yield();
+  }
+  EXPECT_EQ(WorksElsewhere(process, folder / "own"), "");
+  EXPECT_EQ(WorksElsewhere(process, folder / "copy"),
+            fs::canonical(folder / "own"));
+  fs::rename(folder / "own", folder / "moved");
+  EXPECT_EQ(WorksElsewhere(process, folder / "moved"), "");
+  EXPECT_EQ(WorksElsewhere(process, folder / "copy"),
+            fs::canonical(folder / "moved"));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  EXPECT_EQ(WorksElsewhere(process, folder / "copy"), "");
+  fs::remove_all(folder);
 }
 
 TEST_F(ProcessTest, WaitsUntilTheProcessIsGone) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -216,12 +217,46 @@ TEST(ClusterTest, ARunningClusterIsNotStartedTwice) {
   EXPECT_EQ(cluster.Local({"start", "9"}).exit_code, 2);
 }
 
+// The files of its processes name those of the original.
+TEST(ClusterTest, ACopyOfARunningFolderActsOnNobody) {
+  namespace fs = std::filesystem;
+  const Cluster cluster({"--durability", "memory"});
+  const Folder folder;
+  const std::string copy = folder.path("copy");
+  fs::copy(cluster.directory(), copy, fs::copy_options::recursive);
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{
+           {"down"}, {"status"}, {"kill", "1"}, {"start", "1"}, {"up"}}) {
+    std::vector<std::string> words = {"local"};
+    words.insert(words.end(), command.begin(), command.end());
+    words.insert(words.end(), {"--dir", copy});
+    const Output refused = Quorate(words);
+    EXPECT_EQ(refused.exit_code, 1) << command[0];
+    EXPECT_NE(refused.err.find("belongs to \"" +
+                               fs::canonical(cluster.directory()).string()),
+              std::string::npos)
+        << refused.err;
+  }
+  for (const cli::ProcessId& process : cluster.Processes()) {
+    EXPECT_EQ(cli::StateOf(process), cli::ProcessState::kRunning);
+  }
+  // One that was moved is still theirs.
+  const std::string moved = folder.path("moved");
+  fs::rename(cluster.directory(), moved);
+  EXPECT_EQ(Quorate({"local", "down", "--dir", moved}).out,
+            "stopped 3 of 3 nodes\n");
+  fs::rename(moved, cluster.directory());
+}
+
 TEST(ClusterTest, ANodeThatLostItsMemoryDoesNotComeBackAlone) {
   const Cluster cluster({"--durability", "memory"});
   EXPECT_EQ(cluster.Local({"kill", "2"}).exit_code, 0);
   const Output start = cluster.Local({"start", "2"});
   EXPECT_EQ(start.exit_code, 1);
   EXPECT_NE(start.err.find("has lost its data"), std::string::npos);
+  EXPECT_NE(start.err.find("; restart all, with \"quorate local down"),
+            std::string::npos)
+      << start.err;
   EXPECT_EQ(cluster.Local({"down"}).exit_code, 0);
   EXPECT_EQ(cluster.Local({"up"}).exit_code, 0);
   EXPECT_EQ(cluster.Kv({"put", "k", "v", "--node", "r2"}).exit_code, 0);

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 
 #include "replica/base/settings.h"
@@ -100,6 +101,66 @@ TEST_P(OlderCopyTest, BesideTheOriginalIsRefusedAndHarmsNobody) {
   ExpectDone(cluster_.Local({"start", "3"}));
   EXPECT_TRUE(cluster_.Settles(3));
   EXPECT_EQ(cluster_.Kv({"get", "n", "--node", "r3"}).out, "10\n");
+}
+
+// Whoever starts it is told, whether the node ends before or after it is ready,
+// and the others are left alone.
+TEST(KeptOutTest, UpAndStartSayWhoIsKeptOutAndLeaveTheOthersRunning) {
+  const Cluster cluster;
+  const std::string directory = cluster.directory() + "/r1";
+  const Folder folder;
+  ExpectDone(cluster.Local({"kill", "1"}));
+  Copy(directory, folder.path("old"));
+  ExpectDone(cluster.Local({"start", "1"}));
+  ExpectDone(cluster.Kv({"put", "k", "v", "--node", "r1"}));
+  ExpectDone(cluster.Local({"down"}));
+  const auto expect_kept_out = [](const Output& output, const char* why) {
+    EXPECT_EQ(output.exit_code, 74) << output.out;
+    for (const char* part : {why, "bring back the whole directory"}) {
+      EXPECT_NE(output.err.find(part), std::string::npos) << output.err;
+    }
+  };
+  const auto expect_others_serve = [&] {
+    EXPECT_EQ(cluster.Kv({"get", "k", "--node", "r2"}).out, "v\n");
+    EXPECT_EQ(cluster.Processes().size(), 2u);
+  };
+  fs::rename(directory, folder.path("newest"));
+  const Output up = cluster.Local({"up"});
+  expect_kept_out(up, "node r1 comes with a new directory");
+  EXPECT_NE(up.err.find("left running: r2, r3"), std::string::npos) << up.err;
+  expect_others_serve();
+  expect_kept_out(cluster.Local({"start", "1"}),
+                  "node r1 comes with a new directory");
+  fs::remove_all(directory);
+  Copy(folder.path("old"), directory);
+  expect_kept_out(cluster.Local({"start", "1"}), "node r1 is in life");
+  expect_others_serve();
+  fs::remove_all(directory);
+  fs::rename(folder.path("newest"), directory);
+  ExpectDone(cluster.Local({"start", "1"}));
+  EXPECT_TRUE(cluster.Settles(3));
+}
+
+// One flipped bit of r1's memory of whom it has met ended the healthy r2.
+TEST(KeptOutTest, ANodeWhoseMemoryOfItsPeersIsDamagedStopsItself) {
+  const Cluster cluster;
+  ExpectDone(cluster.Local({"kill", "1"}));
+  const std::string path = cluster.directory() + "/r1/peers";
+  std::string text;
+  {
+    std::ifstream file(path, std::ios::binary);
+    text.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  const std::size_t second = text.find("\n2 ");
+  ASSERT_NE(second, std::string::npos) << text;
+  text[second + 3] = static_cast<char>(text[second + 3] ^ 1);
+  std::ofstream(path, std::ios::binary) << text;
+  const Output start = cluster.Local({"start", "1"});
+  EXPECT_EQ(start.exit_code, 74);
+  EXPECT_NE(start.err.find("/r1/peers\": it is damaged"), std::string::npos)
+      << start.err;
+  ExpectDone(cluster.Kv({"put", "k", "v", "--node", "r2"}));
+  EXPECT_EQ(cluster.Processes().size(), 2u);
 }
 
 // Two nodes of three whose last votes were damaged after a kill: acknowledged
