@@ -82,7 +82,7 @@ absl::StatusOr<std::optional<MarkFile>> MarkFile::Open(
   MarkFile mark(path, std::move(file));
   // Half a file would pass for one with a torn sector.
   struct stat facts {};
-  if (fstat(mark.file_.fd(), &facts) != 0) {
+  if (stat(path.c_str(), &facts) != 0) {
     return FileError("read", path, errno);
   }
   const bool whole = facts.st_size == static_cast<off_t>(2 * kMarkSectorBytes);

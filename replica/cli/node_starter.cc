@@ -29,7 +29,7 @@ namespace {
 
 constexpr int kTailLines = 20;
 // For peers, once all are ready: a few calls.
-constexpr std::uint64_t kPeersMs = 5 * MillisecondsOf<"links.call">;
+constexpr std::uint64_t kPeersMs = MillisecondsOf<"local.peers">;
 
 class Starter;
 
