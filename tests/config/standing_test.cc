@@ -9,7 +9,7 @@
 namespace quorate {
 namespace {
 
-ClusterConfig Nodes(std::size_t count) {
+ClusterConfig OfNodes(std::size_t count) {
   ClusterConfig config;
   for (std::size_t i = 0; i < count; ++i) {
     config.nodes.push_back({.name = "r" + std::to_string(i + 1)});
@@ -27,7 +27,7 @@ ReplicaSet Some(std::size_t first, std::size_t last) {
 }
 
 TEST(StandingTest, AMajorityIsEnough) {
-  const ClusterConfig config = Nodes(3);
+  const ClusterConfig config = OfNodes(3);
   const Standing standing = StandingOf(config, {true, false, true});
   EXPECT_TRUE(standing.quorum());
   EXPECT_EQ(standing.lack, "");
@@ -35,19 +35,19 @@ TEST(StandingTest, AMajorityIsEnough) {
 }
 
 TEST(StandingTest, NamesWhatIsMissingAndWhoBringsItBack) {
-  const ClusterConfig config = Nodes(5);
+  const ClusterConfig config = OfNodes(5);
   const Standing standing =
       StandingOf(config, {true, false, false, true, false});
   EXPECT_FALSE(standing.quorum());
   EXPECT_EQ(standing.lack, "2 of 5 nodes up: no quorum (3 needed)");
   EXPECT_EQ(standing.remedy, "start r2, r3 and r5");
-  EXPECT_EQ(StandingOf(Nodes(3), {false, false, false}).lack,
+  EXPECT_EQ(StandingOf(OfNodes(3), {false, false, false}).lack,
             "0 of 3 nodes up: no quorum (2 needed)");
 }
 
 // Who has ended there may not come back alone.
 TEST(StandingTest, WithoutADiskAllAreStartedAnew) {
-  ClusterConfig config = Nodes(3);
+  ClusterConfig config = OfNodes(3);
   config.durability = Durability::kMemory;
   const Standing standing = StandingOf(config, {true, false, false});
   EXPECT_NE(standing.remedy.find("r2 and r3"), std::string::npos);
@@ -58,7 +58,7 @@ TEST(StandingTest, WithoutADiskAllAreStartedAnew) {
 
 // faults = 1 of 5: a recovery hears four.
 TEST(StandingTest, CountsByTheSettings) {
-  ClusterConfig config = Nodes(5);
+  ClusterConfig config = OfNodes(5);
   config.settings.faults = 1;
   EXPECT_EQ(StandingOf(config, {true, true, true, false, false}).lack,
             "3 of 5 nodes up: no quorum (4 needed)");
@@ -73,7 +73,7 @@ TEST(StandingTest, CountsByTheSettings) {
 }
 
 TEST(StandingTest, NamesTheRoleThatLacksOne) {
-  ClusterConfig config = Nodes(10);
+  ClusterConfig config = OfNodes(10);
   config.settings.protocol = Protocol::kBpaxos;
   config.settings.roles = {.leaders = Some(1, 2),
                            .dependency_nodes = Some(3, 5),
