@@ -235,7 +235,7 @@ TEST(RandomHistories, AHintSaysNothingAboutWhatIsRight) {
 
 // Adds without an answer, of which any subset may have been done by the time
 // that somebody reads: too many to try, unless it is known which.
-TEST(LargeHistories, AHintDecidesWhatCannotBeSearched) {
+History AddsOfWhichHalfAreSeen() {
   History history;
   std::int64_t sum = 0;
   for (std::int64_t i = 0; i < 40; ++i) {
@@ -255,10 +255,29 @@ TEST(LargeHistories, AHintDecidesWhatCannotBeSearched) {
                                   .key = "n",
                                   .has_out = true,
                                   .out = std::to_string(sum)}}});
+  return history;
+}
+
+TEST(LargeHistories, AHintDecidesWhatCannotBeSearched) {
+  History history = AddsOfWhichHalfAreSeen();
   const CheckOptions options{.max_configurations = 1000};
   EXPECT_EQ(CheckHistory(history, options).outcome, Outcome::kLinearizable);
   for (Operation& operation : history) operation.hint = kNever;
   EXPECT_EQ(CheckHistory(history, options).outcome, Outcome::kUndecided);
+}
+
+// A delete without an answer that came before all else, and so did nothing:
+// what it would do later is not what the hint says.
+TEST(LargeHistories, AHintThatDidNothingInItsTurnIsNotTakenLater) {
+  History history = AddsOfWhichHalfAreSeen();
+  for (std::int64_t i = 0; i < 3; ++i) {
+    history.push_back({.client = 50 + i,
+                       .call = 0,
+                       .actions = {{.function = Function::kDelete, .key = "n"}},
+                       .hint = -1 - i});
+  }
+  EXPECT_EQ(CheckHistory(history, {.max_configurations = 1000}).outcome,
+            Outcome::kLinearizable);
 }
 
 // ---- large ------------------------------------------------------------------

@@ -68,6 +68,7 @@ class Search {
     int operation = -1;
     int call = -1;  // Its call event; -1 for an unknown operation.
     std::size_t mark = 0;
+    std::size_t hinted_through = 0;  // Before it was taken.
     // Nothing else need be tried in its place.
     bool forced = false;
   };
@@ -125,9 +126,11 @@ class Search {
   std::vector<int> hinted_;      // No observers; in the order of the hints.
   std::vector<int> hinted_at_;   // by operation: where in hinted_; -1: nowhere
   std::size_t hinted_from_ = 0;  // All before it are taken.
-  std::vector<bool> taken_;      // by operation
-  std::vector<int> call_of_;     // by operation: its event; -1 if unknown
-  std::size_t open_ = 0;         // Known operations not yet taken.
+  // The last one by its hint that is taken is before it.
+  std::size_t hinted_through_ = 0;
+  std::vector<bool> taken_;   // by operation
+  std::vector<int> call_of_;  // by operation: its event; -1 if unknown
+  std::size_t open_ = 0;      // Known operations not yet taken.
   std::size_t most_taken_ = 0;
   Hash128 taken_hash_;
   Cursor cursor_;
@@ -219,7 +222,8 @@ bool Search::Advance() {
 }
 
 // What is not yet in order and comes first by the hints. One without a reply is
-// passed over where it would do nothing that anybody sees.
+// passed over where it would do nothing that anybody sees, and for good: later,
+// when it would do something, it is not its turn.
 bool Search::AdvanceHinted() {
   cursor_ = {.pass = Pass::kWrites, .event = At(0).next};
   while (hinted_from_ < hinted_.size() && IsTaken(hinted_[hinted_from_])) {
@@ -231,6 +235,7 @@ bool Search::AdvanceHinted() {
     const int operation = hinted_[i];
     if (IsTaken(operation)) continue;
     if (Get(operation).unknown()) {
+      if (i < hinted_through_) continue;
       if (Get(operation).call > At(end).time) return false;
       if (TakeWrite(operation, -1)) return true;
       continue;
@@ -347,6 +352,12 @@ void Search::Take(const Taken& taken) {
   demand_.Take(taken.operation);
   taken_[static_cast<std::size_t>(taken.operation)] = true;
   stack_.push_back(taken);
+  stack_.back().hinted_through = hinted_through_;
+  const int place = hinted_at_[static_cast<std::size_t>(taken.operation)];
+  if (place >= 0) {
+    hinted_through_ =
+        std::max(hinted_through_, static_cast<std::size_t>(place) + 1);
+  }
   if (taken.call >= 0) {
     Unlink(At(taken.call).partner);
     Unlink(taken.call);
@@ -365,6 +376,7 @@ bool Search::GoBack() {
     taken_hash_.high ^= mix.high;
     demand_.GiveBack(taken.operation);
     Untake(taken.operation);
+    hinted_through_ = taken.hinted_through;
     state_.UndoTo(taken.mark);
     cursor_ = taken.cursor;
     if (taken.call >= 0) {
