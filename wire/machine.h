@@ -126,6 +126,14 @@ struct SnapshotRead {
   std::uint64_t first = 0;
 };
 
+// The first chunk to send of a checkpoint that has so many. What was asked for
+// is not in it where a crash has put another one in its place that stands for
+// the same records: from the beginning.
+inline std::uint64_t FirstChunkOf(const SnapshotRead& read,
+                                  std::uint64_t chunks) {
+  return read.first < chunks ? read.first : 0;
+}
+
 // A peer's state is written as this node's next checkpoint, in place of any
 // that is under way.
 struct SnapshotWrite {

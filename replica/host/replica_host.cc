@@ -55,6 +55,7 @@ void ReplicaHost::TakePart(const SnapshotPart& part, Actions& actions) {
   SnapshotWrite write;
   const SnapshotFetch::Outcome outcome = transfer_.Take(part, write, actions);
   if (outcome == SnapshotFetch::Outcome::kIgnored ||
+      outcome == SnapshotFetch::Outcome::kKept ||
       outcome == SnapshotFetch::Outcome::kBroken) {
     return CountStale();
   }

@@ -31,15 +31,53 @@ void SnapshotFetch::Begin(std::uint64_t through) {
   facts_ = {.drop_floor = DependencySet(ColumnsOf(settings_))};
 }
 
+// The window is the one asked for last: the current one, or the first one of
+// the checkpoint that the server has by now.
+bool SnapshotFetch::MayKeep(const SnapshotPart& part) const {
+  const std::uint64_t next = IsOfThis(part) ? next_ : 0;
+  const std::uint64_t end = next - next % kSnapshotWindow + kSnapshotWindow;
+  return part.through >= through_ && part.index > next && part.index < end &&
+         kept_.size() < kSnapshotWindow &&
+         std::ranges::none_of(kept_, [&](const SnapshotPart& kept) {
+           return kept.through == part.through && kept.chunks == part.chunks &&
+                  kept.index == part.index;
+         });
+}
+
 SnapshotFetch::Outcome SnapshotFetch::Take(const SnapshotPart& part,
                                            SnapshotWrite& write) {
-  const bool anew = part.through != through_ && part.index == 0;
-  if (part.from != server_ || is_writing ||
-      (!anew && (part.through != through_ || part.index != next_))) {
-    return Outcome::kIgnored;
+  if (part.from != server_ || is_writing) return Outcome::kIgnored;
+  const bool anew = !IsOfThis(part) && part.index == 0;
+  // A crash of the server may have put another one in its place that stands for
+  // the same records.
+  if (!anew && next_ > 0 && part.index == next_ && part.through == through_ &&
+      !IsOfThis(part)) {
+    return Outcome::kBroken;
+  }
+  if (!anew && (!IsOfThis(part) || part.index != next_)) {
+    if (!MayKeep(part)) return Outcome::kIgnored;
+    kept_.push_back(part);
+    return Outcome::kKept;
   }
   silent_ticks = 0;
   if (anew) Begin(part.through);
+  Outcome outcome = TakeNext(part, write);
+  // Those of another checkpoint, and of what is here already, go.
+  std::vector<SnapshotPart> kept = std::exchange(kept_, {});
+  std::ranges::sort(kept, {}, &SnapshotPart::index);
+  for (SnapshotPart& early : kept) {
+    if (!IsOfThis(early) || outcome != Outcome::kTaken) continue;
+    if (early.index == next_) {
+      outcome = TakeNext(early, write);
+    } else if (early.index > next_) {
+      kept_.push_back(std::move(early));
+    }
+  }
+  return outcome;
+}
+
+SnapshotFetch::Outcome SnapshotFetch::TakeNext(const SnapshotPart& part,
+                                               SnapshotWrite& write) {
   if (part.index == 0) {
     write.begins = true;
     // What it stands for here is known when it ends.

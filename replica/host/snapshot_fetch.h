@@ -1,7 +1,8 @@
 // Answers: how does a replica that was left out get the state it lacks?
 //
 // It asks one peer for the chunks of that peer's checkpoint, a window at a
-// time, and goes on where it was when messages are lost. Keys, values and
+// time, and goes on where it was when messages are lost; one that overtakes
+// others waits for them here. Keys, values and
 // sessions go into an executor that is made aside and, the same records, to the
 // disk as this replica's next checkpoint; decisions and floors are kept for the
 // protocol; what else the server is, a voter or a leader, stays its own.
@@ -26,6 +27,7 @@ class SnapshotFetch {
  public:
   enum class Outcome : std::uint8_t {
     kIgnored,  // late, repeated, of somebody else
+    kKept,     // until those before it are here
     kTaken,
     kWhole,   // and everything is here
     kBroken,  // it makes no sense: give up
@@ -40,7 +42,8 @@ class SnapshotFetch {
   SnapshotRequest Request() const;
   // Is it time for the next request, after a part was taken?
   bool WindowEnds() const { return next_ % kSnapshotWindow == 0; }
-  // What is to be written of it is appended to `write`.
+  // What is to be written of it, and of those that waited for it, is appended
+  // to `write`.
   Outcome Take(const SnapshotPart& part, SnapshotWrite& write);
 
   // Ticks since the last part; counted by whoever drives this.
@@ -57,6 +60,12 @@ class SnapshotFetch {
 
  private:
   void Begin(std::uint64_t through);
+  // Of the checkpoint that is being fetched.
+  bool IsOfThis(const SnapshotPart& part) const {
+    return part.through == through_ && part.chunks == chunks_;
+  }
+  bool MayKeep(const SnapshotPart& part) const;
+  Outcome TakeNext(const SnapshotPart& part, SnapshotWrite& write);
   bool TakeRecord(const Record& record, SnapshotWrite& write);
   bool TakeExecuted(const ExecutedRecord& record);
   bool TakeAnswer(const DependencyRecord& record);
@@ -70,6 +79,8 @@ class SnapshotFetch {
   std::uint64_t through_ = 0;
   std::uint64_t next_ = 0;
   std::uint64_t chunks_ = 0;
+  // Of the window that was asked for, those that came too early.
+  std::vector<SnapshotPart> kept_;
   bool ended_ = false;
   std::uint64_t state_hash_ = 0;
   Executor executor_;

@@ -330,8 +330,9 @@ absl::Status Journal::Read(const SnapshotRead& read) {
   const StoreStats store = store_->stats();
   if (store.checkpoint_last != read.through) return absl::OkStatus();
   std::vector<ReadChunk> chunks;
-  for (std::uint64_t index = read.first;
-       index < read.first + kSnapshotWindow && index < store.checkpoint_chunks;
+  const std::uint64_t first = FirstChunkOf(read, store.checkpoint_chunks);
+  for (std::uint64_t index = first;
+       index < first + kSnapshotWindow && index < store.checkpoint_chunks;
        ++index) {
     absl::StatusOr<std::string> bytes = store_->ReadChunk(index);
     if (!bytes.ok()) return bytes.status();

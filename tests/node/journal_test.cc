@@ -40,6 +40,7 @@ struct StoreLog {
   std::vector<RecordSequence> lasts;
   std::string checkpoint;
   RecordSequence covered = 0;
+  std::uint64_t chunks = 0;  // of what a peer may read
   std::size_t groups_before_checkpoint = 0;
 };
 
@@ -75,15 +76,17 @@ class GatedStore : public Store {
     log_.lasts.push_back(last);
     return absl::OkStatus();
   }
-  absl::StatusOr<std::string> ReadChunk(std::uint64_t) override {
-    return absl::NotFoundError("no chunk");
+  absl::StatusOr<std::string> ReadChunk(std::uint64_t index) override {
+    return std::to_string(index);
   }
   absl::Status Close() override {
     const std::lock_guard<std::mutex> lock(log_.mutex);
     log_.closed = true;
     return absl::OkStatus();
   }
-  StoreStats stats() const override { return {}; }
+  StoreStats stats() const override {
+    return {.checkpoint_last = 9, .checkpoint_chunks = log_.chunks};
+  }
 
  private:
   StoreLog& log_;
@@ -334,6 +337,28 @@ TEST_F(JournalTest, WritesACheckpointSliceAfterTheGroupsBeforeIt) {
   EXPECT_EQ(log_.covered, 2u);
   EXPECT_GE(log_.groups_before_checkpoint, 2u);
   EXPECT_EQ(journal_->stats().checkpoints, 1u);
+}
+
+TEST_F(JournalTest, ReadsAWindowOfChunksForAPeer) {
+  Open();
+  const auto read = [this](std::uint64_t chunks, std::uint64_t first) {
+    log_.chunks = chunks;
+    journal_->ReadChunks({.to = ReplicaAt(1), .through = 9, .first = first});
+    std::vector<Journal::ReadChunk> taken;
+    RunUntil([&] { return !(taken = journal_->TakeChunks()).empty(); });
+    std::vector<std::uint64_t> indices;
+    for (const Journal::ReadChunk& each : taken) {
+      EXPECT_EQ(each.chunk.chunks, chunks);
+      EXPECT_EQ(each.chunk.entries, std::to_string(each.chunk.index));
+      indices.push_back(each.chunk.index);
+    }
+    return indices;
+  };
+  using Indices = std::vector<std::uint64_t>;
+  EXPECT_EQ(read(5, 0), (Indices{0, 1, 2, 3}));
+  EXPECT_EQ(read(5, 4), (Indices{4}));
+  // The one that the peer has begun to read had more of them.
+  EXPECT_EQ(read(3, 3), (Indices{0, 1, 2}));
 }
 
 TEST_F(JournalTest, EndsWithoutWritingTheRestOfACheckpoint) {

@@ -216,9 +216,10 @@ class ReplicaCluster {
   void SendChunks(int i, const SnapshotRead& read) {
     const Checkpoint& of = node(i).checkpoint;
     if (of.through != read.through) return;
+    const std::uint64_t first = FirstChunkOf(read, of.chunks.size());
     const std::uint64_t end =
-        std::min(read.first + kSnapshotWindow, of.chunks.size());
-    for (std::uint64_t index = read.first; index < end; ++index) {
+        std::min(first + kSnapshotWindow, of.chunks.size());
+    for (std::uint64_t index = first; index < end; ++index) {
       network_.push_back(
           {.from = ReplicaAt(i),
            .to = read.to,

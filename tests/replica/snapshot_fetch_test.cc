@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <initializer_list>
 #include <optional>
 #include <utility>
@@ -150,11 +151,70 @@ TEST_F(SnapshotFetchTest, AWindowEndsAfterSoManyParts) {
   }
 }
 
-TEST_F(SnapshotFetchTest, IgnoresAPartThatComesTwiceOrTooEarly) {
+TEST_F(SnapshotFetchTest, IgnoresAPartThatComesTwice) {
   Take(Part(0));
   EXPECT_EQ(Take(Part(0)), Outcome::kIgnored);
+  EXPECT_EQ(Take(Part(2)), Outcome::kKept);
   EXPECT_EQ(Take(Part(2)), Outcome::kIgnored);
+  EXPECT_TRUE(write_.records.empty());
+}
+
+TEST_F(SnapshotFetchTest, PartsOfAWindowComeInAnyOrder) {
+  std::vector<std::size_t> order = {0, 1, 2};
+  do {
+    SnapshotFetch fetch(settings_, kServer, Slots(0, 2, 0));
+    SnapshotWrite written;
+    Outcome outcome = Outcome::kIgnored;
+    for (const std::size_t index : order) {
+      outcome = fetch.Take(Part(index), written);
+    }
+    EXPECT_EQ(outcome, Outcome::kWhole);
+    EXPECT_EQ(fetch.state_hash(), served_.state_hash());
+    // What is written is in order all the same.
+    ASSERT_EQ(written.records.size(), 2 + parts_[1].size());
+    EXPECT_TRUE(
+        std::holds_alternative<CheckpointBegunRecord>(written.records[0]));
+    EXPECT_TRUE(std::holds_alternative<ExecutedRecord>(written.records[1]));
+  } while (std::ranges::next_permutation(order).found);
+}
+
+TEST_F(SnapshotFetchTest, WhatCameEarlyIsNotAskedForAgain) {
+  for (std::uint64_t index = kSnapshotWindow; index > 0;) {
+    SnapshotPart part{.from = kServer,
+                      .through = kThrough,
+                      .index = --index,
+                      .chunks = kSnapshotWindow + 1};
+    if (index == 0) part.records = parts_[0];
+    EXPECT_EQ(Take(part), index == 0 ? Outcome::kTaken : Outcome::kKept);
+  }
+  EXPECT_TRUE(fetch_.WindowEnds());
+  EXPECT_EQ(fetch_.Request().first, kSnapshotWindow);
+}
+
+// A server may send what it likes.
+TEST_F(SnapshotFetchTest, KeepsNoMoreThanTheWindowThatItAskedFor) {
+  SnapshotPart beyond = Part(1);
+  beyond.index = kSnapshotWindow;
+  EXPECT_EQ(Take(beyond), Outcome::kIgnored);
+  for (std::uint64_t newer = 1; newer <= kSnapshotWindow + 1; ++newer) {
+    SnapshotPart part = Part(1);
+    part.through = kThrough + newer;
+    EXPECT_EQ(Take(part),
+              newer <= kSnapshotWindow ? Outcome::kKept : Outcome::kIgnored);
+  }
+  // And goes on with what has a beginning.
+  EXPECT_EQ(Take(Part(0)), Outcome::kTaken);
+  EXPECT_EQ(fetch_.received(), 1u);
   EXPECT_EQ(Take(Part(1)), Outcome::kTaken);
+  EXPECT_EQ(Take(Part(2)), Outcome::kWhole);
+}
+
+TEST_F(SnapshotFetchTest, AnEarlyPartThatMakesNoSenseEndsTheAttempt) {
+  Take(Part(0));
+  SnapshotPart last = Part(2);
+  std::get<CheckpointEndedRecord>(last.records.front()).state_hash ^= 1;
+  EXPECT_EQ(Take(last), Outcome::kKept);
+  EXPECT_EQ(Take(Part(1)), Outcome::kBroken);
 }
 
 TEST_F(SnapshotFetchTest, IgnoresAnybodyButItsServer) {
@@ -164,10 +224,10 @@ TEST_F(SnapshotFetchTest, IgnoresAnybodyButItsServer) {
   EXPECT_TRUE(write_.records.empty());
 }
 
-TEST_F(SnapshotFetchTest, IgnoresThePartsOfAnotherCheckpointButItsFirst) {
+TEST_F(SnapshotFetchTest, IgnoresThePartsOfAnOlderCheckpoint) {
   Take(Part(0));
-  SnapshotPart newer = Part(1);
-  newer.through = kThrough + 1;
+  SnapshotPart newer = Part(2);
+  newer.through = kThrough - 1;
   EXPECT_EQ(Take(newer), Outcome::kIgnored);
   // The server has a newer one: from the beginning.
   newer = Part(0);
@@ -176,6 +236,34 @@ TEST_F(SnapshotFetchTest, IgnoresThePartsOfAnotherCheckpointButItsFirst) {
   EXPECT_TRUE(write_.begins);
   EXPECT_EQ(fetch_.Request().through, kThrough + 1);
   EXPECT_EQ(fetch_.facts().decisions.size(), 1u);
+}
+
+// A server that lost its power has made another checkpoint of the same records,
+// of another size: the first parts of one and the last of the other are none.
+TEST_F(SnapshotFetchTest, PartsOfTwoCheckpointsOfTheSameRecordsAreNone) {
+  SnapshotPart first = Part(0);
+  first.chunks = 5;
+  EXPECT_EQ(Take(first), Outcome::kTaken);
+  EXPECT_EQ(Take(Part(2)), Outcome::kKept);
+  EXPECT_EQ(Take(Part(1)), Outcome::kBroken);
+}
+
+TEST_F(SnapshotFetchTest, BeginsAnewWithTheOtherCheckpointOfTheSameRecords) {
+  SnapshotPart first = Part(0);
+  first.chunks = 5;
+  EXPECT_EQ(Take(first), Outcome::kTaken);
+  EXPECT_EQ(Take(Part(0)), Outcome::kTaken);
+  EXPECT_EQ(fetch_.received(), 1u);
+  EXPECT_EQ(Take(Part(1)), Outcome::kTaken);
+  EXPECT_EQ(Take(Part(2)), Outcome::kWhole);
+}
+
+// Where it is smaller than what is here already, nothing of it would follow.
+TEST(SnapshotReadTest, WhatIsBeyondTheEndIsReadFromTheBeginning) {
+  EXPECT_EQ(FirstChunkOf({.first = 3}, 5), 3u);
+  EXPECT_EQ(FirstChunkOf({.first = 4}, 5), 4u);
+  EXPECT_EQ(FirstChunkOf({.first = 5}, 5), 0u);
+  EXPECT_EQ(FirstChunkOf({.first = 3}, 3), 0u);
 }
 
 TEST_F(SnapshotFetchTest, TakesNothingWhileItIsBeingWritten) {
@@ -251,9 +339,10 @@ TEST_F(SnapshotFetchTest, NothingComesAfterTheEnd) {
 }
 
 TEST_F(SnapshotFetchTest, TheLastPartBringsTheEnd) {
-  Take(Part(0));
+  SnapshotPart first = Part(0);
   SnapshotPart last = Part(1);
-  last.chunks = 2;
+  first.chunks = last.chunks = 2;
+  EXPECT_EQ(Take(first), Outcome::kTaken);
   EXPECT_EQ(Take(last), Outcome::kBroken);
 }
 

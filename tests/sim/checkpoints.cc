@@ -116,14 +116,14 @@ void Simulation::ReadSnapshot(int index, const SnapshotRead& read) {
     return;
   }
   statistics_.marks.Note(Mark::kSnapshotRead);
-  for (std::uint64_t i = 0; i < kSnapshotWindow; ++i) {
-    std::optional<SimulatedDisk::Chunk> chunk =
-        at.disk.ReadChunk(read.first + i);
+  const std::uint64_t first = FirstChunkOf(read, at.disk.chunks());
+  for (std::uint64_t i = first; i < first + kSnapshotWindow; ++i) {
+    std::optional<SimulatedDisk::Chunk> chunk = at.disk.ReadChunk(i);
     if (!chunk.has_value()) break;
     OutgoingMessage& message = at.chunks.emplace_back();
     message.to.Insert(read.to);
     message.message = SnapshotChunk{.through = read.through,
-                                    .index = read.first + i,
+                                    .index = i,
                                     .chunks = chunk->of,
                                     .entries = std::move(chunk->entries)};
   }

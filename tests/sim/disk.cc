@@ -134,17 +134,23 @@ void SimulatedDisk::TakeOverCheckpoint() {
   installed_ = true;
 }
 
+std::uint64_t SimulatedDisk::chunks() const {
+  return store_ != nullptr
+             ? store_->chunks()
+             : (checkpoint().size() + kChunkRecords - 1) / kChunkRecords;
+}
+
 std::optional<SimulatedDisk::Chunk> SimulatedDisk::ReadChunk(
     std::uint64_t index) {
   if (store_ != nullptr) {
     std::optional<std::string> entries = store_->ReadChunk(index);
     if (!entries.has_value()) return std::nullopt;
-    return Chunk{.entries = *std::move(entries), .of = store_->chunks()};
+    return Chunk{.entries = *std::move(entries), .of = chunks()};
   }
   const std::span<const Record> records = checkpoint();
   const std::size_t first = index * kChunkRecords;
   if (first >= records.size()) return std::nullopt;
-  Chunk chunk{.of = (records.size() + kChunkRecords - 1) / kChunkRecords};
+  Chunk chunk{.of = chunks()};
   const std::size_t count = std::min(kChunkRecords, records.size() - first);
   for (const Record& record : records.subspan(first, count)) {
     EncodeRecord(record, chunk.entries);

@@ -84,6 +84,7 @@ class SimulatedDisk {
     std::string entries;
     std::uint64_t of = 0;
   };
+  std::uint64_t chunks() const;
   std::optional<Chunk> ReadChunk(std::uint64_t index);
 
   Marks marks() const;
