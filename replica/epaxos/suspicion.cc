@@ -20,12 +20,10 @@ constexpr int kMostAnswersBelieved = 3;
 // progress is begun again at a new ballot.
 constexpr int kAttemptPeriods = 8;
 constexpr std::uint64_t kMaxDoublings = 6;
-// An attempt is repeated when it has grown older by one of so many shares of
-// its age: where messages take longer than retransmit_ticks they would pile up.
-constexpr int kSharesOfAge = 4;
 // Ticks between two attempts at most, where only their number makes it longer;
 // so many more for each rank, because those who wait equally long meet again.
 constexpr int kLongestPauseTicks = TicksOf<"epaxos.longest_pause">;
+constexpr int kLongestRepeatTicks = TicksOf<"epaxos.most_retransmit">;
 constexpr int kStallTicks = TicksOf<"epaxos.stall">;
 
 // Ticks in which a live proposer at this distance is heard of.
@@ -277,8 +275,11 @@ void Recoverer::RepeatRecovery(Core& core, InstanceId id, Instance& instance,
     return;
   }
   if (age < recovering.next_repeat_ticks) return;
+  // Each pause is as long as all that went before: where messages take longer
+  // than anybody has measured they would pile up.
+  const int first = core.RepeatAfter(core.Others());
   recovering.next_repeat_ticks =
-      age + std::max(core.RepeatAfter(core.Others()), age / kSharesOfAge);
+      age + std::clamp(age, first, std::max(first, kLongestRepeatTicks));
   SendAttempt(core, id, instance, core.Others(), actions);
   if (recovering.stage != Recovering::Stage::kWaiting) return;
   // Those whose fate we wait for must be decided by somebody.

@@ -197,6 +197,8 @@ class Simulation {
 
   // simulation.cc
   bool RunUntil(const std::function<bool()>& done, Micros patience);
+  // Of a run that goes on talking without getting anywhere.
+  void CheckWork();
   bool RunUntilSettled(const std::function<bool()>& settled);
   bool Settled();
   bool SurvivorsSettled();
@@ -281,6 +283,10 @@ class Simulation {
   // protocol is BPaxos.
   Roles roles_;
   Verdict verdict_;
+  // Commands, and how many messages had been sent when the last one was
+  // answered.
+  std::uint64_t answered_ = 0;
+  std::uint64_t sent_until_answered_ = 0;
   EventQueue queue_;
   Trace trace_;
   Network network_;
