@@ -99,6 +99,12 @@ ReplicaStates::ReplicaStates(const Scope& scope)
 
 StateId ReplicaStates::Step(int replica, StateId state, ReplicaStep step) {
   const std::uint64_t key = std::uint64_t{state} << 32 | CodeOf(step);
+  if (const StateId* last = last_taken_.Find(key)) return *last;
+  return last_taken_.Note(key, TakeStep(replica, key, state, step));
+}
+
+StateId ReplicaStates::TakeStep(int replica, std::uint64_t key, StateId state,
+                                ReplicaStep step) {
   if (const auto known = taken_.find(key); known != taken_.end()) {
     return known->second;
   }
@@ -110,11 +116,13 @@ StateId ReplicaStates::Step(int replica, StateId state, ReplicaStep step) {
   return next;
 }
 
-const std::vector<Arrow>& ReplicaStates::Deliveries(int replica, StateId state,
-                                                    PacketSetId set) {
+// The arrows of a list stay where they are when the table grows.
+std::span<const Arrow> ReplicaStates::Deliveries(int replica, StateId state,
+                                                 PacketSetId set) {
   const std::uint64_t key = std::uint64_t{state} << 32 | set;
+  if (const auto* last = last_deliveries_.Find(key)) return *last;
   if (const auto known = deliveries_.find(key); known != deliveries_.end()) {
-    return known->second;
+    return last_deliveries_.Note(key, known->second);
   }
   std::vector<Arrow> arrows;
   for (const PacketId packet : packets_.Members(set)) {
@@ -122,11 +130,18 @@ const std::vector<Arrow>& ReplicaStates::Deliveries(int replica, StateId state,
     const StateId next = Step(replica, state, step);
     if (next != state) arrows.push_back({step, next});
   }
-  return deliveries_.emplace(key, std::move(arrows)).first->second;
+  const auto added = deliveries_.emplace(key, std::move(arrows)).first;
+  return last_deliveries_.Note(key, added->second);
 }
 
 StateId ReplicaStates::Answered(int replica, StateId state, PacketSetId set) {
   const std::uint64_t key = std::uint64_t{state} << 32 | set;
+  if (const StateId* last = last_answered_.Find(key)) return *last;
+  return last_answered_.Note(key, AnswerAll(replica, key, state, set));
+}
+
+StateId ReplicaStates::AnswerAll(int replica, std::uint64_t key, StateId state,
+                                 PacketSetId set) {
   if (const auto known = answered_.find(key); known != answered_.end()) {
     return known->second;
   }
@@ -147,6 +162,13 @@ PacketSetId ReplicaStates::Relevant(StateId state, PacketSetId set) {
   if (set == 0 || (scope_.separate_sync && scope_.restarts > 0)) return set;
   const ObservationId observation = states_[state].observation;
   const std::uint64_t key = std::uint64_t{observation} << 32 | set;
+  if (const PacketSetId* last = last_relevant_.Find(key)) return *last;
+  return last_relevant_.Note(key, LeaveOut(key, observation, set));
+}
+
+PacketSetId ReplicaStates::LeaveOut(std::uint64_t key,
+                                    ObservationId observation,
+                                    PacketSetId set) {
   if (const auto known = relevant_.find(key); known != relevant_.end()) {
     return known->second;
   }

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,39 @@ struct Arrow {
   StateId next = 0;
 };
 
+// The last answers of a table that is far larger than the processor's caches:
+// the successors of one world ask the same few things again and again.
+template <typename Value>
+class LastAnswers {
+ public:
+  LastAnswers() : answers_(std::size_t{1} << kBits) {}
+
+  // Null when it is not known. No key may be kNoKey.
+  const Value* Find(std::uint64_t key) const {
+    const Answer& answer = answers_[PlaceOf(key)];
+    return answer.key == key ? &answer.value : nullptr;
+  }
+  const Value& Note(std::uint64_t key, Value value) {
+    Answer& answer = answers_[PlaceOf(key)];
+    answer = {key, value};
+    return answer.value;
+  }
+
+ private:
+  static constexpr int kBits = 14;
+  static constexpr std::uint64_t kNoKey = ~std::uint64_t{0};
+  struct Answer {
+    std::uint64_t key = kNoKey;
+    Value value{};
+  };
+  static std::size_t PlaceOf(std::uint64_t key) {
+    constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15;  // Knuth, TAOCP 6.4
+    return static_cast<std::size_t>(key * kGolden >> (64 - kBits));
+  }
+
+  std::vector<Answer> answers_;
+};
+
 class ReplicaStates {
  public:
   explicit ReplicaStates(const Scope& scope);
@@ -94,8 +128,8 @@ class ReplicaStates {
   // closed world, all about instances whose decision it knows for good.
   PacketSetId Relevant(StateId state, PacketSetId set);
   // Every delivery of a packet of the set that changes something.
-  const std::vector<Arrow>& Deliveries(int replica, StateId state,
-                                       PacketSetId set);
+  std::span<const Arrow> Deliveries(int replica, StateId state,
+                                    PacketSetId set);
 
   const Packets& packets() const { return packets_; }
   const Observations& observations() const { return observations_; }
@@ -121,6 +155,12 @@ class ReplicaStates {
   void Hurry(Draft& draft, int replica);
   void Restart(Draft& draft, int replica);
   StateId Intern(Draft draft, int replica);
+  StateId TakeStep(int replica, std::uint64_t key, StateId state,
+                   ReplicaStep step);
+  StateId AnswerAll(int replica, std::uint64_t key, StateId state,
+                    PacketSetId set);
+  PacketSetId LeaveOut(std::uint64_t key, ObservationId observation,
+                       PacketSetId set);
   std::unique_ptr<Replica> Restored(int replica, const Journal& journal,
                                     RecordSequence through) const;
   std::uint64_t CoreOf(const Draft& draft, int replica);
@@ -144,6 +184,10 @@ class ReplicaStates {
   absl::flat_hash_map<std::uint64_t, std::vector<Arrow>> deliveries_;
   absl::flat_hash_map<std::uint64_t, StateId> answered_;
   absl::flat_hash_map<std::uint64_t, PacketSetId> relevant_;
+  LastAnswers<StateId> last_taken_;
+  LastAnswers<std::span<const Arrow>> last_deliveries_;
+  LastAnswers<StateId> last_answered_;
+  LastAnswers<PacketSetId> last_relevant_;
   std::uint64_t steps_taken_ = 0;
 };
 
